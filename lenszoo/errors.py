@@ -1,0 +1,29 @@
+"""Errors that a user can cause: one line that names the thing, the fault and the remedy."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class LenszooError(ValueError):
+    """Bad input. The message is one line; the command line prints it and exits with code 2."""
+
+
+def unknown(kind: str, name: str, legal: Iterable[str], hint: str = "") -> LenszooError:
+    """Build the error for a name that does not exist, listing the nearest legal ones.
+
+    Args:
+        kind: what the name stands for, such as ``"model"`` or ``"option of resnet18"``.
+        name: what the user wrote.
+        legal: every legal name; all are listed when they are few, else the eight nearest.
+        hint: an optional closing sentence.
+    """
+    names = sorted(map(str, legal))
+    near = difflib.get_close_matches(str(name), names, n=8, cutoff=0.5)
+    shown = names if len(names) <= 12 else near or names[:8]
+    listed = ", ".join(shown) + ("" if len(shown) == len(names) else ", ...")
+    if near:
+        meant = f" Did you mean {near[0]!r}?"
+    else:
+        meant = ""
+    message = f"Unknown {kind} {name!r}.{meant} Legal: {listed or 'none'}."
+    return LenszooError(f"{message} {hint}".strip())
