@@ -1,0 +1,97 @@
+"""THE TABLE: one row per model. Adding a model is one factory in ``models/`` and one row here.
+
+This module imports neither a backend nor numpy, so that listing stays instant.
+"""
+
+import fnmatch
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from lenszoo.errors import unknown
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What the zoo knows about one model before building it.
+
+    Attributes:
+        name: the row's name, as given to ``build_model``.
+        task: what the model does; ``"classify"`` for classifiers.
+        factory: where its factory lives, as ``"package.module:function"``.
+        paper: the paper behind the architecture, with its arXiv number where there is one.
+        summary: one line for people who choose.
+        input_shape: default ``(height, width, bands)``.
+        min_size: the smallest legal height and width in pixels.
+        options: options of the factory that this row sets.
+    """
+
+    name: str
+    task: str
+    factory: str
+    paper: str
+    summary: str
+    input_shape: tuple[int, int, int] = (150, 150, 1)
+    min_size: int = 32
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_HE = "He et al. 2016, arXiv:1512.03385"
+
+_ROWS = (
+    ModelSpec(
+        name="resnet18",
+        task="classify",
+        factory="lenszoo.models.resnet:resnet",
+        paper=_HE,
+        summary="18-layer residual network in torchvision's layout; 11 M parameters.",
+    ),
+    ModelSpec(
+        name="resnet18_slim",
+        task="classify",
+        factory="lenszoo.models.resnet:resnet",
+        paper=_HE,
+        summary="The same at a quarter of the width; 0.7 M parameters, trains on a CPU.",
+        options={"width": 16},
+    ),
+)
+
+CATALOG: dict[str, ModelSpec] = {row.name: row for row in _ROWS}
+
+
+def list_models(pattern: str = "*", task: str | None = None) -> list[str]:
+    """List the models whose name matches ``pattern``, in natural order.
+
+    Args:
+        pattern: a name with shell wildcards, such as ``"resnet*"``.
+        task: keep only the models of this task, such as ``"classify"``.
+
+    Raises:
+        LenszooError: when no model has that task.
+    """
+    tasks = {row.task for row in CATALOG.values()}
+    if task is not None and task not in tasks:
+        raise unknown("task", task, tasks)
+    names = (
+        name
+        for name, row in CATALOG.items()
+        if fnmatch.fnmatchcase(name, pattern) and task in (None, row.task)
+    )
+    return sorted(names, key=natural)
+
+
+def model_info(name: str) -> ModelSpec:
+    """Return the catalogue's row of a model: task, defaults, paper.
+
+    Raises:
+        LenszooError: when there is no such model; the message lists the nearest names.
+    """
+    if name not in CATALOG:
+        raise unknown("model", name, CATALOG)
+    return CATALOG[name]
+
+
+def natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sort key that puts ``resnet18`` before ``resnet101``."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts]

@@ -1,0 +1,109 @@
+"""Residual networks with torchvision's layout, and ResNet-50 of keras.applications."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from lenszoo.errors import unknown
+from lenszoo.models.heads import InputShape, check_width, classifier, scale
+
+STEMS = ("fine", "imagenet")
+
+
+def resnet(
+    input_shape: InputShape,
+    num_classes: int,
+    *,
+    activation: str | None = None,
+    dropout: float = 0.0,
+    head: str = "pool",
+    width: int = 64,
+    stem: str = "imagenet",
+    blocks: tuple[int, ...] = (2, 2, 2, 2),
+    name: str = "resnet",
+) -> keras.Model:
+    """Build a residual network of basic blocks (He et al. 2016, arXiv:1512.03385).
+
+    The layout is torchvision's layer by layer (explicit symmetric padding, BatchNorm epsilon
+    1e-5, no biases in convolutions, 1x1 projection where the shape changes), so ``width=64,
+    blocks=(2, 2, 2, 2)`` with three bands is its ResNet-18.
+
+    Args:
+        input_shape: ``(height, width, bands)``; images in [0, 1].
+        num_classes: length of the logit vector.
+        activation: None for logits or ``"softmax"``.
+        dropout: rate before the last layer.
+        head: ``"pool"`` or ``"flatten"``.
+        width: channels of the first stage; every later stage doubles it.
+        stem: ``"imagenet"`` is a 7x7 convolution and a max-pool, together a step of 4 pixels;
+            ``"fine"`` is a 5x5 convolution of step 2 alone, which keeps details of a few pixels.
+        blocks: basic blocks in each stage.
+        name: the model's name.
+
+    Returns:
+        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
+
+    Raises:
+        LenszooError: when an option is not legal.
+    """
+    check_width(width)
+    if stem not in STEMS:
+        raise unknown("stem", stem, STEMS)
+    images = keras.Input(input_shape, name="images")
+    x = scale(images, mean=0.449, std=0.226)
+    if stem == "imagenet":
+        x = conv(x, width, 7, stride=2, name="stem_conv")
+        x = layers.ReLU(name="stem_relu")(batch_norm(x, "stem_bn"))
+        # After a ReLU padding with zeros leaves every maximum as it is.
+        x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
+        x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
+    else:
+        x = conv(x, width, 5, stride=2, name="stem_conv")
+        x = layers.ReLU(name="stem_relu")(batch_norm(x, "stem_bn"))
+    for stage, depth in enumerate(blocks):
+        for block in range(depth):
+            stride = 2 if stage > 0 and block == 0 else 1
+            x = basic_block(x, width * 2**stage, stride, f"stage{stage + 1}_block{block + 1}")
+    return classifier(
+        images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
+    )
+
+
+def basic_block(x: Any, channels: int, stride: int, name: str) -> Any:
+    """Two 3x3 convolutions and a shortcut around them (figure 2 of He et al. 2016)."""
+    shortcut = x
+    if stride != 1 or x.shape[-1] != channels:
+        shortcut = conv(x, channels, 1, stride, name=f"{name}_down_conv")
+        shortcut = batch_norm(shortcut, f"{name}_down_bn")
+    x = conv(x, channels, 3, stride, name=f"{name}_conv1")
+    x = layers.ReLU(name=f"{name}_relu1")(batch_norm(x, f"{name}_bn1"))
+    x = conv(x, channels, 3, name=f"{name}_conv2")
+    x = batch_norm(x, f"{name}_bn2")
+    x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu2")(x)
+
+
+def conv(x: Any, channels: int, size: int, stride: int = 1, *, name: str) -> Any:
+    """Convolve without bias and with ``size // 2`` zeros on every side, as PyTorch does."""
+    padding = "same"
+    if stride > 1:  # there "same" pads unevenly, by an amount that depends on the image size
+        padding = "valid"
+        if size > 1:
+            x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    return layers.Conv2D(
+        channels,
+        size,
+        stride,
+        padding,
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            2.0, mode="fan_out", distribution="untruncated_normal"
+        ),
+        name=name,
+    )(x)
+
+
+def batch_norm(x: Any, name: str) -> Any:
+    """Normalise as PyTorch's default does: epsilon 1e-5 and a running mean of momentum 0.9."""
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
