@@ -14,6 +14,10 @@ _NAMES = {
     "model_info": "lenszoo.catalog",
     "list_weights": "lenszoo.pretrained.manifest",
     "fetch_weights": "lenszoo.pretrained.store",
+    # Not `lenszoo.predict`: importing a submodule of that name would put the module in the place
+    # of the function.
+    "predict": "lenszoo.prediction",
+    "embed": "lenszoo.prediction",
 }
 _PACKAGES = ("data", "evaluation", "simulation", "training")
 

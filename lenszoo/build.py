@@ -1,18 +1,75 @@
 """From a name to a model: the catalogue's row, its factory, its weights."""
 
+import contextlib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+import json
+import operator
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from lenszoo.catalog import ModelSpec, model_info
+from lenszoo._version import __version__
+from lenszoo.catalog import ModelSpec, list_models, model_info
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.layers import NonFiniteGuard
+from lenszoo.saving import (
+    MODEL,
+    RUN_FILE,
+    find_weights,
+    load_keras,
+    load_weights,
+    model_config,
+    save_weights,
+)
+
+__all__ = [
+    "build_model",
+    "fingerprint",
+    "list_models",
+    "load_model",
+    "model_config",
+    "model_info",
+    "save_weights",
+]
 
 DEFAULT_CLASSES = 3
 _NOT_OPTIONS = ("input_shape", "num_classes", "name")
+# Options that a model may change and keep the weights of its backbone, and the layers they touch.
+_HEAD_OPTIONS = ("activation", "dropout", "head")
+_HEAD_LAYERS = ("features_bn", "logits")
+
+Shape = tuple[int | None, int | None, int]
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What a factory is called with: ``model_config`` as an object."""
+
+    model: str
+    input_shape: Shape
+    num_classes: int
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where weights come from.
+
+    ``label`` is the name to show, ``path`` the file, ``config`` what it holds (None when unknown),
+    ``entry`` its row in the manifest and ``model`` the model of a ``.keras`` file, if it is one.
+    """
+
+    label: str
+    path: Path
+    config: _Config | None
+    entry: Any = None
+    model: keras.Model | None = None
 
 
 def build_model(
@@ -20,94 +77,295 @@ def build_model(
     *,
     input_shape: tuple[int | None, int | None, int] | None = None,
     num_classes: int | None = None,
+    weights: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> keras.Model:
-    """Build a model of the catalogue by name."""
-    spec = model_info(name)
-    factory = find_factory(spec)
-    shape = check_input_shape(spec, input_shape)
-    classes = DEFAULT_CLASSES if num_classes is None else check_num_classes(spec, num_classes)
-    chosen = {**spec.options, **check_options(spec, factory, options)}
-    model = factory(shape, classes, name=name, **chosen)
-    return set_identity(model, shape, classes, chosen)
+    """Build a model of the catalogue by name: a plain, uncompiled ``keras.Model``.
 
+    It takes float32 images in [0, 1] of shape ``(batch, height, width, bands)``; all scaling is
+    inside. Classifiers return float32 logits ``(batch, num_classes)``, also under mixed
+    precision, and NaN for an image that holds a NaN or infinite pixel.
 
-def model_config(model: keras.Model) -> dict[str, Any]:
-    """Return how ``build_model`` made this model, as JSON-able data.
-
-    The keys are ``model``, ``input_shape``, ``num_classes`` and ``options``; the answer survives
-    a ``.keras`` file.
+    Args:
+        name: a row of the catalogue, see :func:`lenszoo.list_models`.
+        input_shape: ``(height, width, bands)``; by default that of the weights, else the row's.
+            ``None`` as height and width leaves the size open (``head="pool"`` only).
+        num_classes: length of the logit vector; by default that of the weights, else 3. Another
+            number than that of the weights gives a new, untrained head on the trained backbone.
+        weights: None for a random start; a tag or full name from the manifest; or a path to a
+            ``.weights.h5`` file, a ``.keras`` file or a run folder.
+        **options: options of the model's factory, such as ``dropout=0.2`` or ``head="flatten"``.
 
     Raises:
-        LenszooError: when the model is not one that ``build_model`` made.
+        LenszooError: in one line, for an unknown name or option, an illegal value, weights that
+            are missing, damaged, of another model, or of other bands, sizes or options.
     """
-    for layer in reversed(model.layers):
-        if isinstance(layer, NonFiniteGuard) and layer.identity is not None:
-            return dict(layer.identity)
-    raise LenszooError(f"Model {model.name!r} was not made by lenszoo.build_model.")
+    spec = model_info(name)
+    if keras.config.image_data_format() != "channels_last":
+        raise LenszooError(
+            "lenszoo works channels last: keras.config.set_image_data_format('channels_last')."
+        )
+    if weights is None:
+        return _make(_resolve(spec, input_shape, num_classes, options))
+    source = _find_source(weights, spec)
+    if source.config is None:
+        # A file that only knows its tensors: the caller says what it is, the shapes must agree.
+        model = _make(_resolve(spec, input_shape, num_classes, options))
+        load_weights(model, source.path)
+        return model
+    if source.config.model != name:
+        raise LenszooError(f"Weights {source.label} are for {source.config.model}, not for {name}.")
+    return _build_with(source, source.config, input_shape, num_classes, options)
 
 
-def set_identity(
-    model: keras.Model, shape: tuple[int | None, ...], classes: int, options: Mapping[str, Any]
-) -> keras.Model:
-    """Write into the model's guard what :func:`model_config` reads."""
-    guard = model.get_layer("guard")
-    guard.identity = {
-        "model": model.name,
-        "input_shape": list(shape),
-        "num_classes": classes,
-        "options": dict(options),
-    }
-    return model
+def load_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
+    """Load a model with its weights, ready to predict; compile it to train on.
+
+    Args:
+        name_or_path: a full name from the manifest such as ``"resnet18_slim.common_test_sim"``,
+            or a path to a run folder, a ``.weights.h5`` or a ``.keras`` file.
+
+    Raises:
+        LenszooError: in one line, when there is nothing of that name, or the file is missing,
+            damaged, holds a Lambda, or does not answer as the manifest says it must.
+    """
+    path = _as_path(name_or_path)
+    if path is not None and path.name.endswith(MODEL):
+        return load_keras(path)
+    source = _find_source(name_or_path, None)
+    if source.config is None:
+        raise LenszooError(
+            f"{source.label} does not say which model it holds; "
+            "use build_model(NAME, weights=PATH) with its name, shape and classes."
+        )
+    return _build_with(source, source.config, None, None, {})
 
 
-def find_factory(spec: ModelSpec) -> Callable[..., keras.Model]:
+def fingerprint(model: keras.Model, seed: int, input_shape: Shape | None = None) -> np.ndarray:
+    """Return the model's answer to two fixed noise images, which tells weights apart.
+
+    Args:
+        model: a model of the zoo.
+        seed: seeds the images: ``Generator(Philox(seed)).random((2, height, width, bands))``.
+        input_shape: ``(height, width, bands)``; by default the model's own.
+
+    Returns:
+        The outputs, float32 ``(2, num_classes)``.
+    """
+    shape = tuple(input_shape or model.input_shape[1:])
+    if None in shape:
+        raise LenszooError(f"{model.name} takes any size: give fingerprint an input_shape.")
+    images = np.random.Generator(np.random.Philox(seed)).random((2, *shape), dtype=np.float32)
+    return keras.ops.convert_to_numpy(model(images, training=False))
+
+
+# --- from arguments to a configuration ---------------------------------------------------------
+
+
+def _resolve(
+    spec: ModelSpec, input_shape: Any, num_classes: Any, options: Mapping[str, Any]
+) -> _Config:
+    """Check the caller's arguments and fill the rest from the row and the factory."""
+    signature = inspect.signature(_factory(spec)).parameters.values()
+    legal = [p.name for p in signature if p.name not in _NOT_OPTIONS]
+    for option in options:
+        if option not in legal:
+            raise unknown(f"option of {spec.name}", option, legal)
+    defaults = {p.name: p.default for p in signature if p.name in legal}
+    # Through JSON, as the identity travels in files: equal options then compare equal.
+    try:
+        chosen = json.loads(json.dumps({**defaults, **spec.options, **options}))
+    except TypeError as error:
+        raise LenszooError(f"An option of {spec.name} has an illegal type: {error}.") from None
+    return _Config(
+        spec.name, _check_shape(spec, input_shape), _check_classes(spec, num_classes), chosen
+    )
+
+
+def _factory(spec: ModelSpec) -> Callable[..., keras.Model]:
     """Import the factory that a row names."""
     module, function = spec.factory.split(":")
     return getattr(importlib.import_module(module), function)
 
 
-def legal_options(factory: Callable[..., keras.Model]) -> list[str]:
-    """Return the option names that a factory's signature allows."""
-    return [p for p in inspect.signature(factory).parameters if p not in _NOT_OPTIONS]
-
-
-def check_options(
-    spec: ModelSpec, factory: Callable[..., keras.Model], options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the options, or raise LenszooError with the nearest legal ones."""
-    legal = legal_options(factory)
-    for option in options:
-        if option not in legal:
-            raise unknown(f"option of {spec.name}", option, legal)
-    return dict(options)
-
-
-def check_input_shape(spec: ModelSpec, shape: Any) -> tuple[int | None, int | None, int]:
-    """Return the input shape as a tuple, the row's default for None, or raise LenszooError."""
+def _check_shape(spec: ModelSpec, shape: Any) -> Shape:
     if shape is None:
         return spec.input_shape
     try:
-        height, width, bands = (None if n is None else int(n) for n in shape)
+        height, width, bands = (None if n is None else operator.index(n) for n in shape)
     except (TypeError, ValueError):
         raise LenszooError(
             f"input_shape of {spec.name} must be (height, width, bands), got {shape!r}."
         ) from None
     if bands is None or bands < 1:
         raise LenszooError(f"{spec.name} needs one band or more, got input_shape={shape!r}.")
-    for side in (height, width):
-        if side is not None and side < spec.min_size:
-            raise LenszooError(
-                f"{spec.name} needs images of at least {spec.min_size} x {spec.min_size} pixels, "
-                f"got input_shape={shape!r}."
-            )
+    if any(side is not None and side < spec.min_size for side in (height, width)):
+        raise LenszooError(
+            f"{spec.name} needs images of at least {spec.min_size} x {spec.min_size} pixels, "
+            f"got input_shape={shape!r}."
+        )
     return height, width, bands
 
 
-def check_num_classes(spec: ModelSpec, num_classes: Any) -> int:
-    """Return the number of classes, or raise LenszooError."""
+def _check_classes(spec: ModelSpec, num_classes: Any) -> int:
+    if num_classes is None:
+        return DEFAULT_CLASSES
     if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
         raise LenszooError(
             f"num_classes of {spec.name} must be a positive integer, got {num_classes!r}."
         )
     return num_classes
+
+
+def _make(config: _Config) -> keras.Model:
+    """Call the factory, and let the model know what it was called with."""
+    factory = _factory(model_info(config.model))
+    model = factory(config.input_shape, config.num_classes, name=config.model, **config.options)
+    model.get_layer("guard").identity = {
+        "model": config.model,
+        "input_shape": list(config.input_shape),
+        "num_classes": config.num_classes,
+        "options": config.options,
+    }
+    return model
+
+
+# --- weights -----------------------------------------------------------------------------------
+
+
+def _as_path(name: str | os.PathLike[str]) -> Path | None:
+    """Return the path that is meant, or None when it reads like a name of the manifest."""
+    path = Path(name).expanduser()
+    looks = isinstance(name, os.PathLike) or len(path.parts) != 1
+    if looks or path.name.endswith((MODEL, ".h5")) or (path / RUN_FILE).is_file():
+        return path
+    return None
+
+
+def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _Source:
+    """Find weights by name or path and read what they hold."""
+    if weights == "imagenet":
+        raise LenszooError(
+            f"ImageNet weights are not available in lenszoo {__version__}: use weights=None or "
+            "one of lenszoo.list_weights()."
+        )
+    path = _as_path(weights)
+    if path is None:
+        # Late, because a model without weights needs no manifest.
+        from lenszoo.pretrained.manifest import get_entry
+        from lenszoo.pretrained.store import fetch_weights
+
+        entry = get_entry(str(weights), model=spec.name if spec else None)
+        if spec is not None and entry.model != spec.name:
+            raise LenszooError(f"Weights {entry.name} are for {entry.model}, not for {spec.name}.")
+        config = _resolve(
+            model_info(entry.model), entry.input_shape, entry.num_classes, entry.options
+        )
+        return _Source(entry.name, fetch_weights(entry.name), config, entry)
+    if path.name.endswith(MODEL):
+        model = load_keras(path)
+        return _Source(str(path), path, _read_config(model_config(model)), model=model)
+    file = find_weights(path)
+    config = _read_config(file.identity) if file.identity is not None else None
+    return _Source(str(file.path), file.path, config)
+
+
+def _read_config(identity: Mapping[str, Any]) -> _Config:
+    """Check a ``model_config`` that was read from a file against the catalogue."""
+    return _resolve(
+        model_info(identity["model"]),
+        identity["input_shape"],
+        identity["num_classes"],
+        identity["options"],
+    )
+
+
+def _build_with(
+    source: _Source, old: _Config, input_shape: Any, num_classes: Any, options: Mapping[str, Any]
+) -> keras.Model:
+    """Build what the weights were made for, changed as the caller wants, and fill it."""
+    wanted = _resolve(
+        model_info(old.model),
+        old.input_shape if input_shape is None else input_shape,
+        old.num_classes if num_classes is None else num_classes,
+        {**old.options, **options},
+    )
+    _check_change(source.label, old, wanted)
+    reference = source.model or _restore(source, old)
+    policy = keras.config.dtype_policy().name
+    if wanted == old and source.model is None and policy == "float32":
+        return reference
+    model = _make(wanted)
+    for layer in model.layers:
+        if layer.weights and not (_new_head(old, wanted) and layer.name in _HEAD_LAYERS):
+            layer.set_weights(reference.get_layer(layer.name).get_weights())
+    return model
+
+
+def _new_head(old: _Config, new: _Config) -> bool:
+    """Tell whether the head cannot be kept and starts untrained."""
+    return new.num_classes != old.num_classes or new.options["head"] != old.options["head"]
+
+
+def _check_change(label: str, old: _Config, new: _Config) -> None:
+    """Raise LenszooError when weights cannot serve the wanted model; warn where they may suffer."""
+    for option, value in new.options.items():
+        if value != old.options[option] and option not in _HEAD_OPTIONS:
+            raise LenszooError(
+                f"Weights {label} are for {option}={old.options[option]!r}, got {value!r}: "
+                "leave the option out, or build with weights=None."
+            )
+    if new.input_shape[2] != old.input_shape[2]:
+        raise LenszooError(
+            f"Weights {label} are for {old.input_shape[2]} band(s), got "
+            f"input_shape={new.input_shape}: give images of {old.input_shape[2]} band(s), or "
+            "train your own with weights=None."
+        )
+    size, trained = new.input_shape[:2], old.input_shape[:2]
+    if size == trained:
+        return
+    if new.options["head"] == "flatten" and not _new_head(old, new):
+        raise LenszooError(
+            f"Weights {label} end in head='flatten' for {trained[0]} x {trained[1]} pixels, got "
+            f"input_shape={new.input_shape}: resize the images, or use head='pool' and train it."
+        )
+    if None not in size and None not in trained:
+        warnings.warn(
+            f"Weights {label} are for {trained[0]} x {trained[1]} pixels and will see "
+            f"{size[0]} x {size[1]}: scores may be worse than measured.",
+            stacklevel=4,
+        )
+
+
+def _restore(source: _Source, config: _Config) -> keras.Model:
+    """Build the model that the weights are for, in float32, load them and check its answer."""
+    with _float32():
+        model = _make(config)
+        load_weights(model, source.path)
+        if source.entry is not None:
+            _check_fingerprint(model, source.entry)
+    return model
+
+
+def _check_fingerprint(model: keras.Model, entry: Any) -> None:
+    """Raise LenszooError unless the model answers as its manifest entry recorded."""
+    pinned = entry.fingerprint
+    answer = fingerprint(model, pinned.seed, entry.input_shape)
+    expected = np.asarray(pinned.logits, dtype=np.float32)
+    # Not "difference > atol": a NaN answer must fail too.
+    if answer.shape != expected.shape or not np.all(np.abs(answer - expected) <= pinned.atol):
+        raise LenszooError(
+            f"Weights {entry.name} were refused: the loaded model does not answer as the manifest "
+            f"records (tolerance {pinned.atol:g}); update lenszoo, or fetch the file again."
+        )
+
+
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    """Work under the float32 policy, whatever the caller has set."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

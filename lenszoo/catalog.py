@@ -40,6 +40,14 @@ _HE = "He et al. 2016, arXiv:1512.03385"
 
 _ROWS = (
     ModelSpec(
+        name="simple_cnn",
+        task="classify",
+        factory="lenszoo.models.simple_cnn:simple_cnn",
+        paper="LeCun et al. 1998, doi:10.1109/5.726791",
+        summary="Four rounds of convolution and pooling, the baseline; 0.4 M parameters.",
+        min_size=16,
+    ),
+    ModelSpec(
         name="resnet18",
         task="classify",
         factory="lenszoo.models.resnet:resnet",
@@ -53,6 +61,28 @@ _ROWS = (
         paper=_HE,
         summary="The same at a quarter of the width; 0.7 M parameters, trains on a CPU.",
         options={"width": 16},
+    ),
+    ModelSpec(
+        name="resnet50",
+        task="classify",
+        factory="lenszoo.models.resnet:resnet50",
+        paper=_HE,
+        summary="50-layer residual network of keras.applications; 24 M parameters.",
+    ),
+    ModelSpec(
+        name="xception",
+        task="classify",
+        factory="lenszoo.models.xception:xception",
+        paper="Chollet 2017, arXiv:1610.02357",
+        summary="Depthwise separable convolutions, of keras.applications; 21 M parameters.",
+        min_size=71,
+    ),
+    ModelSpec(
+        name="densenet121",
+        task="classify",
+        factory="lenszoo.models.densenet:densenet121",
+        paper="Huang et al. 2017, arXiv:1608.06993",
+        summary="Densely connected network of keras.applications; 7 M parameters.",
     ),
 )
 

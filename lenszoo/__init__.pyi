@@ -1,0 +1,29 @@
+from lenszoo import data as data
+from lenszoo import evaluation as evaluation
+from lenszoo import simulation as simulation
+from lenszoo import training as training
+from lenszoo._version import __version__ as __version__
+from lenszoo.build import build_model as build_model
+from lenszoo.build import load_model as load_model
+from lenszoo.catalog import list_models as list_models
+from lenszoo.catalog import model_info as model_info
+from lenszoo.prediction import embed as embed
+from lenszoo.prediction import predict as predict
+from lenszoo.pretrained.manifest import list_weights as list_weights
+from lenszoo.pretrained.store import fetch_weights as fetch_weights
+
+__all__ = [
+    "__version__",
+    "build_model",
+    "data",
+    "embed",
+    "evaluation",
+    "fetch_weights",
+    "list_models",
+    "list_weights",
+    "load_model",
+    "model_info",
+    "predict",
+    "simulation",
+    "training",
+]
