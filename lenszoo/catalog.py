@@ -60,7 +60,7 @@ _ROWS = (
         factory="lenszoo.models.resnet:resnet",
         paper=_HE,
         summary="The same at a quarter of the width; 0.7 M parameters, trains on a CPU.",
-        options={"width": 16},
+        options={"width": 16, "stem": "fine"},
     ),
     ModelSpec(
         name="resnet50",

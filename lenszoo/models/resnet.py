@@ -38,7 +38,8 @@ def resnet(
         head: ``"pool"`` or ``"flatten"``.
         width: channels of the first stage; every later stage doubles it.
         stem: ``"imagenet"`` is a 7x7 convolution and a max-pool, together a step of 4 pixels;
-            ``"fine"`` is a 5x5 convolution of step 2 alone, which keeps details of a few pixels.
+            ``"fine"`` is a 7x7 convolution of step 3 alone, which keeps details as small as the
+            PSF and, at sizes that 3 divides, the symmetry of the image.
         blocks: basic blocks in each stage.
         name: the model's name.
 
@@ -62,7 +63,7 @@ def resnet(
         x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
         x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
     else:
-        x = conv(x, width, 5, stride=2, name="stem_conv")
+        x = conv(x, width, 7, stride=3, padding=2, name="stem_conv")
         x = layers.ReLU(name="stem_relu")(batch_norm(x, "stem_bn"))
     for stage, depth in enumerate(blocks):
         for block in range(depth):
@@ -130,18 +131,21 @@ def basic_block(x: Any, channels: int, stride: int, name: str) -> Any:
     return layers.ReLU(name=f"{name}_relu2")(x)
 
 
-def conv(x: Any, channels: int, size: int, stride: int = 1, *, name: str) -> Any:
-    """Convolve without bias and with ``size // 2`` zeros on every side, as PyTorch does."""
-    padding = "same"
+def conv(
+    x: Any, channels: int, size: int, stride: int = 1, *, padding: int | None = None, name: str
+) -> Any:
+    """Convolve without bias, ``padding`` (or ``size // 2``) zeros on every side, as PyTorch does."""
+    mode = "same"
     if stride > 1:  # there "same" pads unevenly, by an amount that depends on the image size
-        padding = "valid"
+        mode = "valid"
         if size > 1:
-            x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+            zeros = size // 2 if padding is None else padding
+            x = layers.ZeroPadding2D(zeros, name=f"{name}_pad")(x)
     return layers.Conv2D(
         channels,
         size,
         stride,
-        padding,
+        mode,
         use_bias=False,
         kernel_initializer=keras.initializers.VarianceScaling(
             2.0, mode="fan_out", distribution="untruncated_normal"

@@ -1,0 +1,16 @@
+"""Simulated lens images: draw -> trace -> shine -> observe."""
+
+from lenszoo.simulation.presets import get_preset, list_presets
+from lenszoo.simulation.sample import SPLIT_START, Sample, sample, sample_scenes
+from lenszoo.simulation.stream import SimulatedDataset, stream
+
+__all__ = [
+    "SPLIT_START",
+    "Sample",
+    "SimulatedDataset",
+    "get_preset",
+    "list_presets",
+    "sample",
+    "sample_scenes",
+    "stream",
+]

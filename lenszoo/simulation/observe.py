@@ -1,0 +1,92 @@
+"""Observe: from surface brightness on the sub-grid to counts in pixels.
+
+A Gaussian PSF is separable and linear along rows and columns, so with the kernel and the repeated edge
+pixel written into one (pixels x pixels) matrix ``M`` the blur is ``M image M^T``: two matrix products.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+
+from lenszoo.simulation.random import normal_from_uniform, pixel_uniform, poisson_from_uniform
+
+FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A camera: pixel grid, PSF and sub-grid.
+
+    Attributes:
+        pixels: pixels a side.
+        pixel_scale: arcsec a pixel.
+        psf_fwhm: full width at half maximum of the Gaussian PSF, arcsec.
+        psf_truncation: where the PSF is cut, in sigma.
+        supersampling: sub-pixels a side of each pixel; the pixel holds their mean.
+    """
+
+    pixels: int
+    pixel_scale: float
+    psf_fwhm: float
+    psf_truncation: float = 5.0
+    supersampling: int = 1
+
+    def grid(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sub-pixel centres x and y, each (supersampling^2, pixels^2) float32, arcsec from the centre.
+
+        The first axis runs over the sub-pixels of a pixel, so that binning is a mean over it.
+        """
+        centres = np.arange(self.pixels) + 0.5 - self.pixels / 2
+        inside = (np.arange(self.supersampling) + 0.5) / self.supersampling - 0.5
+        axis = (centres[None, :] + inside[:, None]) * self.pixel_scale
+        x = np.broadcast_to(axis[None, :, None, :], (*(self.supersampling,) * 2, *(self.pixels,) * 2))
+        flat = (self.supersampling**2, self.pixels**2)
+        y = np.broadcast_to(axis[:, None, :, None], x.shape)
+        return x.reshape(flat).astype(np.float32), y.reshape(flat).astype(np.float32)
+
+    def observe(self, brightness):
+        """Bin the sub-grid, then blur: (batch, supersampling^2 * pixels^2) to (batch, pixels^2)."""
+        n = self.pixels
+        image = ops.reshape(brightness, (-1, self.supersampling**2, n * n))
+        image = image[:, 0] if self.supersampling == 1 else ops.mean(image, axis=1)
+        blur = gaussian_matrix(n, self.psf_fwhm / self.pixel_scale, self.psf_truncation)
+        matrix = ops.convert_to_tensor(blur.astype(np.float32))
+        image = ops.matmul(ops.matmul(matrix, ops.reshape(image, (-1, n, n))), ops.transpose(matrix))
+        return ops.reshape(image, (-1, n * n))
+
+
+def gaussian_matrix(n: int, fwhm: float, truncation: float) -> np.ndarray:
+    """(n, n) float64 matrix of a Gaussian blur along one axis, the edge pixel repeated outside.
+
+    Args:
+        n: pixels; fwhm: pixels; truncation: radius of the kernel in sigma.
+    """
+    sigma = fwhm * FWHM_TO_SIGMA
+    radius = int(truncation * sigma + 0.5)
+    offsets = np.arange(-radius, radius + 1)
+    kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel /= kernel.sum()
+    blur = np.zeros((n, n))
+    rows = np.arange(n)
+    for offset, weight in zip(offsets, kernel, strict=True):
+        np.add.at(blur, (rows, np.clip(rows + offset, 0, n - 1)), weight)
+    return blur
+
+
+def poisson_counts(image, sky, keys):
+    """Poisson counts of ``image + sky``: both in counts a pixel, image (batch, n), keys (batch, 2)."""
+    return poisson_from_uniform(ops.maximum(image + sky, 0.0), pixel_uniform(keys, image.shape[1]))
+
+
+def gaussian_noise(sigma, keys):
+    """Normal noise of standard deviation ``sigma`` (batch, n) from keys (batch, 2)."""
+    return sigma * normal_from_uniform(pixel_uniform(keys, sigma.shape[1]))
+
+
+def minmax(image):
+    """Scale each image of (batch, n) to [0, 1]."""
+    low = ops.min(image, axis=1, keepdims=True)
+    high = ops.max(image, axis=1, keepdims=True)
+    return (image - low) / ops.maximum(high - low, 1e-12)

@@ -1,0 +1,48 @@
+"""A preset: a named sky, the law that draws its scenes and the camera that observes them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lenszoo.simulation.observe import Instrument
+from lenszoo.simulation.scene import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class Preset:
+    """One sky.
+
+    Attributes:
+        name: what users write.
+        summary: one line for lists.
+        classes: class names; label k is ``classes[k]``; scene ``i`` has class ``i % len(classes)``.
+        instrument: pixel grid and PSF.
+        draw: ``draw(rng, class_name, strength) -> Scene``. ``strength`` multiplies the mass of the
+            substructure (1 is the true sky); it must not change what else is drawn.
+        observe: ``observe(image, arrays) -> (image, variance)``: from brightness (batch, n), after the
+            PSF, to pixel values before min-max, and their expected variance.
+        lens: "sis" or "sie".
+        points: most point masses a scene of each class has.
+        minmax: whether the result is scaled to [0, 1] image by image.
+        reference: paper or code the sky comes from.
+        notes: quirks a user of the data should know.
+    """
+
+    name: str
+    summary: str
+    classes: tuple[str, ...]
+    instrument: Instrument
+    draw: Callable[[np.random.Generator, str, float], Scene]
+    observe: Callable[[Any, Mapping[str, Any]], tuple[Any, Any]]
+    lens: str
+    points: Mapping[str, int]
+    minmax: bool = True
+    reference: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, bands) of an image."""
+        return (self.instrument.pixels, self.instrument.pixels, 1)

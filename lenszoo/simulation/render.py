@@ -1,0 +1,97 @@
+"""Render: trace -> shine -> observe for a batch of scenes, compiled once per preset and point count."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from lenszoo.simulation import shine, trace
+from lenszoo.simulation.observe import minmax
+from lenszoo.simulation.preset import Preset
+from lenszoo.simulation.scene import Scene, stack
+
+# scenes a compiled call renders; always padded to this, so that a scene's pixels never depend on its batch
+TILE = 16
+
+
+def compiled(function: Callable) -> Callable:
+    """Compile a function of tensors with the running backend's compiler."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True, autograph=False)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
+    """Positions (batch, n) in the source plane, arcsec, of image-plane positions (1 or batch, n)."""
+    if lens == "sis":
+        ax, ay = trace.sis_deflection(x, y, arrays["einstein_radius"])
+    else:
+        ax, ay = trace.sie_deflection(
+            x, y, arrays["einstein_radius"], arrays["lens_e1"], arrays["lens_e2"]
+        )
+    for bx, by in (
+        trace.shear_deflection(x, y, arrays["gamma1"], arrays["gamma2"]),
+        trace.point_mass_deflection(
+            x, y, arrays["point_x"], arrays["point_y"], arrays["point_theta_e2"]
+        ),
+    ):
+        ax, ay = ax + bx, ay + by
+    return x - ax, y - ay
+
+
+def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
+    """Brightness of the lensed source on the sub-grid, (batch, supersampling^2 * pixels^2)."""
+    x, y = (ops.convert_to_tensor(g.reshape(1, -1)) for g in preset.instrument.grid())
+    bx, by = source_plane(x, y, arrays, preset.lens)
+    return shine.sersic(
+        bx - arrays["source_x"],
+        by - arrays["source_y"],
+        arrays["source_amplitude"],
+        arrays["source_r_eff"],
+        arrays["source_index"],
+        arrays["source_e1"],
+        arrays["source_e2"],
+    )
+
+
+@lru_cache(maxsize=64)
+def _programs(preset: Preset, backend: str) -> tuple[Callable, Callable]:
+    """Two programs, not one: compiled together, XLA would trace each ray again for each use of it."""
+
+    def observe(brightness, arrays):
+        signal = preset.instrument.observe(brightness)
+        image, variance = preset.observe(signal, arrays)
+        snr = ops.sqrt(ops.sum(signal * signal / ops.maximum(variance, 1e-12), axis=1))
+        return (minmax(image) if preset.minmax else image), signal, snr
+
+    return compiled(lambda arrays: lensed_brightness(arrays, preset)), compiled(observe)
+
+
+def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images and signal-to-noise of scenes that hold at most ``n_points`` point masses.
+
+    Returns:
+        images (n, H, W, 1) float32 and signal_to_noise (n,) float32: the square root of the sum over
+        pixels of (signal^2 / variance).
+    """
+    shine_program, observe_program = _programs(preset, keras.backend.backend())
+    images = np.empty((len(scenes), *preset.image_shape), np.float32)
+    snr = np.empty(len(scenes), np.float32)
+    for start in range(0, len(scenes), TILE):
+        tile = list(scenes[start : start + TILE])
+        n = len(tile)
+        stacked = stack(tile + [tile[-1]] * (TILE - n), n_points)
+        arrays = {name: ops.convert_to_tensor(value) for name, value in stacked.items()}
+        image, _, s = observe_program(shine_program(arrays), arrays)
+        images[start : start + n] = ops.convert_to_numpy(image)[:n].reshape(n, *preset.image_shape)
+        snr[start : start + n] = ops.convert_to_numpy(s)[:n]
+    return images, snr

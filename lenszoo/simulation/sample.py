@@ -1,0 +1,91 @@
+"""Sample: images, labels and truth of a preset, scene by scene."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lenszoo.errors import LenszooError
+from lenszoo.simulation.preset import Preset
+from lenszoo.simulation.presets import get_preset
+from lenszoo.simulation.random import scene_generator
+from lenszoo.simulation.render import render
+
+# where the scenes of each split begin: disjoint by construction for any seed
+SPLIT_START = {"train": 0, "val": 2**40, "test": 2**41}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Simulated images with labels and truth.
+
+    Attributes:
+        images: (n, H, W, 1) float32, scaled to [0, 1] where the preset does so.
+        labels: (n,) int32 into ``class_names``.
+        truth: one array of length n per drawn quantity, ``signal_to_noise`` and ``scene`` (its index)
+            included; ``point_x``, ``point_y``, ``point_theta_e2`` are object arrays of arrays.
+        class_names: names of the classes.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    truth: dict[str, np.ndarray]
+    class_names: tuple[str, ...]
+
+
+def scene_labels(indices: Iterable[int], preset: Preset) -> np.ndarray:
+    """(n,) int32: classes take turns."""
+    return np.array([i % len(preset.classes) for i in indices], np.int32)
+
+
+def sample_scenes(
+    preset: str | Preset, indices: Iterable[int], seed: int, strength: float = 1.0
+) -> Sample:
+    """Simulate the scenes of the given indices (each >= 0) of ``seed``; see :func:`sample`."""
+    preset = get_preset(preset)
+    indices = [int(i) for i in indices]
+    if seed < 0 or any(i < 0 for i in indices):
+        raise LenszooError(f"Seed and scene numbers must not be negative (seed {seed}).")
+    labels = scene_labels(indices, preset)
+    names = [preset.classes[k] for k in labels]
+    scenes = [
+        preset.draw(scene_generator(seed, i), name, strength)
+        for i, name in zip(indices, names, strict=True)
+    ]
+    images = np.empty((len(scenes), *preset.image_shape), np.float32)
+    snr = np.empty(len(scenes), np.float32)
+    counts = np.array([preset.points[name] for name in names])
+    for n_points in np.unique(counts):
+        rows = np.flatnonzero(counts == n_points)
+        images[rows], snr[rows] = render([scenes[r] for r in rows], preset, int(n_points))
+    truth: dict[str, np.ndarray] = {"scene": np.array(indices, np.int64), "signal_to_noise": snr}
+    if scenes:
+        truth |= {k: np.array([s.values[k] for s in scenes]) for k in scenes[0].values}
+    for column, key in enumerate(("point_x", "point_y", "point_theta_e2")):
+        truth[key] = np.empty(len(scenes), object)
+        for row, scene in enumerate(scenes):
+            truth[key][row] = scene.points[:, column]
+    return Sample(images, labels, truth, preset.classes)
+
+
+def sample(
+    preset: str | Preset, n: int, seed: int = 0, start: int = 0, strength: float = 1.0
+) -> Sample:
+    """Simulate ``n`` images of a sky.
+
+    Scene ``i`` depends on the preset, the seed and ``i`` alone: ``sample(p, 10, seed, start=5)`` gives
+    the last ten of ``sample(p, 15, seed)``.
+
+    Args:
+        preset: a name from :func:`list_presets`.
+        n: number of images, at least 1; classes take turns.
+        seed: not negative.
+        start: index of the first scene; ``SPLIT_START`` keeps training, validation and test apart.
+        strength: multiplies the mass of the substructure; 1 is the true sky.
+
+    Raises:
+        LenszooError: unknown preset, n < 1, negative seed or start.
+    """
+    if n < 1:
+        raise LenszooError(f"The number of images must be at least 1, not {n}.")
+    return sample_scenes(preset, range(start, start + n), seed, strength)

@@ -1,0 +1,51 @@
+"""A scene: everything that is drawn for one image, on the host, before a pixel is computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One lens system and its observation.
+
+    Attributes:
+        values: every drawn quantity by name, the columns of the truth table. The renderer reads
+
+            - ``einstein_radius`` (arcsec), ``lens_e1``, ``lens_e2``; ``gamma1``, ``gamma2``;
+            - ``source_x``, ``source_y``, ``source_r_eff`` (arcsec), ``source_index``, ``source_e1``,
+              ``source_e2``, ``source_amplitude`` (brightness at ``source_r_eff``);
+
+            and the preset's observation whatever it drew (``sky``, ``exposure`` ...).
+        points: (n, 3) point masses: x, y (arcsec) and squared Einstein radius (arcsec^2).
+        keys: (layers, 2) uint32 keys of the pixel noise.
+    """
+
+    values: dict[str, float]
+    points: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+    keys: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.uint32))
+
+
+def ellipticity(axis_ratio: float, angle: float) -> tuple[float, float]:
+    """``(e1, e2)`` with ``|e| = (1 - q) / (1 + q)`` at position angle ``angle`` (radians)."""
+    e = (1.0 - axis_ratio) / (1.0 + axis_ratio)
+    return e * np.cos(2.0 * angle), e * np.sin(2.0 * angle)
+
+
+def stack(scenes: Sequence[Scene], n_points: int) -> dict[str, np.ndarray]:
+    """Arrays for the renderer: (batch, 1) float32 a value, (batch, n_points) a point coordinate.
+
+    Missing point masses are filled up with massless ones far outside the image.
+    """
+    arrays = {
+        name: np.array([[scene.values[name]] for scene in scenes], np.float32)
+        for name in scenes[0].values
+    }
+    points = np.tile(np.array([1e3, 1e3, 0.0]), (len(scenes), n_points, 1))
+    for i, scene in enumerate(scenes):
+        points[i, : len(scene.points)] = scene.points
+    for column, name in enumerate(("point_x", "point_y", "point_theta_e2")):
+        arrays[name] = points[:, :, column].astype(np.float32)
+    arrays["keys"] = np.stack([scene.keys for scene in scenes])
+    return arrays

@@ -1,0 +1,67 @@
+"""Trace: from the image plane back to the source plane, ``beta = theta - alpha(theta)``.
+
+All angles are in arcsec, x along columns and y along rows. Scene parameters are (batch, 1) arrays,
+positions (batch or 1, n); everything is float32 and ``keras.ops``, so it compiles on any backend.
+"""
+
+from keras import ops
+
+_TINY = 1e-12
+
+
+def ellipticity_to_axis_ratio(e1, e2):
+    """Axis ratio q and the cosine and sine of the position angle from ``e = (1 - q) / (1 + q)``."""
+    e = ops.sqrt(e1 * e1 + e2 * e2 + 1e-24)
+    q = (1.0 - e) / (1.0 + e)
+    angle = 0.5 * ops.arctan2(e2, e1)
+    return q, ops.cos(angle), ops.sin(angle)
+
+
+def sis_deflection(x, y, theta_e):
+    """Singular isothermal sphere: ``alpha = theta_E * (x, y) / r``."""
+    scale = theta_e * ops.rsqrt(ops.maximum(x * x + y * y, _TINY))
+    return scale * x, scale * y
+
+
+def sie_deflection(x, y, theta_e, e1, e2):
+    """Singular isothermal ellipsoid (Kormann, Schneider & Bartelmann 1994).
+
+    With convergence ``kappa = theta_E / (2 sqrt(q x'^2 + y'^2 / q))`` in the frame of the major axis,
+    ``f = sqrt(1 - q^2)`` and ``psi = sqrt(q^2 x'^2 + y'^2)``::
+
+        alpha_x' = theta_E sqrt(q) / f * arctan(f x' / psi)
+        alpha_y' = theta_E sqrt(q) / f * arctanh(f y' / psi)
+
+    which tends to the isothermal sphere as q -> 1.
+    """
+    q, c, s = ellipticity_to_axis_ratio(e1, e2)
+    f = ops.sqrt(ops.maximum(1.0 - q * q, 1e-6))
+    xr, yr = c * x + s * y, c * y - s * x
+    psi = ops.sqrt(ops.maximum(q * q * xr * xr + yr * yr, _TINY))
+    scale = theta_e * ops.sqrt(q) / f
+    ax = scale * ops.arctan(f * xr / psi)
+    ay = scale * ops.arctanh(ops.clip(f * yr / psi, -1.0 + 1e-7, 1.0 - 1e-7))
+    return c * ax - s * ay, s * ax + c * ay
+
+
+def shear_deflection(x, y, gamma1, gamma2):
+    """External shear: ``alpha = (g1 x + g2 y, g2 x - g1 y)``."""
+    return gamma1 * x + gamma2 * y, gamma2 * x - gamma1 * y
+
+
+def point_mass_deflection(x, y, px, py, theta_e2):
+    """Sum of point masses: ``alpha = sum_k theta_E,k^2 (x - x_k, y - y_k) / r_k^2``.
+
+    Args:
+        x, y: (batch or 1, n) positions.
+        px, py, theta_e2: (batch, points) positions in arcsec and squared Einstein radii in arcsec^2;
+            a point of zero mass deflects nothing. The loop over points is unrolled: a compiler keeps
+            the running sum in registers, where a broadcast over points would fill memory.
+    """
+    ax, ay = 0.0, 0.0
+    for k in range(px.shape[1]):
+        dx, dy = x - px[:, k : k + 1], y - py[:, k : k + 1]
+        scale = theta_e2[:, k : k + 1] / ops.maximum(dx * dx + dy * dy, _TINY)
+        ax = ax + scale * dx
+        ay = ay + scale * dy
+    return ax, ay

@@ -1,0 +1,155 @@
+"""The classification task: any classifier of the catalogue on a sky or on files."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lenszoo.build import build_model, model_config
+from lenszoo.errors import LenszooError
+from lenszoo.evaluation import classification_report, metrics
+from lenszoo.training.environment import provenance
+from lenszoo.training.optimizers import build_optimizer
+from lenszoo.training.recipe import ClassifyRecipe
+from lenszoo.training.sources import Images, Source, open_source
+
+PREDICT_BATCH = 128
+
+
+class ClassifyTask:
+    """See :class:`lenszoo.training.task.Task`."""
+
+    monitor = "val_auc"
+
+    def __init__(self, recipe: ClassifyRecipe, source: Source | None = None):
+        self.recipe = recipe
+        self.source = source or open_source(recipe)
+        self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
+        self._validation: Images | None = None
+
+    def build(self) -> keras.Model:
+        """The compiled classifier."""
+        recipe = self.recipe
+        classes = len(self.source.class_names)
+        shape = recipe.input_shape or self.source.image_shape
+        if tuple(shape) != tuple(self.source.image_shape):
+            raise LenszooError(
+                f"The recipe's input_shape {tuple(shape)} is not that of the images, "
+                f"{self.source.image_shape}; leave input_shape out to take the images' own."
+            )
+        with _precision(recipe.mixed_precision):
+            model = build_model(
+                recipe.model,
+                input_shape=shape,
+                num_classes=classes,
+                weights=recipe.weights,
+                **recipe.options,
+            )
+        model.compile(
+            optimizer=build_optimizer(recipe.optimizer, recipe.epochs, self.steps_per_epoch),
+            loss=_SmoothedCrossEntropy(classes, recipe.label_smoothing),
+            metrics=["sparse_categorical_accuracy"],
+            jit_compile=_jit(recipe.jit_compile),
+        )
+        return model
+
+    def epoch(self, epoch: int) -> Any:
+        """Training batches of an epoch."""
+        return self.source.epoch(epoch)
+
+    def validate(self, model: keras.Model) -> dict[str, float]:
+        """Exact macro ROC-AUC (one against the rest), accuracy and log loss."""
+        if self._validation is None:
+            self._validation = self.source.validation()
+        held = self._validation
+        logits = predict_logits(model, held.images)
+        if not np.isfinite(logits).all():
+            raise LenszooError(
+                "The model answers NaN: the training diverged. Lower optimizer.learning_rate or set "
+                "optimizer.clip_norm."
+            )
+        return {
+            "val_auc": metrics.roc_auc(held.labels, logits),
+            "val_accuracy": metrics.accuracy(held.labels, logits),
+            "val_log_loss": metrics.log_loss(held.labels, logits),
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Classes and data, for ``run.json``."""
+        return {
+            "task": "classify",
+            "classes": list(self.source.class_names),
+            "pixel_scale": self.source.describe.get("pixel_scale"),
+            "data": self.source.describe,
+        }
+
+    def report(
+        self, model: keras.Model, history: list[dict[str, Any]], folder: Path
+    ) -> dict[str, Any]:
+        """Classification report of the test images, or of the validation images where none are."""
+        split = "test" if self.source.test else "validation"
+        held = self.source.test() if self.source.test else self.source.validation()
+        report = classification_report(
+            held.labels,
+            predict_logits(model, held.images),
+            self.source.class_names,
+            images=held.images,
+            ids=held.ids,
+            history=history,
+            title=f"{self.recipe.model} on {len(held.labels):,} {split} images",
+            provenance=provenance(self.recipe.seed)
+            | {"model": model_config(model)["model"], "data": self.source.describe, "split": split},
+            seed=self.recipe.seed,
+        )
+        report.save(folder)
+        return report.metrics
+
+
+def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """(n, classes) float32 answers to (n, H, W, bands) images, in batches of one size."""
+    batch = min(PREDICT_BATCH, len(images))
+    return np.asarray(model.predict(images, batch_size=batch, verbose=0))
+
+
+class _SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of integer labels on logits, with label smoothing.
+
+    Keras smooths only one-hot labels; readers and simulators give integers.
+    """
+
+    def __init__(self, num_classes: int, smoothing: float):
+        super().__init__(name="cross_entropy")
+        self.num_classes, self.smoothing = num_classes, smoothing
+
+    def call(self, y_true, y_pred):
+        """Loss a sample."""
+        labels = keras.ops.reshape(keras.ops.cast(y_true, "int32"), (-1,))
+        one_hot = keras.ops.one_hot(labels, self.num_classes, dtype=y_pred.dtype)
+        target = one_hot * (1.0 - self.smoothing) + self.smoothing / self.num_classes
+        return -keras.ops.sum(target * keras.ops.log_softmax(y_pred, axis=-1), axis=-1)
+
+
+def _jit(choice: bool | str) -> bool | str:
+    """XLA where it wins: always on JAX, on TensorFlow only with an accelerator."""
+    if choice != "auto" or keras.backend.backend() != "tensorflow":
+        return choice
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+@contextlib.contextmanager
+def _precision(policy: str) -> Iterator[None]:
+    """Build layers under a precision policy and leave the user's own as it was."""
+    if policy == "none":
+        yield
+        return
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

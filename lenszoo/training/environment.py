@@ -1,0 +1,57 @@
+"""What was running: versions, backend and machine, for run folders and reports."""
+
+import datetime
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+import keras
+
+from lenszoo._version import __version__
+
+
+def provenance(seed: int | None = None) -> dict[str, Any]:
+    """Version of lenszoo, backend and seed: what every prediction, report and run names."""
+    backend = keras.backend.backend()
+    found = {"lenszoo": __version__, "keras": keras.__version__, "backend": backend}
+    try:
+        found[backend] = metadata.version(backend)
+    except metadata.PackageNotFoundError:
+        found[backend] = "unknown"
+    if seed is not None:
+        found["seed"] = str(seed)
+    return found
+
+
+def environment() -> dict[str, Any]:
+    """Provenance plus Python, machine kind, device and date."""
+    return provenance() | {
+        "python": platform.python_version(),
+        "machine": f"{os.cpu_count()} x {_cpu_name()}",
+        "devices": _devices(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        return platform.machine()
+    return platform.processor() or platform.machine()
+
+
+def _devices() -> list[str]:
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return [d.device_kind for d in jax.devices()]
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return [d.name for d in tf.config.list_physical_devices()]
+    return []

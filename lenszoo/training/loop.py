@@ -1,0 +1,215 @@
+"""The one training loop, with exact resume, for every task."""
+
+import csv
+import io
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import keras
+
+from lenszoo.build import load_model, model_config, save_weights
+from lenszoo.errors import LenszooError
+from lenszoo.evaluation.report import write_atomic
+from lenszoo.training.classify import ClassifyTask
+from lenszoo.training.environment import environment
+from lenszoo.training.recipe import ClassifyRecipe, Recipe
+from lenszoo.training.state import Progress, read_progress, restore_state, save_state
+from lenszoo.training.task import Task
+
+log = logging.getLogger("lenszoo")
+
+BEST, LAST, RECIPE, RUN, HISTORY = (
+    "best.weights.h5",
+    "last.weights.h5",
+    "recipe.json",
+    "run.json",
+    "history.csv",
+)
+# one row a task: what the `task` field of a recipe names
+TASKS: dict[str, Callable[[Any], Task]] = {"classify": ClassifyTask}
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished training leaves.
+
+    Attributes:
+        run_dir: the run folder; ``load_model(run_dir)`` gives the best model.
+        metrics: scores of the report, as in ``report.json``.
+        history: one row an epoch.
+    """
+
+    run_dir: Path
+    metrics: dict[str, Any]
+    history: list[dict[str, Any]]
+
+
+def train(
+    recipe: ClassifyRecipe | dict[str, Any] | str | Path,
+    out: str | Path,
+    *,
+    verbose: bool = False,
+    task: Task | None = None,
+) -> TrainingResult:
+    """Train what a recipe says into a run folder, or go on where that folder stands.
+
+    Killed in any epoch and called again, it ends with the same weights, bit for bit, as if it had
+    never stopped. Called on a finished run, it returns at once.
+
+    Args:
+        recipe: a recipe, its fields, the path of a TOML file or the name of a packaged one.
+        out: the run folder: ``recipe.json``, ``run.json``, ``history.csv``, ``best.weights.h5``,
+            ``last.weights.h5``, ``state.npz``, ``report.html``; TensorBoard logs where TensorFlow is.
+        verbose: show a progress bar for each epoch.
+        task: a task made beforehand, as the folds of a cross-validation do.
+
+    Raises:
+        LenszooError: bad recipe or data; ``out`` is another run's or cannot be written; another
+            process is training there.
+    """
+    if isinstance(recipe, dict):
+        recipe = Recipe(**recipe)
+    elif isinstance(recipe, str | Path):
+        recipe = Recipe.load(recipe)
+    folder = Path(out)
+    with _open_run(folder, recipe):
+        progress = read_progress(folder)
+        if progress is not None and progress.finished:
+            metrics = json.loads((folder / "report.json").read_text(encoding="utf-8"))["metrics"]
+            return TrainingResult(folder, metrics, progress.history)
+        keras.utils.set_random_seed(recipe.seed)
+        task = task or TASKS[recipe.task](recipe)
+        model = task.build()
+        model.optimizer.build(model.trainable_variables)
+        progress = restore_state(folder, model)
+        _write_run(folder, task, model)
+        _epochs(task, model, progress, folder, verbose)
+        metrics = task.report(load_model(folder), progress.history, folder)
+        progress.finished = True
+        save_state(folder, model, progress)
+        return TrainingResult(folder, metrics, progress.history)
+
+
+def _epochs(
+    task: Task, model: keras.Model, progress: Progress, folder: Path, verbose: bool
+) -> None:
+    recipe = task.recipe
+    board = _tensorboard(folder)
+    while progress.epoch < recipe.epochs and not progress.stopped:
+        epoch, start = progress.epoch, time.monotonic()
+        fitted = model.fit(
+            task.epoch(epoch),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            verbose=1 if verbose else 0,
+            shuffle=False,
+        )
+        row = {"epoch": epoch + 1}
+        row |= {name: float(values[-1]) for name, values in fitted.history.items()}
+        row |= task.validate(model)
+        row["learning_rate"] = float(model.optimizer.learning_rate)
+        row["strength"] = recipe.strength(epoch)
+        row["seconds"] = round(time.monotonic() - start, 1)
+        progress.epoch += 1
+        progress.history.append(row)
+        if _is_best(task, progress, row[task.monitor]):
+            save_weights(model, folder / BEST)
+        save_weights(model, folder / LAST)
+        _write_history(folder, progress)
+        board(row)
+        save_state(folder, model, progress)
+        log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(row))
+
+
+def _is_best(task: Task, progress: Progress, score: float) -> bool:
+    """Keep the best score and decide on early stopping.
+
+    Scores of a curriculum's stages count too: validation is always at the true strength.
+    """
+    stopping = task.recipe.early_stopping
+    margin = stopping.min_delta if stopping else 0.0
+    better = progress.best is None or score > progress.best + margin
+    if better:
+        progress.best, progress.best_epoch = score, progress.epoch
+    elif stopping and progress.epoch - progress.best_epoch >= stopping.patience:
+        progress.stopped = True
+    return better
+
+
+@contextmanager
+def _open_run(folder: Path, recipe: ClassifyRecipe) -> Iterator[None]:
+    """Make or check the run folder and hold it against other processes."""
+    recipe_file = folder / RECIPE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock")
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise LenszooError(f"Another process is training in {folder}; choose another --out.") from None
+    except OSError as error:
+        raise LenszooError(f"Cannot write the run folder {folder}: {error.strerror}.") from error
+    try:
+        fields = recipe.model_dump(mode="json")
+        if recipe_file.exists():
+            _check_same(json.loads(recipe_file.read_text(encoding="utf-8")), fields, folder)
+        elif any(p.name != ".lock" for p in folder.iterdir()):
+            raise LenszooError(f"{folder} holds other files and no run; choose an empty folder.")
+        else:
+            write_atomic(recipe_file, (json.dumps(fields, indent=2) + "\n").encode())
+        yield
+    finally:
+        lock.release()
+
+
+def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            raise LenszooError(
+                f"{folder} holds a run of another recipe ({name}: {old.get(name)!r} there, "
+                f"{new.get(name)!r} here); choose another folder, or delete it to start again."
+            )
+
+
+def _write_run(folder: Path, task: Task, model: keras.Model) -> None:
+    run = {"model": model_config(model), "environment": environment(), "seed": task.recipe.seed}
+    content = json.dumps(run | task.identity(), indent=2, allow_nan=False) + "\n"
+    write_atomic(folder / RUN, content.encode())
+
+
+def _write_history(folder: Path, progress: Progress) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(progress.history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(progress.history)
+    write_atomic(folder / HISTORY, text.getvalue().encode())
+
+
+def _tensorboard(folder: Path) -> Callable[[dict[str, float]], None]:
+    """A writer of scalars, where TensorFlow is the backend; elsewhere it does nothing."""
+    if keras.backend.backend() != "tensorflow":
+        return lambda row: None
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+    # what `tf.summary.scalar` writes, which itself wants the tensorboard package
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "scalars"
+
+    def write(row: dict[str, float]) -> None:
+        with writer.as_default(step=int(row["epoch"])):
+            for name, value in row.items():
+                tf.summary.write(name, tf.constant(value, tf.float32), metadata=metadata)
+        writer.flush()
+
+    return write
+
+
+def _summary(row: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")

@@ -1,0 +1,196 @@
+"""Recipes: everything that decides what a training produces, as one validated TOML file."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from lenszoo.errors import LenszooError, unknown
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Strict):
+    """Where images come from: a simulated sky, or files. Give exactly one of the first three."""
+
+    preset: str | None = Field(None, description="Simulated sky, see `lenszoo.simulation.list_presets()`.")
+    directory: str | None = Field(
+        None, description="Folder of class folders, or of `train` and `val` folders of class folders."
+    )
+    csv: str | None = Field(None, description="Table with columns id, path and label.")
+    images: int = Field(16000, ge=1, description="Simulated images an epoch.")
+    fresh: bool = Field(True, description="New scenes every epoch; false repeats the first epoch's.")
+    val_images: int = Field(1500, ge=2, description="Simulated validation images.")
+    test_images: int = Field(1500, ge=2, description="Simulated images for the final report.")
+    val_fraction: float = Field(0.2, gt=0, lt=1, description="Share of the files held out to validate.")
+    seed: int | None = Field(None, ge=0, description="Seed of scenes or split; by default the run's.")
+    on_bad: Literal["raise", "zero", "skip"] = Field(
+        "raise", description="What to do with files that hold NaN, infinite or constant images."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [k for k in ("preset", "directory", "csv") if getattr(self, k) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of preset, directory, csv (given: {given or 'none'})")
+        return self
+
+
+class Optimizer(_Strict):
+    """The optimizer and its learning rate over the run."""
+
+    name: Literal["adamw", "adam"] = Field("adamw", description="AdamW or Adam.")
+    learning_rate: float = Field(1e-3, gt=0, description="Highest learning rate.")
+    min_learning_rate: float = Field(0.0, ge=0, description="Lowest rate of cosine and cyclic.")
+    schedule: Literal["cosine", "cyclic", "constant"] = Field(
+        "cosine", description="Shape: half a cosine, triangles (Smith 2017), or constant."
+    )
+    warmup_steps: int = Field(0, ge=0, description="Steps of linear rise from zero.")
+    cycle_epochs: float = Field(2.0, gt=0, description="Length of one triangle of cyclic, in epochs.")
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled decay; kernels only.")
+    clip_norm: float | None = Field(None, gt=0, description="Largest norm of the whole gradient.")
+
+
+class Stage(_Strict):
+    """One stage of a curriculum over the preset's strength."""
+
+    epochs: int = Field(ge=1, description="Length of the stage.")
+    strength: float = Field(gt=0, description="Factor on the mass of the substructure.")
+
+
+class EarlyStopping(_Strict):
+    """Stop when the exact validation score no longer rises."""
+
+    patience: int = Field(ge=1, description="Epochs without a better score.")
+    min_delta: float = Field(0.0, ge=0, description="Rise that counts as better.")
+
+
+class RecipeBase(_Strict):
+    """What recipes of every task share."""
+
+    model: str = Field(description="Row of the catalogue, see `lenszoo models`.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Options of the model.")
+    input_shape: tuple[int, int, int] | None = Field(
+        None, description="Height, width and bands; by default the data's."
+    )
+    weights: str | None = Field(None, description="Weights to start from: a name or a path.")
+    seed: int = Field(0, ge=0, lt=2**32, description="One seed for all that is random.")
+    epochs: int = Field(10, ge=1, description="Epochs.")
+    batch_size: int = Field(64, ge=1, description="Images a step.")
+    data: Data = Field(description="Where images come from.")
+    optimizer: Optimizer = Field(default_factory=lambda: Optimizer(), description="Optimizer.")
+    augment: Literal["d4", "none"] = Field("d4", description="Quarter turns and flips of the training images.")
+    mixed_precision: Literal["none", "mixed_bfloat16", "mixed_float16"] = Field(
+        "none", description="Precision of the layers; logits and weights stay float32."
+    )
+    jit_compile: bool | Literal["auto"] = Field(
+        "auto", description="XLA; auto is on for GPU, TPU and JAX, off for TensorFlow on a CPU."
+    )
+    curriculum: list[Stage] = Field(
+        default_factory=list, description="Stages before the true sky (strength 1); presets only."
+    )
+    early_stopping: EarlyStopping | None = Field(None, description="By default every epoch is run.")
+
+    @model_validator(mode="after")
+    def _curriculum_fits(self) -> Self:
+        if self.curriculum and self.data.preset is None:
+            raise ValueError("curriculum needs data.preset: files have no strength to change")
+        if sum(stage.epochs for stage in self.curriculum) > self.epochs:
+            raise ValueError("curriculum is longer than epochs")
+        return self
+
+    def strength(self, epoch: int) -> float:
+        """Substructure strength of an epoch (0-based)."""
+        for stage in self.curriculum:
+            if epoch < stage.epochs:
+                return stage.strength
+            epoch -= stage.epochs
+        return 1.0
+
+    @property
+    def data_seed(self) -> int:
+        """Seed of scenes and splits."""
+        return self.seed if self.data.seed is None else self.data.seed
+
+
+class ClassifyRecipe(RecipeBase):
+    """Train a classifier."""
+
+    task: Literal["classify"] = "classify"
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the label given to all classes.")
+
+
+# one member a task; pydantic picks by the `task` field
+AnyRecipe = Annotated[ClassifyRecipe, Field(discriminator=None)]
+_ADAPTER: TypeAdapter[ClassifyRecipe] = TypeAdapter(AnyRecipe)
+
+
+class Recipe:
+    """Makes recipes from keywords, a dictionary, a TOML file or a packaged name.
+
+    ``Recipe(model="simple_cnn", data={"preset": "common_test_sim"})`` returns the recipe of the task
+    named by ``task`` (default ``"classify"``), validated; :meth:`load` reads files.
+    """
+
+    def __new__(cls, **fields: Any) -> ClassifyRecipe:  # type: ignore[misc]
+        """Validate ``fields`` into a recipe; raise LenszooError naming the field at fault."""
+        return validate(fields, "recipe")
+
+    @staticmethod
+    def load(source: str | os.PathLike[str]) -> ClassifyRecipe:
+        """Read a TOML file, or the packaged recipe of that name (``lenszoo/recipes``)."""
+        path = Path(source)
+        if path.suffix != ".toml" and not path.exists():
+            packaged = {p.stem: p for p in recipe_files()}
+            if str(source) not in packaged:
+                raise unknown("recipe", str(source), packaged, "Or give the path of a .toml file.")
+            path = packaged[str(source)]
+        try:
+            fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise LenszooError(f"There is no recipe {path}.") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise LenszooError(f"Cannot read recipe {path}: {error}.") from error
+        return validate(fields, str(path))
+
+
+def recipe_files() -> list[Path]:
+    """The recipes that come with lenszoo."""
+    return sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
+
+
+def validate(fields: dict[str, Any], where: str) -> ClassifyRecipe:
+    """Turn a dictionary into a recipe.
+
+    Raises:
+        LenszooError: one line with the first field at fault and, for a typo, the nearest legal one.
+    """
+    task = fields.get("task", "classify")
+    if task not in ("classify",):
+        raise unknown("task", str(task), ("classify",), f"({where})")
+    try:
+        return _ADAPTER.validate_python({"task": "classify", **fields})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise unknown("field", name, _fields_beside(first["loc"]), f"({where})") from None
+        problem = first["msg"].removeprefix("Value error, ")
+        raise LenszooError(f"{where}: {name or 'recipe'}: {problem}.") from None
+
+
+def _fields_beside(location: tuple[int | str, ...]) -> list[str]:
+    """Legal names, dotted, at the level of the field that ``location`` points to."""
+    model: Any = ClassifyRecipe
+    prefix = ""
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [t for t in (annotation, *getattr(annotation, "__args__", ())) if hasattr(t, "model_fields")]
+        model, prefix = inner[0], f"{prefix}{part}."
+    return [prefix + name for name in model.model_fields]

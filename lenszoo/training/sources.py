@@ -1,0 +1,142 @@
+"""Where training images come from: a simulated sky or a folder of files, one face for both."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lenszoo.data import DatasetIndex, image_dataset, load_arrays
+from lenszoo.errors import LenszooError
+from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
+from lenszoo.training.recipe import RecipeBase
+
+
+class Images(NamedTuple):
+    """Images held in memory: (n, H, W, bands) float32, (n,) int labels, n ids."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    ids: list[str]
+
+
+class Source(NamedTuple):
+    """Training data and the images that score it.
+
+    Attributes:
+        class_names: names of the classes, in the order of the labels.
+        image_shape: (height, width, bands).
+        train_images: images an epoch.
+        epoch: ``epoch(e)`` gives the batches of epoch e, always the same ones.
+        validation, test: functions that load held-out images; test is None where there is none.
+        describe: what the provenance says of the data.
+    """
+
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    train_images: int
+    epoch: Callable[[int], Any]
+    validation: Callable[[], Images]
+    test: Callable[[], Images] | None
+    describe: dict[str, Any]
+
+
+def open_source(recipe: RecipeBase, classes: tuple[str, ...] | None = None) -> Source:
+    """The data of a recipe; ``classes`` are those of the weights it starts from, if any.
+
+    Raises:
+        LenszooError: whatever is wrong with the preset or the files, in one line.
+    """
+    if recipe.data.preset is not None:
+        return _simulated(recipe)
+    train, val = read_index(recipe, classes)
+    return from_index(recipe, train, val)
+
+
+def _simulated(recipe: RecipeBase) -> Source:
+    data, seed = recipe.data, recipe.data_seed
+    preset = get_preset(data.preset or "")
+    augment = None if recipe.augment == "none" else recipe.augment
+
+    def epoch(e: int) -> SimulatedDataset:
+        return SimulatedDataset(
+            preset,
+            data.images,
+            seed,
+            recipe.batch_size,
+            start=SPLIT_START["train"] + (e * data.images if data.fresh else 0),
+            strength=recipe.strength(e),
+            augment=augment,
+        )
+
+    def held_out(split: str, n: int) -> Images:
+        drawn = sample(preset, n, seed, SPLIT_START[split])
+        return Images(drawn.images, drawn.labels, [str(i) for i in drawn.truth["scene"]])
+
+    return Source(
+        preset.classes,
+        preset.image_shape,
+        data.images,
+        epoch,
+        functools.partial(held_out, "val", data.val_images),
+        functools.partial(held_out, "test", data.test_images),
+        {"preset": preset.name, "pixel_scale": preset.instrument.pixel_scale, "seed": seed},
+    )
+
+
+def read_index(
+    recipe: RecipeBase, classes: tuple[str, ...] | None = None
+) -> tuple[DatasetIndex, DatasetIndex]:
+    """Training and validation files of a recipe: `train` and `val` folders, or a stratified split."""
+    data = recipe.data
+    if data.csv is not None:
+        index = DatasetIndex.from_csv(data.csv, classes=classes)
+        return index.split(data.val_fraction, recipe.data_seed)
+    root = Path(data.directory or "")
+    if (root / "train").is_dir() and (root / "val").is_dir():
+        train = DatasetIndex.from_directory(root / "train", classes=classes)
+        val = DatasetIndex.from_directory(root / "val", classes=train.class_names)
+        return train, val
+    index = DatasetIndex.from_directory(root, classes=classes)
+    return index.split(data.val_fraction, recipe.data_seed)
+
+
+def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Source:
+    """A source of files, already split."""
+    if train.labels is None or val.labels is None:
+        raise LenszooError("Training needs labels: one folder a class, or a CSV with a label column.")
+    loaded = load_arrays(train, on_bad=recipe.data.on_bad)
+    arrays = (loaded.images, loaded.labels)
+    augment = None if recipe.augment == "none" else recipe.augment
+
+    def epoch(e: int) -> Any:
+        return image_dataset(
+            arrays,
+            batch_size=recipe.batch_size,
+            shuffle_seed=recipe.data_seed,
+            epoch=e,
+            augment=augment,
+        )
+
+    def held_out() -> Images:
+        held = load_arrays(val, on_bad=recipe.data.on_bad)
+        return Images(held.images, held.labels, [val.ids[k] for k in held.kept])
+
+    describe = {
+        "directory": recipe.data.directory,
+        "csv": recipe.data.csv,
+        "seed": recipe.data_seed,
+        "files": len(train),
+        "bad_pixels": int(np.sum(loaded.bad_counts)),
+        "skipped": len(train) - len(loaded.images),
+    }
+    return Source(
+        tuple(train.class_names),
+        tuple(loaded.images.shape[1:]),
+        len(loaded.images),
+        epoch,
+        functools.cache(held_out),
+        None,
+        describe,
+    )

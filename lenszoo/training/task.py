@@ -1,0 +1,37 @@
+"""What ``train()`` needs to know of a task: its model, data, validation and report."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+
+from lenszoo.training.recipe import ClassifyRecipe
+
+
+class Task(Protocol):
+    """One kind of training. ``train()`` has the only loop; a task supplies what differs.
+
+    Attributes:
+        recipe: the recipe.
+        monitor: the validation score that picks the best epoch; higher is better.
+        steps_per_epoch: steps of one epoch.
+    """
+
+    recipe: ClassifyRecipe
+    monitor: str
+    steps_per_epoch: int
+
+    def build(self) -> keras.Model:
+        """The compiled model, in its starting state."""
+
+    def epoch(self, epoch: int) -> Any:
+        """What ``fit`` takes in epoch ``epoch`` (0-based): the same each time it is asked."""
+
+    def validate(self, model: keras.Model) -> dict[str, float]:
+        """Exact validation scores, ``monitor`` among them."""
+
+    def identity(self) -> dict[str, Any]:
+        """What ``run.json`` says of the data and classes; plain JSON."""
+
+    def report(self, model: keras.Model, history: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+        """Write the report of the best model into ``folder`` and return its metrics."""
