@@ -258,10 +258,10 @@ def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _So
         entry = get_entry(str(weights), model=spec.name if spec else None)
         if spec is not None and entry.model != spec.name:
             raise LenszooError(f"Weights {entry.name} are for {entry.model}, not for {spec.name}.")
-        config = _resolve(
+        known = _resolve(
             model_info(entry.model), entry.input_shape, entry.num_classes, entry.options
         )
-        return _Source(entry.name, fetch_weights(entry.name), config, entry)
+        return _Source(entry.name, fetch_weights(entry.name), known, entry)
     if path.name.endswith(MODEL):
         model = load_keras(path)
         return _Source(str(path), path, _read_config(model_config(model)), model=model)

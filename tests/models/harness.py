@@ -1,0 +1,177 @@
+"""One harness for every classifier of the catalogue, on any backend.
+
+Run as a program it is the fresh process of the tests: ``check ROW...`` checks rows (on the backend
+that KERAS_BACKEND names), ``reload FOLDER`` loads what ``check_classifier`` saved there.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+from lenszoo.build import build_model, load_model, model_config, save_weights
+
+BACKEND = keras.config.backend()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row's tiny configuration: its smallest legal size, another size, and a rate to learn at.
+
+    ``backbone`` is the published number of parameters below the head, for three bands. ``eager``
+    rows are too deep to trace their training for three steps: that alone takes half a minute.
+    """
+
+    size: int = 32
+    other: tuple[int, int] = (40, 35)
+    options: dict = field(default_factory=dict)
+    rate: float = 1e-2
+    backbone: int | None = None
+    eager: bool = False
+
+
+CASES = {
+    "simple_cnn": Case(size=16, other=(20, 17), options={"width": 4, "dropout": 0.1}),
+    "resnet18": Case(options={"width": 6, "dropout": 0.1}),
+    "resnet18_slim": Case(
+        options={"width": 4, "stem": "fine", "blocks": (1, 1, 1, 1), "dropout": 0.1}
+    ),
+    "resnet50": Case(backbone=23_587_712, rate=1e-4, eager=True),
+    "xception": Case(size=71, other=(76, 80), backbone=20_861_480, rate=1e-1, eager=True),
+    "densenet121": Case(backbone=7_037_504, eager=True),
+}
+
+
+def images(size, bands, n=4, seed=0):
+    height, width = (size, size) if isinstance(size, int) else size
+    return np.random.default_rng(seed).random((n, height, width, bands), dtype=np.float32)
+
+
+def outputs(model, batch):
+    if BACKEND == "jax":  # one compilation instead of one for every operation
+        return model.predict_on_batch(batch)
+    return keras.ops.convert_to_numpy(model(batch, training=False))
+
+
+def check_classifier(name, folder):
+    """Build, run, guard, train, save; leave files and answers in ``folder`` for ``reload``."""
+    case = CASES[name]
+    keras.utils.set_random_seed(1)
+    started = time.perf_counter()
+    model = build_model(name, input_shape=(None, None, 1), **case.options)
+    assert model.name == name
+    assert model.output_shape == (None, 3)
+    if case.backbone is not None:
+        check_published_size(model, case.backbone)
+    check_training(model, case)
+    check_answers(model, case)
+    save(model, folder, case)
+    check_half_precision_and_bands(name, case)
+    print(f"{name} on {BACKEND}: {time.perf_counter() - started:.1f} s")
+
+
+def check_published_size(model, published):
+    stem = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)).kernel
+    two_more_bands = 2 * stem.shape[0] * stem.shape[1] * stem.shape[3]
+    head = sum(int(np.prod(w.shape)) for w in model.get_layer("logits").weights)
+    assert model.count_params() - head + two_more_bands == published
+
+
+def check_training(model, case):
+    """The loss falls in three steps on one batch; this also moves every BatchNorm average."""
+    batch, labels = images(case.size, 1, n=6), np.arange(6) % 3
+    model.compile(
+        keras.optimizers.SGD(case.rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=BACKEND == "jax",
+        run_eagerly=case.eager,
+    )
+    losses = [float(model.train_on_batch(batch, labels)) for _ in range(4)]
+    assert np.all(np.isfinite(losses))
+    assert losses[3] < losses[0], losses
+
+
+def check_answers(model, case):
+    """Two image sizes; a broken pixel spoils its own image and leaves the others as they were."""
+    other = outputs(model, images(case.other, 1, n=1))
+    assert other.shape == (1, 3)
+    assert np.all(np.isfinite(other))
+    batch = images(case.size, 1)
+    clean = outputs(model, batch)
+    assert clean.dtype == np.float32
+    assert np.all(np.isfinite(clean))
+    assert np.ptp(clean, axis=0).max() > 0, "the answer does not depend on the image"
+    batch[1, 3, 5] = np.nan
+    batch[2, -1, -1] = np.inf
+    broken = outputs(model, batch)
+    assert np.all(np.isnan(broken[[1, 2]]))
+    np.testing.assert_allclose(broken[[0, 3]], clean[[0, 3]], rtol=1e-4, atol=1e-5)
+
+
+def check_half_precision_and_bands(name, case):
+    """Under mixed_bfloat16 and with four bands: float32 logits, every band seen."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = build_model(
+            name, input_shape=(case.size, case.size, 4), num_classes=2, **case.options
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.get_layer("logits").compute_dtype == "float32"
+    assert any(layer.compute_dtype == "bfloat16" for layer in model.layers)
+    batch = images(case.size, 4, n=2)
+    answer = outputs(model, batch)
+    assert answer.shape == (2, 2)
+    assert answer.dtype == np.float32
+    assert np.all(np.isfinite(answer))
+    batch[0, 2, 2, 3] = np.nan
+    assert np.isnan(outputs(model, batch)).all(axis=1).tolist() == [True, False]
+
+
+def save(model, folder, case):
+    """Save both formats and what the model answers."""
+    name = model.name
+    batch = images(case.size, 1)
+    np.savez(folder / f"{name}.npz", images=batch, logits=outputs(model, batch))
+    (folder / f"{name}.json").write_text(json.dumps(model_config(model)))
+    model.save(folder / f"{name}.keras")
+    save_weights(model, folder / f"{name}.weights.h5")
+
+
+def check_reload(folder, suffixes=(".keras", ".weights.h5"), atol=1e-5):
+    """Load all that was saved in a folder; models, answers and identities must be the same."""
+    saved = sorted(folder.glob("*.npz"))
+    assert saved
+    for path in saved:
+        kept = np.load(path)
+        for suffix in suffixes:
+            started = time.perf_counter()
+            model = load_model(path.with_suffix(suffix))
+            assert type(model).__module__.startswith("keras.")
+            answer = outputs(model, kept["images"])
+            np.testing.assert_allclose(answer, kept["logits"], rtol=1e-4, atol=atol)
+            assert model_config(model) == json.loads(path.with_suffix(".json").read_text())
+            print(f"{path.stem}{suffix} on {BACKEND}: {time.perf_counter() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    verb, *arguments = sys.argv[1:]
+    if verb == "check":
+        with tempfile.TemporaryDirectory() as temporary:
+            for row in arguments:
+                check_classifier(row, Path(temporary))
+            check_reload(Path(temporary))
+    elif verb == "reload":
+        check_reload(Path(arguments[0]))
+    else:
+        sys.exit(f"harness.py check ROW... | reload FOLDER, got {verb!r}")
+    print("all well")

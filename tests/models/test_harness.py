@@ -1,0 +1,56 @@
+"""Every classifier of the catalogue through the harness, and again in fresh processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import harness
+import pytest
+
+from lenszoo.catalog import list_models
+
+ROWS = list_models(task="classify")
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments, **environment):
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, harness.__file__, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.rstrip().endswith("all well")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
+def test_every_row_has_a_case():
+    assert set(harness.CASES) == set(ROWS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_classifier(name, saved):
+    harness.check_classifier(name, saved)
+
+
+def test_reload_in_a_fresh_process(saved):
+    if sorted(path.stem for path in saved.glob("*.npz")) != sorted(ROWS):
+        pytest.skip("needs the files of all test_classifier runs, which were not all selected")
+    run("reload", saved)
+
+
+def test_small_rows_on_jax():
+    pytest.importorskip("jax")
+    # Compiling is nearly all of the time here; it is the operations that are under test.
+    quick = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    run("check", "simple_cnn", "resnet18_slim", **quick)
