@@ -80,7 +80,7 @@ def download(
     patience: Patience,
     report: Callable[[int], None] = lambda position: None,
 ) -> list[str]:
-    """Append one file to ``stream`` from the first address that has it right.
+    """Write one file to ``stream`` from the first address that has it right.
 
     A source that fails gives way to the next at once. One that may recover (time-out, broken
     connection, server error) is asked again in the next round, after a pause.
@@ -88,7 +88,7 @@ def download(
     Args:
         file: what is expected.
         addresses: full addresses of the file, http(s), file or plain paths.
-        stream: where to write; after a fault it is cut back to where it was.
+        stream: where to write, from its present position on.
         patience: tries, back-off and time-out.
         report: is told the position in the stream as it grows.
 
@@ -106,8 +106,7 @@ def download(
         if attempt and left:
             time.sleep(patience.backoff * 2 ** (attempt - 1))
         for address in list(left):
-            stream.seek(start)
-            stream.truncate()
+            stream.seek(start)  # over what a failed source left; none writes more than expected
             try:
                 _copy(file, address, _Sink(stream, file, report), patience.timeout)
             except Fault as fault:
@@ -222,5 +221,5 @@ def _reason(error: Exception, count: int, timeout: float) -> str:
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy refused"
     if isinstance(error, requests.ConnectionError) and not count:
-        return "could not connect"
+        return "no connection, or no valid answer"
     return f"the connection broke after {count:,} bytes"

@@ -316,7 +316,8 @@ def get_entry(
     for candidate in (name, f"{model}.{name}"):
         if candidate in entries:
             return entries[candidate]
-    raise unknown("weights", name, entries)
+    of_model = [full for full, entry in entries.items() if entry.model == model]
+    raise unknown("weights", name, of_model or entries)
 
 
 def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> None:
