@@ -134,12 +134,13 @@ def basic_block(x: Any, channels: int, stride: int, name: str) -> Any:
 def conv(
     x: Any, channels: int, size: int, stride: int = 1, *, padding: int | None = None, name: str
 ) -> Any:
-    """Convolve without bias, ``padding`` (or ``size // 2``) zeros on every side, as PyTorch does."""
+    """Convolve without bias; ``padding`` (or ``size // 2``) zeros on every side, as in PyTorch."""
+    zeros = size // 2 if padding is None else padding
     mode = "same"
-    if stride > 1:  # there "same" pads unevenly, by an amount that depends on the image size
+    if stride > 1 or zeros != size // 2:
+        # With a stride "same" pads unevenly, by an amount that depends on the image size.
         mode = "valid"
-        if size > 1:
-            zeros = size // 2 if padding is None else padding
+        if zeros:
             x = layers.ZeroPadding2D(zeros, name=f"{name}_pad")(x)
     return layers.Conv2D(
         channels,

@@ -41,9 +41,7 @@ class Case:
 CASES = {
     "simple_cnn": Case(size=16, other=(20, 17), options={"width": 4, "dropout": 0.1}),
     "resnet18": Case(options={"width": 6, "dropout": 0.1}),
-    "resnet18_slim": Case(
-        options={"width": 4, "stem": "fine", "blocks": (1, 1, 1, 1), "dropout": 0.1}
-    ),
+    "resnet18_slim": Case(options={"width": 4, "stem": "fine", "blocks": (1, 1), "dropout": 0.1}),
     "resnet50": Case(backbone=23_587_712, rate=1e-4, eager=True),
     "xception": Case(size=71, other=(76, 80), backbone=20_861_480, rate=1e-1, eager=True),
     "densenet121": Case(backbone=7_037_504, eager=True),
