@@ -1,0 +1,375 @@
+"""DatasetIndex: which images a dataset has, where they lie, and their labels; no pixels."""
+
+import csv as csv_module
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import LenszooError, unknown
+from .npy import one_line
+from .readers import IMAGE_SUFFIXES, is_image_file, split_hdu
+
+IndexPath = Path | tuple[Path, ...]
+"""One file, or the files that hold the bands of one image."""
+
+CLASS_ALIASES = {"no_sub": "no", "cdm": "sphere", "axion": "vort"}
+"""Other names of DeepLense's classes: no substructure, point-mass subhalos, a vortex."""
+
+
+def canonical_class(name: str) -> str:
+    """Return the name that all aliases of a class share: ``"CDM"`` and ``"sphere"`` agree."""
+    folded = name.strip().casefold()
+    return CLASS_ALIASES.get(folded, folded)
+
+
+def natural_key(text: str) -> list[str | int]:
+    """Sort key under which "img2" comes before "img10"."""
+    parts = re.split(r"([0-9]+)", text)
+    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DatasetIndex:
+    """The images of a dataset, in order.
+
+    Attributes:
+        ids: N unique names.
+        paths: N files; a tuple of files where the bands of an image are files of their own.
+        labels: (N,) int32 positions in ``class_names``, or None for images without labels.
+        class_names: the classes, in the order of the labels.
+    """
+
+    ids: tuple[str, ...]
+    paths: tuple[IndexPath, ...]
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+    source: str = field(default="the dataset")
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        if len(self.paths) != n or (self.labels is not None and np.shape(self.labels) != (n,)):
+            raise LenszooError(f"{self.source}: ids, paths and labels differ in number.")
+        if self.labels is None:
+            return
+        labels = np.array(self.labels, np.int32)
+        if n and not (labels.min() >= 0 and labels.max() < len(self.class_names)):
+            raise LenszooError(
+                f"{self.source}: labels must lie in 0..{len(self.class_names) - 1}, "
+                f"the positions in {list(self.class_names)}."
+            )
+        labels.setflags(write=False)
+        object.__setattr__(self, "labels", labels)
+
+    @classmethod
+    def from_directory(
+        cls, root: str | os.PathLike[str], classes: Sequence[str] | None = None
+    ) -> "DatasetIndex":
+        """Index a folder: class folders that hold images, or images without labels.
+
+        Ids are paths relative to ``root``, in natural order. Hidden files and folders, and those
+        whose name begins with two underscores, are passed over.
+
+        Args:
+            root: the folder.
+            classes: a model's class names. Folders are mapped to them, and labels follow their
+                order; no / no_sub, sphere / cdm and vort / axion name the same class. Without
+                it the folders are the classes, sorted with aliases in one place, so that
+                no, sphere, vort and no_sub, cdm, axion get the same labels.
+
+        Raises:
+            LenszooError: no such folder, no images, images beside class folders, an empty class
+                folder, or a folder that is none of ``classes``.
+        """
+        top = Path(root)
+        folders, files = _listing(top)
+        if not folders:
+            if not files:
+                raise LenszooError(
+                    f"{top}: no images in this folder; read are {', '.join(IMAGE_SUFFIXES)}."
+                )
+            paths = tuple(top / f for f in files)
+            return cls(tuple(files), paths, None, tuple(classes or ()), str(top))
+        if files:
+            raise LenszooError(
+                f"{top}: holds images ({files[0]} ...) beside folders ({folders[0]} ...); "
+                "give a folder of class folders, or one of images."
+            )
+        members = {folder: _class_files(top, folder) for folder in folders}
+        names, folders = _order_classes(folders, classes, str(top))
+        ids, labels = [], []
+        for folder in folders:
+            label = _find_class(folder, names, f"{top / folder}")
+            ids += [f"{folder}/{file}" for file in members[folder]]
+            labels += [label] * len(members[folder])
+        images = tuple(top / i for i in ids)
+        return cls(tuple(ids), images, np.array(labels, np.int32), tuple(names), str(top))
+
+    @classmethod
+    def from_files(cls, files: Sequence[str | os.PathLike[str]]) -> "DatasetIndex":
+        """Index files given one by one, without labels; their names are the ids.
+
+        Raises:
+            LenszooError: no files, one that does not exist, or one given twice.
+        """
+        ids = tuple(os.fspath(file) for file in files)
+        if not ids:
+            raise LenszooError("There are no files to index.")
+        _check_ids(ids, "the list of files")
+        index = cls(ids, tuple(map(Path, ids)), source="the list of files")
+        _check_exist(index, "")
+        return index
+
+    @classmethod
+    def from_csv(
+        cls,
+        csv: str | os.PathLike[str],
+        root: str | os.PathLike[str] | None = None,
+        *,
+        id_column: str | None = "id",
+        path_column: str | Sequence[str] = "path",
+        label_column: str | None = "label",
+        classes: Sequence[str] | None = None,
+    ) -> "DatasetIndex":
+        """Index the images listed in a CSV table with a header line, in its order.
+
+        Args:
+            csv: the table (UTF-8, commas).
+            root: the folder that relative paths start from; by default the table's own.
+            id_column: the column of unique ids; None takes the path as id.
+            path_column: the column of paths, or a list of columns, one for each band.
+            label_column: the column of class names or of integer positions in ``classes``; None
+                for a table without labels.
+            classes: a model's class names, as in :meth:`from_directory`.
+
+        Raises:
+            LenszooError: no such file or column, a row without a value, an id twice, a file that
+                does not exist, or a label that is none of ``classes``.
+        """
+        table = Path(csv)
+        path_columns = [path_column] if isinstance(path_column, str) else list(path_column)
+        wanted = [c for c in (id_column, *path_columns, label_column) if c is not None]
+        rows = _read_table(table, wanted)
+        base = Path(root) if root is not None else table.parent
+        bands = [tuple(base / row[c] for c in path_columns) for row in rows]
+        paths: tuple[IndexPath, ...] = tuple(b[0] if len(b) == 1 else b for b in bands)
+        ids = tuple(row[id_column if id_column is not None else path_columns[0]] for row in rows)
+        _check_ids(ids, str(table))
+        labels, names = None, tuple(classes or ())
+        if label_column is not None:
+            texts = [row[label_column] for row in rows]
+            if classes is None:
+                names = tuple(sorted(set(texts), key=lambda t: natural_key(canonical_class(t))))
+            found = {t: _label(t, names, str(table), classes is not None) for t in set(texts)}
+            labels = np.array([found[t] for t in texts], np.int32)
+        index = cls(ids, paths, labels, names, str(table))
+        start = "root=" if root is not None else "the table's folder"
+        _check_exist(index, f" Relative paths start from {start}, {base}.")
+        return index
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {n}" for name, n in self.class_counts().items())
+        text = f"{len(self)} images" + (f": {counts}" if counts else ", no labels")
+        return f"DatasetIndex({text})"
+
+    def class_counts(self) -> dict[str, int]:
+        """Return the number of images of each class; empty without labels."""
+        if self.labels is None:
+            return {}
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    def subset(self, positions: Sequence[int] | np.ndarray) -> "DatasetIndex":
+        """Return the index of the images at ``positions``, in that order."""
+        picked = [int(i) for i in positions]
+        return DatasetIndex(
+            tuple(self.ids[i] for i in picked),
+            tuple(self.paths[i] for i in picked),
+            None if self.labels is None else self.labels[picked],
+            self.class_names,
+            self.source,
+        )
+
+    def split(self, fraction: float, seed: int) -> tuple["DatasetIndex", "DatasetIndex"]:
+        """Split into (train, validation), class by class, the same for the same seed.
+
+        Args:
+            fraction: the part of each class that goes to validation, in (0, 1); at least one
+                image of every class that has any goes to each side.
+            seed: an integer in 0..2**32 - 1.
+
+        Raises:
+            LenszooError: a class has a single image, or ``fraction`` is not in (0, 1).
+        """
+        if not 0 < fraction < 1:
+            raise LenszooError(f"The validation fraction must lie between 0 and 1, not {fraction}.")
+        _check_seed(seed)
+        self._check_class_sizes(2, "a split into training and validation")
+        rng = np.random.default_rng(seed)
+        held_out = np.zeros(len(self), bool)
+        strata = np.zeros(len(self), np.int32) if self.labels is None else self.labels
+        for label in np.unique(strata):
+            members = rng.permutation(np.flatnonzero(strata == label))
+            n = min(max(round(fraction * len(members)), 1), len(members) - 1)
+            held_out[members[:n]] = True
+        return self.subset(np.flatnonzero(~held_out)), self.subset(np.flatnonzero(held_out))
+
+    def folds(self, k: int, seed: int) -> Iterator[tuple["DatasetIndex", "DatasetIndex"]]:
+        """Yield k pairs (train, validation) of a stratified k-fold cross-validation.
+
+        Args:
+            k: the number of folds, at least 2.
+            seed: an integer in 0..2**32 - 1.
+
+        Raises:
+            LenszooError: at once, when k < 2 or a class has fewer than k images.
+        """
+        if k < 2:
+            raise LenszooError(f"Cross-validation needs at least 2 folds, not {k}.")
+        _check_seed(seed)
+        self._check_class_sizes(k, f"{k} folds")
+        return self._folds(k, seed)
+
+    def _folds(self, k: int, seed: int) -> Iterator[tuple["DatasetIndex", "DatasetIndex"]]:
+        from sklearn.model_selection import StratifiedKFold
+
+        strata = np.zeros(len(self), np.int32) if self.labels is None else self.labels
+        folds = StratifiedKFold(k, shuffle=True, random_state=seed)
+        for train, held_out in folds.split(strata, strata):
+            yield self.subset(train), self.subset(held_out)
+
+    def _check_class_sizes(self, least: int, purpose: str) -> None:
+        counts = self.class_counts() or {"(no labels)": len(self)}
+        for name, n in counts.items():
+            if n < least and (n or len(counts) == 1):
+                raise LenszooError(
+                    f"{self.source}: class {name!r} has {n} image{'s' * (n != 1)}, but {purpose} "
+                    f"needs at least {least} of each; add images or leave the class out."
+                )
+
+
+def _listing(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the sub-folders and of the image files in a folder, natural order."""
+    folders, files = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith((".", "__")):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif is_image_file(entry.name):
+                    files.append(entry.name)
+    except FileNotFoundError:
+        raise LenszooError(f"{folder}: no such folder.") from None
+    except OSError as error:
+        raise LenszooError(f"{folder}: cannot be listed ({error.strerror}).") from error
+    return sorted(folders, key=natural_key), sorted(files, key=natural_key)
+
+
+def _class_files(top: Path, folder: str) -> list[str]:
+    inner, files = _listing(top / folder)
+    if files:
+        return files
+    if inner:
+        raise LenszooError(
+            f"{top}: {folder} holds folders ({', '.join(inner[:4])}), not images; "
+            f"give one set at a time, such as {top / folder}."
+        )
+    raise LenszooError(f"{top / folder}: this class folder holds no images; fill or remove it.")
+
+
+def _order_classes(
+    folders: list[str], classes: Sequence[str] | None, source: str
+) -> tuple[list[str], list[str]]:
+    """Return the class names, and the folders in the order of their classes."""
+    if classes is None:
+        ordered = sorted(folders, key=lambda f: natural_key(canonical_class(f)))
+        return ordered, ordered
+    found = {folder: _find_class(folder, classes, source) for folder in folders}
+    for folder in folders:
+        twin = next(f for f in folders if found[f] == found[folder])
+        if twin != folder:
+            raise LenszooError(
+                f"{source}: folders {twin} and {folder} name the same class; merge them."
+            )
+    return list(classes), sorted(folders, key=lambda f: found[f])
+
+
+def _find_class(name: str, classes: Sequence[str], source: str) -> int:
+    """Return the position of a class, by its name or else by its alias."""
+    if name in classes:
+        return list(classes).index(name)
+    canonical = [canonical_class(c) for c in classes]
+    if canonical_class(name) not in canonical:
+        raise unknown(f"class in {source}:", name, classes, "These are the model's classes.")
+    return canonical.index(canonical_class(name))
+
+
+def _label(text: str, classes: Sequence[str], source: str, positions: bool) -> int:
+    if positions and text not in classes and text.isdecimal() and int(text) < len(classes):
+        return int(text)
+    return _find_class(text, classes, source)
+
+
+def _read_table(table: Path, wanted: Sequence[str]) -> list[dict[str, str]]:
+    """Return the rows of a CSV as {column: text}; every wanted cell is filled."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv_module.DictReader(stream, skipinitialspace=True)
+            columns = [c.strip() for c in reader.fieldnames or []]
+            reader.fieldnames = columns
+            for column in wanted:
+                if column not in columns:
+                    raise LenszooError(
+                        f"{table}: no column {column!r}; the columns are: {', '.join(columns)}. "
+                        "Name yours with id_column=, path_column= and label_column= (None: none)."
+                    )
+            rows = []
+            for row in reader:
+                for column in wanted:
+                    if not (row[column] or "").strip():
+                        raise LenszooError(
+                            f"{table}: line {reader.line_num} has no value in column {column!r}."
+                        )
+                rows.append({column: row[column].strip() for column in wanted})
+    except FileNotFoundError:
+        raise LenszooError(f"{table}: no such file.") from None
+    except OSError as error:
+        raise LenszooError(f"{table}: cannot be read ({error.strerror}).") from error
+    except (UnicodeDecodeError, csv_module.Error) as error:
+        raise LenszooError(f"{table}: not a CSV table in UTF-8 ({one_line(error)}).") from error
+    if not rows:
+        raise LenszooError(f"{table}: the table has no rows.")
+    return rows
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise LenszooError(f"The seed of a split must lie in 0..2**32 - 1, not {seed}.")
+
+
+def _check_ids(ids: Sequence[str], source: str) -> None:
+    seen: set[str] = set()
+    for name in ids:
+        if name in seen:
+            raise LenszooError(f"{source}: id {name!r} occurs more than once; ids must be unique.")
+        seen.add(name)
+
+
+def _check_exist(index: DatasetIndex, hint: str) -> None:
+    missing = [
+        file
+        for path in index.paths
+        for file in (path if isinstance(path, tuple) else (path,))
+        if not Path(split_hdu(str(file))[0]).is_file()
+    ]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise LenszooError(f"{index.source}: no such file: {missing[0]}{more}.{hint}")

@@ -1,0 +1,275 @@
+"""Read images from ``.npy``, PNG, JPEG and FITS files as float32 (H, W, bands).
+
+Bands may come from one file or from several: wherever a path is read, a list of paths stands for
+one image whose bands are those files in order, and ``"stamp.fits[2]"`` or ``"stamp.fits[SCI]"``
+names one HDU of a FITS file, so ``["stamp.fits[1]", "stamp.fits[2]"]`` takes bands from two HDUs.
+"""
+
+import math
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import LenszooError
+from .checks import OnBad, apply_policy, check_policy, check_shape
+from .npy import MAX_BANDS, one_line, read_npy, unreadable
+
+ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+"""One file, or the files that hold the bands of one image, in order."""
+
+FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
+PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = (".npy", *PILLOW_SUFFIXES, *FITS_SUFFIXES)
+"""File name endings that are read as images, in lower case."""
+
+MAX_PIXELS = 2**27
+"""The most pixels a FITS image may claim; a header costs nothing to forge."""
+
+_CHUNK = 32
+# warnings.catch_warnings changes the state of the whole process, and files are read in threads.
+_WARNINGS_LOCK = threading.Lock()
+
+
+def is_image_file(name: str) -> bool:
+    """Return whether a file name ends like an image that :func:`read_image` reads."""
+    return name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def image_name(path: ImagePath) -> str:
+    """Return how messages call an image: its file name, or those of its bands."""
+    return " + ".join(map(os.fspath, path)) if _is_bands(path) else os.fspath(path)  # type: ignore
+
+
+def read_image(path: ImagePath) -> np.ndarray:
+    """Read one image.
+
+    - ``.npy``: any real number type, values kept as they are; (H, W), DeepLense's (1, H, W),
+      (C, H, W) or (H, W, C), see :func:`lenszoo.data.npy.image_layout`. Never unpickled.
+    - PNG, JPEG: scaled to [0, 1] by their bit depth (8 or 16); grey is one band, colour and
+      palettes three; alpha is dropped. Pillow reads 16-bit *colour* at 8 bits.
+    - FITS (also gzipped or tile-compressed): the first HDU with an image, or the one named in
+      brackets, with BSCALE and BZERO applied; (H, W), or a cube (bands, H, W).
+
+    Args:
+        path: a file, or a list of files whose bands are put together in order.
+
+    Returns:
+        float32 array (H, W, bands).
+
+    Raises:
+        LenszooError: the file is missing, damaged, of another kind, or holds no single image.
+    """
+    if not _is_bands(path):
+        return _read_file(os.fspath(path))  # type: ignore[arg-type]
+    names = [os.fspath(p) for p in path]  # type: ignore[union-attr]
+    if not names:
+        raise LenszooError("An image needs at least one file; the list of its bands is empty.")
+    parts = [_read_file(name) for name in names]
+    for name, part in zip(names[1:], parts[1:], strict=True):
+        check_shape(part.shape, name, parts[0].shape[:2], names[0])
+    return np.concatenate(parts, axis=2)
+
+
+def read_images(
+    paths: Sequence[ImagePath],
+    size: tuple[int, ...] | None = None,
+    on_bad: OnBad = "raise",
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read and check images of one shape, in parallel, in order.
+
+    Args:
+        paths: N images, each as :func:`read_image` takes it.
+        size: the expected (H, W) or (H, W, bands); by default all must agree with the first file.
+        on_bad: what to do with images that hold NaN, infinite or constant bands; see
+            :func:`lenszoo.data.checks.apply_policy`. A file that cannot be read always raises.
+
+    Returns:
+        ``images`` (M, H, W, bands) float32; ``kept`` (M,) int64, the positions in ``paths`` they
+        came from (M < N only under "skip"); ``bad_counts`` (N,) int64, bad pixels of every path.
+
+    Raises:
+        LenszooError: a file cannot be read, has another shape, or is bad under "raise"; the first
+            such file in order is named.
+    """
+    check_policy(on_bad)
+    if not len(paths):
+        raise LenszooError("There are no images to read: the list of paths is empty.")
+    first = read_image(paths[0])
+    if size is not None:
+        check_shape(first.shape, image_name(paths[0]), tuple(size))
+    images = aligned_empty((len(paths), *first.shape))
+    keep = np.ones(len(paths), bool)
+    counts = np.zeros(len(paths), np.int64)
+
+    def read_chunk(start: int) -> None:
+        stop = min(start + _CHUNK, len(paths))
+        for i in range(start, stop):
+            path = paths[i]
+            if _is_bands(path) or not os.fspath(path).lower().endswith(".npy"):  # type: ignore
+                image = read_image(path)
+            else:
+                image = read_npy(path, out=images[i])  # type: ignore[arg-type]
+            if image.shape != first.shape:
+                check_shape(image.shape, image_name(path), first.shape, image_name(paths[0]))
+            if image.base is not images:
+                images[i] = image
+        names = _Names(paths[start:stop])
+        keep[start:stop], counts[start:stop] = apply_policy(images[start:stop], names, on_bad)
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            for _ in pool.map(read_chunk, range(0, len(paths), _CHUNK)):
+                continue  # the first exception in order is raised here
+        finally:
+            pool.shutdown(cancel_futures=True)
+    kept = np.flatnonzero(keep)
+    if not len(kept):
+        raise LenszooError(
+            f"All {len(paths)} images have bad pixels and were skipped "
+            f"(the first: {image_name(paths[0])}); there is nothing left."
+        )
+    for to, source in enumerate(kept):  # closed up in place: a second copy may not fit in memory
+        if to != source:
+            images[to] = images[source]
+    return images[: len(kept)], kept, counts
+
+
+def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Return an empty float32 array on a 64-byte boundary, which TensorFlow shares uncopied."""
+    nbytes = 4 * math.prod(shape)
+    try:
+        raw = np.empty(nbytes + 64, np.uint8)
+    except MemoryError:
+        raise LenszooError(
+            f"{shape[0]} images of {shape[1:]} need {nbytes / 2**30:.1f} GiB of memory; "
+            "read fewer at once, or stream them with image_dataset(..., cache=False)."
+        ) from None
+    start = -raw.ctypes.data % 64
+    return raw[start : start + nbytes].view(np.float32).reshape(shape)
+
+
+def split_hdu(name: str) -> tuple[str, int | str | None]:
+    """Split ``"a.fits[SCI]"`` into the file and the HDU's number or name (None without one)."""
+    match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", name)
+    if match is None or not match[1].lower().endswith(FITS_SUFFIXES):
+        return name, None
+    return match[1], int(match[2]) if match[2].isdecimal() else match[2]
+
+
+class _Names(Sequence[str]):
+    """The names of images, put together only when a message needs one."""
+
+    def __init__(self, paths: Sequence[ImagePath]):
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, i: Any) -> Any:
+        return image_name(self._paths[i])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(image_name, self._paths)
+
+
+def _is_bands(path: ImagePath) -> bool:
+    return not isinstance(path, str | os.PathLike)
+
+
+def _read_file(name: str) -> np.ndarray:
+    lower = name.lower()
+    if lower.endswith(".npy"):
+        return read_npy(name)
+    file, hdu = split_hdu(name)
+    if not file.lower().endswith(PILLOW_SUFFIXES + FITS_SUFFIXES):
+        raise LenszooError(
+            f"{name}: not a kind of image file that is read; these are: "
+            f"{', '.join(IMAGE_SUFFIXES)}."
+        )
+    try:
+        with Path(file).open("rb"):  # so that missing and forbidden files read alike everywhere
+            pass
+    except OSError as error:
+        raise unreadable(name, error) from error
+    return _read_pillow(name) if lower.endswith(PILLOW_SUFFIXES) else _read_fits(name, file, hdu)
+
+
+def _read_pillow(name: str) -> np.ndarray:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with _WARNINGS_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(name)
+        with image:
+            if image.mode.startswith("I"):  # "I;16", or "I" from an older Pillow: 16-bit grey
+                return (np.asarray(image, np.float32) / 65535.0)[..., None]
+            grey = image.mode in ("1", "L", "LA")
+            pixels = np.asarray(image.convert("L" if grey else "RGB"), np.float32) / 255.0
+            return pixels[..., None] if grey else pixels
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise LenszooError(
+            f"{name}: refused as a decompression bomb ({one_line(error)}); cut out the lens first."
+        ) from error
+    except UnidentifiedImageError as error:
+        raise LenszooError(f"{name}: not a PNG or JPEG image, whatever its name says.") from error
+    except Exception as error:  # decoders of damaged files raise nearly anything
+        raise LenszooError(
+            f"{name}: damaged image ({one_line(error)}); copy or make it again."
+        ) from error
+
+
+def _read_fits(name: str, file: str, hdu: int | str | None) -> np.ndarray:
+    from astropy.io import fits
+
+    try:
+        with _WARNINGS_LOCK, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of truncation and odd cards: the data decide below
+            with fits.open(file, memmap=False) as hdus:
+                return _fits_image(name, _choose_hdu(name, hdus, hdu))
+    except LenszooError:
+        raise
+    except Exception as error:  # astropy raises nearly anything for damaged files
+        raise LenszooError(
+            f"{name}: not a FITS file, or a damaged one ({one_line(error)}); copy or make it again."
+        ) from error
+
+
+def _choose_hdu(name: str, hdus: Any, wanted: int | str | None) -> Any:
+    if wanted is not None:
+        try:
+            hdu = hdus[wanted]
+        except (KeyError, IndexError):
+            have = ", ".join(f"{i} {h.name}".strip() for i, h in enumerate(hdus))
+            raise LenszooError(f"{name}: no HDU {wanted!r}; the file has: {have}.") from None
+        if hdu.is_image and math.prod(hdu.shape or (0,)):
+            return hdu
+        raise LenszooError(f"{name}: HDU {wanted!r} holds no image.")
+    for hdu in hdus:
+        if hdu.is_image and math.prod(hdu.shape or (0,)):
+            return hdu
+    raise LenszooError(f"{name}: no HDU of this FITS file holds an image.")
+
+
+def _fits_image(name: str, hdu: Any) -> np.ndarray:
+    shape = tuple(hdu.shape)
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] > MAX_BANDS):
+        raise LenszooError(
+            f"{name}: shape {tuple(hdu.shape)} is not one image: (H, W), or (bands, H, W) with at "
+            f"most {MAX_BANDS} bands."
+        )
+    if math.prod(shape) > MAX_PIXELS:
+        raise LenszooError(f"{name}: shape {shape} is too large; cut out the lens first.")
+    with np.errstate(over="ignore"):
+        image = np.asarray(hdu.data).astype(np.float32)  # also from big-endian to native
+    image = image.reshape(shape if len(shape) == 3 else (1, *shape))
+    return np.ascontiguousarray(image.transpose(1, 2, 0))

@@ -1,0 +1,109 @@
+"""Bad pixels: what counts as bad, and the three policies."""
+
+import numpy as np
+import pytest
+
+from lenszoo.data import count_bad_pixels, read_images
+from lenszoo.data.checks import apply_policy
+from lenszoo.errors import LenszooError
+
+
+def _images(bands: int = 1) -> np.ndarray:
+    return np.random.default_rng(0).random((6, 5, 4, bands)).astype(np.float32)
+
+
+NAMES = [f"{i}.npy" for i in range(6)]
+
+
+def test_sound_images_are_left_as_they_are():
+    images = _images(3)
+    before = images.copy()
+    for policy in ("raise", "zero", "skip"):
+        keep, counts = apply_policy(images, NAMES, policy)
+        assert keep.all()
+        assert not counts.any()
+    np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+def test_counts(bands):
+    images = _images(bands)
+    images[0, 1, 1, 0] = np.nan
+    images[1, :2, 0, 0] = [np.inf, -np.inf]
+    images[2, ..., 0] = 0.25
+    images[3] = np.nan
+    images[4, ..., 0] = 0.25
+    images[4, 0, 0, 0] = np.nan  # one NaN does not make a constant band vary
+    assert count_bad_pixels(images).tolist() == [1, 2, 20, 20 * bands, 20, 0]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(np.nan, "1 NaN and 0 infinite of 20 pixels"), (np.inf, "0 NaN and 1 infinite")],
+)
+def test_raise_names_the_file_and_the_remedy(value, message):
+    images = _images()
+    images[4, 0, 0] = value
+    with pytest.raises(LenszooError) as caught:
+        apply_policy(images, NAMES, "raise")
+    assert str(caught.value).startswith(f"4.npy: {message}")
+    assert "on_bad='zero'" in str(caught.value)
+
+
+def test_raise_on_constant_image_and_band():
+    images = _images()
+    images[1] = 0.5
+    with pytest.raises(LenszooError, match=r"1\.npy: the image is constant \(every pixel 0\.5\)"):
+        apply_policy(images, NAMES, "raise")
+    images = _images(3)
+    images[2, ..., 1] = 0
+    with pytest.raises(LenszooError, match=r"2\.npy: band 2 is constant"):
+        apply_policy(images, NAMES, "raise")
+
+
+def test_zero_mends_bad_pixels_only():
+    images = _images(2)
+    images[0, 1, 1, 0] = np.nan
+    images[2, ..., 1] = 7
+    before = images.copy()
+    keep, counts = apply_policy(images, NAMES, "zero")
+    assert keep.all()
+    assert counts.tolist() == [1, 0, 20, 0, 0, 0]
+    before[0, 1, 1, 0] = 0
+    before[2, ..., 1] = 0
+    np.testing.assert_array_equal(images, before)
+
+
+def test_unknown_policy_lists_the_legal_ones():
+    with pytest.raises(LenszooError, match="raise, skip, zero"):
+        apply_policy(_images(), NAMES, "drop")
+
+
+@pytest.fixture
+def files(tmp_path):
+    images = _images().astype(np.float64)
+    images[1, 0, 0] = np.nan
+    images[4] = 3
+    paths = [tmp_path / name for name in NAMES]
+    for path, image in zip(paths, images, strict=True):
+        np.save(path, image)
+    return paths
+
+
+def test_policies_on_files(files):
+    with pytest.raises(LenszooError, match=r"1\.npy: 1 NaN"):
+        read_images(files)
+    images, kept, bad = read_images(files, on_bad="zero")
+    assert kept.tolist() == [0, 1, 2, 3, 4, 5]
+    assert bad.tolist() == [0, 1, 0, 0, 20, 0]
+    assert np.isfinite(images).all()
+    assert not images[4].any()
+    images, kept, bad = read_images(files, on_bad="skip")
+    assert kept.tolist() == [0, 2, 3, 5]
+    assert bad.tolist() == [0, 1, 0, 0, 20, 0]
+    np.testing.assert_array_equal(images[3], np.load(files[5]).astype(np.float32))
+
+
+def test_all_skipped(files):
+    with pytest.raises(LenszooError, match="All 2 images"):
+        read_images([files[1], files[4]], on_bad="skip")

@@ -1,0 +1,261 @@
+"""Folders and tables become an index; splits are stratified, disjoint and repeatable."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lenszoo.data import DatasetIndex
+from lenszoo.errors import LenszooError
+
+MODEL_CLASSES = ("no", "sphere", "vort")
+
+
+def _fails(message: str, make: Callable[[], object]) -> str:
+    with pytest.raises(LenszooError) as caught:
+        make()
+    text = str(caught.value)
+    assert message in text
+    assert "\n" not in text
+    return text
+
+
+# folders
+
+
+def test_class_folders_in_natural_order(deeplense):
+    root = deeplense(per_class=12)
+    index = DatasetIndex.from_directory(root)
+    assert index.class_names == MODEL_CLASSES
+    assert len(index) == 36
+    assert index.ids[:3] == ("no/0.npy", "no/1.npy", "no/2.npy")
+    assert index.ids[11] == "no/11.npy"
+    assert index.labels.dtype == np.int32
+    assert index.class_counts() == {"no": 12, "sphere": 12, "vort": 12}
+    assert index.paths[35] == root / "vort" / "11.npy"
+    assert "36 images: no 12" in repr(index)
+
+
+def test_aliases_get_the_same_labels_with_and_without_a_model(deeplense):
+    root = deeplense(classes=("axion", "cdm", "no_sub"))
+    alone = DatasetIndex.from_directory(root)
+    assert alone.class_names == ("no_sub", "cdm", "axion")
+    mapped = DatasetIndex.from_directory(root, classes=MODEL_CLASSES)
+    assert mapped.class_names == MODEL_CLASSES
+    assert mapped.ids == alone.ids
+    np.testing.assert_array_equal(mapped.labels, alone.labels)
+
+
+def test_the_models_order_decides(deeplense):
+    index = DatasetIndex.from_directory(deeplense(), classes=("vort", "no", "sphere"))
+    assert {i.split("/")[0]: int(n) for i, n in zip(index.ids, index.labels, strict=True)} == {
+        "vort": 0,
+        "no": 1,
+        "sphere": 2,
+    }
+
+
+def test_a_missing_class_keeps_its_label(deeplense):
+    index = DatasetIndex.from_directory(deeplense(classes=("vort",)), classes=MODEL_CLASSES)
+    assert set(index.labels.tolist()) == {2}
+    assert index.class_counts() == {"no": 0, "sphere": 0, "vort": 4}
+    train, held_out = index.split(0.5, 0)
+    assert len(train) == len(held_out) == 2
+
+
+def test_flat_folder_has_no_labels(deeplense):
+    index = DatasetIndex.from_directory(deeplense() / "no", classes=MODEL_CLASSES)
+    assert index.labels is None
+    assert index.ids == ("0.npy", "1.npy", "2.npy", "3.npy")
+    assert "no labels" in repr(index)
+
+
+def test_hidden_and_foreign_entries_are_passed_over(deeplense):
+    root = deeplense()
+    (root / ".git").mkdir()
+    (root / "__MACOSX").mkdir()
+    (root / "truth.csv").write_text("id\n")
+    (root / "no" / "._0.npy").write_bytes(b"")
+    (root / "no" / "notes.txt").write_text("")
+    assert len(DatasetIndex.from_directory(root)) == 12
+
+
+def test_bad_folders(deeplense, tmp_path):
+    _fails("no such folder", lambda: DatasetIndex.from_directory(tmp_path / "none"))
+    (tmp_path / "empty").mkdir()
+    _fails("no images in this folder", lambda: DatasetIndex.from_directory(tmp_path / "empty"))
+    (tmp_path / "empty").rmdir()
+    (tmp_path / "file").write_text("")
+    _fails("cannot be listed", lambda: DatasetIndex.from_directory(tmp_path / "file"))
+    root = deeplense()
+    unknown = _fails("sphere", lambda: DatasetIndex.from_directory(root, classes=("no", "spheres")))
+    assert "Legal: no, spheres" in unknown
+    parent = _fails("one set at a time", lambda: DatasetIndex.from_directory(root.parent))
+    assert str(root) in parent
+    (root / "spare").mkdir()
+    _fails("spare: this class folder holds no images", lambda: DatasetIndex.from_directory(root))
+    (root / "spare").rmdir()
+    (root / "preview.png").write_bytes(b"")
+    _fails("beside folders", lambda: DatasetIndex.from_directory(root))
+
+
+def test_two_folders_of_one_class(deeplense):
+    root = deeplense(classes=("no", "no_sub"))
+    _fails("name the same class", lambda: DatasetIndex.from_directory(root, classes=MODEL_CLASSES))
+    assert len(DatasetIndex.from_directory(root)) == 8
+
+
+def test_files_one_by_one(deeplense, tmp_path):
+    files = sorted((deeplense() / "no").iterdir())
+    index = DatasetIndex.from_files(files)
+    assert index.ids == tuple(map(str, files))
+    _fails("no files", lambda: DatasetIndex.from_files([]))
+    _fails("more than once", lambda: DatasetIndex.from_files([files[0], files[0]]))
+    _fails("no such file", lambda: DatasetIndex.from_files([*files, tmp_path / "x.npy"]))
+
+
+# splits
+
+
+def test_split_is_stratified_disjoint_and_repeatable(deeplense):
+    index = DatasetIndex.from_directory(deeplense(per_class=10))
+    train, held_out = index.split(0.2, seed=3)
+    assert held_out.class_counts() == {"no": 2, "sphere": 2, "vort": 2}
+    assert set(train.ids) | set(held_out.ids) == set(index.ids)
+    assert not set(train.ids) & set(held_out.ids)
+    assert index.split(0.2, seed=3)[1].ids == held_out.ids
+    assert index.split(0.2, seed=4)[1].ids != held_out.ids
+    where = {i: n for n, i in enumerate(index.ids)}
+    for part in (train, held_out):
+        assert [where[i] for i in part.ids] == sorted(where[i] for i in part.ids)
+        for name, path, label in zip(part.ids, part.paths, part.labels, strict=True):
+            assert index.paths[where[name]] == path
+            assert index.labels[where[name]] == label
+
+
+def test_small_classes_reach_both_sides(deeplense):
+    train, held_out = DatasetIndex.from_directory(deeplense(per_class=2)).split(0.01, 0)
+    assert set(train.class_counts().values()) == {1}
+    assert set(held_out.class_counts().values()) == {1}
+
+
+def test_folds_partition_the_dataset(deeplense):
+    index = DatasetIndex.from_directory(deeplense(per_class=10))
+    folds = list(index.folds(5, seed=1))
+    assert sorted(i for _, held_out in folds for i in held_out.ids) == sorted(index.ids)
+    for train, held_out in folds:
+        assert held_out.class_counts() == {"no": 2, "sphere": 2, "vort": 2}
+        assert not set(train.ids) & set(held_out.ids)
+    assert [h.ids for _, h in index.folds(5, seed=1)] == [h.ids for _, h in folds]
+    assert [h.ids for _, h in index.folds(5, seed=2)] != [h.ids for _, h in folds]
+
+
+def test_unlabelled_images_split_as_well(deeplense):
+    index = DatasetIndex.from_directory(deeplense(per_class=10) / "no")
+    assert [len(part) for part in index.split(0.3, 0)] == [7, 3]
+    assert len(list(index.folds(5, 0))) == 5
+
+
+def test_impossible_splits(deeplense):
+    root = deeplense()
+    for i in range(1, 4):
+        (root / "vort" / f"{i}.npy").unlink()
+    index = DatasetIndex.from_directory(root)
+    text = _fails("class 'vort' has 1 image,", lambda: index.split(0.2, 0))
+    assert "at least 2" in text
+    _fails("3 folds needs at least 3", lambda: index.folds(3, 0))
+    _fails("at least 2 folds", lambda: index.folds(1, 0))
+    for fraction in (0, 1, -0.1, float("nan")):
+        _fails("between 0 and 1", lambda f=fraction: index.split(f, 0))
+    _fails("seed", lambda: index.split(0.5, -1))
+
+
+# tables
+
+
+@pytest.fixture
+def table(deeplense, tmp_path) -> Callable[[str], Path]:
+    deeplense()
+
+    def write(text: str) -> Path:
+        path = tmp_path / "table.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_table_in_its_own_order(table, tmp_path):
+    csv = table("\ufefflabel, id, path\nvort,b,set/vort/0.npy\nno,a,set/no/1.npy\n")
+    index = DatasetIndex.from_csv(csv)
+    assert index.ids == ("b", "a")
+    assert index.class_names == ("no", "vort")
+    assert index.labels.tolist() == [1, 0]
+    assert index.paths == (tmp_path / "set/vort/0.npy", tmp_path / "set/no/1.npy")
+    mapped = DatasetIndex.from_csv(csv, classes=("vort", "sphere", "no"))
+    assert mapped.labels.tolist() == [0, 2]
+
+
+def test_root_and_named_columns(table, tmp_path):
+    csv = table("file,kind\nvort/0.npy,axion\nno/1.npy,no_sub\n")
+    index = DatasetIndex.from_csv(
+        csv,
+        tmp_path / "set",
+        id_column=None,
+        path_column="file",
+        label_column="kind",
+        classes=MODEL_CLASSES,
+    )
+    assert index.ids == ("vort/0.npy", "no/1.npy")
+    assert index.labels.tolist() == [2, 0]
+
+
+def test_bands_in_columns(table):
+    csv = table("id,g,r\n1,set/no/0.npy,set/no/1.npy\n")
+    index = DatasetIndex.from_csv(csv, path_column=["g", "r"], label_column=None)
+    assert len(index.paths[0]) == 2
+    assert index.labels is None
+
+
+def test_integer_labels_are_positions(table):
+    csv = table("id,path,label\n1,set/no/0.npy,2\n2,set/no/1.npy,0\n")
+    assert DatasetIndex.from_csv(csv, classes=MODEL_CLASSES).labels.tolist() == [2, 0]
+    text = _fails("Unknown class", lambda: DatasetIndex.from_csv(csv, classes=("lens", "other")))
+    assert "'2'" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,file,label\n1,set/no/0.npy,no\n", "no column 'path'; the columns are: id, file"),
+        ("path,label\nset/no/0.npy,no\n", "no column 'id'"),
+        ("id,path\n1,set/no/0.npy\n", "no column 'label'"),
+        ("id,path,label\n1,set/no/0.npy,no\n1,set/no/1.npy,no\n", "id '1' occurs more than once"),
+        ("id,path,label\n1,set/no/0.npy,no\n2,set/no/99.npy,no\n", "no such file: "),
+        ("id,path,label\n1,set/no/0.npy,no\n2,set/no/1.npy\n", "line 3 has no value in column"),
+        ("id,path,label\n1,,no\n", "line 2 has no value in column 'path'"),
+        ("id,path,label\n", "no rows"),
+        ("", "no column 'id'"),
+        ("id,path,label\n1,set/no/0.npy,galaxy\n", "Unknown class"),
+    ],
+)
+def test_bad_tables(table, text, message):
+    csv = table(text)
+    line = _fails(message, lambda: DatasetIndex.from_csv(csv, classes=MODEL_CLASSES))
+    assert "table.csv" in line
+
+
+def test_unreadable_tables(tmp_path):
+    _fails("no such file", lambda: DatasetIndex.from_csv(tmp_path / "none.csv"))
+    (tmp_path / "binary.csv").write_bytes(b"id,path,label\n\xff\xfe,\xc0,no\n")
+    _fails("UTF-8", lambda: DatasetIndex.from_csv(tmp_path / "binary.csv"))
+
+
+def test_labels_must_fit():
+    paths = (Path("a"), Path("b"))
+    _fails("labels must lie", lambda: DatasetIndex(("a", "b"), paths, np.array([0, 2]), ("x", "y")))
+    _fails("differ in number", lambda: DatasetIndex(("a",), paths))
+    index = DatasetIndex(("a", "b"), paths, np.array([0, 1]), ("x", "y"))
+    with pytest.raises(ValueError, match="read-only"):
+        index.labels[0] = 1
