@@ -1,6 +1,7 @@
 """Weight files and model files: write them, say what they hold, load them strictly."""
 
 import contextlib
+import io
 import json
 import os
 import warnings
@@ -16,6 +17,7 @@ import keras
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import NonFiniteGuard
+from lenszoo.pretrained._files import replacing
 
 WEIGHTS = ".weights.h5"
 MODEL = ".keras"
@@ -56,12 +58,19 @@ def model_config(model: keras.Model) -> dict[str, Any]:
     raise LenszooError(f"Model {model.name!r} was not made by lenszoo.build_model.")
 
 
+class _Memory(io.BytesIO):
+    """A file in memory that Keras takes, since its name ends as it should."""
+
+    def __str__(self) -> str:
+        return "memory" + WEIGHTS
+
+
 def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     """Save a model's weights, without its optimizer, as a ``.weights.h5`` that knows its model.
 
     It is a plain Keras weights file with one attribute more, ``lenszoo``, which holds
-    :func:`model_config` as JSON, so that ``load_model`` needs nothing but the file. It is written
-    beside ``path`` and moved there when whole.
+    :func:`model_config` as JSON, so that ``load_model`` needs nothing but the file. It appears
+    whole or not at all.
 
     Raises:
         LenszooError: when the name does not end in ``.weights.h5``, the model is not one of
@@ -73,17 +82,13 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     identity = json.dumps(model_config(model), sort_keys=True)
     # Keras saves the optimizer of a compiled model along, so save the same layers uncompiled.
     bare = keras.Model(model.inputs, model.outputs, name=model.name)
-    temporary = path.with_name(f".{path.name.removesuffix(WEIGHTS)}.{os.getpid()}{WEIGHTS}")
-    try:
-        bare.save_weights(temporary)
-        with h5py.File(temporary, "r+") as file:
-            file.attrs[_ATTRIBUTE] = identity
-        temporary.replace(path)
-    except OSError as error:
-        raise LenszooError(f"Cannot write {path}: {one_line(error)}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    # In memory first: a full disk under an open HDF5 file crashes the whole process.
+    memory = _Memory()
+    bare.save_weights(memory)
+    with h5py.File(memory, "r+") as file:
+        file.attrs[_ATTRIBUTE] = identity
+    with replacing(path) as (_, stream):
+        stream.write(memory.getbuffer())
     return path
 
 
