@@ -264,20 +264,23 @@ def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _So
         return _Source(entry.name, fetch_weights(entry.name), known, entry)
     if path.name.endswith(MODEL):
         model = load_keras(path)
-        return _Source(str(path), path, _read_config(model_config(model)), model=model)
+        return _Source(str(path), path, _read_config(model_config(model), path), model=model)
     file = find_weights(path)
-    config = _read_config(file.identity) if file.identity is not None else None
+    config = _read_config(file.identity, file.path) if file.identity is not None else None
     return _Source(str(file.path), file.path, config)
 
 
-def _read_config(identity: Mapping[str, Any]) -> _Config:
+def _read_config(identity: Mapping[str, Any], path: Path) -> _Config:
     """Check a ``model_config`` that was read from a file against the catalogue."""
-    return _resolve(
-        model_info(identity["model"]),
-        identity["input_shape"],
-        identity["num_classes"],
-        identity["options"],
-    )
+    try:
+        return _resolve(
+            model_info(identity["model"]),
+            identity["input_shape"],
+            identity["num_classes"],
+            identity["options"],
+        )
+    except LenszooError as error:
+        raise LenszooError(f"Cannot build the model of {path}: {error}") from None
 
 
 def _build_with(

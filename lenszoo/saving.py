@@ -111,7 +111,7 @@ def find_weights(path: Path) -> WeightsFile:
     with _open(path) as file:
         text = file.attrs.get(_ATTRIBUTE)
     if text is not None:
-        return WeightsFile(path, _identity(text, f"attribute {_ATTRIBUTE!r} of {path}"))
+        return WeightsFile(path, _identity(text, f"Attribute {_ATTRIBUTE!r} of {path}"))
     sidecar = path.with_name(RUN_FILE)
     if sidecar.is_file():
         try:
@@ -119,7 +119,7 @@ def find_weights(path: Path) -> WeightsFile:
         except (OSError, ValueError) as error:
             raise LenszooError(f"Cannot read {sidecar}: {one_line(error)}.") from error
         config = run.get("model") if isinstance(run, dict) else None
-        return WeightsFile(path, _identity(config, f"'model' in {sidecar}"))
+        return WeightsFile(path, _identity(config, f"Field 'model' of {sidecar}"))
     return WeightsFile(path, None)
 
 
@@ -177,7 +177,9 @@ def load_keras(path: Path) -> keras.Model:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
     except _READ_ERRORS as error:
-        raise LenszooError(f"{path} is damaged or no {MODEL} file: {one_line(error)}.") from error
+        raise LenszooError(
+            f"{path} is damaged or no {MODEL} file ({one_line(error)}): get or make it again."
+        ) from error
     if _holds_lambda(config):
         raise LenszooError(
             f"{path} holds a Lambda layer, which is code and may do anything: refused; "
@@ -186,7 +188,10 @@ def load_keras(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*_READ_ERRORS, AttributeError, ImportError) as error:
-        raise LenszooError(f"Cannot load {path}: {one_line(error)}.") from error
+        first: BaseException = error
+        while first.__context__ is not None:  # Keras wraps what went wrong in what it tried
+            first = first.__context__
+        raise LenszooError(f"Cannot load {path}: {one_line(first)}.") from error
 
 
 def _holds_lambda(config: Any) -> bool:
@@ -205,7 +210,9 @@ def _open(path: Path) -> Iterator[h5py.File]:
     except _READ_ERRORS as error:
         if isinstance(error, LenszooError):
             raise
-        raise LenszooError(f"{path} is damaged or no HDF5 file: {one_line(error)}.") from error
+        raise LenszooError(
+            f"{path} is damaged or no HDF5 file ({one_line(error)}): get or make it again."
+        ) from error
 
 
 def _stored_shapes(path: Path) -> Counter[tuple[int, ...]]:
@@ -228,7 +235,7 @@ def _tensors(shapes: Counter[tuple[int, ...]]) -> str:
     count = shapes.total()
     if not count:
         return "none"
-    return f"{count} of shapes such as {max(shapes)}"
+    return f"{count} tensor(s) of shapes such as {max(shapes)}"
 
 
 def one_line(error: BaseException) -> str:

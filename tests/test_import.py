@@ -1,0 +1,77 @@
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lenszoo
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("keras", "tensorflow", "jax", "torch", "numpy", "pydantic", "h5py", "matplotlib")
+
+
+def fresh(code, **environment):
+    """Run code in a new interpreter and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import lenszoo", "import lenszoo; lenszoo.list_models(); lenszoo.model_info('resnet18')"],
+)
+def test_import_and_listing_load_nothing_heavy(code):
+    loaded = fresh(f"{code}; import sys; print(*sys.modules)").split()
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_import_takes_less_than_a_tenth_of_a_second():
+    code = "import time; t = time.perf_counter(); import lenszoo; print(time.perf_counter() - t)"
+    assert min(float(fresh(code)) for _ in range(5)) < 0.1
+
+
+def test_names_are_the_stubs_and_all_can_be_had():
+    stub = ast.parse((ROOT / "lenszoo" / "__init__.pyi").read_text())
+    imported = {
+        alias.asname
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert imported == set(lenszoo.__all__) == set(dir(lenszoo))
+    for name in lenszoo.__all__:
+        assert getattr(lenszoo, name) is not None
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        _ = lenszoo.no_such_name
+    with pytest.raises(ImportError):
+        from lenszoo import no_such_name  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from lenszoo import predict, embed",
+        "import lenszoo.prediction; from lenszoo import predict, embed",
+        "from lenszoo import predict, embed; import lenszoo.prediction",
+        "import lenszoo.prediction, lenszoo; predict, embed = lenszoo.predict, lenszoo.embed",
+    ],
+)
+def test_predict_is_the_function_whatever_was_imported_first(code):
+    code += "; import types; print(*(isinstance(f, types.FunctionType) for f in (predict, embed)))"
+    assert fresh(code) == "True True"
+
+
+def test_typing_marker_is_there():
+    assert (ROOT / "lenszoo" / "py.typed").is_file()
