@@ -147,7 +147,7 @@ def image_dataset(
         elements = _tensor(tf, d4_elements(n, shuffle_seed, epoch))
     targets = None if labels is None else _tensor(tf, np.asarray(labels, np.int32))
 
-    def finish(images: Any, rows: Any) -> Any:
+    def finish(images: Any, rows: Any, _keep: Any = None) -> Any:
         if elements is not None:
             images = d4_tensor(tf, images, tf.gather(elements, rows))
         return images if targets is None else (images, tf.gather(targets, rows))
@@ -233,7 +233,7 @@ def _stream(
     batch_size: int,
     drop_remainder: bool,
 ) -> Any:
-    """Return a dataset of (images, rows) batches read from files.
+    """Return a dataset of batches (images, rows, keep) read from files; ``keep`` is all true.
 
     Sound ``.npy`` files that agree with the first one's header are decoded in the graph. Any other
     file goes through :func:`read_image`, which reads it or says what is wrong.
@@ -256,11 +256,11 @@ def _stream(
     skip = on_bad == "skip"
     dataset = _map(tf, rows, decode, os.cpu_count() or 1)
     dataset = dataset.batch(batch_size, drop_remainder and not skip)
-    dataset = _map(tf, _map(tf, dataset, _screen(tf)), mend)
+    dataset = _map(tf, dataset, mend)
     if skip:
         dataset = dataset.unbatch().filter(lambda _image, _row, keep: keep)
         dataset = dataset.batch(batch_size, drop_remainder)
-    return _map(tf, dataset, lambda images, rows, _keep: (images, rows))
+    return dataset
 
 
 def _map(tf: Any, dataset: Any, function: Any, threads: int | None = None) -> Any:
@@ -269,9 +269,10 @@ def _map(tf: Any, dataset: Any, function: Any, threads: int | None = None) -> An
 
 
 def _file_decoder(tf: Any, index: DatasetIndex, shape: tuple[int, int, int]) -> Any | None:
-    """Return a graph function row -> (image, row, whole); None if files need another reader.
+    """Return a graph function row -> (image, row, sound); None if files need another reader.
 
-    ``whole`` is False for a file whose length or header is not the first one's.
+    ``sound`` is True only for a file that has the first one's length and header, and surely no
+    bad pixel.
     """
     names = [str(path) for path in index.paths if isinstance(path, Path)]
     if len(names) < len(index) or not all(name.lower().endswith(".npy") for name in names):
@@ -294,26 +295,20 @@ def _file_decoder(tf: Any, index: DatasetIndex, shape: tuple[int, int, int]) -> 
         whole = (tf.strings.length(raw) == total) & (tf.strings.substr(raw, 0, len(text)) == text)
         # fixed_length pads or cuts a file of another length, which is not used then.
         values = tf.io.decode_raw(raw, dtype.name, little, fixed_length=total)[skipped:]
-        image = tf.transpose(tf.reshape(values, header.hwc_shape), header.hwc_axes)
-        return tf.ensure_shape(tf.cast(image, tf.float32), shape), row, whole
+        values = tf.cast(values, tf.float32)
+        if shape[2] == 1:
+            image = tf.reshape(values, shape)  # the same order in memory: no transposition
+        else:
+            image = tf.transpose(tf.reshape(values, header.hwc_shape), header.hwc_axes)
+        # A sum is finite only if every pixel is, and a band in which some pixels differ is not
+        # constant. A few are looked at; what seems flat by them is left to the full check.
+        pixels = tf.reshape(image, (-1, shape[2]))
+        some = pixels[:: max(1, shape[0] * shape[1] // 256)]
+        finite = tf.math.is_finite(tf.reduce_sum(pixels, 0))
+        varied = tf.reduce_min(some, 0) < tf.reduce_max(some, 0)
+        return tf.ensure_shape(image, shape), row, whole & tf.reduce_all(finite & varied)
 
     return decode
-
-
-def _screen(tf: Any) -> Any:
-    """Return a graph function that passes only images which surely have no bad pixel.
-
-    A sum is finite only if every pixel is. A band of which some pixels differ is not constant: a
-    few are looked at, and an image that seems flat is left to the full check.
-    """
-
-    def screen(images: Any, rows: Any, whole: Any) -> tuple[Any, Any, Any]:
-        finite = tf.math.is_finite(tf.reduce_sum(images, (1, 2)))
-        some = images[:, ::3, ::5]
-        varied = tf.reduce_min(some, (1, 2)) < tf.reduce_max(some, (1, 2))
-        return images, rows, whole & tf.reduce_all(finite & varied, 1)
-
-    return screen
 
 
 def _mender(index: DatasetIndex, shape: tuple[int, int, int], on_bad: OnBad) -> Any:
