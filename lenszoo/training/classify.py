@@ -68,8 +68,8 @@ class ClassifyTask:
         logits = predict_logits(model, held.images)
         if not np.isfinite(logits).all():
             raise LenszooError(
-                "The model answers NaN: the training diverged. Lower optimizer.learning_rate or set "
-                "optimizer.clip_norm."
+                "The model answers NaN: the training diverged. Lower optimizer.learning_rate "
+                "or set optimizer.clip_norm."
             )
         return {
             "val_auc": metrics.roc_auc(held.labels, logits),

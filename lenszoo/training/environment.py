@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -36,7 +37,7 @@ def environment() -> dict[str, Any]:
 
 def _cpu_name() -> str:
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             for line in file:
                 if line.startswith("model name"):
                     return line.split(":", 1)[1].strip()

@@ -66,7 +66,7 @@ def train(
     Args:
         recipe: a recipe, its fields, the path of a TOML file or the name of a packaged one.
         out: the run folder: ``recipe.json``, ``run.json``, ``history.csv``, ``best.weights.h5``,
-            ``last.weights.h5``, ``state.npz``, ``report.html``; TensorBoard logs where TensorFlow is.
+            ``last.weights.h5``, ``state.npz``, ``report.html``; TensorBoard logs on TensorFlow.
         verbose: show a progress bar for each epoch.
         task: a task made beforehand, as the folds of a cross-validation do.
 
@@ -111,7 +111,7 @@ def _epochs(
             verbose=1 if verbose else 0,
             shuffle=False,
         )
-        row = {"epoch": epoch + 1}
+        row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(values[-1]) for name, values in fitted.history.items()}
         row |= task.validate(model)
         row["learning_rate"] = float(model.optimizer.learning_rate)
@@ -152,7 +152,9 @@ def _open_run(folder: Path, recipe: ClassifyRecipe) -> Iterator[None]:
         lock = filelock.FileLock(folder / ".lock")
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise LenszooError(f"Another process is training in {folder}; choose another --out.") from None
+        raise LenszooError(
+            f"Another process is training in {folder}; choose another --out."
+        ) from None
     except OSError as error:
         raise LenszooError(f"Cannot write the run folder {folder}: {error.strerror}.") from error
     try:

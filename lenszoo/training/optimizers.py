@@ -15,10 +15,13 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     A function of the step alone, so that it needs no state of its own to resume.
 
     Args:
-        shape: ``"cosine"`` (half a period from ``high`` to ``low``), ``"cyclic"`` (triangles between
-            ``low`` and ``high``, Smith 2017, arXiv:1506.01186) or ``"constant"``.
-        high: highest rate; low: lowest rate.
-        total_steps: steps of the run; cycle_steps: of one triangle; warmup_steps: of the rise from zero.
+        shape: ``"cosine"`` (half a period from ``high`` to ``low``), ``"cyclic"`` (triangles
+            between ``low`` and ``high``, Smith 2017, arXiv:1506.01186) or ``"constant"``.
+        high: highest rate.
+        low: lowest rate.
+        total_steps: steps of the run.
+        cycle_steps: steps of one triangle.
+        warmup_steps: steps of the rise from zero.
     """
 
     def __init__(
@@ -32,7 +35,11 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     ):
         super().__init__()
         self.shape, self.high, self.low = shape, high, low
-        self.total_steps, self.cycle_steps, self.warmup_steps = total_steps, cycle_steps, warmup_steps
+        self.total_steps, self.cycle_steps, self.warmup_steps = (
+            total_steps,
+            cycle_steps,
+            warmup_steps,
+        )
 
     def __call__(self, step):
         """The rate at a step."""
@@ -58,7 +65,9 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         return {name: getattr(self, name) for name in names}
 
 
-def build_optimizer(recipe: Optimizer, epochs: int, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    recipe: Optimizer, epochs: int, steps_per_epoch: int
+) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe for a run of ``epochs`` times ``steps_per_epoch`` steps.
 
     Weight decay leaves biases and BatchNorm alone.

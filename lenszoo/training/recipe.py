@@ -17,17 +17,29 @@ class _Strict(BaseModel):
 class Data(_Strict):
     """Where images come from: a simulated sky, or files. Give exactly one of the first three."""
 
-    preset: str | None = Field(None, description="Simulated sky, see `lenszoo.simulation.list_presets()`.")
+    preset: str | None = Field(
+        None, description="Simulated sky, see `lenszoo.simulation.list_presets()`."
+    )
     directory: str | None = Field(
-        None, description="Folder of class folders, or of `train` and `val` folders of class folders."
+        None,
+        description="Folder of class folders, or of `train` and `val` folders of class folders.",
     )
     csv: str | None = Field(None, description="Table with columns id, path and label.")
+    classes: list[str] | None = Field(
+        None, description="Order of the class folders or labels; by default alphabetical."
+    )
     images: int = Field(16000, ge=1, description="Simulated images an epoch.")
-    fresh: bool = Field(True, description="New scenes every epoch; false repeats the first epoch's.")
+    fresh: bool = Field(
+        True, description="New scenes every epoch; false repeats the first epoch's."
+    )
     val_images: int = Field(1500, ge=2, description="Simulated validation images.")
     test_images: int = Field(1500, ge=2, description="Simulated images for the final report.")
-    val_fraction: float = Field(0.2, gt=0, lt=1, description="Share of the files held out to validate.")
-    seed: int | None = Field(None, ge=0, description="Seed of scenes or split; by default the run's.")
+    val_fraction: float = Field(
+        0.2, gt=0, lt=1, description="Share of the files held out to validate."
+    )
+    seed: int | None = Field(
+        None, ge=0, description="Seed of scenes or split; by default the run's."
+    )
     on_bad: Literal["raise", "zero", "skip"] = Field(
         "raise", description="What to do with files that hold NaN, infinite or constant images."
     )
@@ -36,7 +48,9 @@ class Data(_Strict):
     def _one_source(self) -> Self:
         given = [k for k in ("preset", "directory", "csv") if getattr(self, k) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of preset, directory, csv (given: {given or 'none'})")
+            raise ValueError(
+                f"give exactly one of preset, directory, csv (given: {given or 'none'})"
+            )
         return self
 
 
@@ -50,7 +64,9 @@ class Optimizer(_Strict):
         "cosine", description="Shape: half a cosine, triangles (Smith 2017), or constant."
     )
     warmup_steps: int = Field(0, ge=0, description="Steps of linear rise from zero.")
-    cycle_epochs: float = Field(2.0, gt=0, description="Length of one triangle of cyclic, in epochs.")
+    cycle_epochs: float = Field(
+        2.0, gt=0, description="Length of one triangle of cyclic, in epochs."
+    )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled decay; kernels only.")
     clip_norm: float | None = Field(None, gt=0, description="Largest norm of the whole gradient.")
 
@@ -82,8 +98,10 @@ class RecipeBase(_Strict):
     epochs: int = Field(10, ge=1, description="Epochs.")
     batch_size: int = Field(64, ge=1, description="Images a step.")
     data: Data = Field(description="Where images come from.")
-    optimizer: Optimizer = Field(default_factory=lambda: Optimizer(), description="Optimizer.")
-    augment: Literal["d4", "none"] = Field("d4", description="Quarter turns and flips of the training images.")
+    optimizer: Optimizer = Field(default_factory=Optimizer, description="Optimizer.")
+    augment: Literal["d4", "none"] = Field(
+        "d4", description="Quarter turns and flips of the training images."
+    )
     mixed_precision: Literal["none", "mixed_bfloat16", "mixed_float16"] = Field(
         "none", description="Precision of the layers; logits and weights stay float32."
     )
@@ -121,7 +139,9 @@ class ClassifyRecipe(RecipeBase):
     """Train a classifier."""
 
     task: Literal["classify"] = "classify"
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of the label given to all classes.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the label given to all classes."
+    )
 
 
 # one member a task; pydantic picks by the `task` field
@@ -130,10 +150,10 @@ _ADAPTER: TypeAdapter[ClassifyRecipe] = TypeAdapter(AnyRecipe)
 
 
 class Recipe:
-    """Makes recipes from keywords, a dictionary, a TOML file or a packaged name.
+    """Makes recipes from keywords, a TOML file or a packaged name.
 
-    ``Recipe(model="simple_cnn", data={"preset": "common_test_sim"})`` returns the recipe of the task
-    named by ``task`` (default ``"classify"``), validated; :meth:`load` reads files.
+    ``Recipe(model="simple_cnn", data={"preset": "common_test_sim"})`` returns the recipe of the
+    task named by ``task`` (default ``"classify"``), validated; :meth:`load` reads files.
     """
 
     def __new__(cls, **fields: Any) -> ClassifyRecipe:  # type: ignore[misc]
@@ -191,6 +211,10 @@ def _fields_beside(location: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, int):
             continue
         annotation = model.model_fields[part].annotation
-        inner = [t for t in (annotation, *getattr(annotation, "__args__", ())) if hasattr(t, "model_fields")]
+        inner = [
+            t
+            for t in (annotation, *getattr(annotation, "__args__", ()))
+            if hasattr(t, "model_fields")
+        ]
         model, prefix = inner[0], f"{prefix}{part}."
     return [prefix + name for name in model.model_fields]

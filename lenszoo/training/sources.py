@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lenszoo.data import DatasetIndex, image_dataset, load_arrays
+from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.training.recipe import RecipeBase
@@ -42,16 +42,15 @@ class Source(NamedTuple):
     describe: dict[str, Any]
 
 
-def open_source(recipe: RecipeBase, classes: tuple[str, ...] | None = None) -> Source:
-    """The data of a recipe; ``classes`` are those of the weights it starts from, if any.
+def open_source(recipe: RecipeBase) -> Source:
+    """The data of a recipe.
 
     Raises:
         LenszooError: whatever is wrong with the preset or the files, in one line.
     """
     if recipe.data.preset is not None:
         return _simulated(recipe)
-    train, val = read_index(recipe, classes)
-    return from_index(recipe, train, val)
+    return from_index(recipe, *read_index(recipe))
 
 
 def _simulated(recipe: RecipeBase) -> Source:
@@ -85,29 +84,31 @@ def _simulated(recipe: RecipeBase) -> Source:
     )
 
 
-def read_index(
-    recipe: RecipeBase, classes: tuple[str, ...] | None = None
-) -> tuple[DatasetIndex, DatasetIndex]:
-    """Training and validation files of a recipe: `train` and `val` folders, or a stratified split."""
+def read_index(recipe: RecipeBase) -> tuple[DatasetIndex, DatasetIndex]:
+    """Training and validation files: `train` and `val` folders, or a stratified split."""
     data = recipe.data
     if data.csv is not None:
-        index = DatasetIndex.from_csv(data.csv, classes=classes)
+        index = DatasetIndex.from_csv(data.csv, classes=data.classes)
         return index.split(data.val_fraction, recipe.data_seed)
     root = Path(data.directory or "")
     if (root / "train").is_dir() and (root / "val").is_dir():
-        train = DatasetIndex.from_directory(root / "train", classes=classes)
+        train = DatasetIndex.from_directory(root / "train", classes=data.classes)
         val = DatasetIndex.from_directory(root / "val", classes=train.class_names)
         return train, val
-    index = DatasetIndex.from_directory(root, classes=classes)
+    index = DatasetIndex.from_directory(root, classes=data.classes)
     return index.split(data.val_fraction, recipe.data_seed)
+
+
+def _labels(loaded: LoadedImages) -> np.ndarray:
+    if loaded.labels is None:
+        raise LenszooError("Training needs labels: a folder a class, or a CSV with a label column.")
+    return loaded.labels
 
 
 def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Source:
     """A source of files, already split."""
-    if train.labels is None or val.labels is None:
-        raise LenszooError("Training needs labels: one folder a class, or a CSV with a label column.")
     loaded = load_arrays(train, on_bad=recipe.data.on_bad)
-    arrays = (loaded.images, loaded.labels)
+    arrays = (loaded.images, _labels(loaded))
     augment = None if recipe.augment == "none" else recipe.augment
 
     def epoch(e: int) -> Any:
@@ -121,7 +122,7 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> So
 
     def held_out() -> Images:
         held = load_arrays(val, on_bad=recipe.data.on_bad)
-        return Images(held.images, held.labels, [val.ids[k] for k in held.kept])
+        return Images(held.images, _labels(held), [val.ids[k] for k in held.kept])
 
     describe = {
         "directory": recipe.data.directory,

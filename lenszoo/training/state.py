@@ -1,8 +1,8 @@
 """Exact resume: everything that decides the rest of a run, in one file, replaced as a whole.
 
-``BackupAndRestore`` and ``.keras`` files keep the weights but not the seeds of Dropout nor the state
-of early stopping, so a run that was killed would end elsewhere. Here every variable of the model
-(seeds included) and of the optimizer is saved, beside the history and the best score so far.
+``BackupAndRestore`` and ``.keras`` files keep the weights but not the seeds of Dropout nor the
+state of early stopping, so a run that was killed would end elsewhere. Here every variable of the
+model (seeds included) and of the optimizer is saved, beside the history and the best score so far.
 """
 
 import json
@@ -45,19 +45,22 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def save_state(folder: Path, model: keras.Model, progress: Progress) -> None:
-    """Write the state of a compiled model and its progress; a kill leaves the old file or the new."""
-    arrays = {f"v{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))}
+    """Write the state of a compiled model; a kill leaves the old file or the new one."""
+    arrays = {
+        f"v{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))
+    }
+    arrays["progress"] = np.array(json.dumps(asdict(progress)))
     temporary = folder / f".{STATE_FILE}.{os.getpid()}"
     try:
         with temporary.open("wb") as file:
-            np.savez(file, progress=np.array(json.dumps(asdict(progress))), **arrays)  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **arrays)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(folder / STATE_FILE)
     except OSError as error:
         raise LenszooError(
-            f"Cannot write {folder / STATE_FILE}: {error.strerror}. Free some space and run the same "
-            "command again: it goes on from the last whole epoch."
+            f"Cannot write {folder / STATE_FILE}: {error.strerror}. Free some space and run the "
+            "same command again: it goes on from the last whole epoch."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -91,7 +94,9 @@ def restore_state(folder: Path, model: keras.Model) -> Progress:
         if len(file.files) != len(variables) + 1 or any(
             file[f"v{i}"].shape != tuple(v.shape) for i, v in enumerate(variables)
         ):
-            raise LenszooError(f"{folder / STATE_FILE} is of another model; choose another run folder.")
+            raise LenszooError(
+                f"{folder / STATE_FILE} is of another model; choose another run folder."
+            )
         for i, variable in enumerate(variables):
             variable.assign(file[f"v{i}"])
     return progress

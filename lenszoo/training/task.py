@@ -33,5 +33,7 @@ class Task(Protocol):
     def identity(self) -> dict[str, Any]:
         """What ``run.json`` says of the data and classes; plain JSON."""
 
-    def report(self, model: keras.Model, history: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    def report(
+        self, model: keras.Model, history: list[dict[str, Any]], folder: Path
+    ) -> dict[str, Any]:
         """Write the report of the best model into ``folder`` and return its metrics."""

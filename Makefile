@@ -1,0 +1,47 @@
+# Every target makes .venv by itself and uses it again; PYTHON picks the interpreter that makes it.
+PYTHON ?= python3
+BIN := .venv/bin
+REAL ?=
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check format bench results clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/.core: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.dev: .venv/.core
+	$(BIN)/python -m pip install --quiet --editable '.[test,oracle,jax]'
+	touch $@
+
+quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, report: about four minutes
+	$(BIN)/lenszoo quickstart
+
+test: .venv/.dev ## Run the tests
+	$(BIN)/python -m pytest -q --durations=15
+
+check: .venv/.dev ## Check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.dev ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real images)
+	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python benchmarks/simulation.py
+	$(BIN)/python benchmarks/substructure.py $(REAL)
+	$(BIN)/python benchmarks/calibration.py $(REAL)
+
+results: .venv/.core ## Write the table of measured results in README.md from the manifest
+	$(BIN)/python benchmarks/results.py
+
+clean: ## Remove .venv and caches
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache

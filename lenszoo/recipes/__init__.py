@@ -1,0 +1,1 @@
+"""Recipes: what produced every weight in the manifest, one TOML file each."""

@@ -1,0 +1,131 @@
+import csv
+import json
+
+import filelock
+import numpy as np
+import pytest
+
+import lenszoo
+from lenszoo.errors import LenszooError
+from lenszoo.training import train
+from lenszoo.training.state import STATE_FILE
+
+
+def test_run_folder_holds_what_it_says_and_loads_as_a_model(fields, tmp_path):
+    result = train(fields, tmp_path / "run")
+    folder = tmp_path / "run"
+    names = {p.name for p in folder.iterdir()}
+    wanted = {"recipe.json", "run.json", "history.csv", "report.json", "report.html", STATE_FILE}
+    assert wanted | {"best.weights.h5", "last.weights.h5", "tensorboard"} <= names
+    rows = list(csv.DictReader((folder / "history.csv").open()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    run = json.loads((folder / "run.json").read_text())
+    assert run["classes"] == ["bar", "dot"]
+    assert run["model"]["model"] == "simple_cnn"
+    assert run["environment"]["backend"] in ("tensorflow", "jax")
+    model = lenszoo.load_model(folder)
+    assert model(np.zeros((1, 24, 24, 1), "float32")).shape == (1, 2)
+    # the report scores the best epoch, exactly as validation did
+    best = max(float(row["val_auc"]) for row in rows)
+    assert result.metrics["macro_ovr_auc"] == pytest.approx(best, abs=1e-6)
+
+    # a finished run returns at once and changes nothing
+    before = {p: p.stat().st_mtime_ns for p in folder.iterdir() if p.is_file()}
+    again = train(fields, folder)
+    assert again.metrics == result.metrics
+    assert again.history == result.history
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_another_recipe_in_the_same_folder_is_refused(fields, tmp_path):
+    train(fields | {"epochs": 1}, tmp_path / "run")
+    with pytest.raises(LenszooError, match=r"another recipe \(epochs: 1 there, 2 here\)"):
+        train(fields | {"epochs": 2}, tmp_path / "run")
+
+
+def test_folder_with_other_files_is_refused_and_kept(fields, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(LenszooError, match="holds other files"):
+        train(fields, tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_two_processes_cannot_train_in_one_folder(fields, tmp_path):
+    with (
+        filelock.FileLock(tmp_path / ".lock"),
+        pytest.raises(LenszooError, match="Another process is training"),
+    ):
+        train(fields, tmp_path)
+
+
+def test_run_folder_below_a_file_is_one_line(fields, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LenszooError, match="Cannot write the run folder"):
+        train(fields, tmp_path / "file" / "run")
+
+
+def test_damaged_state_is_one_line(fields, tmp_path):
+    train(fields | {"epochs": 1}, tmp_path / "run")
+    state = tmp_path / "run" / STATE_FILE
+    state.write_bytes(state.read_bytes()[:5000])
+    with pytest.raises(LenszooError, match="is damaged"):
+        train(fields | {"epochs": 1}, tmp_path / "run")
+
+
+def test_early_stopping_counts_epochs_without_a_better_score(fields, tmp_path):
+    stopping = {"patience": 2, "min_delta": 1.0}  # no AUC rises by 1 after the first epoch
+    result = train(fields | {"epochs": 9, "early_stopping": stopping}, tmp_path / "run")
+    assert len(result.history) == 3
+
+
+def test_divergence_is_said_in_one_line(fields, tmp_path):
+    fields["optimizer"] = {"name": "adam", "learning_rate": 1e30}
+    with pytest.raises(LenszooError, match="diverged"):
+        train(fields, tmp_path / "run")
+
+
+def test_it_learns(fields, tmp_path):
+    fields |= {"epochs": 12, "options": {}, "augment": "d4"}
+    result = train(fields, tmp_path / "run")
+    assert result.history[-1]["loss"] < 0.8 * result.history[0]["loss"]
+
+
+def test_starting_from_weights_starts_where_they_ended(fields, tmp_path):
+    train(fields | {"epochs": 2}, tmp_path / "first")
+    start = fields | {"weights": str(tmp_path / "first"), "epochs": 1}
+    start["optimizer"] = {"learning_rate": 1e-12, "weight_decay": 0.0}
+    train(start, tmp_path / "second")
+    first = lenszoo.load_model(tmp_path / "first")
+    second = lenszoo.load_model(tmp_path / "second")
+    for a, b in zip(first.trainable_variables, second.trainable_variables, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)
+
+
+def test_a_sky_trains_without_files_and_follows_its_curriculum(tmp_path):
+    fields = {
+        "model": "simple_cnn",
+        "epochs": 2,
+        "batch_size": 8,
+        "data": {
+            "preset": "common_test_sim",
+            "images": 16,
+            "val_images": 6,
+            "test_images": 6,
+        },
+        "curriculum": [{"epochs": 1, "strength": 4.0}],
+    }
+    result = train(fields, tmp_path / "run")
+    assert [row["strength"] for row in result.history] == [4.0, 1.0]
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["classes"] == ["no", "sphere", "vort"]
+    assert run["pixel_scale"] == 0.05
+
+
+def test_mixed_precision_keeps_float32_weights_and_the_users_policy(fields, tmp_path):
+    import keras
+
+    before = keras.config.dtype_policy()
+    train(fields | {"epochs": 1, "mixed_precision": "mixed_bfloat16"}, tmp_path / "run")
+    assert keras.config.dtype_policy() == before
+    model = lenszoo.load_model(tmp_path / "run")
+    assert {v.dtype for v in model.trainable_variables} == {"float32"}

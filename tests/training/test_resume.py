@@ -1,0 +1,85 @@
+"""Exact resume: a run killed with -9 ends with the weights of one that was never stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lenszoo.training.state import STATE_FILE
+
+# argv: recipe as JSON, then the run folders to train one after the other
+TRAIN = """
+import json, sys
+from lenszoo.training import train
+for out in sys.argv[2:]:
+    train(json.loads(sys.argv[1]), out)
+"""
+
+
+def start(fields: dict, backend: str, *folders: Path) -> subprocess.Popen:
+    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", TRAIN, json.dumps(fields), *map(str, folders)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_epochs(process: subprocess.Popen, folder: Path, n: int) -> None:
+    history, deadline = folder / "history.csv", time.monotonic() + 180
+    while time.monotonic() < deadline and process.poll() is None:
+        if history.exists() and len(history.read_text().splitlines()) > n:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no epoch {n}: {process.stderr.read()}")
+
+
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    with np.load(folder / STATE_FILE) as file:
+        return {name: file[name] for name in file.files if name != "progress"}
+
+
+def progress(folder: Path) -> dict:
+    with np.load(folder / STATE_FILE) as file:
+        return json.loads(str(file["progress"]))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(backend, fields, tmp_path):
+    # enough epochs that the kill lands inside the run, and a patience that counts on across it
+    fields |= {"epochs": 40, "early_stopping": {"patience": 15}}
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = start(fields, backend, killed)
+    wait_for_epochs(process, killed, 2)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = progress(killed)["epoch"] if (killed / STATE_FILE).exists() else 0
+    assert done < 40, "the run was over before the kill"
+
+    process = start(fields, backend, killed, whole)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+
+    ours, theirs = arrays(killed), arrays(whole)
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    a, b = progress(killed), progress(whole)
+    for row in (*a["history"], *b["history"]):
+        row.pop("seconds")
+    assert a == b
+    assert a["finished"]
+
+
+def test_interrupted_run_is_resumable(fields, tmp_path):
+    fields |= {"epochs": 200}
+    folder = tmp_path / "run"
+    process = start(fields, "tensorflow", folder)
+    wait_for_epochs(process, folder, 1)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    assert progress(folder)["epoch"] >= 1
+    assert not progress(folder)["finished"]
+    assert not list(folder.glob(".state*"))
