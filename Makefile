@@ -5,7 +5,7 @@ REAL ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format bench results clean
+.PHONY: help quickstart test check format compat bench results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,6 +34,14 @@ format: .venv/.dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.venv-compat/.done: setup.cfg pyproject.toml
+	test -x .venv-compat/bin/python || $(PYTHON) -m venv .venv-compat
+	.venv-compat/bin/python -m pip install --quiet --editable '.[compat]'
+	touch $@
+
+compat: .venv-compat/.done ## Compare with reference implementations, in an environment of its own
+	.venv-compat/bin/python -m pytest -q -s tests/compat
+
 bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real images)
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/simulation.py
@@ -44,4 +52,4 @@ results: .venv/.core ## Write the table of measured results in README.md from th
 	$(BIN)/python benchmarks/results.py
 
 clean: ## Remove .venv and caches
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-compat build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,78 @@
+"""ResNet-18 computes what Hugging Face's PyTorch ResNet computes, with the same random weights."""
+
+import numpy as np
+import torch
+from transformers import ResNetConfig, ResNetModel
+
+from lenszoo import build_model
+
+CLASSES = 10
+
+
+def reference() -> ResNetModel:
+    torch.manual_seed(0)
+    config = ResNetConfig(
+        num_channels=3,
+        embedding_size=64,
+        hidden_sizes=[64, 128, 256, 512],
+        depths=[2, 2, 2, 2],
+        layer_type="basic",
+    )
+    model = ResNetModel(config).eval()
+    for name, tensor in model.state_dict().items():  # running statistics start trivial: move them
+        if name.endswith("running_mean"):
+            tensor.normal_(0, 0.1)
+        elif name.endswith("running_var"):
+            tensor.uniform_(0.5, 1.5)
+    return model
+
+
+def pairs() -> dict[str, str]:
+    """Our convolution or BatchNorm -> theirs."""
+    names = {
+        "stem_conv": "embedder.embedder.convolution",
+        "stem_bn": "embedder.embedder.normalization",
+    }
+    for stage in range(4):
+        for block in range(2):
+            ours = f"stage{stage + 1}_block{block + 1}"
+            theirs = f"encoder.stages.{stage}.layers.{block}"
+            for k in (0, 1):
+                names[f"{ours}_conv{k + 1}"] = f"{theirs}.layer.{k}.convolution"
+                names[f"{ours}_bn{k + 1}"] = f"{theirs}.layer.{k}.normalization"
+            if stage and not block:
+                names[f"{ours}_down_conv"] = f"{theirs}.shortcut.convolution"
+                names[f"{ours}_down_bn"] = f"{theirs}.shortcut.normalization"
+    return names
+
+
+def copy_weights(model, state: dict[str, np.ndarray]) -> int:
+    used = 0
+    for ours, theirs in pairs().items():
+        layer = model.get_layer(ours)
+        if ours.endswith(("conv", "conv1", "conv2")):
+            weights = [state[f"{theirs}.weight"].transpose(2, 3, 1, 0)]
+        else:
+            parts = ("weight", "bias", "running_mean", "running_var")
+            weights = [state[f"{theirs}.{part}"] for part in parts]
+        layer.set_weights(weights)
+        used += len(weights)
+    return used
+
+
+def test_resnet18_equals_the_pytorch_reference():
+    theirs = reference()
+    state = {k: v.numpy() for k, v in theirs.state_dict().items() if "num_batches" not in k}
+    ours = build_model("resnet18", input_shape=(150, 150, 3), num_classes=CLASSES)
+    assert copy_weights(ours, state) == len(state)  # no tensor of theirs is left over
+
+    images = np.random.default_rng(1).random((2, 150, 150, 3), dtype=np.float32)
+    scaled = torch.from_numpy(((images - 0.449) / 0.226).transpose(0, 3, 1, 2))
+    with torch.no_grad():
+        pooled = theirs(scaled).pooler_output.flatten(1).numpy()
+    kernel, bias = ours.get_layer("logits").get_weights()
+    expected = pooled @ kernel + bias
+    answers = np.asarray(ours(images))
+    difference = np.abs(answers - expected).max()
+    print(f"largest difference of the logits: {difference:.2e} of {np.abs(expected).max():.2f}")
+    assert difference < 1e-4
