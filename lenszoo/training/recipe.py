@@ -195,7 +195,8 @@ def validate(fields: dict[str, Any], where: str) -> ClassifyRecipe:
     try:
         return _ADAPTER.validate_python({"task": "classify", **fields})
     except ValidationError as error:
-        first = error.errors()[0]
+        # a misspelt field also leaves the right one missing: the typo is what helps
+        first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise unknown("field", name, _fields_beside(first["loc"]), f"({where})") from None
