@@ -35,7 +35,8 @@ def test_import_and_listing_load_nothing_heavy(code):
 
 
 def test_import_takes_less_than_a_tenth_of_a_second():
-    code = "import time; t = time.perf_counter(); import lenszoo; print(time.perf_counter() - t)"
+    # Of the processor, so that a busy machine does not count.
+    code = "import time; t = time.process_time(); import lenszoo; print(time.process_time() - t)"
     assert min(float(fresh(code)) for _ in range(5)) < 0.1
 
 

@@ -21,7 +21,7 @@ def run(*arguments, **environment):
         env={**os.environ, "PYTHONPATH": paths, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
     )
     print(done.stdout)
