@@ -1,0 +1,71 @@
+"""The ``lenszoo`` command: one thin file per verb, which imports what is heavy when it runs."""
+
+import os
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from lenszoo._version import __version__
+from lenszoo.cli.convert import convert
+from lenszoo.cli.doctor import doctor
+from lenszoo.cli.embed import embed
+from lenszoo.cli.evaluate import evaluate
+from lenszoo.cli.models import models
+from lenszoo.cli.predict import predict
+from lenszoo.cli.quickstart import quickstart
+from lenszoo.cli.simulate import simulate
+from lenszoo.cli.train import train
+from lenszoo.cli.weights import weights
+
+app = typer.Typer(
+    name="lenszoo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lenszoo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lenszoo(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """The Keras 3 model zoo for strong gravitational lensing.
+
+    Start with `lenszoo quickstart`; every verb explains itself with --help.
+    """
+
+
+def _add(verb: Callable[..., None], example: str) -> None:
+    app.command(epilog=f"Example: {example}")(verb)
+
+
+_add(quickstart, "lenszoo quickstart")
+_add(models, "lenszoo models 'resnet*'")
+app.add_typer(weights, name="weights")
+_add(simulate, "lenszoo simulate common_test_sim images --train 3000 --val 750")
+_add(
+    train,
+    "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim --out run",
+)
+_add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim --data images/val --out report")
+_add(predict, "lenszoo predict resnet18_slim.common_test_sim cutouts --out answers.parquet")
+_add(embed, "lenszoo embed resnet18_slim.common_test_sim cutouts --out features.parquet")
+_add(convert, "lenszoo convert Model_I_axion images/axion")
+_add(doctor, "lenszoo doctor")
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C."""
+    # Before TensorFlow is imported: its start-up log means nothing to a user.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    app(prog_name="lenszoo")

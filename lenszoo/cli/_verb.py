@@ -1,0 +1,186 @@
+"""What all verbs share: errors in one line, exit codes, a quiet start, logs and progress bars."""
+
+import contextlib
+import functools
+import inspect
+import logging
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from lenszoo.errors import LenszooError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Progress = Callable[[int, int], None]
+
+# Messages speak of Python's arguments; at the command line they are options.
+_OPTIONS = (
+    (re.compile(r"\bon_bad='(\w+)'"), r"--on-bad \1"),
+    (re.compile(r"\bresize=True"), "--resize"),
+    (re.compile(r"\b(resize|bands|classes)=(?=[\s,;.]|$)"), r"--\1"),
+)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def verb(*, backend: bool = False, stopped: str = "stopped.") -> Callable[[Function], Function]:
+    """Make a function a verb: its errors become one line and an exit code, unless ``--debug``.
+
+    LenszooError and what the operating system refuses exit with 2, anything else with 1.
+
+    Args:
+        backend: import keras and its backend first, without their start-up noise.
+        stopped: what to say after Ctrl-C, which exits with 130.
+    """
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def run(*args: Any, debug: bool = False, **options: Any) -> None:
+            with _messages():
+                try:
+                    if backend:
+                        _start_backend(quiet=not debug)
+                    function(*args, **options)
+                except (typer.Exit, BrokenPipeError):
+                    raise
+                except KeyboardInterrupt:
+                    fail(stopped, 130)
+                except Exception as error:
+                    if debug:
+                        raise
+                    fail(*_explain(error))
+
+        signature = inspect.signature(function)
+        option = inspect.Parameter(
+            "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
+        )
+        parameters = [*signature.parameters.values(), option]
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {**function.__annotations__, "debug": Debug}
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Print one line to standard error and exit."""
+    for pattern, option in _OPTIONS:
+        message = pattern.sub(option, message)
+    print(f"lenszoo: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    raise typer.Exit(code)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, LenszooError):
+        return str(error), 2
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}.", 2
+    if isinstance(error, MemoryError):
+        return "out of memory; give fewer images at once or a smaller --batch-size.", 1
+    return f"{type(error).__name__}: {error} (--debug shows where)", 1
+
+
+def _start_backend(quiet: bool) -> None:
+    """Import keras, which imports its backend."""
+    try:
+        with _silenced() if quiet else contextlib.nullcontext():
+            import keras
+    except ImportError as error:
+        raise LenszooError(
+            f"Keras cannot start its backend ({error}): pip install tensorflow, or set "
+            "KERAS_BACKEND to one that is installed, such as jax."
+        ) from error
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        raise LenszooError(
+            f"KERAS_BACKEND is {keras.backend.backend()!r}; lenszoo works on tensorflow and jax."
+        )
+    for name in ("tensorflow", "absl", "jax"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep what C++ libraries print while they load; Python cannot reach it in any other way."""
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error to keep clean
+        yield
+        return
+    try:
+        with tempfile.TemporaryFile() as sink:
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+@contextlib.contextmanager
+def _messages() -> Iterator[None]:
+    """Send lenszoo's log and warnings to standard error, one plain line each."""
+    logger = logging.getLogger("lenszoo")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter())
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = _show_warning
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = " ".join(record.getMessage().split())
+        return text if record.levelno < logging.WARNING else f"warning: {text}"
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Progress | None]:
+    """Yield a function of (done, total) that moves a bar; None where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def comma_list(text: str | None) -> list[str] | None:
+    """Split ``"a, b"`` into its parts; None stays None."""
+    return None if text is None else [part.strip() for part in text.split(",")]
+
+
+def band_list(text: str | None) -> list[int] | None:
+    """Split ``"2,1,0"`` into positions of bands; None stays None."""
+    parts = comma_list(text)
+    if parts is None:
+        return None
+    try:
+        return [int(part) for part in parts]
+    except ValueError:
+        raise LenszooError(f"--bands {text!r}: give positions such as 0 or 2,1,0.") from None

@@ -1,0 +1,29 @@
+"""``lenszoo convert``: DeepLenseSim's pickled files become plain images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lenszoo.cli._verb import verb
+
+
+@verb(stopped="stopped; the same command goes on from here.")
+def convert(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="A file, or a folder of .npy and .pkl files.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Another folder.", show_default=False)],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write anew what exists.")] = False,
+) -> None:
+    """Convert DeepLenseSim files, pickled ones too, to plain .npy; no pickle is ever run."""
+    from lenszoo.data.convert import convert as run
+
+    done = run(source, out, overwrite=overwrite)
+    typer.echo(
+        f"{out}: {len(done.written):,} images written, {len(done.skipped):,} were there already; "
+        f"masses in {done.table}"
+    )

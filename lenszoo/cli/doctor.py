@@ -1,0 +1,105 @@
+"""``lenszoo doctor``: what is installed here, and whether weights can be found and kept."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import typer
+
+from lenszoo._version import __version__
+from lenszoo.cli._verb import verb
+
+PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-learn", "astropy", "pyarrow", "h5py")
+SETTINGS = (
+    "KERAS_BACKEND",
+    "LENSZOO_MANIFEST",
+    "LENSZOO_CACHE",
+    "LENSZOO_WEIGHTS_URL",
+    "LENSZOO_OFFLINE",
+)
+
+Finding = tuple[str, str, bool]  # what, how it is, whether that is well
+
+
+@verb(backend=True)
+def doctor() -> None:
+    """Say what is installed, which devices there are and whether weights are sound; 1 if not."""
+    sick: list[str] = []
+    for check in (_versions, _backend, _manifest, _weights, _cache):
+        for name, text, well in _safely(check):
+            typer.echo(f"{'ok ' if well else 'BAD'}  {name:<12}  {text}")
+            if not well:
+                sick.append(name)
+    if sick:
+        typer.echo(f"lenszoo: not well: {', '.join(sick)}.", err=True)
+        raise typer.Exit(1)
+
+
+def _safely(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Go through a check; what it raises is a finding too."""
+    try:
+        yield from check()
+    except Exception as error:
+        yield check.__name__.strip("_"), " ".join(str(error).split()), False
+
+
+def _versions() -> Iterator[Finding]:
+    from importlib import metadata
+
+    yield "lenszoo", f"{__version__} in {Path(__file__).parents[1]}", True
+    yield "python", f"{platform.python_version()} in {sys.executable}", True
+    for package in PACKAGES:
+        try:
+            version = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            version = "not installed"
+        yield package, version, True
+    for name in SETTINGS:
+        if name in os.environ:
+            yield "setting", f"{name}={os.environ[name]}", True
+
+
+def _backend() -> Iterator[Finding]:
+    import keras
+
+    from lenszoo.training.environment import environment
+
+    facts = environment()
+    answer = float(keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.ones((2, 2)))))
+    yield "backend", f"{facts['backend']} on {', '.join(facts['devices'])}", answer == 4.0
+    yield "machine", facts["machine"], True
+
+
+def _manifest() -> Iterator[Finding]:
+    from lenszoo.pretrained import load_manifest
+    from lenszoo.pretrained.manifest import manifest_path
+
+    path = manifest_path()
+    yield "manifest", f"{len(load_manifest(path).entries)} weights in {path}", True
+
+
+def _weights() -> Iterator[Finding]:
+    from lenszoo.pretrained import list_weights, local_path, verify
+
+    for name in list_weights():
+        found = local_path(name)
+        faults = [fault for fault in verify(name) if not fault.startswith(f"{name}: not here")]
+        if faults:
+            yield "weights", "; ".join(faults), found is not None
+        elif found is not None:
+            yield "weights", f"{name}: sound, {found}", True
+        else:
+            yield "weights", f"{name}: not here yet, fetched when first used", True
+
+
+def _cache() -> Iterator[Finding]:
+    from lenszoo.pretrained._files import is_writable
+    from lenszoo.pretrained.store import cache_folders, is_offline
+
+    reasons = {folder: is_writable(folder) for folder in cache_folders()}
+    usable = any(reason is None for reason in reasons.values())
+    for folder, reason in reasons.items():
+        yield "cache", f"{folder}: {reason or 'can be written'}", reason is None or usable
+    yield "network", "off (LENSZOO_OFFLINE)" if is_offline() else "servers may be asked", True

@@ -1,0 +1,93 @@
+"""``lenszoo weights``: what is pretrained, where it lies and whether it is sound."""
+
+from typing import Annotated
+
+import typer
+
+from lenszoo.cli._verb import verb
+
+weights = typer.Typer(no_args_is_help=True, help="List, show, fetch and verify pretrained weights.")
+
+Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_default=False)]
+
+
+@weights.command("list", epilog="Example: lenszoo weights list 'resnet*'")
+@verb()
+def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")] = "*") -> None:
+    """List the weights with their size, classes and measured macro AUC."""
+    from lenszoo.pretrained import get_entry, list_weights
+
+    names = list_weights(pattern)
+    if not names:
+        typer.echo(f"No weights match {pattern!r}.", err=True)
+        return
+    width = max(map(len, names))
+    for name in names:
+        entry = get_entry(name)
+        test = entry.metrics.get("test") or {}
+        score = test.get("macro_ovr_auc")
+        shown = f"AUC {score:.4f}" if isinstance(score, int | float) else "not scored"
+        size = f"{entry.bytes / 2**20:.1f} MiB"
+        typer.echo(f"{name:<{width}}  {size:>9}  {shown:<10}  {', '.join(entry.classes)}")
+
+
+@weights.command(epilog="Example: lenszoo weights show resnet18_slim.common_test_sim")
+@verb()
+def show(name: Name) -> None:
+    """Show all that is known of some weights: files, recipe, data, measured scores, licence."""
+    import json
+
+    from lenszoo.pretrained import get_entry
+
+    fields = get_entry(name).model_dump(mode="json", exclude={"fingerprint"})
+    for field, value in fields.items():
+        if field == "files":
+            value = [f"{file['path']} ({file['bytes']:,} bytes)" for file in value]
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        typer.echo(f"{field:<16}  {text}")
+
+
+@weights.command(epilog="Example: lenszoo weights fetch resnet18_slim.common_test_sim")
+@verb()
+def fetch(name: Name) -> None:
+    """Get weights, check them, and print the path of the file."""
+    from lenszoo.pretrained import fetch_weights
+
+    typer.echo(fetch_weights(name))
+
+
+@weights.command(epilog="Example: lenszoo weights path resnet18_slim.common_test_sim")
+@verb()
+def path(name: Name) -> None:
+    """Print the path of a sound copy that is here already; download nothing."""
+    from lenszoo.errors import LenszooError
+    from lenszoo.pretrained import local_path
+
+    found = local_path(name)
+    if found is None:
+        raise LenszooError(f"{name} is not on this machine: lenszoo weights fetch {name}.")
+    typer.echo(found)
+
+
+@weights.command(epilog="Example: lenszoo weights verify")
+@verb()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Full names; by default all that are here.")
+    ] = None,
+) -> None:
+    """Hash every local copy; exit with 1 when one is damaged."""
+    from lenszoo.pretrained import list_weights
+    from lenszoo.pretrained.store import verify as check
+
+    damaged = False
+    for name in names or list_weights():
+        faults = check(name)
+        absent = len(faults) == 1 and faults[0].startswith(f"{name}: not here")
+        for fault in faults:
+            typer.echo(fault)
+        if not faults:
+            typer.echo(f"{name}: sound")
+        damaged = damaged or (bool(faults) and not (absent and not names))
+    if damaged:
+        raise typer.Exit(1)

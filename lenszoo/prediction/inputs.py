@@ -1,0 +1,287 @@
+"""What is to be predicted: files, a folder, a table or an array, read in batches that fit."""
+
+import csv
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lenszoo.data.checks import OnBad, apply_policy, check_policy
+from lenszoo.data.index import DatasetIndex, natural_key
+from lenszoo.data.readers import IMAGE_SUFFIXES, image_name, is_image_file, read_image
+from lenszoo.errors import LenszooError
+
+Shape = tuple[int | None, int | None, int]
+Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray
+
+
+def as_index(
+    inputs: Inputs, *, id_column: str | None = None, path_column: str = "path"
+) -> DatasetIndex:
+    """List the images of a file, several files, a folder or a CSV table, without labels.
+
+    Args:
+        inputs: an image file; a list of them; a folder, searched with all folders below it, in
+            natural order (ids are paths relative to it; hidden ones and those that begin with two
+            underscores are passed over); a ``.csv`` table; or an index.
+        id_column: the table's column of unique ids; by default ``id`` where there is one, else
+            the paths are the ids.
+        path_column: the table's column of paths, relative to the table's folder.
+
+    Raises:
+        LenszooError: nothing there, or a table without the column or with missing files.
+    """
+    if isinstance(inputs, DatasetIndex):
+        return inputs
+    if isinstance(inputs, np.ndarray):
+        raise LenszooError("An array holds images, not the names of files.")
+    if not isinstance(inputs, str | os.PathLike):
+        if len(inputs) != 1:
+            return _from_files(inputs)
+        inputs = inputs[0]
+    path = Path(inputs)
+    if path.is_dir():
+        return _from_folder(path)
+    if path.suffix.lower() != ".csv":
+        return _from_files([path])
+    if id_column is None:
+        id_column = "id" if "id" in _header(path) else None
+    return DatasetIndex.from_csv(
+        path, id_column=id_column, path_column=path_column, label_column=None
+    )
+
+
+def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:
+    for file in files:
+        if Path(file).is_dir() or str(file).lower().endswith(".csv"):
+            raise LenszooError(f"{file}: give one folder, one CSV table, or image files.")
+    return DatasetIndex.from_files(files)
+
+
+def _from_folder(root: Path) -> DatasetIndex:
+    names = []
+    for folder, inner, files in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith((".", "__"))]
+        names += [
+            (Path(folder) / file).relative_to(root).as_posix()
+            for file in files
+            if is_image_file(file) and not file.startswith((".", "__"))
+        ]
+    if not names:
+        raise LenszooError(
+            f"{root}: no images in this folder or below; read are {', '.join(IMAGE_SUFFIXES)}."
+        )
+    names.sort(key=lambda name: [natural_key(part) for part in name.split("/")])
+    return DatasetIndex(tuple(names), tuple(root / name for name in names), source=str(root))
+
+
+def _header(table: Path) -> list[str]:
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            return [cell.strip() for cell in next(csv.reader(stream), [])]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []  # from_csv says what is wrong
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What images must be for a model, and how they are made to be.
+
+    Attributes:
+        shape: (height, width, bands) that the model takes; height and width may be None.
+        label: what messages call the model.
+        on_bad: what happens to images with NaN, infinite or constant bands: "raise", "zero", or
+            "skip", which also passes over files that cannot be read or do not fit.
+        resize: interpolate images of another size bilinearly (with a filter as wide as the step
+            when they shrink). This changes the pixel scale, which the model does not learn of.
+        bands: positions of the bands to take, in the model's order; a band may stand twice.
+    """
+
+    shape: Shape
+    label: str
+    on_bad: OnBad = "raise"
+    resize: bool = False
+    bands: tuple[int, ...] | None = None
+
+
+class Read(NamedTuple):
+    """One image as read: None with the reason where it was passed over."""
+
+    image: np.ndarray | None
+    bad_pixels: int | None
+    error: str | None
+
+
+class Batch(NamedTuple):
+    """A stretch of the inputs.
+
+    Attributes:
+        rows: (n,) positions in the inputs.
+        images: (m, H, W, bands) float32, those of ``rows[kept]``.
+        kept: (n,) bool.
+        bad_pixels: n counts, None for what could not be read.
+        errors: n reasons, None where all is well.
+    """
+
+    rows: np.ndarray
+    images: np.ndarray
+    kept: np.ndarray
+    bad_pixels: list[int | None]
+    errors: list[str | None]
+
+
+class Images:
+    """The inputs of a prediction, one by one or in batches.
+
+    Args:
+        inputs: as :func:`as_index` takes them, or an array (n, H, W, bands) or (n, H, W).
+        fit: what the model needs.
+
+    Raises:
+        LenszooError: no inputs, an array of another kind, or an unknown policy.
+    """
+
+    def __init__(self, inputs: Inputs, fit: Fit) -> None:
+        check_policy(fit.on_bad)
+        self.array: np.ndarray | None = None
+        self.paths: tuple[Any, ...] | None = None
+        if isinstance(inputs, np.ndarray):
+            self.array = _as_stack(inputs)
+            self.ids = tuple(map(str, range(len(self.array))))
+        else:
+            index = as_index(inputs)
+            self.ids, self.paths = index.ids, index.paths
+        self.fit = fit if None not in fit.shape[:2] else self._sized(fit)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def name(self, row: int) -> str:
+        """Return how messages call an image."""
+        return f"image {row}" if self.paths is None else image_name(self.paths[row])
+
+    def read(self, row: int) -> Read:
+        """Read one image and make it fit.
+
+        Raises:
+            LenszooError: it cannot be read or does not fit; not under on_bad="skip".
+        """
+        fit, bad = self.fit, None
+        try:
+            image = np.array(self._raw(row))  # a copy: "zero" writes into it
+            image = _take_bands(image, fit, self.name(row))
+            keep, counts = apply_policy(image[None], [self.name(row)], fit.on_bad)
+            bad = int(counts[0])
+            if not keep[0]:
+                reason = f"{self.name(row)}: NaN, infinite or constant pixels"
+                return Read(None, bad, reason)
+            return Read(_sized_as(image, fit, self.name(row)), bad, None)
+        except LenszooError as error:
+            if fit.on_bad != "skip":
+                raise
+            return Read(None, bad, str(error))
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield all images in order; the next batch is read while one is in use."""
+        if batch_size < 1:
+            raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
+        ahead: deque[tuple[range, list[Future[Read]]]] = deque()
+        pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1))
+        try:
+            for start in range(0, len(self), batch_size):
+                rows = range(start, min(start + batch_size, len(self)))
+                ahead.append((rows, [pool.submit(self.read, row) for row in rows]))
+                if len(ahead) > 1:
+                    yield self._collect(*ahead.popleft())
+            while ahead:
+                yield self._collect(*ahead.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _collect(self, rows: range, futures: list[Future[Read]]) -> Batch:
+        reads = [future.result() for future in futures]
+        images = [read.image for read in reads if read.image is not None]
+        height, width, bands = self.fit.shape
+        empty = np.empty((0, height or 1, width or 1, bands), np.float32)
+        return Batch(
+            np.arange(rows.start, rows.stop),
+            np.stack(images) if images else empty,
+            np.array([read.image is not None for read in reads]),
+            [read.bad_pixels for read in reads],
+            [read.error for read in reads],
+        )
+
+    def _raw(self, row: int) -> np.ndarray:
+        if self.array is not None:
+            return self.array[row].astype(np.float32)
+        assert self.paths is not None  # one of the two is there
+        return read_image(self.paths[row])
+
+    def _sized(self, fit: Fit) -> Fit:
+        """Give a model of any size that of the first image that can be read."""
+        for row in range(len(self)):
+            try:
+                height, width = self._raw(row).shape[:2]
+            except LenszooError:
+                if fit.on_bad != "skip":
+                    raise
+                continue
+            shape = (fit.shape[0] or height, fit.shape[1] or width, fit.shape[2])
+            return Fit(shape, fit.label, fit.on_bad, fit.resize, fit.bands)
+        return fit
+
+
+def _as_stack(array: np.ndarray) -> np.ndarray:
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.dtype.kind not in "fiub" or 0 in array.shape:
+        raise LenszooError(
+            f"The array has shape {array.shape} and type {array.dtype}; give numbers of shape "
+            "(images, height, width, bands)."
+        )
+    return array
+
+
+def _take_bands(image: np.ndarray, fit: Fit, name: str) -> np.ndarray:
+    """Pick the wanted bands of (H, W, bands) and check that they are as many as the model takes."""
+    have, want = image.shape[2], fit.shape[2]
+    if fit.bands is not None:
+        if not all(0 <= band < have for band in fit.bands):
+            raise LenszooError(
+                f"{name}: has bands 0 to {have - 1}, but bands={list(fit.bands)} was asked for."
+            )
+        image = image[..., list(fit.bands)]
+    if image.shape[2] != want:
+        raise LenszooError(
+            f"{name}: {image.shape[2]} band(s), but {fit.label} takes {want}; choose "
+            f"{want} of 0 to {have - 1} with bands=."
+        )
+    return image
+
+
+def _sized_as(image: np.ndarray, fit: Fit, name: str) -> np.ndarray:
+    """Check the size of (H, W, bands), or interpolate to it where that was asked for."""
+    height, width = fit.shape[:2]
+    assert height is not None and width is not None  # settled before the first image is read
+    if image.shape[:2] == (height, width):
+        return image
+    if not fit.resize:
+        raise LenszooError(
+            f"{name}: {image.shape[0]} x {image.shape[1]} pixels, but {fit.label} takes "
+            f"{height} x {width}; cut the images to that, or pass resize=True to interpolate "
+            "bilinearly, which changes the pixel scale."
+        )
+    from PIL import Image
+
+    planes = [
+        Image.fromarray(np.ascontiguousarray(plane)).resize(
+            (width, height), Image.Resampling.BILINEAR
+        )
+        for plane in np.moveaxis(image, 2, 0)
+    ]
+    return np.stack([np.asarray(plane, np.float32) for plane in planes], axis=2)

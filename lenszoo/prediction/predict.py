@@ -1,0 +1,229 @@
+"""predict and embed: from images to a table of answers, in batches of one shape."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pyarrow as pa
+
+from lenszoo.data.checks import OnBad
+from lenszoo.data.readers import image_name
+from lenszoo.errors import LenszooError
+from lenszoo.prediction.inputs import Fit, Images, Inputs
+from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
+
+Progress = Callable[[int, int], None]
+BATCH_SIZE = 128
+FEATURES = "features"
+METADATA = b"lenszoo"
+
+
+def predict(
+    model: ModelLike,
+    inputs: Inputs,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad = "raise",
+    classes: Sequence[str] | None = None,
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """Classify images and return a table with one row an image, in the order of the inputs.
+
+    The columns: ``id``; ``path`` (null for arrays); ``predicted``, a class name;
+    ``prob_<class>`` and ``logit_<class>`` (float32; rank on logits, which do not saturate);
+    ``bad_pixels``, NaN or infinite pixels or those of a constant band; ``error``, why a row holds
+    no answer, else null. The table's metadata under ``lenszoo`` (see
+    :func:`lenszoo.prediction.provenance_of`) names version, backend, weights, sha256, recipe, seed.
+
+    Args:
+        model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, or a model.
+        inputs: an image file, a list of them, a folder (with all below it), a ``.csv`` with a
+            column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W).
+        batch_size: images a step; the last batch is padded, so that the model compiles once.
+        on_bad: "raise" stops at the first bad image; "zero" sets bad pixels to 0; "skip" leaves
+            rows without an answer for images that are bad, unreadable or of another size.
+        classes: names of the classes, where the weights do not know them.
+        resize: interpolate images of another size bilinearly; this changes their pixel scale.
+        bands: positions of the bands to give to the model, such as ``[0]``.
+        progress: is told (images done, images in all).
+
+    Raises:
+        LenszooError: in one line, for weights that cannot be loaded, no inputs, and images that
+            cannot be read, are bad, or have another size or number of bands than the model takes.
+    """
+    opened = open_model(model, classes)
+    images = open_images(opened, inputs, on_bad, resize, bands)
+    answers = run(opened.model, images, batch_size, progress)
+    kept = answers.kept
+    logits = np.zeros((len(images), len(opened.classes)))
+    logits[kept] = opened.logits(answers.values[kept])
+    shares = opened.probabilities(logits)
+    names = [
+        opened.classes[k] if ok else None for k, ok in zip(logits.argmax(1), kept, strict=True)
+    ]
+    columns: dict[str, Any] = {"predicted": pa.array(names, pa.string())}
+    for kind, values in (("prob", shares), ("logit", logits)):
+        for k, name in enumerate(opened.classes):
+            column = values[:, k].astype(np.float32)
+            columns[f"{kind}_{name}"] = pa.array(column, mask=~kept)
+    return _table(opened, images, answers, columns)
+
+
+def embed(
+    model: ModelLike,
+    inputs: Inputs,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad = "raise",
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Return what a classifier has made of each image before it decides: its feature vector.
+
+    Args:
+        model, inputs, batch_size, on_bad, resize, bands, progress: as in :func:`predict`.
+
+    Returns:
+        The output of the layer ``features``, float32 (n, d), in the order of the inputs; a row of
+        NaN for each image that on_bad="skip" passed over.
+
+    Raises:
+        LenszooError: as :func:`predict`, and when the model has no layer ``features``.
+    """
+    opened = open_model(model)
+    images = open_images(opened, inputs, on_bad, resize, bands)
+    return run(_features(opened.model), images, batch_size, progress).values
+
+
+def embedding_table(
+    model: ModelLike,
+    inputs: Inputs,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad = "raise",
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
+    opened = open_model(model)
+    images = open_images(opened, inputs, on_bad, resize, bands)
+    answers = run(_features(opened.model), images, batch_size, progress)
+    width = answers.values.shape[1]
+    flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
+    vectors = pa.FixedSizeListArray.from_arrays(flat, width)
+    at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
+    column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
+    return _table(opened, images, answers, {FEATURES: column})
+
+
+def features_of(table: pa.Table) -> np.ndarray:
+    """Return the vectors of an :func:`embedding_table`, float32 (n, d), NaN where there is none."""
+    column = table[FEATURES].combine_chunks()
+    features = np.full((len(table), column.type.list_size), np.nan, np.float32)
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    features[there] = column.drop_null().flatten().to_numpy().reshape(-1, features.shape[1])
+    return features
+
+
+class Answers(NamedTuple):
+    """What a model said: ``values`` (n, d) float32, NaN where ``kept`` (n,) is False."""
+
+    values: np.ndarray
+    kept: np.ndarray
+    bad_pixels: list[int | None]
+    errors: list[str | None]
+
+
+def run(
+    model: keras.Model,
+    images: Images,
+    batch_size: int,
+    progress: Progress | None = None,
+    collect: Callable[[np.ndarray, np.ndarray], None] | None = None,
+) -> Answers:
+    """Run a model over images; ``collect(rows, images)`` is given every batch as it was read.
+
+    Raises:
+        LenszooError: an image is bad, or the model's answer to a good one is not finite; the latter
+            leaves a row without an answer under on_bad="skip".
+    """
+    total = len(images)
+    size = min(batch_size, total)
+    values = np.full((total, model.output_shape[-1]), np.nan, np.float32)
+    bad_pixels: list[int | None] = []
+    errors: list[str | None] = []
+    for batch in images.batches(size):
+        found, reasons = batch.rows[batch.kept], batch.errors
+        if collect is not None:
+            collect(found, batch.images)
+        if len(found):
+            values[found] = _answer(model, batch.images, size)
+            for row in found[~np.isfinite(values[found]).all(axis=1)]:
+                reason = f"{images.name(int(row))}: the model's answer is not finite; are its "
+                reason += "pixels scaled as the model expects?"
+                if images.fit.on_bad != "skip":
+                    raise LenszooError(reason)
+                reasons[int(row) - int(batch.rows[0])] = reason
+                values[row] = np.nan
+        bad_pixels += batch.bad_pixels
+        errors += reasons
+        if progress is not None:
+            progress(len(errors), total)
+    kept = np.asarray(np.isfinite(values).all(axis=1))
+    return Answers(values, kept, bad_pixels, errors)
+
+
+def _answer(model: keras.Model, images: np.ndarray, size: int) -> np.ndarray:
+    """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
+    padding = np.zeros((size - len(images), *images.shape[1:]), np.float32)
+    padded = np.concatenate([images, padding]) if len(padding) else images
+    return np.asarray(model.predict_on_batch(padded))[: len(images)]
+
+
+def open_images(
+    opened: OpenedModel,
+    inputs: Inputs,
+    on_bad: OnBad,
+    resize: bool,
+    bands: Sequence[int] | None,
+) -> Images:
+    """Put the inputs of a model in order, without reading them yet."""
+    shape = opened.model.input_shape
+    if not (isinstance(shape, tuple) and len(shape) == 4 and isinstance(shape[3], int)):
+        raise LenszooError(f"Model {opened.name} takes {shape}, not (batch, H, W, bands).")
+    chosen = None if bands is None else tuple(map(int, bands))
+    return Images(inputs, Fit(shape[1:], opened.name, on_bad, bool(resize), chosen))
+
+
+def _features(model: keras.Model) -> keras.Model:
+    """The part of a classifier up to its layer ``features``."""
+    if FEATURES not in [layer.name for layer in model.layers]:
+        raise LenszooError(
+            f"Model {model.name!r} has no layer named {FEATURES!r} to take vectors from."
+        )
+    return keras.Model(model.inputs, model.get_layer(FEATURES).output, name=model.name)
+
+
+def _table(
+    opened: OpenedModel, images: Images, answers: Answers, columns: dict[str, Any]
+) -> pa.Table:
+    paths = [None] * len(images) if images.paths is None else map(image_name, images.paths)
+    fit = images.fit
+    facts = opened.provenance | {"classes": list(opened.classes), "on_bad": fit.on_bad}
+    facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
+    table = pa.table(
+        {
+            "id": pa.array(images.ids, pa.string()),
+            "path": pa.array(paths, pa.string()),
+            **columns,
+            "bad_pixels": pa.array(answers.bad_pixels, pa.int64()),
+            "error": pa.array(answers.errors, pa.string()),
+        }
+    )
+    return table.replace_schema_metadata({METADATA: json.dumps(facts)})

@@ -1,0 +1,138 @@
+"""How the command starts, explains itself and fails, in processes of its own where that matters."""
+
+import re
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import lenszoo as package
+from lenszoo.catalog import list_models
+from lenszoo.cli import app
+from lenszoo.cli._verb import band_list, comma_list, verb
+from lenszoo.errors import LenszooError
+
+HEAVY = {"keras", "tensorflow", "jax", "numpy", "h5py", "matplotlib", "sklearn", "astropy"}
+VERBS = (
+    "quickstart",
+    "models",
+    "weights",
+    "simulate",
+    "train",
+    "evaluate",
+    "predict",
+    "embed",
+    "convert",
+    "doctor",
+)
+
+
+@pytest.mark.parametrize("arguments", ["models", "--help", "--version", "weights list"])
+def test_what_needs_no_backend_loads_none(fresh, arguments):
+    code = "import sys; sys.argv = ['lenszoo', *sys.argv[1:]]\ntry:\n import lenszoo.cli as c\n"
+    code += " c.main()\nfinally:\n print('LOADED', *sys.modules)"
+    done = fresh(*arguments.split(), python=("-c", code))
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.partition("LOADED")[2].split()
+    assert loaded and not HEAVY & set(loaded)
+
+
+def test_models_of_a_process_of_its_own(fresh):
+    done = fresh("models", "resnet*")
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names == list_models("resnet*")
+
+
+def test_help_lists_every_verb(lenszoo):
+    text = lenszoo("--help").stdout
+    for name in VERBS:
+        assert re.search(rf"\b{name}\b", text)
+    assert set(VERBS) == {c.name or c.callback.__name__ for c in app.registered_commands} | {
+        group.name for group in app.registered_groups
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [*VERBS, *(f"weights {v}" for v in ("list", "show", "fetch", "path", "verify"))]
+)
+def test_every_verb_explains_itself_with_an_example_that_parses(lenszoo, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "200")
+    text = lenszoo(*name.split(), "--help").stdout
+    if name == "weights":
+        return
+    assert "--debug" in text
+    example = re.search(r"Example: (lenszoo .*\S)", text)[1]
+    assert example.startswith(f"lenszoo {name}")
+    options = re.findall(r"(?<= )--[a-z-]+", example)
+    assert all(option in text for option in options)
+
+
+def test_version(lenszoo):
+    assert lenszoo("--version").stdout == f"lenszoo {package.__version__}\n"
+
+
+def test_a_verb_that_does_not_exist_or_lacks_an_argument(lenszoo):
+    assert "No such command" in lenszoo("modles", code=2).stderr
+    assert "Missing" in lenszoo("predict", code=2).stderr
+
+
+def test_the_backend_starts_without_a_word(fresh, own_manifest):
+    """TensorFlow's C++ log must not stand in the way of the one line that matters."""
+    done = fresh("predict", "no_such.weights", "nowhere", "--out", "t.csv")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("lenszoo: ") and done.stderr.count("\n") == 1
+    assert "no such file: nowhere" in done.stderr
+
+
+def test_a_backend_that_is_not_there_is_one_line(fresh):
+    code = "import sys; sys.modules['tensorflow'] = None; sys.argv = ['lenszoo', 'doctor']\n"
+    code += "import lenszoo.cli as c; c.main()"
+    done = fresh(python=("-c", code), KERAS_BACKEND="tensorflow")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "pip install tensorflow" in done.stderr and "KERAS_BACKEND" in done.stderr
+
+
+class TestVerb:
+    """The decorator that all verbs share."""
+
+    def run(self, error, *options):
+        @verb()
+        def broken() -> None:
+            """Break."""
+            raise error
+
+        probe = typer.Typer()
+        probe.command()(broken)
+        return CliRunner().invoke(probe, list(options))
+
+    @pytest.mark.parametrize(
+        ("error", "code", "line"),
+        [
+            (LenszooError("a.npy: broken;\n mend it."), 2, "lenszoo: a.npy: broken; mend it.\n"),
+            (
+                LenszooError("pass on_bad='zero', resize=True, bands= or classes=."),
+                2,
+                "lenszoo: pass --on-bad zero, --resize, --bands or --classes.\n",
+            ),
+            (PermissionError(13, "Permission denied", "x.h5"), 2, "x.h5: Permission denied.\n"),
+            (KeyboardInterrupt(), 130, "lenszoo: stopped.\n"),
+            (RuntimeError("odd"), 1, "lenszoo: RuntimeError: odd (--debug shows where)\n"),
+            (MemoryError(), 1, "lenszoo: out of memory; give fewer images"),
+        ],
+    )
+    def test_errors_are_one_line_and_a_code(self, error, code, line):
+        result = self.run(error)
+        assert result.exit_code == code
+        assert line in result.stderr and result.stderr.count("\n") == 1
+
+    def test_debug_shows_the_traceback(self):
+        result = self.run(LenszooError("odd"), "--debug")
+        assert isinstance(result.exception, LenszooError)
+
+
+def test_lists_on_the_command_line():
+    assert comma_list("a, b,c") == ["a", "b", "c"] and comma_list(None) is None
+    assert band_list("2,1,0") == [2, 1, 0] and band_list(None) is None
+    with pytest.raises(LenszooError, match="--bands 'red': give positions"):
+        band_list("red")

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from PIL import Image
+from tinyzoo import NAME, SIZE
+
+from lenszoo.data import DatasetIndex
+from lenszoo.errors import LenszooError
+from lenszoo.prediction import as_index, predict
+from lenszoo.prediction.inputs import Fit, Images
+
+
+def fit(size=6, bands=1, **options):
+    return Fit((size, size, bands), "the model", **options)
+
+
+def noise(*shape):
+    return np.random.default_rng(0).random(shape).astype(np.float32)
+
+
+def read(array, fit):
+    return Images(array, fit).read(0).image
+
+
+def test_a_folder_is_searched_to_the_bottom_in_natural_order(tmp_path):
+    for name in ("b/c/img10.npy", "b/c/img2.npy", "b/1.npy", "a.npy", ".hid/x.npy", "__m/y.npy"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / name, noise(4, 4))
+    (tmp_path / "notes.txt").write_text("not an image")
+    index = as_index(tmp_path)
+    assert index.ids == ("a.npy", "b/1.npy", "b/c/img2.npy", "b/c/img10.npy")
+    assert [path.is_file() for path in index.paths] == [True] * 4
+
+
+def test_an_index_stays_what_it_is(tmp_path):
+    np.save(tmp_path / "a.npy", noise(4, 4))
+    index = DatasetIndex(("x",), (tmp_path / "a.npy",))
+    assert as_index(index) is index
+
+
+def test_a_table_without_ids_is_known_by_its_paths(tmp_path):
+    np.save(tmp_path / "a.npy", noise(4, 4))
+    table = tmp_path / "t.csv"
+    table.write_text("file,z\na.npy,0.5\n")
+    assert as_index(table, path_column="file").ids == ("a.npy",)
+    assert as_index(table, path_column="file", id_column="z").ids == ("0.5",)
+    with pytest.raises(LenszooError, match="no column 'path'; the columns are: file, z"):
+        as_index(table)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ("nothing", "no images in this folder or below"),
+        ("missing", "no such file"),
+        (["a.npy", "nothing"], "give one folder, one CSV table, or image files"),
+        ([], "no files"),
+        ("missing.csv", "no such file"),
+    ],
+)
+def test_inputs_that_are_none(tmp_path, monkeypatch, inputs, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nothing").mkdir()
+    np.save("a.npy", noise(4, 4))
+    with pytest.raises(LenszooError, match=message):
+        as_index(inputs)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4), (0, 4, 4, 1), (2, 2, 4, 4, 1)])
+def test_arrays_that_are_no_stack_of_images(shape):
+    with pytest.raises(LenszooError, match="images, height, width, bands"):
+        Images(np.zeros(shape), fit())
+    with pytest.raises(LenszooError, match="give numbers"):
+        Images(np.full((2, 4, 4, 1), "a"), fit())
+
+
+def test_another_size_is_refused_and_resize_offered():
+    with pytest.raises(LenszooError, match=r"image 0: 8 x 8 pixels, but the model takes 6 x 6; .*"):
+        read(noise(1, 8, 8, 1), fit())
+
+
+@pytest.mark.parametrize("size", [3, 6, 8, 12, 31])
+def test_resize_keeps_a_plane_and_the_mean(size):
+    """Bilinear interpolation reproduces a linear function, away from the edges."""
+    y, x = (np.mgrid[:size, :size] + 0.5) / size
+    image = np.stack([0.2 * x + 0.5 * y, noise(size, size)], axis=2).astype(np.float32)
+    out = read(image[None], fit(bands=2, resize=True))
+    assert out.shape == (6, 6, 2) and out.dtype == np.float32
+    yy, xx = (np.mgrid[:6, :6] + 0.5) / 6
+    inner = np.s_[2:4, 2:4] if size < 6 else np.s_[1:5, 1:5]
+    np.testing.assert_allclose(out[..., 0][inner], (0.2 * xx + 0.5 * yy)[inner], atol=2e-3)
+    if size == 12:  # a whole step: every pixel counts alike
+        assert abs(out[..., 1].mean() - image[..., 1].mean()) < 0.03
+
+
+def test_resize_leaves_images_of_the_right_size_alone():
+    image = noise(1, 6, 6, 1)
+    np.testing.assert_array_equal(read(image, fit(resize=True)), image[0])
+
+
+def test_bands_are_chosen_in_order_and_checked():
+    image = noise(1, 6, 6, 3)
+    np.testing.assert_array_equal(
+        read(image, Fit((6, 6, 2), "m", bands=(2, 0))),
+        image[0][..., [2, 0]],
+    )
+    with pytest.raises(LenszooError, match=r"3 band\(s\), but the model takes 1; choose 1 of 0 to"):
+        read(image, fit())
+    with pytest.raises(LenszooError, match="bands 0 to 2"):
+        read(image, Fit((6, 6, 1), "m", bands=(3,)))
+
+
+def test_a_model_of_any_size_takes_that_of_the_first_image(tmp_path):
+    np.save(tmp_path / "a.npy", noise(7, 9))
+    np.save(tmp_path / "b.npy", noise(7, 8))
+    images = Images(tmp_path, Fit((None, None, 1), "the model"))
+    assert images.fit.shape == (7, 9, 1)
+    with pytest.raises(LenszooError, match=r"b\.npy: 7 x 8 pixels, but the model takes 7 x 9"):
+        list(images.batches(2))
+    (tmp_path / "0.npy").write_bytes(b"broken")
+    skipping = Images(tmp_path, Fit((None, None, 1), "the model", "skip"))
+    (batch,) = skipping.batches(4)
+    assert batch.kept.tolist() == [False, True, False] and batch.images.shape == (1, 7, 9, 1)
+
+
+def test_a_colour_picture_needs_a_band_named(zoo, tmp_path):
+    pixels = (noise(SIZE, SIZE, 3) * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "rgb.png")
+    with pytest.raises(LenszooError, match=rf"rgb\.png: 3 band\(s\), but {NAME} takes 1"):
+        predict(NAME, tmp_path)
+    green = predict(NAME, tmp_path, bands=[1])
+    grey = predict(NAME, (pixels[None, ..., 1:2] / 255).astype(np.float32))
+    assert green["logit_no"][0].as_py() == pytest.approx(grey["logit_no"][0].as_py(), abs=1e-4)

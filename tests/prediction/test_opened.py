@@ -1,0 +1,81 @@
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from tinyzoo import CLASSES, NAME, SIZE
+
+from lenszoo import build_model, predict
+from lenszoo.errors import LenszooError
+from lenszoo.prediction import open_model
+
+
+def test_a_run_folder_knows_its_classes_and_where_it_comes_from(zoo):
+    opened = open_model(zoo.run)
+    assert opened.classes == CLASSES and opened.named
+    assert opened.provenance["seed"] == 7 and opened.provenance["model"] == "simple_cnn"
+    assert opened.run_dir == zoo.run
+
+
+def test_a_file_alone_has_numbers_for_classes_until_they_are_named(zoo, tmp_path):
+    file = shutil.copy(zoo.run / "best.weights.h5", tmp_path / "mine.weights.h5")
+    opened = open_model(file)
+    assert opened.classes == ("0", "1", "2") and not opened.named
+    assert open_model(opened, ["a", "b", "c"]).classes == ("a", "b", "c")
+    for wrong in (["a", "b"], ["a", "b", "a"]):
+        with pytest.raises(LenszooError, match="tells 3 classes apart"):
+            open_model(file, wrong)
+
+
+def test_a_damaged_run_json_is_named(zoo, tmp_path):
+    shutil.copytree(zoo.run, tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text("{")
+    with pytest.raises(LenszooError, match=r"run\.json"):
+        open_model(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["simple_cnn.tiny", "nothing/here", "gone.keras"])
+def test_what_is_not_there(name):
+    with pytest.raises(LenszooError):
+        open_model(name)
+
+
+def test_a_model_without_classes_is_refused():
+    images = keras.Input((8, 8, 1))
+    with pytest.raises(LenszooError, match="is no classifier"):
+        open_model(keras.Model(images, keras.layers.Conv2D(1, 3)(images)))
+
+
+def test_probabilities_are_not_taken_for_logits(zoo, stack):
+    """activation="softmax" changes what comes out, not what is told of it."""
+    images = stack[0][:6]
+    plain = predict(zoo.run, images)
+    model = build_model("simple_cnn", weights=zoo.run, activation="softmax")
+    table = predict(model, images, classes=CLASSES)
+    for name in CLASSES:
+        np.testing.assert_allclose(table[f"prob_{name}"], plain[f"prob_{name}"], atol=1e-5)
+    difference = table["logit_no"].to_numpy() - table["logit_vort"].to_numpy()
+    expected = plain["logit_no"].to_numpy() - plain["logit_vort"].to_numpy()
+    np.testing.assert_allclose(difference, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_one_output_tells_two_classes(stack, activation):
+    keras.utils.set_random_seed(0)
+    images = keras.Input((SIZE, SIZE, 1))
+    flat = keras.layers.Flatten()(images)
+    model = keras.Model(images, keras.layers.Dense(1, activation=activation)(flat))
+    table = predict(model, stack[0][:5], classes=["no lens", "lens"])
+    kernel, bias = model.layers[-1].get_weights()
+    logit = (stack[0][:5].reshape(5, -1) @ kernel + bias)[:, 0]
+    np.testing.assert_allclose(table["prob_lens"], 1 / (1 + np.exp(-logit)), atol=1e-5)
+    difference = table["logit_lens"].to_numpy() - table["logit_no lens"].to_numpy()
+    np.testing.assert_allclose(difference, logit, atol=1e-4)
+
+
+def test_the_recipe_and_hash_of_a_name_are_the_manifests(zoo):
+    entry = json.loads(zoo.manifest.read_text())["entries"][0]
+    facts = open_model(NAME).provenance
+    assert facts["weights_sha256"] == entry["files"][0]["sha256"]
+    assert facts["recipe"] == entry["recipe"]
