@@ -1,4 +1,4 @@
-"""Draw the picture of the README: `python benchmarks/picture.py` writes docs/common_test_sim.png."""
+"""Draw the picture of the README, docs/common_test_sim.png: `python benchmarks/picture.py`."""
 
 from pathlib import Path
 

@@ -21,9 +21,6 @@ def unknown(kind: str, name: str, legal: Iterable[str], hint: str = "") -> Lensz
     near = difflib.get_close_matches(str(name), names, n=8, cutoff=0.5)
     shown = names if len(names) <= 12 else near or names[:8]
     listed = ", ".join(shown) + ("" if len(shown) == len(names) else ", ...")
-    if near:
-        meant = f" Did you mean {near[0]!r}?"
-    else:
-        meant = ""
+    meant = f" Did you mean {near[0]!r}?" if near else ""
     message = f"Unknown {kind} {name!r}.{meant} Legal: {listed or 'none'}."
     return LenszooError(f"{message} {hint}".strip())
