@@ -3,9 +3,11 @@
 from lenszoo.simulation.presets import get_preset, list_presets
 from lenszoo.simulation.sample import SPLIT_START, Sample, sample, sample_scenes
 from lenszoo.simulation.stream import SimulatedDataset, stream
+from lenszoo.simulation.write import DatasetSummary, write_dataset
 
 __all__ = [
     "SPLIT_START",
+    "DatasetSummary",
     "Sample",
     "SimulatedDataset",
     "get_preset",
@@ -13,4 +15,5 @@ __all__ = [
     "sample",
     "sample_scenes",
     "stream",
+    "write_dataset",
 ]

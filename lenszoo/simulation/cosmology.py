@@ -12,26 +12,40 @@ _FOUR_GM_C2_MPC = 4 * 6.6743e-11 * 1.988409870698051e30 / 299792458.0**2 / 3.085
 _ARCSEC = 206265.0  # DeepLenseSim's rounding
 
 
-@lru_cache(maxsize=1)
-def _comoving_table() -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=4)
+def _comoving_table(omega_m: float) -> tuple[np.ndarray, np.ndarray]:
     z = np.linspace(0.0, 5.0, 50001)
-    inverse_e = 1.0 / np.sqrt(OMEGA_M * (1 + z) ** 3 + 1 - OMEGA_M)
+    inverse_e = 1.0 / np.sqrt(omega_m * (1 + z) ** 3 + 1 - omega_m)
     steps = 0.5 * (inverse_e[1:] + inverse_e[:-1]) * np.diff(z)
     return z, np.concatenate([[0.0], np.cumsum(steps)]) * _C_KM_S / H0
 
 
-def comoving_distance(z: float) -> float:
-    """Line-of-sight comoving distance in Mpc for 0 <= z <= 5, flat LCDM with H0 70, Omega_m 0.3."""
-    return float(np.interp(z, *_comoving_table()))
+def comoving_distance(z: float, omega_m: float = OMEGA_M) -> float:
+    """Line-of-sight comoving distance in Mpc for 0 <= z <= 5, flat LCDM with H0 70."""
+    return float(np.interp(z, *_comoving_table(omega_m)))
 
 
 def einstein_radius(mass: float, z_lens: float, z_source: float) -> float:
     """Einstein radius in arcsec of ``mass`` (solar masses), as coded in DeepLenseSim.
 
     DeepLenseSim puts *luminosity* distances and ``D_LS = D_S - D_L`` into
-    ``sqrt(4 G M / c^2 * D_LS / (D_L D_S))``: 1e12 solar masses at z = 0.5, source at 1.0, give 1.281
-    arcsec where angular-diameter distances would give 1.665. Kept, because the data are made so.
+    ``sqrt(4 G M / c^2 * D_LS / (D_L D_S))``: 1e12 solar masses at z = 0.5, source at 1.0, give
+    1.281 arcsec where angular-diameter distances would give 1.665. Kept, because the data are made
+    so.
     """
     d_l = (1 + z_lens) * comoving_distance(z_lens)
     d_s = (1 + z_source) * comoving_distance(z_source)
     return float(np.sqrt(_FOUR_GM_C2_MPC * mass * (d_s - d_l) / (d_l * d_s)) * _ARCSEC)
+
+
+def deflection_ratio(
+    z_lens: float, z_source: float, z_convention: float, omega_m: float = OMEGA_M
+) -> float:
+    """What a lens's deflection is for ``z_source``, as a fraction of that for ``z_convention``.
+
+    Angles scale with ``D_LS / D_S`` (angular-diameter distances), in a flat universe
+    ``1 - chi_L / chi_S`` with comoving distances chi; it does not depend on H0.
+    """
+    chi = comoving_distance(z_lens, omega_m)
+    source, convention = (1 - chi / comoving_distance(z, omega_m) for z in (z_source, z_convention))
+    return source / convention

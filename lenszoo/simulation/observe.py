@@ -1,7 +1,8 @@
 """Observe: from surface brightness on the sub-grid to counts in pixels.
 
-A Gaussian PSF is separable and linear along rows and columns, so with the kernel and the repeated edge
-pixel written into one (pixels x pixels) matrix ``M`` the blur is ``M image M^T``: two matrix products.
+A Gaussian PSF is separable and linear along rows and columns, so with the kernel and the repeated
+edge pixel written into one (pixels x pixels) matrix ``M`` the blur is ``M image M^T``: two matrix
+products.
 """
 
 import math
@@ -34,14 +35,16 @@ class Instrument:
     supersampling: int = 1
 
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sub-pixel centres x and y, each (supersampling^2, pixels^2) float32, arcsec from the centre.
+        """Sub-pixel centres x and y, arcsec: each (supersampling^2, pixels^2) float32.
 
         The first axis runs over the sub-pixels of a pixel, so that binning is a mean over it.
         """
         centres = np.arange(self.pixels) + 0.5 - self.pixels / 2
         inside = (np.arange(self.supersampling) + 0.5) / self.supersampling - 0.5
         axis = (centres[None, :] + inside[:, None]) * self.pixel_scale
-        x = np.broadcast_to(axis[None, :, None, :], (*(self.supersampling,) * 2, *(self.pixels,) * 2))
+        x = np.broadcast_to(
+            axis[None, :, None, :], (*(self.supersampling,) * 2, *(self.pixels,) * 2)
+        )
         flat = (self.supersampling**2, self.pixels**2)
         y = np.broadcast_to(axis[:, None, :, None], x.shape)
         return x.reshape(flat).astype(np.float32), y.reshape(flat).astype(np.float32)
@@ -53,7 +56,9 @@ class Instrument:
         image = image[:, 0] if self.supersampling == 1 else ops.mean(image, axis=1)
         blur = gaussian_matrix(n, self.psf_fwhm / self.pixel_scale, self.psf_truncation)
         matrix = ops.convert_to_tensor(blur.astype(np.float32))
-        image = ops.matmul(ops.matmul(matrix, ops.reshape(image, (-1, n, n))), ops.transpose(matrix))
+        image = ops.matmul(
+            ops.matmul(matrix, ops.reshape(image, (-1, n, n))), ops.transpose(matrix)
+        )
         return ops.reshape(image, (-1, n * n))
 
 
@@ -76,7 +81,7 @@ def gaussian_matrix(n: int, fwhm: float, truncation: float) -> np.ndarray:
 
 
 def poisson_counts(image, sky, keys):
-    """Poisson counts of ``image + sky``: both in counts a pixel, image (batch, n), keys (batch, 2)."""
+    """Poisson counts of ``image + sky``, both in counts a pixel: (batch, n), keys (batch, 2)."""
     return poisson_from_uniform(ops.maximum(image + sky, 0.0), pixel_uniform(keys, image.shape[1]))
 
 

@@ -21,8 +21,8 @@ class Preset:
         instrument: pixel grid and PSF.
         draw: ``draw(rng, class_name, strength) -> Scene``. ``strength`` multiplies the mass of the
             substructure (1 is the true sky); it must not change what else is drawn.
-        observe: ``observe(image, arrays) -> (image, variance)``: from brightness (batch, n), after the
-            PSF, to pixel values before min-max, and their expected variance.
+        observe: ``observe(image, arrays) -> (image, variance)``: from brightness (batch, n), after
+            the PSF, to pixel values before min-max, and the variance expected of the brightness.
         lens: "sis" or "sie".
         points: most point masses a scene of each class has.
         minmax: whether the result is scaled to [0, 1] image by image.

@@ -1,10 +1,11 @@
 """Random numbers that do not depend on the batch or the backend.
 
 Scenes are drawn on the host: scene ``i`` of a seed has a generator of its own, Philox keyed by
-``(seed, i)`` (Salmon et al. 2011, doi:10.1145/2063384.2063405), so it is the same in any batch, order
-or process. Pixel noise is drawn where the pixels are: ``keras.random`` has no Poisson law and its
-streams differ between backends, so uniforms come from an integer hash of (key of the scene, pixel),
-which every backend computes alike, and the Poisson count from the inverse of its distribution.
+``(seed, i)`` (Salmon et al. 2011, doi:10.1145/2063384.2063405), so it is the same in any batch,
+order or process. Pixel noise is drawn where the pixels are: ``keras.random`` has no Poisson law and
+its streams differ between backends, so uniforms come from an integer hash of (key of the scene,
+pixel), which every backend computes alike, and the Poisson count from the inverse of its
+distribution.
 """
 
 import math
@@ -51,7 +52,9 @@ def pixel_uniform(keys, n_pixels: int):
         (batch, n_pixels) float32 on a grid of 2**-24, never 0 or 1.
     """
     keys = ops.convert_to_tensor(keys, dtype="uint32")
-    pixel = ops.convert_to_tensor(np.arange(n_pixels, dtype=np.uint32)[None, :] * np.uint32(0x9E3779B9))
+    pixel = ops.convert_to_tensor(
+        np.arange(n_pixels, dtype=np.uint32)[None, :] * np.uint32(0x9E3779B9)
+    )
     h = _mix(ops.add(pixel, keys[:, :1]))
     h = _mix(ops.bitwise_xor(h, keys[:, 1:2]))
     return (ops.cast(ops.bitwise_right_shift(h, _u32(8)), "float32") + 0.5) * 2.0**-24

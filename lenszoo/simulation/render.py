@@ -1,7 +1,7 @@
-"""Render: trace -> shine -> observe for a batch of scenes, compiled once per preset and point count."""
+"""Render: trace -> shine -> observe for a batch of scenes, compiled per preset and point count."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
@@ -13,7 +13,8 @@ from lenszoo.simulation.observe import minmax
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.scene import Scene, stack
 
-# scenes a compiled call renders; always padded to this, so that a scene's pixels never depend on its batch
+# scenes a compiled call renders; always padded to this, so that a scene's pixels never depend on
+# its batch
 TILE = 16
 
 
@@ -31,7 +32,7 @@ def compiled(function: Callable) -> Callable:
 
 
 def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
-    """Positions (batch, n) in the source plane, arcsec, of image-plane positions (1 or batch, n)."""
+    """Source-plane positions (batch, n), arcsec, of image-plane positions (1 or batch, n)."""
     if lens == "sis":
         ax, ay = trace.sis_deflection(x, y, arrays["einstein_radius"])
     else:
@@ -63,25 +64,31 @@ def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
     )
 
 
+def observed(brightness, arrays: Mapping[str, Any], preset: Preset):
+    """Image, noise-free signal (each (batch, pixels^2)) and signal-to-noise (batch,)."""
+    signal = preset.instrument.observe(brightness)
+    image, variance = preset.observe(signal, arrays)
+    snr = ops.sqrt(ops.sum(signal * signal / ops.maximum(variance, 1e-12), axis=1))
+    return (minmax(image) if preset.minmax else image), signal, snr
+
+
 @lru_cache(maxsize=64)
 def _programs(preset: Preset, backend: str) -> tuple[Callable, Callable]:
-    """Two programs, not one: compiled together, XLA would trace each ray again for each use of it."""
-
-    def observe(brightness, arrays):
-        signal = preset.instrument.observe(brightness)
-        image, variance = preset.observe(signal, arrays)
-        snr = ops.sqrt(ops.sum(signal * signal / ops.maximum(variance, 1e-12), axis=1))
-        return (minmax(image) if preset.minmax else image), signal, snr
-
-    return compiled(lambda arrays: lensed_brightness(arrays, preset)), compiled(observe)
+    """Two programs, not one: in one, XLA would trace each ray again for each use of it."""
+    # partial, not a closure: TensorFlow counts the tracings of all functions that share their code
+    # together, and would warn of too many
+    return (
+        compiled(partial(lensed_brightness, preset=preset)),
+        compiled(partial(observed, preset=preset)),
+    )
 
 
 def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> tuple[np.ndarray, np.ndarray]:
     """Images and signal-to-noise of scenes that hold at most ``n_points`` point masses.
 
     Returns:
-        images (n, H, W, 1) float32 and signal_to_noise (n,) float32: the square root of the sum over
-        pixels of (signal^2 / variance).
+        images (n, H, W, 1) float32 and signal_to_noise (n,) float32: the square root of the sum
+        over pixels of (signal^2 / variance).
     """
     shine_program, observe_program = _programs(preset, keras.backend.backend())
     images = np.empty((len(scenes), *preset.image_shape), np.float32)

@@ -1,5 +1,6 @@
 """Sample: images, labels and truth of a preset, scene by scene."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,8 +23,9 @@ class Sample:
     Attributes:
         images: (n, H, W, 1) float32, scaled to [0, 1] where the preset does so.
         labels: (n,) int32 into ``class_names``.
-        truth: one array of length n per drawn quantity, ``signal_to_noise`` and ``scene`` (its index)
-            included; ``point_x``, ``point_y``, ``point_theta_e2`` are object arrays of arrays.
+        truth: one array of length n per drawn quantity, ``signal_to_noise`` and ``scene`` (its
+            index) included; ``point_x``, ``point_y`` and ``point_theta_e2`` are object arrays of
+            arrays.
         class_names: names of the classes.
     """
 
@@ -38,14 +40,23 @@ def scene_labels(indices: Iterable[int], preset: Preset) -> np.ndarray:
     return np.array([i % len(preset.classes) for i in indices], np.int32)
 
 
+def check_draw(seed: int, strength: float) -> None:
+    """Raise LenszooError unless scenes can be drawn from this seed at this strength."""
+    if not 0 <= seed < 2**64:
+        raise LenszooError(f"The seed must not be negative or huge, as {seed} is.")
+    if not 0 <= strength < math.inf:
+        raise LenszooError(f"The strength must be a number of at least 0, not {strength}.")
+
+
 def sample_scenes(
     preset: str | Preset, indices: Iterable[int], seed: int, strength: float = 1.0
 ) -> Sample:
     """Simulate the scenes of the given indices (each >= 0) of ``seed``; see :func:`sample`."""
     preset = get_preset(preset)
     indices = [int(i) for i in indices]
-    if seed < 0 or any(i < 0 for i in indices):
-        raise LenszooError(f"Seed and scene numbers must not be negative (seed {seed}).")
+    check_draw(seed, strength)
+    if any(i < 0 for i in indices):
+        raise LenszooError("Scene numbers must not be negative.")
     labels = scene_labels(indices, preset)
     names = [preset.classes[k] for k in labels]
     scenes = [
@@ -73,8 +84,8 @@ def sample(
 ) -> Sample:
     """Simulate ``n`` images of a sky.
 
-    Scene ``i`` depends on the preset, the seed and ``i`` alone: ``sample(p, 10, seed, start=5)`` gives
-    the last ten of ``sample(p, 15, seed)``.
+    Scene ``i`` depends on the preset, the seed and ``i`` alone: ``sample(p, 10, seed, start=5)``
+    gives the last ten of ``sample(p, 15, seed)``.
 
     Args:
         preset: a name from :func:`list_presets`.
@@ -84,7 +95,7 @@ def sample(
         strength: multiplies the mass of the substructure; 1 is the true sky.
 
     Raises:
-        LenszooError: unknown preset, n < 1, negative seed or start.
+        LenszooError: unknown preset, n < 1, negative seed, start or strength.
     """
     if n < 1:
         raise LenszooError(f"The number of images must be at least 1, not {n}.")

@@ -14,8 +14,8 @@ class Scene:
         values: every drawn quantity by name, the columns of the truth table. The renderer reads
 
             - ``einstein_radius`` (arcsec), ``lens_e1``, ``lens_e2``; ``gamma1``, ``gamma2``;
-            - ``source_x``, ``source_y``, ``source_r_eff`` (arcsec), ``source_index``, ``source_e1``,
-              ``source_e2``, ``source_amplitude`` (brightness at ``source_r_eff``);
+            - ``source_x``, ``source_y``, ``source_r_eff`` (arcsec), ``source_index``,
+              ``source_e1``, ``source_e2``, ``source_amplitude`` (brightness at ``source_r_eff``);
 
             and the preset's observation whatever it drew (``sky``, ``exposure`` ...).
         points: (n, 3) point masses: x, y (arcsec) and squared Einstein radius (arcsec^2).

@@ -13,7 +13,8 @@ def sersic(x, y, amplitude, r_eff, index, e1, e2):
 
     Args:
         x, y: (batch, n) positions from the source's centre, arcsec.
-        amplitude: brightness at ``r_eff``; r_eff: arcsec; index: n; e1, e2: ellipticity; each (batch, 1).
+        amplitude: brightness at ``r_eff``; r_eff: arcsec; index: n; e1, e2: ellipticity; each
+            (batch, 1).
     """
     q, c, s = ellipticity_to_axis_ratio(e1, e2)
     xr, yr = c * x + s * y, c * y - s * x

@@ -1,4 +1,4 @@
-"""Streams of simulated images without a disk: a Keras PyDataset, and the same as a tf.data.Dataset."""
+"""Streams of simulated images without a disk: a Keras PyDataset, and as a tf.data.Dataset."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Dark-matter substructure as point masses: (n, 3) arrays of x, y (arcsec) and squared Einstein radius.
+"""Dark-matter substructure as point masses.
 
-A point of mass m has ``theta_E^2`` proportional to m, so masses are handled as fractions of the main
-lens's squared Einstein radius.
+Arrays are (n, 3): x, y (arcsec) and squared Einstein radius (arcsec^2). A point of mass m has
+``theta_E^2`` proportional to m, so masses are handled as fractions of the main lens's own.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def power_law_masses(
 def subhalos(
     rng: np.random.Generator, theta_e2: np.ndarray, r_min: float, r_max: float
 ) -> np.ndarray:
-    """Point masses of squared Einstein radii ``theta_e2`` at radii uniform in [r_min, r_max] arcsec.
+    """Point masses of squared Einstein radii ``theta_e2`` within [r_min, r_max] arcsec.
 
     Uniform in radius and angle, as in DeepLenseSim: denser towards the centre.
     """

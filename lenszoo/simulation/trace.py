@@ -26,8 +26,8 @@ def sis_deflection(x, y, theta_e):
 def sie_deflection(x, y, theta_e, e1, e2):
     """Singular isothermal ellipsoid (Kormann, Schneider & Bartelmann 1994).
 
-    With convergence ``kappa = theta_E / (2 sqrt(q x'^2 + y'^2 / q))`` in the frame of the major axis,
-    ``f = sqrt(1 - q^2)`` and ``psi = sqrt(q^2 x'^2 + y'^2)``::
+    With convergence ``kappa = theta_E / (2 sqrt(q x'^2 + y'^2 / q))`` in the frame of the major
+    axis, ``f = sqrt(1 - q^2)`` and ``psi = sqrt(q^2 x'^2 + y'^2)``::
 
         alpha_x' = theta_E sqrt(q) / f * arctan(f x' / psi)
         alpha_y' = theta_E sqrt(q) / f * arctanh(f y' / psi)
@@ -54,9 +54,9 @@ def point_mass_deflection(x, y, px, py, theta_e2):
 
     Args:
         x, y: (batch or 1, n) positions.
-        px, py, theta_e2: (batch, points) positions in arcsec and squared Einstein radii in arcsec^2;
-            a point of zero mass deflects nothing. The loop over points is unrolled: a compiler keeps
-            the running sum in registers, where a broadcast over points would fill memory.
+        px, py, theta_e2: (batch, points) positions in arcsec and squared Einstein radii in
+            arcsec^2; a point of zero mass deflects nothing. The loop over points is unrolled: a
+            compiler keeps the running sum in registers, where a broadcast would fill memory.
     """
     ax, ay = 0.0, 0.0
     for k in range(px.shape[1]):

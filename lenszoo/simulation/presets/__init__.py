@@ -4,7 +4,9 @@ from lenszoo.errors import unknown
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import common_test, deeplense
 
-PRESETS: dict[str, Preset] = {p.name: p for family in (common_test, deeplense) for p in family.PRESETS}
+PRESETS: dict[str, Preset] = {
+    p.name: p for family in (common_test, deeplense) for p in family.PRESETS
+}
 
 
 def list_presets() -> list[str]:

@@ -1,0 +1,73 @@
+"""The same sky on JAX, where TensorFlow is not even installed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from keras import ops
+
+from lenszoo.simulation import sample
+from lenszoo.simulation.random import pixel_uniform, poisson_from_uniform
+
+SKIES = {"common_test_sim": 6, "deeplense_model_2": 3}
+SEED = 21
+
+WITHOUT_TENSORFLOW = """
+import importlib.abc, json, sys
+
+class Forbid(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "tensorboard"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Forbid())
+import keras, numpy as np
+from lenszoo.simulation import SimulatedDataset, sample
+
+assert keras.config.backend() == "jax"
+skies, seed = json.loads(sys.argv[1]), int(sys.argv[2])
+results = {name: sample(name, n, seed).images for name, n in skies.items()}
+from lenszoo.simulation.random import pixel_uniform, poisson_from_uniform
+uniforms = pixel_uniform(np.uint32([[seed, 7]]), 20000)
+means = np.geomspace(1e-3, 1e3, 20000, dtype=np.float32)[None]
+results |= {"uniforms": uniforms, "counts": poisson_from_uniform(means, uniforms)}
+np.savez(sys.argv[3], **{name: np.asarray(value) for name, value in results.items()})
+model = keras.Sequential([keras.layers.AveragePooling2D(8), keras.layers.Flatten()])
+model.add(keras.layers.Dense(3))
+model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+dataset = SimulatedDataset("deeplense_model_2", 16, batch_size=8, augment="d4")
+history = model.fit(dataset, verbose=0)
+assert np.isfinite(history.history["loss"]).all()
+assert "tensorflow" not in sys.modules
+"""
+
+
+@pytest.fixture(scope="module")
+def on_jax(tmp_path_factory):
+    path = tmp_path_factory.mktemp("jax") / "images.npz"
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, json.dumps(SKIES), str(SEED), str(path)]
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return np.load(path)
+
+
+def test_noise_is_the_same_on_both_backends(on_jax):
+    uniforms = ops.convert_to_numpy(pixel_uniform(np.uint32([[SEED, 7]]), 20_000))
+    np.testing.assert_array_equal(uniforms, on_jax["uniforms"])
+    means = np.geomspace(1e-3, 1e3, 20_000, dtype=np.float32)[None]
+    counts = ops.convert_to_numpy(poisson_from_uniform(means, uniforms))
+    difference = np.abs(counts - on_jax["counts"])
+    assert difference.max() <= 1 and np.mean(difference > 0) < 1e-3
+
+
+@pytest.mark.parametrize("name", SKIES)
+def test_skies_are_the_same_on_both_backends(on_jax, name):
+    """A rounding apart; where it crosses the edge of a count, that pixel is one count off."""
+    ours = sample(name, SKIES[name], SEED).images
+    difference = np.abs(ours - on_jax[name])
+    assert np.mean(difference > 1e-5) < 2e-3
+    assert difference.max() < 0.01
