@@ -1,4 +1,5 @@
 import ast
+import importlib.util
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import lenszoo
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = {"data", "evaluation", "simulation", "training"}
 HEAVY = ("keras", "tensorflow", "jax", "torch", "numpy", "pydantic", "h5py", "matplotlib")
 
 
@@ -60,18 +62,15 @@ def test_unknown_names_are_attribute_errors():
         from lenszoo import no_such_name  # noqa: F401
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "from lenszoo import predict, embed",
-        "import lenszoo.prediction; from lenszoo import predict, embed",
-        "from lenszoo import predict, embed; import lenszoo.prediction",
-        "import lenszoo.prediction, lenszoo; predict, embed = lenszoo.predict, lenszoo.embed",
-    ],
-)
-def test_predict_is_the_function_whatever_was_imported_first(code):
-    code += "; import types; print(*(isinstance(f, types.FunctionType) for f in (predict, embed)))"
-    assert fresh(code) == "True True"
+def test_no_submodule_can_take_the_place_of_a_function():
+    """Importing a submodule sets it on the package, over a function of the same name."""
+    for name in set(lenszoo.__all__) - PACKAGES:
+        assert importlib.util.find_spec(f"lenszoo.{name}") is None, name
+    code = (
+        "import lenszoo.prediction.predict, types; from lenszoo import predict; import lenszoo;"
+        "print(all(isinstance(f, types.FunctionType) for f in (predict, lenszoo.predict)))"
+    )
+    assert fresh(code) == "True"
 
 
 def test_typing_marker_is_there():

@@ -135,7 +135,7 @@ def _messages() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("default", UserWarning)
+            warnings.filterwarnings("default", category=UserWarning, module=r"lenszoo\b")
             warnings.showwarning = _show_warning
             yield
     finally:

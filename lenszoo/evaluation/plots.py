@@ -256,7 +256,8 @@ def history_figure(history: Mapping[str, ArrayLike]) -> Figure:
                 label=plain(name, 24),
             )
         if title == "Learning rate":
-            axes.set_yscale("log")
+            if any(np.nanmax(history[name]) > 0 for name in columns):  # one epoch may end at 0
+                axes.set_yscale("log")
         else:
             axes.legend(fontsize=8)
         axes.set(xlabel="epoch", title=title)

@@ -16,7 +16,7 @@ from lenszoo.evaluation import ClassificationReport, classification_report
 from lenszoo.prediction.inputs import Inputs
 from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
 from lenszoo.prediction.predict import BATCH_SIZE, Progress, open_images, run
-from lenszoo.simulation import Sample
+from lenszoo.simulation import SPLIT_START, Sample
 
 
 def evaluate(
@@ -89,7 +89,7 @@ def _labelled(
     """Return inputs, labels in the model's order, ids, and what is known of the data."""
     if isinstance(data, Sample):
         labels = _relabel(opened, data.labels, data.class_names, "the sample")
-        ids = [str(scene) for scene in data.truth["scene"]]
+        ids = [_scene_name(int(scene)) for scene in data.truth["scene"]]
         return data.images, labels, ids, {"data": "a simulated sample"}
     if not isinstance(data, DatasetIndex):
         if not opened.named:
@@ -110,6 +110,14 @@ def _labelled(
         )
     labels = _relabel(opened, data.labels, data.class_names, data.source)
     return data, labels, data.ids, {"data": data.source}
+
+
+def _scene_name(scene: int) -> str:
+    """Name a simulated scene by its split and its place there: ``test/17``."""
+    split, start = max(
+        ((name, at) for name, at in SPLIT_START.items() if at <= scene), key=lambda item: item[1]
+    )
+    return f"{split}/{scene - start}"
 
 
 def _relabel(

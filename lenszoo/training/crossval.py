@@ -20,6 +20,8 @@ SCORES = ("macro_ovr_auc", "accuracy", "log_loss")
 def cross_validate(recipe: ClassifyRecipe, out: str | Path, folds: int = 5) -> dict[str, Any]:
     """Train and score on each of ``folds`` stratified splits of the recipe's files.
 
+    Of a folder with `train` and `val` only `train` is used: `val` stays unseen.
+
     Each fold is a run folder ``out/fold_K`` of its own and resumes like any other, so a killed
     cross-validation goes on where it stood.
 
@@ -35,11 +37,12 @@ def cross_validate(recipe: ClassifyRecipe, out: str | Path, folds: int = 5) -> d
         raise LenszooError(
             "Cross-validation needs files; a simulated sky has fresh images instead."
         )
-    index = (
-        DatasetIndex.from_csv(data.csv, classes=data.classes)
-        if data.csv is not None
-        else DatasetIndex.from_directory(data.directory or "", classes=data.classes)
-    )
+    if data.csv is not None:
+        index = DatasetIndex.from_csv(data.csv, classes=data.classes)
+    else:
+        root = Path(data.directory or "")
+        root = root / "train" if (root / "train").is_dir() else root
+        index = DatasetIndex.from_directory(root, classes=data.classes)
     out = Path(out)
     rows = []
     for k, (training, held_out) in enumerate(index.folds(folds, recipe.data_seed), start=1):

@@ -74,4 +74,4 @@ def test_profile_counts_annuli():
     y, x = np.indices((150, 150)) + 0.5
     r = np.hypot(x - 75, y - 75)
     profile = _measure.profile(((r >= 20) & (r < 25)).astype(float)[None])
-    np.testing.assert_array_equal(profile[0], (_measure.RADII == 20).astype(float))
+    np.testing.assert_allclose(profile[0], (_measure.RADII == 20).astype(float), atol=1e-12)

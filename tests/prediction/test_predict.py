@@ -157,7 +157,7 @@ def test_every_image_bad_is_a_table_without_answers(opened, stack):
 
 def test_an_answer_that_is_not_finite_is_an_error(opened, stack):
     images = stack[0][:3].copy()
-    images[1, 5, 5, 0] = 3e38
+    images[1] *= 1e38  # finite, and too large for any convolution
     with pytest.raises(LenszooError, match=r"image 1: the model's answer is not finite"):
         predict(opened, images)
     table = predict(opened, images, on_bad="skip")
