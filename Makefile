@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 REAL ?=
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test check format compat bench results clean

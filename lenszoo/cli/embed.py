@@ -38,7 +38,7 @@ def embed(
 ) -> None:
     """Write the feature vector of each image: what the model sees before it decides."""
     from lenszoo.prediction import as_index, embedding_table, write_features, write_table
-    from lenszoo.prediction.predict import features_of
+    from lenszoo.prediction.predictor import features_of
     from lenszoo.prediction.tables import check_target
 
     check_target(out, (".parquet", ".npy"))

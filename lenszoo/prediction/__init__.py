@@ -3,7 +3,7 @@
 from lenszoo.prediction.evaluation import evaluate
 from lenszoo.prediction.inputs import as_index
 from lenszoo.prediction.opened import OpenedModel, open_model
-from lenszoo.prediction.predict import embed, embedding_table, predict
+from lenszoo.prediction.predictor import embed, embedding_table, predict
 from lenszoo.prediction.tables import provenance_of, write_features, write_table
 
 __all__ = [

@@ -15,7 +15,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation import ClassificationReport, classification_report
 from lenszoo.prediction.inputs import Inputs
 from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
-from lenszoo.prediction.predict import BATCH_SIZE, Progress, open_images, run
+from lenszoo.prediction.predictor import BATCH_SIZE, Progress, open_images, run
 from lenszoo.simulation import SPLIT_START, Sample
 
 
