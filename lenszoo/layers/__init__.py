@@ -5,5 +5,6 @@ a ``.keras`` file load in a fresh process.
 """
 
 from lenszoo.layers.guard import NonFiniteGuard
+from lenszoo.layers.normalization import BatchNormalization
 
-__all__ = ["NonFiniteGuard"]
+__all__ = ["BatchNormalization", "NonFiniteGuard"]

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.layers import BatchNormalization
 from lenszoo.models.heads import InputShape, check_width, classifier, scale
 
 STEMS = ("fine", "imagenet")
@@ -157,4 +158,4 @@ def conv(
 
 def batch_norm(x: Any, name: str) -> Any:
     """Normalise as PyTorch's default does: epsilon 1e-5 and a running mean of momentum 0.9."""
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from lenszoo.layers import BatchNormalization
 from lenszoo.models.heads import InputShape, check_width, classifier
 
 
@@ -48,7 +49,7 @@ def simple_cnn(
             kernel_initializer="he_normal",
             name=f"conv{i + 1}",
         )(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"bn{i + 1}")(x)
+        x = BatchNormalization(momentum=0.9, name=f"bn{i + 1}")(x)
         x = layers.ReLU(name=f"relu{i + 1}")(x)
         x = layers.MaxPooling2D(name=f"pool{i + 1}")(x)
     return classifier(

@@ -4,9 +4,22 @@ All angles are in arcsec, x along columns and y along rows. Scene parameters are
 positions (batch or 1, n); everything is float32 and ``keras.ops``, so it compiles on any backend.
 """
 
+import math
+
 from keras import ops
 
 _TINY = 1e-12
+_ARCTAN = (
+    1.0,
+    -0.3333314528,
+    0.1999355085,
+    -0.1420889944,
+    0.1065626393,
+    -0.0752896400,
+    0.0429096138,
+    -0.0161657367,
+    0.0028662257,
+)
 
 
 def ellipticity_to_axis_ratio(e1, e2):
@@ -19,7 +32,7 @@ def ellipticity_to_axis_ratio(e1, e2):
 
 def sis_deflection(x, y, theta_e):
     """Singular isothermal sphere: ``alpha = theta_E * (x, y) / r``."""
-    scale = theta_e * ops.rsqrt(ops.maximum(x * x + y * y, _TINY))
+    scale = theta_e / ops.sqrt(ops.maximum(x * x + y * y, _TINY))
     return scale * x, scale * y
 
 
@@ -39,9 +52,24 @@ def sie_deflection(x, y, theta_e, e1, e2):
     xr, yr = c * x + s * y, c * y - s * x
     psi = ops.sqrt(ops.maximum(q * q * xr * xr + yr * yr, _TINY))
     scale = theta_e * ops.sqrt(q) / f
-    ax = scale * ops.arctan(f * xr / psi)
+    ax = scale * arctan(f * xr / psi)
     ay = scale * ops.arctanh(ops.clip(f * yr / psi, -1.0 + 1e-7, 1.0 - 1e-7))
     return c * ax - s * ay, s * ax + c * ay
+
+
+def arctan(z):
+    """Arc tangent by the polynomial 4.4.49 of Abramowitz & Stegun (1964), good to 1e-7.
+
+    Ten times as fast as ``ops.arctan``, which XLA does not vectorise on a CPU.
+    """
+    inverted = ops.abs(z) > 1.0
+    t = ops.where(inverted, 1.0 / ops.where(inverted, z, 1.0), z)
+    t2 = t * t
+    series = 0.0
+    for coefficient in _ARCTAN[::-1]:
+        series = series * t2 + coefficient
+    angle = t * series
+    return ops.where(inverted, ops.sign(z) * (math.pi / 2) - angle, angle)
 
 
 def shear_deflection(x, y, gamma1, gamma2):

@@ -138,3 +138,9 @@ def test_nothing_is_infinite_at_the_centre():
         points(zero, zero, [[0.0, 0.0, 0.1]]),
     ):
         assert np.isfinite(deflection).all() and np.abs(deflection).max() <= 1.31
+
+
+def test_arctan_is_numpys_within_float32():
+    z = np.concatenate([-np.logspace(-8, 8, 2000), [0.0, 1.0, -1.0], np.logspace(-8, 8, 2000)])
+    ours = ops.convert_to_numpy(trace.arctan(z.astype(np.float32)))
+    np.testing.assert_allclose(ours, np.arctan(z), rtol=3e-7)

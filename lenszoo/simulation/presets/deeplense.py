@@ -63,16 +63,19 @@ def _draw_model_1(rng: np.random.Generator, name: str, strength: float = 1.0) ->
     values, points = system(rng, name, strength)
     values["source_amplitude"] = 20.0 * MODEL_1.pixel_scale**2  # counts/s a pixel at r_eff
     values["exposure"] = 10.0 ** rng.uniform(3.0, 3.5)
-    return Scene(values, points, np.stack([noise_key(rng) for _ in range(3)]))
+    return Scene(values, points, np.stack([noise_key(rng) for _ in range(2)]))
 
 
 def _observe_model_1(image, arrays):
-    """Noise twice over: Gaussian "Poisson" noise and background, then Poisson counts of the sum."""
+    """Noise twice over: Gaussian "Poisson" noise and background, then Poisson counts of the sum.
+
+    The two Gaussians, being independent, are drawn as one whose variance is their sum.
+    """
     exposure, keys = arrays["exposure"], arrays["keys"]
-    shot = gaussian_noise(ops.sqrt(ops.abs(image) / exposure), keys[:, 0])
-    background = gaussian_noise(ops.full_like(image, BACKGROUND_RMS), keys[:, 1])
-    counts = poisson_counts(exposure * (image + shot + background), 0.0, keys[:, 2])
-    return counts, 2.0 * image / exposure + BACKGROUND_RMS**2
+    variance = ops.abs(image) / exposure + BACKGROUND_RMS**2
+    noisy = image + gaussian_noise(ops.sqrt(variance), keys[:, 0])
+    counts = poisson_counts(exposure * noisy, 0.0, keys[:, 1])
+    return counts, variance + image / exposure
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,57 @@
+"""Batch normalisation at the speed of TensorFlow's own kernel."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' BatchNormalization (Ioffe & Szegedy 2015, arXiv:1502.03167), fused on TensorFlow.
+
+    Keras composes the layer of some fifteen elementary operations, which without XLA is half of the
+    time of a training step on a CPU; TensorFlow's fused kernel gives the same numbers in one. It
+    takes over for images ``(batch, height, width, channels)`` normalised along the channels. Every
+    other case, and the other backends, run Keras' own code. Weights and configuration are those of
+    Keras' layer.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise ``inputs``, by their own statistics in training and by the stored ones else."""
+        if not self._can_fuse(inputs, mask):
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        fused_batch_norm = tf.compat.v1.nn.fused_batch_norm  # its only public name in TensorFlow 2
+        x = ops.cast(inputs, self.compute_dtype)
+        gamma, beta, mean, variance = (
+            ops.cast(v, "float32")
+            for v in (self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        )
+        if not (training and self.trainable):
+            return fused_batch_norm(
+                x, gamma, beta, mean, variance, epsilon=self.epsilon, is_training=False
+            )[0]
+        y, batch_mean, batch_variance = fused_batch_norm(x, gamma, beta, epsilon=self.epsilon)
+        # the kernel reports the variance of n - 1, Keras keeps that of n
+        n = ops.cast(ops.size(x) // x.shape[-1], "float32")
+        batch_variance *= (n - 1.0) / n
+        for moving, batch in (
+            (self.moving_mean, batch_mean),
+            (self.moving_variance, batch_variance),
+        ):
+            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+        return y
+
+    def _can_fuse(self, inputs: Any, mask: Any) -> bool:
+        return (
+            keras.backend.backend() == "tensorflow"
+            and len(inputs.shape) == 4
+            and self.axis in (-1, 3)
+            and self.scale
+            and self.center
+            and mask is None
+            and not self.synchronized
+            and self.compute_dtype != "float64"
+        )
