@@ -5,7 +5,7 @@ REAL ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format compat bench results clean
+.PHONY: help quickstart test harness check format compat bench results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +24,10 @@ quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, rep
 
 test: .venv/.dev ## Run the tests
 	$(BIN)/python -m pytest -q --durations=15
+
+harness: .venv/.dev ## Put every model through the whole harness on both backends: hours
+	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
+	KERAS_BACKEND=jax $(BIN)/python tests/models/harness.py check all
 
 check: .venv/.dev ## Check format, lint and types
 	$(BIN)/ruff format --check .

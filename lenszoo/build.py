@@ -15,9 +15,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from lenszoo._version import __version__
 from lenszoo.catalog import ModelSpec, list_models, model_info
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.published import fill, is_published
+from lenszoo.published.transfer import HEAD
 from lenszoo.saving import (
     MODEL,
     RUN_FILE,
@@ -39,10 +40,11 @@ __all__ = [
 ]
 
 DEFAULT_CLASSES = 3
+# not a row of the catalogue: the caller brings the network
+WRAPPED = "classifier"
 _NOT_OPTIONS = ("input_shape", "num_classes", "name")
-# Options that a model may change and keep the weights of its backbone, and the layers they touch.
+# Options that a model may change and keep the weights of its backbone.
 _HEAD_OPTIONS = ("activation", "dropout", "head")
-_HEAD_LAYERS = ("features_bn", "logits")
 
 Shape = tuple[int | None, int | None, int]
 
@@ -87,26 +89,37 @@ def build_model(
     precision, and NaN for an image that holds a NaN or infinite pixel.
 
     Args:
-        name: a row of the catalogue, see :func:`lenszoo.list_models`.
+        name: a row of the catalogue, see :func:`lenszoo.list_models`; or ``"classifier"``, which
+            puts the zoo's scaling and head on ``backbone=``, any ``keras.Model`` (options:
+            :func:`lenszoo.models.wrapped.wrapped`).
         input_shape: ``(height, width, bands)``; by default that of the weights, else the row's.
             ``None`` as height and width leaves the size open (``head="pool"`` only).
         num_classes: length of the logit vector; by default that of the weights, else 3. Another
             number than that of the weights gives a new, untrained head on the trained backbone.
-        weights: None for a random start; a tag or full name from the manifest; or a path to a
-            ``.weights.h5`` file, a ``.keras`` file or a run folder.
+        weights: None for a random start; a tag or full name from the manifest; a path to a
+            ``.weights.h5`` file, a ``.keras`` file or a run folder; ``"imagenet"`` (for some rows
+            also ``"imagenet21k"``) or the path of such a published file (``.safetensors``,
+            ``.npz``, keras.applications' ``.h5``): backbone only, for any bands, see
+            :mod:`lenszoo.published`.
         **options: options of the model's factory, such as ``dropout=0.2`` or ``head="flatten"``.
 
     Raises:
         LenszooError: in one line, for an unknown name or option, an illegal value, weights that
             are missing, damaged, of another model, or of other bands, sizes or options.
     """
-    spec = model_info(name)
     if keras.config.image_data_format() != "channels_last":
         raise LenszooError(
             "lenszoo works channels last: keras.config.set_image_data_format('channels_last')."
         )
+    if name == WRAPPED:
+        return _wrap(input_shape, num_classes, weights, options)
+    spec = model_info(name)
     if weights is None:
         return _make(_resolve(spec, input_shape, num_classes, options))
+    if is_published(os.fspath(weights)):
+        model = _make(_resolve(spec, input_shape, num_classes, options))
+        fill(model, name, os.fspath(weights))
+        return model
     source = _find_source(weights, spec)
     if source.config is None:
         # A file that only knows its tensors: the caller says what it is, the shapes must agree.
@@ -159,6 +172,29 @@ def fingerprint(model: keras.Model, seed: int, input_shape: Shape | None = None)
     return keras.ops.convert_to_numpy(model(images, training=False))
 
 
+def _wrap(input_shape: Any, num_classes: Any, weights: Any, options: dict[str, Any]) -> keras.Model:
+    """Build a classifier on a backbone that the caller brings."""
+    from lenszoo.models.wrapped import wrapped
+
+    legal = [p for p in inspect.signature(wrapped).parameters if p not in _NOT_OPTIONS]
+    for option in options:
+        if option not in legal:
+            raise unknown(f"option of {WRAPPED}", option, legal)
+    if "backbone" not in options:
+        raise LenszooError(f"build_model({WRAPPED!r}) needs backbone=, a keras.Model.")
+    if weights is not None:
+        raise LenszooError(
+            f"build_model({WRAPPED!r}) takes no weights: load them into the backbone, or open a "
+            "saved .keras file with load_model."
+        )
+    classes = DEFAULT_CLASSES if num_classes is None else num_classes
+    model = wrapped(input_shape, _check_classes(WRAPPED, classes), name=WRAPPED, **options)
+    _identify(
+        model, model.input_shape[1:], classes, options | {"backbone": options["backbone"].name}
+    )
+    return model
+
+
 # --- from arguments to a configuration ---------------------------------------------------------
 
 
@@ -178,7 +214,7 @@ def _resolve(
     except TypeError as error:
         raise LenszooError(f"An option of {spec.name} has an illegal type: {error}.") from None
     return _Config(
-        spec.name, _check_shape(spec, input_shape), _check_classes(spec, num_classes), chosen
+        spec.name, _check_shape(spec, input_shape), _check_classes(spec.name, num_classes), chosen
     )
 
 
@@ -207,12 +243,12 @@ def _check_shape(spec: ModelSpec, shape: Any) -> Shape:
     return height, width, bands
 
 
-def _check_classes(spec: ModelSpec, num_classes: Any) -> int:
+def _check_classes(name: str, num_classes: Any) -> int:
     if num_classes is None:
         return DEFAULT_CLASSES
     if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
         raise LenszooError(
-            f"num_classes of {spec.name} must be a positive integer, got {num_classes!r}."
+            f"num_classes of {name} must be a positive integer, got {num_classes!r}."
         )
     return num_classes
 
@@ -221,13 +257,18 @@ def _make(config: _Config) -> keras.Model:
     """Call the factory, and let the model know what it was called with."""
     factory = _factory(model_info(config.model))
     model = factory(config.input_shape, config.num_classes, name=config.model, **config.options)
-    model.get_layer("guard").identity = {
-        "model": config.model,
-        "input_shape": list(config.input_shape),
-        "num_classes": config.num_classes,
-        "options": config.options,
-    }
+    _identify(model, config.input_shape, config.num_classes, config.options)
     return model
+
+
+def _identify(model: keras.Model, shape: Shape, classes: int, options: dict[str, Any]) -> None:
+    """Let a model know how it was built; every file it is saved to knows it then."""
+    model.get_layer("guard").identity = {
+        "model": model.name,
+        "input_shape": list(shape),
+        "num_classes": classes,
+        "options": options,
+    }
 
 
 # --- weights -----------------------------------------------------------------------------------
@@ -244,11 +285,6 @@ def _as_path(name: str | os.PathLike[str]) -> Path | None:
 
 def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _Source:
     """Find weights by name or path and read what they hold."""
-    if weights == "imagenet":
-        raise LenszooError(
-            f"ImageNet weights are not available in lenszoo {__version__}: use weights=None or "
-            "one of lenszoo.list_weights()."
-        )
     path = _as_path(weights)
     if path is None:
         # Late, because a model without weights needs no manifest.
@@ -299,9 +335,14 @@ def _build_with(
     if wanted == old and source.model is None and policy == "float32":
         return reference
     model = _make(wanted)
-    for layer in model.layers:
-        if layer.weights and not (_new_head(old, wanted) and layer.name in _HEAD_LAYERS):
-            layer.set_weights(reference.get_layer(layer.name).get_weights())
+    # By order, not by name: keras.applications leaves some layers to a counter of the process.
+    pairs = ([x for x in m.layers if x.weights and x.name not in HEAD] for m in (model, reference))
+    for layer, trained in zip(*pairs, strict=True):
+        layer.set_weights(trained.get_weights())
+    if not _new_head(old, wanted):
+        for name in HEAD:
+            if any(layer.name == name for layer in model.layers):
+                model.get_layer(name).set_weights(reference.get_layer(name).get_weights())
     return model
 
 

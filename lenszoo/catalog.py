@@ -37,6 +37,22 @@ class ModelSpec:
 
 
 _HE = "He et al. 2016, arXiv:1512.03385"
+_HUANG = "Huang et al. 2017, arXiv:1608.06993"
+_TAN = "Tan & Le 2019, arXiv:1905.11946"
+_RESNET = "lenszoo.models.resnet:resnet"
+
+
+def _application(name: str, paper: str, summary: str, min_size: int = 32) -> ModelSpec:
+    """A classifier of keras.applications."""
+    return ModelSpec(
+        name=name,
+        task="classify",
+        factory=f"lenszoo.models.applications:{name}",
+        paper=paper,
+        summary=f"{summary}, of keras.applications.",
+        min_size=min_size,
+    )
+
 
 _ROWS = (
     ModelSpec(
@@ -48,41 +64,55 @@ _ROWS = (
         min_size=16,
     ),
     ModelSpec(
+        name="cnn_attention",
+        task="classify",
+        factory="lenszoo.models.cnn_attention:cnn_attention",
+        paper="Vaswani et al. 2017, arXiv:1706.03762",
+        summary="Four rounds of convolution, then self-attention; 0.7 M parameters.",
+        min_size=16,
+    ),
+    ModelSpec(
         name="resnet18",
         task="classify",
-        factory="lenszoo.models.resnet:resnet",
+        factory=_RESNET,
         paper=_HE,
         summary="18-layer residual network in torchvision's layout; 11 M parameters.",
     ),
     ModelSpec(
         name="resnet18_slim",
         task="classify",
-        factory="lenszoo.models.resnet:resnet",
+        factory=_RESNET,
         paper=_HE,
         summary="The same at a quarter of the width; 0.7 M parameters, trains on a CPU.",
         options={"width": 16, "stem": "fine"},
     ),
     ModelSpec(
-        name="resnet50",
+        name="resnet34",
         task="classify",
-        factory="lenszoo.models.resnet:resnet50",
+        factory=_RESNET,
         paper=_HE,
-        summary="50-layer residual network of keras.applications; 24 M parameters.",
+        summary="34-layer residual network in torchvision's layout; 21 M parameters.",
+        options={"blocks": (3, 4, 6, 3)},
     ),
-    ModelSpec(
-        name="xception",
-        task="classify",
-        factory="lenszoo.models.xception:xception",
-        paper="Chollet 2017, arXiv:1610.02357",
-        summary="Depthwise separable convolutions, of keras.applications; 21 M parameters.",
+    _application("resnet50", _HE, "50-layer residual network; 24 M parameters"),
+    _application("resnet101", _HE, "101-layer residual network; 43 M parameters"),
+    _application(
+        "xception",
+        "Chollet 2017, arXiv:1610.02357",
+        "Depthwise separable convolutions; 21 M parameters",
         min_size=71,
     ),
-    ModelSpec(
-        name="densenet121",
-        task="classify",
-        factory="lenszoo.models.densenet:densenet121",
-        paper="Huang et al. 2017, arXiv:1608.06993",
-        summary="Densely connected network of keras.applications; 7 M parameters.",
+    _application("densenet121", _HUANG, "Densely connected network; 7 M parameters"),
+    _application("densenet169", _HUANG, "Densely connected network; 13 M parameters"),
+    _application("densenet201", _HUANG, "Densely connected network; 18 M parameters"),
+    _application("efficientnet_b2", _TAN, "Scaled inverted bottlenecks; 8 M parameters"),
+    _application("efficientnet_b3", _TAN, "Scaled inverted bottlenecks; 11 M parameters"),
+    _application("efficientnet_b4", _TAN, "Scaled inverted bottlenecks; 18 M parameters"),
+    _application("efficientnet_b5", _TAN, "Scaled inverted bottlenecks; 29 M parameters"),
+    _application(
+        "mobilenet_v3_small",
+        "Howard et al. 2019, arXiv:1905.02244",
+        "Inverted bottlenecks for telephones; 0.9 M parameters",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Residual networks with torchvision's layout, and ResNet-50 of keras.applications."""
+"""Residual networks of basic blocks in torchvision's layout."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -72,49 +72,6 @@ def resnet(
             x = basic_block(x, width * 2**stage, stride, f"stage{stage + 1}_block{block + 1}")
     return classifier(
         images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
-    )
-
-
-def resnet50(
-    input_shape: InputShape,
-    num_classes: int,
-    *,
-    activation: str | None = None,
-    dropout: float = 0.0,
-    head: str = "pool",
-    name: str = "resnet50",
-) -> keras.Model:
-    """Build ResNet-50 of keras.applications (He et al. 2016, arXiv:1512.03385).
-
-    Its published weights expect pixels up to 255 with the mean taken off; the one mean used here
-    is the average of theirs over red, green and blue.
-
-    Args:
-        input_shape: ``(height, width, bands)``; images in [0, 1].
-        num_classes: length of the logit vector.
-        activation: None for logits or ``"softmax"``.
-        dropout: rate before the last layer.
-        head: ``"pool"`` or ``"flatten"``.
-        name: the model's name.
-
-    Returns:
-        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
-
-    Raises:
-        LenszooError: when an option is not legal.
-    """
-    images = keras.Input(input_shape, name="images")
-    backbone = keras.applications.ResNet50(
-        include_top=False, weights=None, input_tensor=scale(images, mean=114.8 / 255, std=1 / 255)
-    )
-    return classifier(
-        images,
-        backbone.output,
-        num_classes,
-        head=head,
-        dropout=dropout,
-        activation=activation,
-        name=name,
     )
 
 

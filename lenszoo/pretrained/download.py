@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import quote
 from urllib.request import url2pathname
 
@@ -167,7 +167,7 @@ def _copy(file: WeightsFile, address: str, sink: _Sink, timeout: float) -> None:
     """Read one address into the sink and check what came."""
     try:
         if is_remote(address):
-            _copy_http(address, sink, timeout)
+            copy_http(address, sink, timeout)
         else:
             _copy_local(address, sink)
     except DiskError as error:
@@ -190,7 +190,20 @@ def _copy_local(address: str, sink: _Sink) -> None:
         raise Fault(getattr(error, "strerror", None) or str(error)) from error
 
 
-def _copy_http(url: str, sink: _Sink, timeout: float) -> None:
+class Sink(Protocol):
+    """What an HTTP download is written to."""
+
+    count: int
+
+    def write(self, block: bytes) -> None:
+        """Take the next bytes."""
+
+    def flush(self) -> None:
+        """Let them reach the disk."""
+
+
+def copy_http(url: str, sink: Sink, timeout: float) -> None:
+    """Read one http(s) address into the sink; raise Fault when it cannot be read to its end."""
     import pooch
     import requests
 

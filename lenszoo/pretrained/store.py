@@ -184,9 +184,9 @@ def fetch_weights(
     missing = [file for file, places in zip(files, sources, strict=True) if not places]
     if missing:
         raise wanted.unobtainable(missing, damaged)
-    folder = _writable(wanted.caches)
+    folder = writable(wanted.caches)
     target = folder / wanted.cached_name
-    with _locked(target, lock_timeout):
+    with locked(target, lock_timeout):
         # Another process may have finished it while this one waited.
         if not (_exists(target) and wanted.fault(target) is None):
             _files.sweep(folder)
@@ -245,7 +245,7 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _writable(caches: Sequence[Path]) -> Path:
+def writable(caches: Sequence[Path]) -> Path:
     """Return the first cache that can be written; the choice of the second is logged."""
     refused: list[str] = []
     for folder in caches:
@@ -259,7 +259,7 @@ def _writable(caches: Sequence[Path]) -> Path:
 
 
 @contextlib.contextmanager
-def _locked(target: Path, patience: float) -> Iterator[None]:
+def locked(target: Path, patience: float) -> Iterator[None]:
     """Let one process download at a time.
 
     This saves traffic and is nothing to rely on: where locks do not work, or the holder takes too

@@ -1,0 +1,104 @@
+"""The families of keras.applications, with the zoo's input scaling and head.
+
+Each factory scales images in [0, 1] to what the published weights of its family expect, with one
+mean and one deviation for all bands, so the graph is the same whatever the weights and the bands.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from lenszoo.errors import unknown
+from lenszoo.models.heads import InputShape, classifier, scale
+
+# (mean, std) of pixels in [0, 1]; where the family's own differ between red, green and blue, their
+# average
+_TORCH = (0.449, 0.226)
+_CAFFE = (114.8 / 255, 1 / 255)  # pixels up to 255 less their mean
+_SIGNED = (0.5, 0.5)
+# EfficientNet divides by 255 in its first layer, to which its Normalization, never adapted, adds
+# nothing
+_TIMES_255 = (0.449, 0.226 / 255)
+
+
+def _factory(
+    builder: Callable[..., keras.Model],
+    scaling: tuple[float, float],
+    paper: str,
+    **settings: Any,
+) -> Callable[..., keras.Model]:
+    """Make the factory of one net of keras.applications."""
+
+    def build(
+        input_shape: InputShape,
+        num_classes: int,
+        *,
+        activation: str | None = None,
+        dropout: float = 0.0,
+        head: str = "pool",
+        until: str | None = None,
+        name: str = builder.__name__.lower(),
+    ) -> keras.Model:
+        images = keras.Input(input_shape, name="images")
+        backbone = builder(
+            include_top=False, weights=None, input_tensor=scale(images, *scaling), **settings
+        )
+        maps = backbone.output
+        if until is not None:
+            names = [x.name for x in backbone.layers if len(x.output.shape) == 4]
+            if until not in names:
+                raise unknown(f"layer of {name}", str(until), names)
+            maps = backbone.get_layer(until).output
+        return classifier(
+            images,
+            maps,
+            num_classes,
+            head=head,
+            dropout=dropout,
+            activation=activation,
+            name=name,
+        )
+
+    build.__doc__ = f"""Build {builder.__name__} of keras.applications ({paper}).
+
+    Args:
+        input_shape: ``(height, width, bands)``; images in [0, 1].
+        num_classes: length of the logit vector.
+        activation: None for logits or ``"softmax"``.
+        dropout: rate before the last layer.
+        head: ``"pool"`` or ``"flatten"``.
+        until: name of the layer to stop at, for a net that is less deep; None for all of it.
+        name: the model's name.
+
+    Returns:
+        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
+
+    Raises:
+        LenszooError: when an option is not legal.
+    """
+    build.__name__ = build.__qualname__ = builder.__name__.lower()
+    return build
+
+
+_apps = keras.applications
+_HE = "He et al. 2016, arXiv:1512.03385"
+_HUANG = "Huang et al. 2017, arXiv:1608.06993"
+_TAN = "Tan & Le 2019, arXiv:1905.11946"
+
+resnet50 = _factory(_apps.ResNet50, _CAFFE, _HE)
+resnet101 = _factory(_apps.ResNet101, _CAFFE, _HE)
+xception = _factory(_apps.Xception, _SIGNED, "Chollet 2017, arXiv:1610.02357")
+densenet121 = _factory(_apps.DenseNet121, _TORCH, _HUANG)
+densenet169 = _factory(_apps.DenseNet169, _TORCH, _HUANG)
+densenet201 = _factory(_apps.DenseNet201, _TORCH, _HUANG)
+efficientnet_b2 = _factory(_apps.EfficientNetB2, _TIMES_255, _TAN)
+efficientnet_b3 = _factory(_apps.EfficientNetB3, _TIMES_255, _TAN)
+efficientnet_b4 = _factory(_apps.EfficientNetB4, _TIMES_255, _TAN)
+efficientnet_b5 = _factory(_apps.EfficientNetB5, _TIMES_255, _TAN)
+mobilenet_v3_small = _factory(
+    _apps.MobileNetV3Small,
+    _SIGNED,
+    "Howard et al. 2019, arXiv:1905.02244",
+    include_preprocessing=False,
+)

@@ -1,0 +1,88 @@
+"""The zoo's scaling and head on a backbone from anywhere."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from lenszoo.errors import LenszooError
+from lenszoo.models.heads import InputShape, classifier, scale
+
+
+def wrapped(
+    input_shape: InputShape | None,
+    num_classes: int,
+    *,
+    backbone: keras.Model,
+    mean: float = 0.0,
+    std: float = 1.0,
+    activation: str | None = None,
+    dropout: float = 0.0,
+    head: str = "pool",
+    name: str = "classifier",
+) -> keras.Model:
+    """Build a classifier on any Keras backbone: keras.applications, KerasHub, keras-cv, your own.
+
+    The backbone keeps its weights and stands in the model as one layer, ``backbone``.
+
+    Args:
+        input_shape: ``(height, width, bands)`` of images in [0, 1]; None for the backbone's own.
+        num_classes: length of the logit vector.
+        backbone: a model from images to feature maps ``(batch, h, w, channels)``, tokens
+            ``(batch, n, channels)`` or a vector ``(batch, channels)``.
+        mean: taken from the images before the backbone.
+        std: divides them after that; a backbone that expects pixels up to 255 needs 1 / 255.
+        activation: None for logits or ``"softmax"``.
+        dropout: rate before the last layer.
+        head: ``"pool"`` or ``"flatten"``.
+        name: the model's name.
+
+    Returns:
+        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``. One band
+        is repeated for a backbone of three.
+
+    Raises:
+        LenszooError: when the backbone is none, or its bands, size or output do not fit.
+    """
+    if not isinstance(backbone, keras.Model) or not _is_one_tensor(backbone, "input"):
+        raise LenszooError(
+            "backbone must be a keras.Model that takes images alone, "
+            f"got {type(backbone).__name__}."
+        )
+    theirs = tuple(backbone.input.shape[1:])
+    shape = theirs if input_shape is None else tuple(input_shape)
+    if len(theirs) != 3 or len(shape) != 3:
+        raise LenszooError(f"backbone {backbone.name} takes {theirs}, not (height, width, bands).")
+    if theirs[2] not in (None, shape[2]) and shape[2] != 1:
+        raise LenszooError(
+            f"backbone {backbone.name} takes {theirs[2]} band(s), got input_shape={shape}: build "
+            f"it with {shape[2]} band(s), or give one band, which is repeated."
+        )
+    if any(a not in (None, b) for a, b in zip(theirs[:2], shape[:2], strict=True)):
+        raise LenszooError(
+            f"backbone {backbone.name} takes {theirs[0]} x {theirs[1]} pixels, got "
+            f"input_shape={shape}: build it with that input_shape."
+        )
+    images = keras.Input(shape, name="images")
+    x = scale(images, mean, std)
+    if shape[2] == 1 and (theirs[2] or 1) > 1:
+        x = layers.Concatenate(name="bands")([x] * theirs[2])
+    if not _is_one_tensor(backbone, "output"):
+        raise LenszooError(
+            f"backbone {backbone.name} gives several outputs: make a keras.Model that ends in one."
+        )
+    maps: Any = backbone(x)
+    return classifier(
+        images,
+        maps,
+        num_classes,
+        head=head,
+        dropout=dropout,
+        activation=activation,
+        name=name,
+    )
+
+
+def _is_one_tensor(model: keras.Model, side: str) -> bool:
+    """Whether a model has exactly one input (or output), not a list or a dictionary of them."""
+    return isinstance(getattr(model, side, None), keras.KerasTensor)

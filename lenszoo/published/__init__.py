@@ -1,0 +1,71 @@
+"""Weights that others published: which there are, how their tensors are named, how they fit ours.
+
+:data:`SOURCES` is the table, :func:`fill` puts a file's tensors into a model. The head is never
+filled: ImageNet's thousand classes are of no use on lenses.
+"""
+
+import importlib
+from pathlib import Path
+
+import keras
+
+from lenszoo.errors import LenszooError, unknown
+from lenszoo.published import applications
+from lenszoo.published.files import SUFFIXES, read_tensors
+from lenszoo.published.sources import SOURCES
+from lenszoo.published.transfer import transfer
+
+__all__ = ["SOURCES", "fill", "is_published"]
+
+# the family's module, which knows the names of its tensors, by the start of the row's name
+_FAMILIES = ("resnet", "mobilevit", "vit", "beit")
+
+
+def is_published(weights: str) -> bool:
+    """Whether ``weights`` is a tag of the table or the path of a published file."""
+    tags = {tag for row in SOURCES.values() for tag in row}
+    legacy = weights.endswith(".h5") and not weights.endswith(".weights.h5")
+    return weights in tags or weights.endswith(SUFFIXES) or legacy
+
+
+def fill(model: keras.Model, row: str, weights: str) -> None:
+    """Fill the backbone of a new model of ``row`` with published weights.
+
+    Args:
+        model: what ``build_model(row, ...)`` made; its head stays untrained.
+        row: the row of the catalogue.
+        weights: ``"imagenet"``, another tag of :data:`SOURCES`, or the path of such a file:
+            safetensors of the Hugging Face hub, Google's npz of ViT, or keras.applications' h5.
+
+    Raises:
+        LenszooError: when there is no such source, the file cannot be had or read, or a tensor is
+            missing, left over or of another shape.
+    """
+    tags = SOURCES.get(row)
+    if not tags:
+        raise LenszooError(f"Nobody published ImageNet weights of {row}: use weights=None.")
+    path = Path(weights).expanduser()
+    if row in applications.BUILDERS:
+        if weights != "imagenet" and path.suffix != ".h5":
+            raise LenszooError(f"{row} takes 'imagenet' or an .h5 of keras.applications.")
+        applications.fill(model, row, None if weights == "imagenet" else path)
+        return
+    if path.suffix not in SUFFIXES:
+        source = tags.get(weights)
+        if source is None:
+            raise unknown(f"published weights of {row}", weights, tags)
+        from lenszoo.pretrained.fetch import fetch_published
+
+        path = fetch_published(source.cached_name, source.url, read_tensors)
+    tensors = read_tensors(path)
+    family = importlib.import_module(
+        f"lenszoo.published.{next(f for f in _FAMILIES if row.startswith(f))}"
+    )
+    transfer(
+        model,
+        tensors,
+        family.names(model, tensors),
+        str(path),
+        ignored=family.IGNORED,
+        fit=getattr(family, "fit", None),
+    )

@@ -1,0 +1,73 @@
+"""Weights of keras.applications: its own files, addresses and hashes."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from lenszoo.errors import LenszooError
+from lenszoo.published.transfer import HEAD, adapt_bands
+from lenszoo.saving import one_line
+
+# our row -> the function of keras.applications
+BUILDERS = {
+    "resnet50": "ResNet50",
+    "resnet101": "ResNet101",
+    "xception": "Xception",
+    "densenet121": "DenseNet121",
+    "densenet169": "DenseNet169",
+    "densenet201": "DenseNet201",
+    "efficientnet_b2": "EfficientNetB2",
+    "efficientnet_b3": "EfficientNetB3",
+    "efficientnet_b4": "EfficientNetB4",
+    "efficientnet_b5": "EfficientNetB5",
+    "mobilenet_v3_small": "MobileNetV3Small",
+}
+# published for blue, green, red
+_BGR = ("resnet50", "resnet101")
+
+
+def fill(model: keras.Model, row: str, path: Path | None) -> None:
+    """Fill a model's backbone with weights of keras.applications.
+
+    Args:
+        model: a model of ``row``; ``until`` may have cut it, its head stays untrained.
+        row: the row of the catalogue.
+        path: a local ``*_notop.h5`` of keras.applications, or None to let Keras fetch its own
+            (into ``~/.keras/models``, its hash checked).
+
+    Raises:
+        LenszooError: when the file is missing, damaged or of another net.
+    """
+    settings = {"include_preprocessing": False} if row == "mobilenet_v3_small" else {}
+    where = str(path) if path else f"keras.applications' {BUILDERS[row]}"
+    try:
+        reference = getattr(keras.applications, BUILDERS[row])(
+            include_top=False,
+            weights=str(path) if path else "imagenet",
+            input_shape=(None, None, 3),
+            **settings,
+        )
+    except Exception as error:  # network, HDF5 and Keras have no common class of errors
+        raise LenszooError(
+            f"Cannot get the ImageNet weights of {row} from {where}: {one_line(error)}. Without "
+            f"network give weights=PATH of keras.applications' ..._notop.h5 of {BUILDERS[row]}."
+        ) from error
+    theirs = [layer for layer in reference.layers if layer.weights and not _scales(layer)]
+    ours = [x for x in model.layers if x.weights and x.name not in HEAD and not _scales(x)]
+    stem = True
+    # A net that `until` has cut is a beginning of theirs, layer by layer.
+    for layer, source in zip(ours, theirs, strict=False):
+        values = source.get_weights()
+        if stem:
+            kernel = values[0][:, :, ::-1] if row in _BGR else values[0]
+            values[0] = adapt_bands(kernel, tuple(layer.weights[0].shape))
+            stem = False
+        if [v.shape for v in values] != [tuple(w.shape) for w in layer.weights]:
+            raise LenszooError(f"{where}: {source.name} does not fit {layer.name} of {row}.")
+        layer.set_weights([np.asarray(v) for v in values])
+
+
+def _scales(layer: keras.Layer) -> bool:
+    """Whether a layer only scales pixels; the zoo has a scaling of its own."""
+    return isinstance(layer, keras.layers.Normalization | keras.layers.Rescaling)

@@ -1,0 +1,60 @@
+"""THE TABLE of weights that others published: for each row of the catalogue, by tag."""
+
+import os
+from dataclasses import dataclass
+
+from lenszoo.published.applications import BUILDERS
+
+HUB = "https://huggingface.co"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One published file.
+
+    Attributes:
+        repository: where it stands on the Hugging Face hub; ``HF_ENDPOINT`` names a mirror.
+        address: full address of a file that stands elsewhere.
+        file: its name.
+    """
+
+    repository: str = ""
+    address: str = ""
+    file: str = "model.safetensors"
+
+    @property
+    def url(self) -> str:
+        """The address to fetch it from."""
+        if self.address:
+            return f"{self.address}/{self.file}"
+        hub = os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or HUB
+        return f"{hub}/{self.repository}/resolve/main/{self.file}"
+
+    @property
+    def cached_name(self) -> str:
+        """Its name in the cache."""
+        owner = self.repository or self.address.partition("://")[2]
+        return f"{owner.replace('/', '--')}--{self.file}"
+
+
+_GOOGLE = "https://storage.googleapis.com/vit_models/imagenet21k"
+
+# None stands for keras.applications, which fetches its own files
+_HUB_AND_OTHERS: dict[str, dict[str, Source | None]] = {
+    "resnet18": {"imagenet": Source("microsoft/resnet-18")},
+    "resnet34": {"imagenet": Source("microsoft/resnet-34")},
+    "mobilevit_xxs": {"imagenet": Source("apple/mobilevit-xx-small")},
+    "mobilevit_xs": {"imagenet": Source("apple/mobilevit-x-small")},
+    "mobilevit_s": {"imagenet": Source("apple/mobilevit-small")},
+    "vit_ti16": {"imagenet": Source("WinKawaks/vit-tiny-patch16-224")},
+    "vit_s16": {"imagenet": Source("WinKawaks/vit-small-patch16-224")},
+    "vit_b16": {
+        "imagenet": Source("google/vit-base-patch16-224"),
+        "imagenet21k": Source(address=_GOOGLE, file="ViT-B_16.npz"),
+    },
+    "beit_b16": {
+        "imagenet": Source("microsoft/beit-base-patch16-224"),
+        "imagenet21k": Source("microsoft/beit-base-patch16-224-pt22k-ft22k"),
+    },
+}
+SOURCES = _HUB_AND_OTHERS | {row: {"imagenet": None} for row in BUILDERS}

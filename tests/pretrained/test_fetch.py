@@ -1,0 +1,84 @@
+"""Files whose hash nobody published, from a real and faulty server."""
+
+import threading
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.fetch import fetch_published
+from lenszoo.published.files import read_tensors
+
+NAME = "owner--net--model.safetensors"
+PATH = "/owner/net/resolve/main/model.safetensors"
+CONTENT = save({"weight": np.arange(50_000, dtype=np.float32)})
+
+
+def fetch(zoo, url):
+    return fetch_published(NAME, url, read_tensors, timeout=1.0)
+
+
+def test_comes_once_through_a_redirect_and_stays(zoo):
+    server = zoo.server
+    server.on("/store/blob", server.ok(CONTENT))
+    url = server.on(PATH, server.redirect(f"{server.url}/store/blob"))
+    path = fetch(zoo, url)
+    assert path == zoo.cache / "published" / NAME
+    assert path.read_bytes() == CONTENT
+    assert fetch(zoo, url) == path
+    assert server.hits[PATH] == 1
+    assert not zoo.leftovers()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("missing", "answered HTTP 404"),
+        ("half", "the connection broke after|bytes|Cannot read"),
+        ("half without a length", "Cannot read"),
+        ("page", "Cannot read"),
+        ("silence", "nothing came for 1 s"),
+    ],
+)
+def test_nothing_but_a_whole_file_gets_into_the_cache(zoo, fault, reason):
+    server = zoo.server
+    behaviours = {
+        "missing": server.status(404),
+        "half": server.truncated(CONTENT),
+        "half without a length": server.truncated(CONTENT, length=False),
+        "page": server.ok(b"<html>please log in</html>"),
+        "silence": server.hang(CONTENT, keep=0.3),
+    }
+    url = server.on(PATH, behaviours[fault], server.ok(CONTENT))
+    with pytest.raises(LenszooError, match=reason) as caught:
+        fetch(zoo, url)
+    assert "\n" not in str(caught.value)
+    assert not (zoo.cache / "published" / NAME).exists()
+    assert not zoo.leftovers()
+    assert fetch(zoo, url).read_bytes() == CONTENT  # the next try finds the way clear
+
+
+def test_offline_says_what_to_get_and_where_to_put_it(zoo, monkeypatch):
+    monkeypatch.setenv("LENSZOO_OFFLINE", "1")
+    url = zoo.server.on(PATH, zoo.server.ok(CONTENT))
+    with pytest.raises(LenszooError, match=r"^LENSZOO_OFFLINE is set") as caught:
+        fetch(zoo, url)
+    place = zoo.cache / "published" / NAME
+    assert url in str(caught.value) and str(place) in str(caught.value)
+    assert not zoo.server.total
+    place.parent.mkdir(parents=True)
+    place.write_bytes(CONTENT)
+    assert fetch(zoo, url) == place
+
+
+def test_threads_share_one_download(zoo):
+    url = zoo.server.on(PATH, zoo.server.slow(CONTENT, pieces=4, pause=0.05))
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(fetch(zoo, url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [path.read_bytes() == CONTENT for path in found] == [True] * 4
+    assert zoo.server.hits[PATH] == 1
