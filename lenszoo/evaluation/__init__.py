@@ -18,23 +18,29 @@ from lenszoo.evaluation.metrics import (
     roc_auc,
 )
 from lenszoo.evaluation.report import Report
+from lenszoo.evaluation.saliency import attention_rollout, grad_cam, saliency
 from lenszoo.evaluation.shortcut import ShortcutResult, global_statistics, shortcut_baseline
+from lenszoo.evaluation.tta import tta_logits
 
 __all__ = [
     "ClassificationReport",
     "Report",
     "ShortcutResult",
     "accuracy",
+    "attention_rollout",
     "bootstrap_interval",
     "calibration_bins",
     "classification_report",
     "confusion_matrix",
     "expected_calibration_error",
     "global_statistics",
+    "grad_cam",
     "log_loss",
     "log_odds",
     "log_softmax",
     "per_class_auc",
     "roc_auc",
+    "saliency",
     "shortcut_baseline",
+    "tta_logits",
 ]

@@ -15,6 +15,7 @@ from lenszoo.evaluation import classification_view as view
 from lenszoo.evaluation import metrics as m
 from lenszoo.evaluation import plots
 from lenszoo.evaluation.report import Figure, Report
+from lenszoo.evaluation.saliency import saliency
 from lenszoo.evaluation.shortcut import ShortcutResult, shortcut_baseline
 
 N_MISTAKES = 12
@@ -42,6 +43,7 @@ def classification_report(
     class_names: Sequence[str],
     *,
     images: ArrayLike | None = None,
+    model: Any = None,
     ids: Sequence[object] | None = None,
     history: History | None = None,
     title: str | None = None,
@@ -58,6 +60,8 @@ def classification_report(
         class_names: K different names in the order of the logits.
         images: shape (N, H, W, bands) or (N, H, W), in the order of the labels, for the shortcut
             baseline and the galleries; a memory map will do.
+        model: the classifier of the zoo that gave the logits; with the images it adds a gallery of
+            where it looked (:mod:`lenszoo.evaluation.saliency`).
         ids: N names of the samples; row numbers when absent.
         history: the training history, columns or rows (as read from ``history.csv``).
         title: heading of the report.
@@ -92,7 +96,7 @@ def classification_report(
 
     figures = [view.roc(curves, base)] if curves else []
     figures += [view.confusion(values), view.reliability(bins)]
-    figures += _galleries(outcome, mistakes, stack)
+    figures += _galleries(outcome, mistakes, stack, model)
     if plots.group_history(columns):
         figures.append(view.history(columns))
     return ClassificationReport(
@@ -301,8 +305,8 @@ def _most_confident(outcome: view.Outcome, among: ArrayLike, count: int) -> list
     return [int(i) for i in rows[order][:count]]
 
 
-def _galleries(outcome: view.Outcome, mistakes: list[int], images: Any) -> list[Figure]:
-    """The most confident mistakes, then what the model is right and sure about."""
+def _galleries(outcome: view.Outcome, mistakes: list[int], images: Any, model: Any) -> list[Figure]:
+    """The most confident mistakes, what the model is right and sure about, and where it looked."""
     if images is None:
         return []
     right: list[int] = []
@@ -314,4 +318,15 @@ def _galleries(outcome: view.Outcome, mistakes: list[int], images: Any) -> list[
         figures.append(view.mistakes_gallery(outcome, mistakes, images))
     if right:
         figures.append(view.examples_gallery(outcome, right, images))
+        evidence = None if model is None else _evidence(model, outcome, right, images)
+        if evidence is not None:
+            figures.append(view.evidence_gallery(outcome, right, images, evidence))
     return figures
+
+
+def _evidence(model: Any, outcome: view.Outcome, rows: list[int], images: Any) -> Any:
+    """Where the model looked in these images; None for a network that no method fits."""
+    try:
+        return saliency(model, np.stack([images[i] for i in rows]), outcome.predicted[rows])
+    except LenszooError:
+        return None

@@ -215,6 +215,22 @@ def examples_gallery(outcome: Outcome, rows: Sequence[int], images: Any) -> Figu
     )
 
 
+def evidence_gallery(outcome: Outcome, rows: Sequence[int], images: Any, maps: Any) -> Figure:
+    """The same images with contours round what decided."""
+    lines = [(x["predicted"], x["id"]) for x in map(outcome.describe, rows)]
+    return Figure(
+        "evidence",
+        "Where the model looked",
+        "The same images with the evidence for the predicted class: "
+        + "; ".join(f"{name} {said}" for said, name in lines)
+        + ".",
+        "Contours at 50 and 80 % of the strongest evidence: Grad-CAM of a convolutional network, "
+        "attention rollout of a transformer.",
+        partial(plots.gallery_figure, [np.asarray(images[i]) for i in rows], lines, maps=maps),
+        night=True,
+    )
+
+
 def history(columns: Mapping[str, Sequence[float]]) -> Figure:
     """The training history."""
     shown = [name for group in plots.group_history(columns).values() for name in group]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 IMAGE_MAP = "magma"
 _INK, _FAINT = "#222222", "#8a8f98"
+_CONTOURS = ("#7fd6ff", "#ffffff")
 _NIGHT, _NIGHT_INK = "#14161b", "#e8eaee"  # the gallery's own background and text
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -296,7 +297,10 @@ def stretch(image: ArrayLike) -> NDArray[np.float64]:
 
 @_styled
 def gallery_figure(
-    images: Sequence[ArrayLike], captions: Sequence[Sequence[str]], columns: int = 4
+    images: Sequence[ArrayLike],
+    captions: Sequence[Sequence[str]],
+    columns: int = 4,
+    maps: Sequence[ArrayLike] | None = None,
 ) -> Figure:
     """Images on a dark ground, each with lines of text below: the first bold, the last faint.
 
@@ -304,6 +308,7 @@ def gallery_figure(
         images: each (H, W) or (H, W, bands).
         captions: for each image up to three lines.
         columns: images a row.
+        maps: for each image (H, W) from 0 to 1, drawn as contours at 0.5 and 0.8.
     """
     from matplotlib import colormaps
 
@@ -323,6 +328,9 @@ def gallery_figure(
         axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
         axes.imshow(stretch(image), cmap=colours, vmin=0, vmax=1, interpolation="nearest")
         axes.axis("off")
+        if maps is not None and np.ptp(maps[index]) > 0:
+            contours = {"colors": _CONTOURS, "linewidths": (1.0, 1.6)}
+            axes.contour(np.asarray(maps[index]), levels=(0.5, 0.8), **contours)
         for i, line in enumerate(lines):
             figure.text(
                 (left + side / 2) / width,

@@ -70,6 +70,7 @@ def evaluate(
         opened.logits(answers.values[kept]),
         opened.classes,
         images=stack if whole else stack[kept],
+        model=opened.model,
         ids=[ids[int(i)] for i in kept],
         history=_history(opened.run_dir),
         title=title or f"{opened.name} on {len(kept):,} images",

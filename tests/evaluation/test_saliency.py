@@ -1,0 +1,122 @@
+import keras
+import numpy as np
+import pytest
+
+from lenszoo.build import build_model
+from lenszoo.errors import LenszooError
+from lenszoo.evaluation.saliency import attention_rollout, grad_cam, saliency
+
+TENSORFLOW = keras.config.backend() == "tensorflow"
+
+
+def moved(model):
+    """Move every BatchNorm statistic away from where it starts."""
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([w + rng.uniform(0.1, 0.5, w.shape) for w in layer.get_weights()])
+    return model
+
+
+@pytest.mark.skipif(not TENSORFLOW, reason="the reference is TensorFlow's gradient tape")
+@pytest.mark.parametrize("head", ["pool", "flatten"])
+def test_grad_cam_is_that_of_a_gradient_tape(head):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    model = moved(build_model("simple_cnn", input_shape=(32, 48, 2), head=head, width=4))
+    images = np.random.default_rng(1).random((3, 32, 48, 2), dtype=np.float32)
+    classes = np.array([0, 2, 1])
+    maps_of = keras.Model(model.input, model.get_layer("features").input)
+    tail_input = keras.Input(maps_of.output.shape[1:])
+    x = tail_input
+    for name in ("features", "features_bn", "logits"):
+        if any(layer.name == name for layer in model.layers):
+            x = model.get_layer(name)(x)
+    tail = keras.Model(tail_input, x)
+    maps = tf.convert_to_tensor(maps_of(images))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        picked = tf.reduce_sum(tf.gather(tail(maps), classes, axis=1, batch_dims=1))
+    alpha = tape.gradient(picked, maps).numpy().mean(axis=(1, 2))
+    cam = np.maximum(np.einsum("nhwc,nc->nhw", maps.numpy(), alpha), 0)
+    ours = grad_cam(model, images, classes)
+    assert ours.shape == (3, 32, 48)
+    # at the centres of the 16 x 16 blocks that one feature stands for, bilinear scaling keeps values
+    for map_, evidence in zip(ours, cam, strict=True):
+        if evidence.max() == 0:
+            assert not map_.any()
+            continue
+        centres = 0.25 * sum(map_[7 + i :: 16, 7 + j :: 16] for i in (0, 1) for j in (0, 1))
+        np.testing.assert_allclose(centres, evidence / evidence.max(), atol=0.05)
+
+
+def test_grad_cam_finds_the_spot_that_decides():
+    """A net whose answer is the brightness of its maps must point at the bright spot."""
+    keras.utils.set_random_seed(0)
+    model = build_model("simple_cnn", input_shape=(64, 64, 1), width=2)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            layer.set_weights([np.full(layer.kernel.shape, 0.1, np.float32)])
+    model.get_layer("logits").set_weights([np.ones((16, 3)) * [1, -1, 0], np.zeros(3)])
+    images = np.zeros((2, 64, 64, 1), np.float32)
+    images[0, 40:44, 8:12] = 1
+    images[1, 8:12, 50:54] = 1
+    maps = grad_cam(model, images, [0, 0])
+    peaks = [np.unravel_index(m.argmax(), m.shape) for m in maps]
+    for (y, x), (row, column) in zip(peaks, [(42, 10), (10, 52)], strict=True):
+        assert abs(y - row) <= 12 and abs(x - column) <= 12
+    assert not grad_cam(model, images, [1, 1]).any()
+    np.testing.assert_array_equal(saliency(model, images), maps)
+
+
+def test_attention_of_even_heads_is_even_and_of_one_patch_is_that_patch():
+    keras.utils.set_random_seed(0)
+    model = build_model(
+        "vit_ti16", input_shape=(24, 30, 1), patch=8, dim=8, depth=1, heads=2, mlp_dim=8
+    )
+    images = np.random.default_rng(0).random((2, 24, 30, 1), dtype=np.float32)
+    layer = model.get_layer("block1_attention")
+    for weight in layer.weights:
+        weight.assign(np.zeros(weight.shape))
+    even = attention_rollout(model, images)
+    assert even.shape == (2, 24, 30)
+    assert np.ptp(even) < 1e-6
+    # keys measure a pattern, which the position of one patch alone has
+    pattern = np.array([1, -1] * 4, np.float32)
+    table = np.zeros(model.get_layer("positions").table.shape, np.float32)
+    table[0, 1 + 6] = 50 * pattern  # row 1, column 2 of 3 x 4 patches
+    model.get_layer("positions").table.assign(table)
+    weights = {weight.path.partition("/")[2]: weight for weight in layer.weights}
+    shape = weights["key/kernel"].shape
+    weights["key/kernel"].assign(np.broadcast_to(pattern[:, None, None], shape))
+    weights["query/bias"].assign(np.ones(weights["query/bias"].shape))
+    for m in attention_rollout(model, images):
+        y, x = np.unravel_index(m.argmax(), m.shape)
+        assert 8 <= y < 16 and 15 <= x < 23  # the patch, less the one pixel of padding on the left
+
+
+def test_what_cannot_be_mapped_is_said():
+    model = build_model("simple_cnn", input_shape=(16, 16, 1), width=2)
+    images = np.zeros((2, 16, 16, 1), np.float32)
+    with pytest.raises(LenszooError, match="one class of 3 for each of 2 images"):
+        grad_cam(model, images, [0, 3])
+    with pytest.raises(LenszooError, match="simple_cnn has no attention"):
+        attention_rollout(model, images)
+
+
+def test_the_report_shows_where_the_model_looked(tmp_path):
+    from lenszoo.evaluation import classification_report
+
+    keras.utils.set_random_seed(0)
+    model = build_model("simple_cnn", input_shape=(32, 32, 1), width=2)
+    images = np.random.default_rng(0).random((30, 32, 32, 1), dtype=np.float32)
+    logits = model.predict(images, verbose=0)
+    labels = logits.argmax(axis=1)
+    labels[:10] = np.arange(10) % 3
+    names = ["no", "sphere", "vort"]
+    report = classification_report(labels, logits, names, images=images, model=model)
+    without = classification_report(labels, logits, names, images=images)
+    assert {f.name for f in report.figures} - {f.name for f in without.figures} == {"evidence"}
+    report.save(tmp_path)
+    assert (tmp_path / "evidence.png").stat().st_size > 10_000
