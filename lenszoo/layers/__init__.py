@@ -6,5 +6,6 @@ a ``.keras`` file load in a fresh process.
 
 from lenszoo.layers.guard import NonFiniteGuard
 from lenszoo.layers.normalization import BatchNormalization
+from lenszoo.layers.unfold import Fold, Unfold
 
-__all__ = ["BatchNormalization", "NonFiniteGuard"]
+__all__ = ["BatchNormalization", "Fold", "NonFiniteGuard", "Unfold"]

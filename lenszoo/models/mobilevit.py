@@ -1,0 +1,191 @@
+"""MobileViT: convolutions that look near and transformers that look far, in Apple's layout."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+from lenszoo.errors import LenszooError
+from lenszoo.layers import Fold, Unfold
+from lenszoo.models.heads import InputShape, classifier
+from lenszoo.models.resnet import batch_norm, conv
+
+HEADS = 4  # of every attention
+MLP_RATIO = 2
+
+
+def mobilevit(
+    input_shape: InputShape,
+    num_classes: int,
+    *,
+    activation: str | None = None,
+    dropout: float = 0.0,
+    head: str = "pool",
+    channels: Sequence[int] = (16, 32, 64, 96, 128, 160, 640),
+    dims: Sequence[int] = (144, 192, 240),
+    depths: Sequence[int] = (2, 4, 3),
+    expansion: int = 4,
+    transformer_dropout: float = 0.1,
+    name: str = "mobilevit",
+) -> keras.Model:
+    """Build a MobileViT (Mehta & Rastegari 2021, arXiv:2110.02178, figure 1b).
+
+    The layout is that of Apple's published networks (``apple/mobilevit-small`` and its sisters)
+    layer by layer; the defaults are MobileViT-S. Stages 1 and 2 are inverted residuals; stages 3
+    to 5 are one inverted residual and a MobileViT block. The stem and every stage but the first
+    halve the image. Any image size will do: where a map's side is odd, the block stretches it by
+    one pixel for its 2x2 patches and shrinks it back, as the published networks do.
+
+    The images go in as they are: the published networks too take pixels from 0 to 1 with no mean
+    taken off. Theirs come in the order blue, green, red; ours as red, green, blue.
+
+    Args:
+        input_shape: ``(height, width, bands)``; images in [0, 1].
+        num_classes: length of the logit vector.
+        activation: None for logits or ``"softmax"``.
+        dropout: rate before the last layer.
+        head: ``"pool"`` or ``"flatten"``.
+        channels: of the stem, of the five stages, and of the 1x1 convolution before the head.
+        dims: width of the transformers in stages 3, 4 and 5, each a multiple of 4 (the heads).
+        depths: layers of those transformers.
+        expansion: an inverted residual is inside so many times as wide as its input.
+        transformer_dropout: rate after each attention and each MLP.
+        name: the model's name.
+
+    Returns:
+        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
+
+    Raises:
+        LenszooError: when an option is not legal.
+    """
+    _check_options(channels, dims, depths, expansion, transformer_dropout)
+    stem, first, second, *wide, last = channels
+    images = keras.Input(input_shape, name="images")
+    x = conv_bn(images, stem, 3, stride=2, name="stem")
+    x = inverted_residual(x, first, 1, expansion, "stage1_block1")
+    for block in range(3):
+        stride = 2 if block == 0 else 1
+        x = inverted_residual(x, second, stride, expansion, f"stage2_block{block + 1}")
+    for i, (width, dim, depth) in enumerate(zip(wide, dims, depths, strict=True)):
+        stage = f"stage{i + 3}"
+        x = inverted_residual(x, width, 2, expansion, f"{stage}_down")
+        x = mobilevit_block(x, dim, depth, transformer_dropout, stage)
+    x = conv_bn(x, last, 1, name="last")
+    return classifier(
+        images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
+    )
+
+
+def mobilevit_block(x: Any, dim: int, depth: int, dropout: float, name: str) -> Any:
+    """Look near by convolution, far by a transformer, and fuse both (figure 1b of the paper).
+
+    Every pixel of a patch attends to the pixels at the same place of all other patches; what is
+    inside a patch the convolution before has already seen.
+    """
+    channels = x.shape[-1]
+    local = conv_bn(x, channels, 3, name=f"{name}_local")
+    local = conv(local, dim, 1, name=f"{name}_embed_conv")
+    y = Unfold(name=f"{name}_unfold")(local)
+    for i in range(depth):
+        y = transformer(y, dropout, f"{name}_block{i + 1}")
+    y = layer_norm(y, f"{name}_norm")
+    y = Fold(name=f"{name}_fold")(y, local)
+    y = conv_bn(y, channels, 1, name=f"{name}_project")
+    y = layers.Concatenate(name=f"{name}_concat")([x, y])
+    return conv_bn(y, channels, 3, name=f"{name}_fuse")
+
+
+def transformer(x: Any, dropout: float, name: str) -> Any:
+    """Attention and an MLP, each normalised before and added to its input."""
+    dim = x.shape[-1]
+    y = layer_norm(x, f"{name}_norm1")
+    y = layers.MultiHeadAttention(
+        HEADS, dim // HEADS, kernel_initializer=small(), name=f"{name}_attention"
+    )(y, y)
+    y = layers.Dropout(dropout, name=f"{name}_dropout1")(y)
+    x = layers.Add(name=f"{name}_add1")([x, y])
+    y = layer_norm(x, f"{name}_norm2")
+    y = layers.Dense(MLP_RATIO * dim, kernel_initializer=small(), name=f"{name}_mlp1")(y)
+    y = layers.Activation("silu", name=f"{name}_mlp_silu")(y)
+    y = layers.Dense(dim, kernel_initializer=small(), name=f"{name}_mlp2")(y)
+    y = layers.Dropout(dropout, name=f"{name}_dropout2")(y)
+    return layers.Add(name=f"{name}_add2")([x, y])
+
+
+def inverted_residual(x: Any, channels: int, stride: int, expansion: int, name: str) -> Any:
+    """Widen, convolve each channel by itself, narrow (Sandler et al. 2018, arXiv:1801.04381)."""
+    y = conv_bn(x, multiple_of_8(x.shape[-1] * expansion), 1, name=f"{name}_expand")
+    y = depthwise(y, stride, name=f"{name}_depth_conv")
+    y = layers.Activation("silu", name=f"{name}_depth_silu")(batch_norm(y, f"{name}_depth_bn"))
+    y = conv(y, channels, 1, name=f"{name}_reduce_conv")
+    y = batch_norm(y, f"{name}_reduce_bn")
+    if stride == 1 and x.shape[-1] == channels:
+        y = layers.Add(name=f"{name}_add")([x, y])
+    return y
+
+
+def conv_bn(x: Any, channels: int, size: int, stride: int = 1, *, name: str) -> Any:
+    """Convolution, BatchNorm and SiLU."""
+    x = conv(x, channels, size, stride, name=f"{name}_conv")
+    return layers.Activation("silu", name=f"{name}_silu")(batch_norm(x, f"{name}_bn"))
+
+
+def depthwise(x: Any, stride: int, name: str) -> Any:
+    """Convolve every channel with its own 3x3 kernel, one zero around as in PyTorch."""
+    if stride > 1:
+        # With a stride "same" pads unevenly, by an amount that depends on the image size.
+        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+    return layers.DepthwiseConv2D(
+        3,
+        stride,
+        "same" if stride == 1 else "valid",
+        use_bias=False,
+        depthwise_initializer=keras.initializers.VarianceScaling(
+            2.0, mode="fan_out", distribution="untruncated_normal"
+        ),
+        name=name,
+    )(x)
+
+
+def small() -> keras.initializers.Initializer:
+    """Start of a dense layer, as Mehta & Rastegari chose it; one object starts one layer only."""
+    return keras.initializers.TruncatedNormal(stddev=0.02)
+
+
+def layer_norm(x: Any, name: str) -> Any:
+    """Normalise each vector, with PyTorch's epsilon."""
+    return layers.LayerNormalization(epsilon=1e-5, name=name)(x)
+
+
+def multiple_of_8(channels: int) -> int:
+    """Round to the nearest multiple of 8, but never down by more than a tenth."""
+    nearest = max(8, (channels + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * channels else nearest + 8
+
+
+def _check_options(
+    channels: Sequence[int],
+    dims: Sequence[int],
+    depths: Sequence[int],
+    expansion: int,
+    transformer_dropout: float,
+) -> None:
+    for option, values, count in (
+        ("channels", channels, 7),
+        ("dims", dims, 3),
+        ("depths", depths, 3),
+    ):
+        if not isinstance(values, list | tuple) or len(values) != count or not _positive(*values):
+            raise LenszooError(f"{option} must be {count} positive integers, got {values!r}.")
+    if any(dim % HEADS for dim in dims):
+        raise LenszooError(f"dims must be multiples of {HEADS}, the heads, got {dims!r}.")
+    if not _positive(expansion):
+        raise LenszooError(f"expansion must be a positive integer, got {expansion!r}.")
+    rate = transformer_dropout
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+        raise LenszooError(f"transformer_dropout must be a number in [0, 1), got {rate!r}.")
+
+
+def _positive(*values: Any) -> bool:
+    return all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values)
