@@ -5,7 +5,19 @@ a ``.keras`` file load in a fresh process.
 """
 
 from lenszoo.layers.guard import NonFiniteGuard
+from lenszoo.layers.layer_scale import LayerScale
 from lenszoo.layers.normalization import BatchNormalization
+from lenszoo.layers.relative_attention import RelativeAttention
+from lenszoo.layers.tokens import ClassToken, PositionEmbedding
 from lenszoo.layers.unfold import Fold, Unfold
 
-__all__ = ["BatchNormalization", "Fold", "NonFiniteGuard", "Unfold"]
+__all__ = [
+    "BatchNormalization",
+    "ClassToken",
+    "Fold",
+    "LayerScale",
+    "NonFiniteGuard",
+    "PositionEmbedding",
+    "RelativeAttention",
+    "Unfold",
+]

@@ -12,6 +12,8 @@ InputShape = tuple[int | None, int | None, int]
 
 HEADS = ("flatten", "pool")
 ACTIVATIONS = ("softmax",)
+# by rank: a vector, tokens, maps
+_POOLS = {2: layers.Identity, 3: layers.GlobalAveragePooling1D, 4: layers.GlobalAveragePooling2D}
 
 
 def scale(images: Any, mean: float, std: float) -> Any:
@@ -40,9 +42,14 @@ def classifier(
     keeps where a feature was seen and is bound to one image size. The vector the head starts from
     is the output of the layer ``features``, and ``logits`` is the dense layer.
 
+    A backbone that pools by itself, such as a transformer with a class token, gives a vector
+    ``(batch, channels)`` instead of maps to ``head="pool"``; tokens ``(batch, n, channels)`` are
+    pooled or flattened as maps are.
+
     Args:
         images: the model's symbolic input, ``(batch, height, width, bands)``.
-        maps: the backbone's feature maps, ``(batch, h, w, channels)``.
+        maps: the backbone's feature maps, ``(batch, h, w, channels)``, tokens
+            ``(batch, n, channels)``, or a vector ``(batch, channels)``.
         num_classes: length of the logit vector.
         head: ``"pool"`` or ``"flatten"``.
         dropout: rate in [0, 1) before the dense layer.
@@ -54,7 +61,7 @@ def classifier(
     """
     _check_options(images, num_classes, head, dropout, activation)
     if head == "pool":
-        features = layers.GlobalAveragePooling2D(name="features")(maps)
+        features = _POOLS[len(maps.shape)](name="features")(maps)
     else:
         features = layers.Flatten(name="features")(maps)
         features = layers.BatchNormalization(name="features_bn")(features)

@@ -1,0 +1,70 @@
+"""What a vision transformer adds to the tokens of its patches: a class token, their positions."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class ClassToken(keras.layers.Layer):
+    """Put one learned token in front of the others (Dosovitskiy et al. 2021, arXiv:2010.11929).
+
+    Tokens ``(batch, n, dim)`` become ``(batch, n + 1, dim)``.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Make the token, ``(1, 1, dim)``."""
+        # Small, not zero: a layer norm of tiny epsilon has no usable gradient at a zero vector.
+        self.token = self.add_weight(
+            shape=(1, 1, input_shape[-1]),
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            name="token",
+        )
+
+    def call(self, tokens: Any) -> Any:
+        """Return the tokens with the class token first."""
+        # ones, not broadcast_to: a batch of unknown length has no shape to give
+        ones = ops.ones_like(tokens[:, :1, :1])
+        return ops.concatenate([ones * ops.cast(self.token, tokens.dtype), tokens], axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return ``(batch, n + 1, dim)``."""
+        batch, n, dim = input_shape
+        return batch, n + 1, dim
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class PositionEmbedding(keras.layers.Layer):
+    """Add a learned vector to every token (Dosovitskiy et al. 2021, arXiv:2010.11929).
+
+    Tokens ``(batch, 1 + h * w, dim)``: the class token, then the patches row by row.
+
+    Args:
+        grid: rows and columns of patches ``(h, w)``; the table is bound to them.
+        **kwargs: as for any Keras layer.
+    """
+
+    def __init__(self, grid: tuple[int, int], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.grid = (int(grid[0]), int(grid[1]))
+
+    def build(self, input_shape: Any) -> None:
+        """Make the table, ``(1, 1 + h * w, dim)``."""
+        self.table = self.add_weight(
+            shape=(1, 1 + self.grid[0] * self.grid[1], input_shape[-1]),
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            name="table",
+        )
+
+    def call(self, tokens: Any) -> Any:
+        """Return the tokens with their positions added."""
+        return tokens + ops.cast(self.table, tokens.dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the tokens' own shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "grid": list(self.grid)}

@@ -1,0 +1,259 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from lenszoo.errors import LenszooError
+from lenszoo.models.vit import vit
+from lenszoo.published import vit as published
+from lenszoo.published.resample import resample
+from lenszoo.published.transfer import backbone_variables, transfer
+from lenszoo.saving import load_keras
+
+TINY = {"patch": 4, "dim": 6, "depth": 2, "heads": 3, "mlp_dim": 10}
+
+
+def tiny(input_shape=(12, 8, 2), num_classes=5, *, moved=0.6, **options):
+    """A small model with every weight moved, also those that start at zero or one."""
+    keras.utils.set_random_seed(0)
+    model = vit(input_shape, num_classes, **{**TINY, **options})
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        if variable.dtype == "float32":
+            value = np.asarray(variable) + rng.normal(0, moved, variable.shape)
+            # a running variance must stay positive
+            variable.assign(np.abs(value) if "variance" in variable.path else value)
+    return model
+
+
+def pictures(*shape, seed=1):
+    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+def answers(model, images):
+    return keras.ops.convert_to_numpy(model(images, training=False))
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 86_567_656),
+        ({"dim": 384, "heads": 6, "mlp_dim": 1536}, 22_050_664),
+        ({"dim": 192, "heads": 3, "mlp_dim": 768}, 5_717_416),
+    ],
+)
+def test_sizes_are_those_of_the_published_networks(options, count):
+    """transformers' ViTForImageClassification, timm's deit_small and deit_tiny."""
+    one, two = (vit((224, 224, 3), 1000, **options, depth=n).count_params() for n in (1, 2))
+    assert one + 11 * (two - one) == count  # all twelve blocks are alike
+
+
+@pytest.mark.parametrize("options", [{}, {"representation": 7}, {"head": "flatten"}])
+@pytest.mark.parametrize("size", [(12, 8), (11, 6)])
+def test_agrees_with_a_plain_numpy_transformer(size, options):
+    model = tiny((*size, 2), **options)
+    images = pictures(3, *size, 2)
+    expected = numpy_vit(model, np.pad(images.astype(float), _padding(size)), **options)
+    assert np.ptp(expected, axis=0).max() > 0.2  # the image matters
+    np.testing.assert_allclose(answers(model, images), expected, rtol=1e-4, atol=1e-4)
+
+
+def _padding(size):
+    """By hand: 11 x 6 lacks a row (below) and two columns (one on each side) for patches of 4."""
+    return ((0, 0), (0, 1), (1, 1), (0, 0)) if size == (11, 6) else ((0, 0),) * 4
+
+
+def numpy_vit(model, images, head="pool", representation=None):
+    """Figure 1 of Dosovitskiy et al., from the model's weights by name, on padded images."""
+    weights = {variable.path: np.asarray(variable, float) for variable in model.variables}
+
+    def dense(x, name):
+        return x @ weights[f"{name}/kernel"] + weights[f"{name}/bias"]
+
+    def norm(x, name):
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        x = (x - mean) / np.sqrt(variance + 1e-6)
+        return x * weights[f"{name}/gamma"] + weights[f"{name}/beta"]
+
+    def attention(x, name):
+        q, k, v = (
+            np.einsum("bnd,dhs->bhns", x, weights[f"{name}/{part}/kernel"])
+            + weights[f"{name}/{part}/bias"][:, None]
+            for part in ("query", "key", "value")
+        )
+        scores = np.exp(q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1]))
+        mixed = scores / scores.sum(-1, keepdims=True) @ v
+        out = np.einsum("bhns,hsd->bnd", mixed, weights[f"{name}/attention_output/kernel"])
+        return out + weights[f"{name}/attention_output/bias"]
+
+    def gelu(x):
+        return x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
+
+    n, height, width, bands = images.shape
+    cut = (images * 2 - 1).reshape(n, height // 4, 4, width // 4, 4, bands)
+    cut = cut.transpose(0, 1, 3, 2, 4, 5).reshape(n, -1, 16 * bands)
+    kernel = weights["patch_embedding/kernel"]
+    x = cut @ kernel.reshape(-1, kernel.shape[-1]) + weights["patch_embedding/bias"]
+    token = np.repeat(weights["class_token/token"], n, axis=0)
+    x = np.concatenate([token, x], axis=1) + weights["positions/table"]
+    for block in ("block1", "block2"):
+        x = x + attention(norm(x, f"{block}_norm1"), f"{block}_attention")
+        y = gelu(dense(norm(x, f"{block}_norm2"), f"{block}_mlp1"))
+        x = x + dense(y, f"{block}_mlp2")
+    x = norm(x, "norm")
+    if head == "pool":
+        x = x[:, 0]
+        if representation:
+            x = np.tanh(dense(x, "pre_logits"))
+    else:
+        x = x[:, 1:].reshape(n, -1)
+        mean, variance = (weights[f"features_bn/moving_{m}"] for m in ("mean", "variance"))
+        x = (x - mean) / np.sqrt(variance + 1e-3)
+        x = x * weights["features_bn/gamma"] + weights["features_bn/beta"]
+    return dense(x, "logits")
+
+
+def test_150_pixels_are_ten_patches_with_five_black_pixels_on_every_side():
+    model = tiny((150, 150, 1), patch=16)
+    assert model.get_layer("positions").grid == (10, 10)
+    larger = tiny((160, 160, 1), patch=16)
+    larger.set_weights(model.get_weights())
+    images = pictures(2, 150, 150, 1)
+    padded = np.pad(images, ((0, 0), (5, 5), (5, 5), (0, 0)))
+    np.testing.assert_allclose(
+        answers(model, images), answers(larger, padded), rtol=1e-5, atol=1e-5
+    )
+    assert all(layer.name != "pad" for layer in larger.layers)
+
+
+def test_head_and_features():
+    model = tiny(dropout=0.2)
+    assert [layer.name for layer in model.layers][-4:] == ["features", "dropout", "logits", "guard"]
+    assert model.get_layer("features").output.shape == (None, 6)
+    assert tiny(head="flatten").get_layer("features").output.shape == (None, 3 * 2 * 6)
+    assert tiny(representation=7).get_layer("features").output.shape == (None, 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"patch": 0}, "patch must be a positive integer, got 0"),
+        ({"dim": 6.0}, "dim must be a positive integer, got 6.0"),
+        ({"depth": True}, "depth must be a positive integer, got True"),
+        ({"mlp_dim": None}, "mlp_dim must be a positive integer, got None"),
+        ({"heads": 4}, "heads must divide dim, got heads=4 and dim=6"),
+        ({"representation": 0}, "representation must be a positive integer, got 0"),
+        ({"representation": 3, "head": "flatten"}, "representation needs head='pool'"),
+        ({"head": "cls"}, "Unknown head 'cls'"),
+        ({"input_shape": (None, 8, 1)}, "vit needs a fixed image size"),
+    ],
+)
+def test_illegal_options(options, message):
+    with pytest.raises(LenszooError) as caught:
+        tiny(**options)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"representation": 7}, {"head": "flatten"}])
+def test_a_keras_file_holds_the_whole_model(tmp_path, options):
+    model = tiny((11, 6, 2), **options)
+    model.save(tmp_path / "model.keras")
+    again = load_keras(tmp_path / "model.keras")
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    images = pictures(2, 11, 6, 2)
+    np.testing.assert_array_equal(answers(again, images), answers(model, images))
+
+
+def test_half_precision_gives_float32_logits_close_to_full():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        half = tiny(moved=0.2)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert half.get_layer("positions").compute_dtype == "bfloat16"
+    images = pictures(4, 12, 8, 2)
+    answer = answers(half, images)
+    assert answer.dtype == np.float32
+    np.testing.assert_allclose(answer, answers(tiny(moved=0.2), images), atol=0.05)
+
+
+# --- tables of positions and published files ---------------------------------------------------
+
+
+def test_resizing_positions_keeps_the_class_token_and_constants():
+    table = np.concatenate([np.full((1, 1, 3), 7.0), np.full((1, 12, 3), 2.0)], axis=1)
+    for rule in ("bicubic", "bilinear", "corners"):
+        resized = published.resize_positions(table, (3, 4), (5, 2), rule)
+        assert resized.shape == (1, 11, 3)
+        np.testing.assert_allclose(resized[0, 0], 7.0)
+        np.testing.assert_allclose(resized[0, 1:], 2.0, rtol=1e-12)
+    same = published.resize_positions(table, (3, 4), (3, 4))
+    np.testing.assert_array_equal(same, table)
+
+
+def test_resampling_rules():
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(5, 4, 2))
+    for size in [(8, 9), (3, 2)]:
+        zoom = (size[0] / 5, size[1] / 4, 1)
+        expected = ndimage.zoom(maps, zoom, order=1)
+        np.testing.assert_allclose(resample(maps, size, "corners"), expected, atol=1e-12)
+    row = np.zeros((1, 9, 1))
+    row[0, 4] = 1.0
+    # Keys' kernel with a = -0.75 at distances 1.75, 1.25, 0.75 and 0.25
+    known = [-0.03515625, -0.10546875, 0.26171875, 0.87890625]
+    answer = resample(row, (1, 18), "bicubic")[0, :, 0]
+    np.testing.assert_allclose(answer[5:13], [*known, *known[::-1]], atol=1e-15)
+    linear = resample(row, (1, 18), "bilinear")[0, :, 0]
+    np.testing.assert_allclose(linear[7:11], [0.25, 0.75, 0.75, 0.25])
+    with pytest.raises(LenszooError, match="Unknown rule 'cubic'"):
+        resample(row, (1, 2), "cubic")
+
+
+def test_a_table_of_another_grid_is_refused():
+    with pytest.raises(LenszooError, match="is not one of 2 x 2 patches"):
+        published.resize_positions(np.zeros((1, 6, 3)), (2, 2), (3, 3))
+    with pytest.raises(LenszooError, match="7 positions is not that of a square"):
+        part = published.names(tiny(), "npz")["positions/table"]
+        part.convert(np.zeros((1, 8, 6)))
+
+
+@pytest.mark.parametrize("layout", published.LAYOUTS)
+@pytest.mark.parametrize("representation", [None, 7])
+def test_every_variable_below_the_head_has_a_name_of_its_own(layout, representation):
+    model = tiny(representation=representation)
+    parts = published.names(model, layout)
+    assert set(parts) == set(backbone_variables(model))
+    theirs = [part.name for part in parts.values()]
+    assert len(set(theirs)) == len(theirs)
+    assert published.layout_of(theirs) == layout
+
+
+def test_a_google_file_of_another_size_and_three_bands_fills_the_model():
+    model = tiny((16, 8, 1))  # 4 x 2 patches
+    rng = np.random.default_rng(3)
+    parts = published.names(model, "npz")
+    tensors = {
+        part.name: rng.normal(size=variable.shape).astype("float32")
+        for (path, variable), part in (
+            (item, parts[item[0]]) for item in backbone_variables(model).items()
+        )
+    }
+    tensors["embedding/kernel"] = rng.normal(size=(4, 4, 3, 6)).astype("float32")
+    table = rng.normal(size=(1, 10, 6)).astype("float32")
+    tensors["Transformer/posembed_input/pos_embedding"] = table
+    tensors["head/kernel"] = np.zeros((6, 1000), "float32")
+    transfer(model, tensors, published.names(model, tensors), "file", ignored=published.IGNORED)
+    expected = published.resize_positions(table, (3, 3), (4, 2), "corners")
+    np.testing.assert_array_equal(model.get_layer("positions").get_weights()[0], expected)
+    stem = model.get_layer("patch_embedding").get_weights()[0]
+    np.testing.assert_allclose(
+        stem, tensors["embedding/kernel"].sum(axis=2, keepdims=True), rtol=1e-6
+    )
+    query = model.get_layer("block2_attention").get_weights()[0]
+    name = "Transformer/encoderblock_1/MultiHeadDotProductAttention_1/query/kernel"
+    np.testing.assert_array_equal(query, tensors[name])
