@@ -14,6 +14,7 @@ _NAMES = {
     "model_info": "lenszoo.catalog",
     "list_weights": "lenszoo.pretrained.manifest",
     "fetch_weights": "lenszoo.pretrained.store",
+    "from_vit_keras": "lenszoo.vit_keras",
     # Not `lenszoo.predict`: importing a submodule of that name would put the module in the place
     # of the function.
     "predict": "lenszoo.prediction",

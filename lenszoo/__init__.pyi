@@ -11,6 +11,7 @@ from lenszoo.prediction import embed as embed
 from lenszoo.prediction import predict as predict
 from lenszoo.pretrained.manifest import list_weights as list_weights
 from lenszoo.pretrained.store import fetch_weights as fetch_weights
+from lenszoo.vit_keras import from_vit_keras as from_vit_keras
 
 __all__ = [
     "__version__",
@@ -19,6 +20,7 @@ __all__ = [
     "embed",
     "evaluation",
     "fetch_weights",
+    "from_vit_keras",
     "list_models",
     "list_weights",
     "load_model",

@@ -17,8 +17,11 @@ import numpy as np
 
 from lenszoo.catalog import ModelSpec, list_models, model_info
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.layers import PositionEmbedding
 from lenszoo.published import fill, is_published
+from lenszoo.published.beit import resize_biases
 from lenszoo.published.transfer import HEAD
+from lenszoo.published.vit import resize_positions
 from lenszoo.saving import (
     MODEL,
     RUN_FILE,
@@ -338,12 +341,26 @@ def _build_with(
     # By order, not by name: keras.applications leaves some layers to a counter of the process.
     pairs = ([x for x in m.layers if x.weights and x.name not in HEAD] for m in (model, reference))
     for layer, trained in zip(*pairs, strict=True):
-        layer.set_weights(trained.get_weights())
+        layer.set_weights(_carried(layer, trained))
     if not _new_head(old, wanted):
         for name in HEAD:
             if any(layer.name == name for layer in model.layers):
                 model.get_layer(name).set_weights(reference.get_layer(name).get_weights())
     return model
+
+
+def _carried(layer: keras.Layer, trained: keras.Layer) -> list[np.ndarray]:
+    """Return a trained layer's weights for a layer of another image size."""
+    weights = trained.get_weights()
+    old, new = getattr(trained, "grid", None), getattr(layer, "grid", None)
+    if old == new:
+        return weights
+    if isinstance(layer, PositionEmbedding):
+        return [resize_positions(weights[0], old, new)]
+    return [
+        resize_biases(value, old, new) if variable.name == "bias_table" else value
+        for variable, value in zip(trained.weights, weights, strict=True)
+    ]
 
 
 def _new_head(old: _Config, new: _Config) -> bool:

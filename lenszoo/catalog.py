@@ -39,7 +39,9 @@ class ModelSpec:
 _HE = "He et al. 2016, arXiv:1512.03385"
 _HUANG = "Huang et al. 2017, arXiv:1608.06993"
 _TAN = "Tan & Le 2019, arXiv:1905.11946"
+_DEIT = "Touvron et al. 2021, arXiv:2012.12877"
 _RESNET = "lenszoo.models.resnet:resnet"
+_VIT = "lenszoo.models.vit:vit"
 
 
 def _application(name: str, paper: str, summary: str, min_size: int = 32) -> ModelSpec:
@@ -51,6 +53,18 @@ def _application(name: str, paper: str, summary: str, min_size: int = 32) -> Mod
         paper=paper,
         summary=f"{summary}, of keras.applications.",
         min_size=min_size,
+    )
+
+
+def _mobilevit(size: str, millions: str, **options: Any) -> ModelSpec:
+    """A MobileViT in Apple's layout."""
+    return ModelSpec(
+        name=f"mobilevit_{size}",
+        task="classify",
+        factory="lenszoo.models.mobilevit:mobilevit",
+        paper="Mehta & Rastegari 2021, arXiv:2110.02178",
+        summary=f"Inverted bottlenecks and transformers by turns; {millions} M parameters.",
+        options=options,
     )
 
 
@@ -113,6 +127,57 @@ _ROWS = (
         "mobilenet_v3_small",
         "Howard et al. 2019, arXiv:1905.02244",
         "Inverted bottlenecks for telephones; 0.9 M parameters",
+    ),
+    _mobilevit(
+        "mini",
+        "0.3",
+        channels=(16, 16, 24, 24, 32, 40, 160),
+        dims=(32, 48, 64),
+        expansion=2,
+    ),
+    _mobilevit(
+        "xxs",
+        "1.3",
+        channels=(16, 16, 24, 48, 64, 80, 320),
+        dims=(64, 80, 96),
+        expansion=2,
+        transformer_dropout=0.05,
+    ),
+    _mobilevit("xs", "2.3", channels=(16, 32, 48, 64, 80, 96, 384), dims=(96, 120, 144)),
+    _mobilevit("s", "5.6"),
+    ModelSpec(
+        name="vit_ti16",
+        task="classify",
+        factory=_VIT,
+        paper=_DEIT,
+        summary="Vision transformer, patches of 16 pixels, tiny; 5.5 M parameters.",
+        min_size=16,
+        options={"dim": 192, "heads": 3, "mlp_dim": 768},
+    ),
+    ModelSpec(
+        name="vit_s16",
+        task="classify",
+        factory=_VIT,
+        paper=_DEIT,
+        summary="Vision transformer, patches of 16 pixels, small; 22 M parameters.",
+        min_size=16,
+        options={"dim": 384, "heads": 6, "mlp_dim": 1536},
+    ),
+    ModelSpec(
+        name="vit_b16",
+        task="classify",
+        factory=_VIT,
+        paper="Dosovitskiy et al. 2021, arXiv:2010.11929",
+        summary="Vision transformer, patches of 16 pixels, base; 86 M parameters.",
+        min_size=16,
+    ),
+    ModelSpec(
+        name="beit_b16",
+        task="classify",
+        factory="lenszoo.models.beit:beit",
+        paper="Bao et al. 2021, arXiv:2106.08254",
+        summary="Vision transformer with relative positions, base; 85 M parameters.",
+        min_size=16,
     ),
 )
 

@@ -95,7 +95,7 @@ def test_model_config_rebuilds_the_model_and_survives_a_keras_file(tmp_path):
         ("resnet18", {"num_classes": "3"}, "must be a positive integer, got '3'"),
         ("resnet18", {"num_classes": True}, "must be a positive integer, got True"),
         ("resnet18", {"dropout": np.float32}, "An option of resnet18 has an illegal type"),
-        ("resnet18", {"weights": "imagenet"}, "ImageNet weights are not available in lenszoo 0."),
+        ("simple_cnn", {"weights": "imagenet"}, "Nobody published ImageNet weights of simple_cnn"),
     ],
 )
 def test_bad_arguments(name, arguments, message):
@@ -322,3 +322,27 @@ def test_fingerprint_is_fixed_and_tells_seeds_and_weights_apart():
         fingerprint(open_size, 1)
     images = np.random.Generator(np.random.Philox(1)).random((2, 32, 32, 1), dtype=np.float32)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(images, training=False)), first)
+
+
+@pytest.mark.parametrize("row", ["vit_ti16", "beit_b16"])
+def test_a_transformer_moves_to_another_size_with_its_positions(row, tmp_path):
+    tiny = {"patch": 8, "dim": 8, "depth": 1, "heads": 2, "mlp_dim": 8}
+    keras.utils.set_random_seed(0)
+    small = build_model(row, input_shape=(32, 32, 1), **tiny)
+    path = save_weights(small, tmp_path / "small.weights.h5")
+    with pytest.warns(UserWarning, match="32 x 32 pixels and will see 48 x 40"):
+        large = build_model(row, input_shape=(48, 40, 1), weights=path)
+    table = {"vit_ti16": "positions/table", "beit_b16": "block1_attention/bias_table"}[row]
+    before, after = (
+        next(keras.ops.convert_to_numpy(w) for w in model.weights if w.path == table)
+        for model in (small, large)
+    )
+    assert before.shape != after.shape
+    kept = slice(0, 1) if row == "vit_ti16" else slice(-3, None)  # what belongs to the class token
+    axis = (slice(None), kept) if row == "vit_ti16" else (kept,)
+    np.testing.assert_allclose(after[axis], before[axis], atol=1e-6)
+    for layer in ("patch_embedding", "block1_mlp1", "logits"):
+        for a, b in zip(
+            small.get_layer(layer).get_weights(), large.get_layer(layer).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(a, b)

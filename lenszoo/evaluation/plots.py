@@ -329,8 +329,9 @@ def gallery_figure(
         axes.imshow(stretch(image), cmap=colours, vmin=0, vmax=1, interpolation="nearest")
         axes.axis("off")
         if maps is not None and np.ptp(maps[index]) > 0:
-            contours = {"colors": _CONTOURS, "linewidths": (1.0, 1.6)}
-            axes.contour(np.asarray(maps[index]), levels=(0.5, 0.8), **contours)
+            axes.contour(
+                np.asarray(maps[index]), levels=(0.5, 0.8), colors=_CONTOURS, linewidths=(1.0, 1.6)
+            )
         for i, line in enumerate(lines):
             figure.text(
                 (left + side / 2) / width,

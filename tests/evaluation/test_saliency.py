@@ -42,7 +42,7 @@ def test_grad_cam_is_that_of_a_gradient_tape(head):
     cam = np.maximum(np.einsum("nhwc,nc->nhw", maps.numpy(), alpha), 0)
     ours = grad_cam(model, images, classes)
     assert ours.shape == (3, 32, 48)
-    # at the centres of the 16 x 16 blocks that one feature stands for, bilinear scaling keeps values
+    # bilinear scaling keeps values at the centres of the 16 x 16 blocks that features stand for
     for map_, evidence in zip(ours, cam, strict=True):
         if evidence.max() == 0:
             assert not map_.any()

@@ -1,7 +1,8 @@
 """One harness for every classifier of the catalogue, on any backend.
 
 Run as a program it is the fresh process of the tests: ``check ROW...`` (or ``check all``) checks
-rows on the backend that KERAS_BACKEND names, ``reload FOLDER`` loads what a check saved there.
+rows on the backend that KERAS_BACKEND names, ``reload FOLDER`` loads what a check saved there, and
+``pin`` writes ``pins.json`` anew, after a change of an architecture that is meant.
 """
 
 import json
@@ -21,6 +22,7 @@ from lenszoo.build import build_model, load_model, model_config, save_weights
 from lenszoo.saving import load_weights
 
 BACKEND = keras.config.backend()
+PINS = Path(__file__).with_name("pins.json")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class Case:
     deep: bool = False
 
 
+_TOKENS = {"patch": 8, "dim": 12, "depth": 2, "heads": 2, "mlp_dim": 16}
+_MOBILEVIT = {
+    "channels": (4, 4, 4, 4, 4, 4, 32),
+    "dims": (4, 8, 4),
+    "depths": (1, 1, 1),
+    "expansion": 1,
+    "dropout": 0.1,
+}
 _DENSE = {"until": "conv2_block2_concat"}
 _EFFICIENT = {"until": "block2a_project_bn"}
 
@@ -84,6 +94,14 @@ CASES = {
     "mobilenet_v3_small": Case(
         options={"until": "expanded_conv_1_project_bn"}, published=939_120 + 577_000, deep=True
     ),
+    "mobilevit_mini": Case(options=_MOBILEVIT),
+    "mobilevit_xxs": Case(options=_MOBILEVIT, published=1_276_136, like="mobilevit_mini"),
+    "mobilevit_xs": Case(options=_MOBILEVIT, published=2_326_296, like="mobilevit_mini"),
+    "mobilevit_s": Case(options=_MOBILEVIT, published=5_590_888, like="mobilevit_mini"),
+    "vit_ti16": Case(options=_TOKENS, rate=1e-3, published=5_717_416, full=224, fixed=True),
+    "vit_s16": Case(options=_TOKENS, published=22_050_664, full=224, fixed=True, like="vit_ti16"),
+    "vit_b16": Case(options=_TOKENS, published=86_567_656, full=224, fixed=True, like="vit_ti16"),
+    "beit_b16": Case(options=_TOKENS, published=86_530_984, full=224, fixed=True),
 }
 
 
@@ -126,6 +144,30 @@ def check_full_size(name):
     answer = outputs(model, images(case.full, 3, n=1))
     assert answer.shape == (1, 1000)
     assert np.isfinite(answer).all()
+
+
+def pinned(name):
+    """Logits (2, 3) of the tiny configuration for weights and images made by NumPy alone."""
+    case = CASES[name]
+    model = build_model(name, input_shape=(case.size, case.size, 1), **case.options)
+    rng = np.random.default_rng(7)
+    for weight in model.weights:
+        shape = tuple(weight.shape)
+        if "seed_generator" in weight.path:
+            continue
+        if weight.path.endswith(("gamma", "variance")):
+            weight.assign(rng.uniform(0.5, 1.5, shape))
+        else:
+            depthwise = len(shape) == 4 and shape[-1] == 1
+            fan_in = np.prod(shape[: 2 if depthwise else -1]) if len(shape) > 1 else 200.0
+            weight.assign(rng.normal(0.0, np.sqrt(2.0 / fan_in), shape))
+    return outputs(model, images(case.size, 1, n=2, seed=8))
+
+
+def check_pin(name):
+    """The network answers as it always did, on this backend too."""
+    kept = json.loads(PINS.read_text())[name]
+    np.testing.assert_allclose(pinned(name), kept, rtol=1e-3, atol=1e-3)
 
 
 def check_training(model, case):
@@ -219,9 +261,14 @@ if __name__ == "__main__":
         with tempfile.TemporaryDirectory() as temporary:
             for row in CASES if arguments == ["all"] else arguments:
                 check_classifier(row, Path(temporary))
+                check_pin(row)
             check_reload(Path(temporary))
+    elif verb == "pin":
+        pins = {row: [[round(float(x), 4) for x in y] for y in pinned(row)] for row in CASES}
+        lines = (f" {json.dumps(row)}: {json.dumps(pin)}" for row, pin in pins.items())
+        PINS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     elif verb == "reload":
         check_reload(Path(arguments[0]))
     else:
-        sys.exit(f"harness.py check ROW... | reload FOLDER, got {verb!r}")
+        sys.exit(f"harness.py check ROW... | pin | reload FOLDER, got {verb!r}")
     print("all well")

@@ -57,6 +57,12 @@ def test_full_size(name):
     harness.check_full_size(name)
 
 
+@pytest.mark.parametrize("name", ROWS)
+def test_answers_never_change(name):
+    """Weights in the world belong to these networks; `harness.py pin` after a change on purpose."""
+    harness.check_pin(name)
+
+
 def test_quick_rows_on_jax():
     pytest.importorskip("jax")
     # Compiling is nearly all of the time here; it is the operations that are under test.
