@@ -4,6 +4,7 @@ Importing this package registers every layer for saving (package ``lenszoo``), w
 a ``.keras`` file load in a fresh process.
 """
 
+from lenszoo.layers.consensus import MeanLogSoftmax
 from lenszoo.layers.guard import NonFiniteGuard
 from lenszoo.layers.layer_scale import LayerScale
 from lenszoo.layers.normalization import BatchNormalization
@@ -16,6 +17,7 @@ __all__ = [
     "ClassToken",
     "Fold",
     "LayerScale",
+    "MeanLogSoftmax",
     "NonFiniteGuard",
     "PositionEmbedding",
     "RelativeAttention",

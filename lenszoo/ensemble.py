@@ -1,0 +1,106 @@
+"""Several trained classifiers as one model."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from lenszoo.build import _as_path, load_model
+from lenszoo.data.index import canonical_class
+from lenszoo.errors import LenszooError
+from lenszoo.layers import MeanLogSoftmax
+from lenszoo.pretrained.manifest import get_entry
+from lenszoo.saving import MODEL, RUN_FILE, find_weights, model_config
+
+Source = str | os.PathLike[str]
+
+
+def load_ensemble(names: Sequence[Source]) -> keras.Model:
+    """Load several classifiers as one plain ``keras.Model``.
+
+    Its answer, float32 ``(batch, classes)``, is the mean of the members' log-softmax: logits
+    whose softmax is the geometric mean of their probabilities. An image that is not finite gets
+    NaN from the members, and so from the ensemble. ``model.save("NAME.keras")`` writes it as one
+    file, which ``load_model`` reads in any process.
+
+    Args:
+        names: what ``load_model`` takes: names of the manifest, run folders, files.
+
+    Raises:
+        LenszooError: nothing is named, a member cannot be loaded or answers probabilities, or the
+            members differ in image size, bands or classes.
+    """
+    if isinstance(names, str | os.PathLike) or not names:
+        raise LenszooError(f"An ensemble needs a list of weights' names or paths, not {names!r}.")
+    members = [load_model(name) for name in names]
+    labels = [os.fspath(name) for name in names]
+    for label, member in zip(labels, members, strict=True):
+        check_logits(member, label)
+        _check_alike(label, member, labels[0], members[0])
+    _check_classes(labels)
+    images = keras.Input(members[0].input_shape[1:], name="images")
+    # two runs of one architecture share a name, which a graph allows only once
+    answers = [
+        keras.Model(member.input, member.output, name=f"member{i + 1}")(images)
+        for i, member in enumerate(members)
+    ]
+    return keras.Model(images, MeanLogSoftmax(name="mean")(answers), name="ensemble")
+
+
+def check_logits(model: keras.Model, label: str) -> None:
+    """Raise LenszooError when a model of the zoo answers probabilities instead of logits."""
+    try:
+        config = model_config(model)
+    except LenszooError:  # not one of the zoo: nothing is known
+        return
+    if config["options"].get("activation") is not None:
+        raise LenszooError(
+            f"{label} answers probabilities: build it for logits, with "
+            f"build_model({config['model']!r}, weights=..., activation=None)."
+        )
+
+
+def known_classes(source: Source) -> tuple[str, ...] | None:
+    """Return the names of the classes of weights, in the order of the logits; None if unknown."""
+    path = _as_path(source)
+    if path is None:
+        return tuple(get_entry(str(source)).classes)
+    file = path if path.name.endswith(MODEL) else find_weights(path).path
+    sidecar = Path(file).with_name(RUN_FILE)
+    if not sidecar.is_file():
+        return None
+    try:
+        classes = json.loads(sidecar.read_text(encoding="utf-8")).get("classes")
+    except (OSError, ValueError, AttributeError) as error:
+        raise LenszooError(f"Cannot read {sidecar}: {error}.") from error
+    return tuple(classes) if classes else None
+
+
+def same_classes(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether two lists name the same classes in the same order, by whatever alias."""
+    return [canonical_class(c) for c in one] == [canonical_class(c) for c in other]
+
+
+def _check_alike(label: str, model: keras.Model, first: str, reference: keras.Model) -> None:
+    for what, ours, theirs in (
+        ("images", model.input_shape[1:], reference.input_shape[1:]),
+        ("answers", model.output_shape[1:], reference.output_shape[1:]),
+    ):
+        if ours != theirs:
+            raise LenszooError(
+                f"An ensemble needs members that agree: {what} of {label} are {ours}, those of "
+                f"{first} {theirs}."
+            )
+
+
+def _check_classes(labels: Sequence[str]) -> None:
+    known = [(label, classes) for label in labels if (classes := known_classes(label))]
+    for label, classes in known[1:]:
+        first, reference = known[0]
+        if not same_classes(classes, reference):
+            raise LenszooError(
+                f"An ensemble needs members that agree: the classes of {label} are "
+                f"{', '.join(classes)}, those of {first} {', '.join(reference)}."
+            )
