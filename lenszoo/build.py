@@ -7,7 +7,7 @@ import json
 import operator
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,17 +134,24 @@ def build_model(
     return _build_with(source, source.config, input_shape, num_classes, options)
 
 
-def load_model(name_or_path: str | os.PathLike[str]) -> keras.Model:
+def load_model(
+    name_or_path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> keras.Model:
     """Load a model with its weights, ready to predict; compile it to train on.
 
     Args:
         name_or_path: a full name from the manifest such as ``"resnet18_slim.common_test_sim"``,
-            or a path to a run folder, a ``.weights.h5`` or a ``.keras`` file.
+            or a path to a run folder, a ``.weights.h5`` or a ``.keras`` file. A list of them gives
+            their ensemble, see :func:`lenszoo.ensemble.load_ensemble`.
 
     Raises:
         LenszooError: in one line, when there is nothing of that name, or the file is missing,
             damaged, holds a Lambda, or does not answer as the manifest says it must.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        from lenszoo.ensemble import load_ensemble
+
+        return load_ensemble(name_or_path)
     path = _as_path(name_or_path)
     if path is not None and path.name.endswith(MODEL):
         return load_keras(path)
@@ -352,9 +359,9 @@ def _build_with(
 def _carried(layer: keras.Layer, trained: keras.Layer) -> list[np.ndarray]:
     """Return a trained layer's weights for a layer of another image size."""
     weights = trained.get_weights()
-    old, new = getattr(trained, "grid", None), getattr(layer, "grid", None)
-    if old == new:
+    if getattr(trained, "grid", None) == getattr(layer, "grid", None):
         return weights
+    old, new = trained.grid, layer.grid
     if isinstance(layer, PositionEmbedding):
         return [resize_positions(weights[0], old, new)]
     return [
