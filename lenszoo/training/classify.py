@@ -9,8 +9,12 @@ import keras
 import numpy as np
 
 from lenszoo.build import build_model, model_config
+from lenszoo.ensemble import check_logits
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import classification_report, metrics
+from lenszoo.evaluation import ClassificationReport, classification_report, metrics, tta_logits
+from lenszoo.evaluation.report import Table, jsonable, number
+from lenszoo.training.blocks import freeze, layer_rates
+from lenszoo.training.distill import Distilled, load_teacher
 from lenszoo.training.environment import provenance
 from lenszoo.training.optimizers import build_optimizer
 from lenszoo.training.recipe import ClassifyRecipe
@@ -28,10 +32,12 @@ class ClassifyTask:
         self.recipe = recipe
         self.source = source or open_source(recipe)
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
+        self.phases: tuple[int, ...] = (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
+        self._frozen: list[keras.layers.Layer] = []
         self._validation: Images | None = None
 
     def build(self) -> keras.Model:
-        """The compiled classifier."""
+        """The classifier, with its teacher beside it where the recipe has one."""
         recipe = self.recipe
         classes = len(self.source.class_names)
         shape = recipe.input_shape or self.source.image_shape
@@ -48,13 +54,33 @@ class ClassifyTask:
                 weights=recipe.weights,
                 **recipe.options,
             )
+            check_logits(model, recipe.model)
+            if recipe.distill is None:
+                return model
+            teacher = load_teacher(recipe.distill, self.source.image_shape, self.source.class_names)
+        return Distilled(model, teacher, recipe.distill)
+
+    def compile(self, model: keras.Model, epoch: int) -> None:
+        """Freeze what the phase of ``epoch`` freezes, and compile."""
+        recipe, start = self.recipe, max(p for p in self.phases if p <= epoch)
+        if start:
+            for layer in self._frozen:
+                layer.trainable = True
+        elif recipe.freeze is not None:
+            self._frozen = freeze(model, recipe.freeze)
+        decay = recipe.optimizer.layer_decay
         model.compile(
-            optimizer=build_optimizer(recipe.optimizer, recipe.epochs, self.steps_per_epoch),
-            loss=_SmoothedCrossEntropy(classes, recipe.label_smoothing),
+            optimizer=build_optimizer(
+                recipe.optimizer,
+                recipe.epochs,
+                self.steps_per_epoch,
+                first_epoch=start,
+                rates=layer_rates(model, decay) if decay < 1 else None,
+            ),
+            loss=_SmoothedCrossEntropy(len(self.source.class_names), recipe.label_smoothing),
             metrics=["sparse_categorical_accuracy"],
             jit_compile=_jit(recipe.jit_compile),
         )
-        return model
 
     def epoch(self, epoch: int) -> Any:
         """Training batches of an epoch."""
@@ -101,11 +127,36 @@ class ClassifyTask:
             history=history,
             title=f"{self.recipe.model} on {len(held.labels):,} {split} images",
             provenance=provenance(self.recipe.seed)
-            | {"model": model_config(model)["model"], "data": self.source.describe, "split": split},
+            | {"model": model_config(model)["model"], "data": self.source.describe, "split": split}
+            | ({"teacher": self.recipe.distill.teacher} if self.recipe.distill else {}),
             seed=self.recipe.seed,
         )
+        if self.recipe.tta:
+            _add_tta(report, held.labels, tta_logits(model, held.images, PREDICT_BATCH))
         report.save(folder)
         return report.metrics
+
+
+def _add_tta(report: ClassificationReport, labels: np.ndarray, logits: np.ndarray) -> None:
+    """Put the scores of test-time augmentation beside the plain ones, as ``metrics["tta"]``."""
+    scores = {
+        "macro_ovr_auc": metrics.roc_auc(labels, logits, "ovr"),
+        "macro_ovo_auc": metrics.roc_auc(labels, logits, "ovo"),
+        "accuracy": metrics.accuracy(labels, logits),
+        "log_loss": metrics.log_loss(labels, logits),
+        "ece": metrics.expected_calibration_error(labels, logits),
+    }
+    report.metrics["tta"] = jsonable(scores)
+    table = Table(
+        "Test-time augmentation",
+        ["", "macro AUC, OVR", "macro AUC, OVO", "accuracy", "log loss", "calibration error"],
+        [
+            [name, *(number(values[key]) for key in scores)]
+            for name, values in (("one look", report.metrics), ("eight looks", scores))
+        ],
+        note="Eight looks: the mean log-softmax over the quarter turns and flips of each image.",
+    )
+    report.tables = [*report.tables, table]
 
 
 def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:

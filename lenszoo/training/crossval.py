@@ -15,9 +15,13 @@ from lenszoo.training.recipe import ClassifyRecipe
 from lenszoo.training.sources import from_index
 
 SCORES = ("macro_ovr_auc", "accuracy", "log_loss")
+LAST = "last_epoch_auc"
+DEFAULT_FOLDS = 5
 
 
-def cross_validate(recipe: ClassifyRecipe, out: str | Path, folds: int = 5) -> dict[str, Any]:
+def cross_validate(
+    recipe: ClassifyRecipe, out: str | Path, folds: int | None = None
+) -> dict[str, Any]:
     """Train and score on each of ``folds`` stratified splits of the recipe's files.
 
     Of a folder with `train` and `val` only `train` is used: `val` stays unseen.
@@ -25,13 +29,22 @@ def cross_validate(recipe: ClassifyRecipe, out: str | Path, folds: int = 5) -> d
     Each fold is a run folder ``out/fold_K`` of its own and resumes like any other, so a killed
     cross-validation goes on where it stood.
 
+    Args:
+        recipe: what to train on files.
+        out: folder of the run folders and of ``folds.json``.
+        folds: number of splits; by default the recipe's ``folds``, else 5.
+
     Returns:
         ``{"folds": [scores of each], "mean": {...}, "std": {...}}``, also in ``out/folds.json``;
-        ``std`` is the sample standard deviation over folds.
+        ``std`` is the sample standard deviation over folds. The scores are those of each fold's
+        best epoch, which its own held-out images pick; ``last_epoch_auc`` is free of that choice.
 
     Raises:
         LenszooError: the data are a simulated sky, or too few files for the folds.
     """
+    folds = folds or recipe.folds or DEFAULT_FOLDS
+    # part of each run's recipe, so that a folder of 5 folds does not go on as one of 4
+    recipe = recipe.model_copy(update={"folds": folds})
     data = recipe.data
     if data.preset is not None:
         raise LenszooError(
@@ -48,11 +61,13 @@ def cross_validate(recipe: ClassifyRecipe, out: str | Path, folds: int = 5) -> d
     for k, (training, held_out) in enumerate(index.folds(folds, recipe.data_seed), start=1):
         task = ClassifyTask(recipe, from_index(recipe, training, held_out))
         result = train(recipe, out / f"fold_{k}", task=task)
-        rows.append({name: result.metrics[name] for name in SCORES})
+        row = {name: result.metrics[name] for name in SCORES}
+        rows.append(row | {LAST: result.history[-1]["val_auc"]})
+    table = {name: [row[name] for row in rows] for name in (*SCORES, LAST)}
     summary = {
         "folds": rows,
-        "mean": {name: float(np.mean([row[name] for row in rows])) for name in SCORES},
-        "std": {name: float(np.std([row[name] for row in rows], ddof=1)) for name in SCORES},
+        "mean": {name: float(np.mean(values)) for name, values in table.items()},
+        "std": {name: float(np.std(values, ddof=1)) for name, values in table.items()},
     }
     write_atomic(out / "folds.json", (json.dumps(summary, indent=2) + "\n").encode())
     return summary

@@ -19,7 +19,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.environment import environment
-from lenszoo.training.recipe import ClassifyRecipe, Recipe
+from lenszoo.training.recipe import ClassifyRecipe, Recipe, validate
 from lenszoo.training.state import Progress, read_progress, restore_state, save_state
 from lenszoo.training.task import Task
 
@@ -72,12 +72,17 @@ def train(
 
     Raises:
         LenszooError: bad recipe or data; ``out`` is another run's or cannot be written; another
-            process is training there.
+            process is training there; the recipe is one of a cross-validation.
     """
     if isinstance(recipe, dict):
         recipe = Recipe(**recipe)
     elif isinstance(recipe, str | Path):
         recipe = Recipe.load(recipe)
+    if recipe.folds is not None and task is None:
+        raise LenszooError(
+            f"The recipe asks for a cross-validation (folds = {recipe.folds}): use "
+            f"lenszoo.training.cross_validate, or --folds {recipe.folds}."
+        )
     folder = Path(out)
     with _open_run(folder, recipe):
         progress = read_progress(folder)
@@ -87,7 +92,8 @@ def train(
         keras.utils.set_random_seed(recipe.seed)
         task = task or TASKS[recipe.task](recipe)
         model = task.build()
-        model.optimizer.build(model.trainable_variables)
+        # the state in the folder is that of the last epoch's phase
+        _enter_phase(task, model, max(0, progress.epoch - 1) if progress else 0)
         progress = restore_state(folder, model)
         _write_run(folder, task, model)
         _epochs(task, model, progress, folder, verbose)
@@ -97,6 +103,11 @@ def train(
         return TrainingResult(folder, metrics, progress.history)
 
 
+def _enter_phase(task: Task, model: keras.Model, epoch: int) -> None:
+    task.compile(model, epoch)
+    model.optimizer.build(model.trainable_variables)
+
+
 def _epochs(
     task: Task, model: keras.Model, progress: Progress, folder: Path, verbose: bool
 ) -> None:
@@ -104,6 +115,8 @@ def _epochs(
     board = _tensorboard(folder)
     while progress.epoch < recipe.epochs and not progress.stopped:
         epoch, start = progress.epoch, time.monotonic()
+        if epoch and epoch in task.phases:
+            _enter_phase(task, model, epoch)
         fitted = model.fit(
             task.epoch(epoch),
             initial_epoch=epoch,
@@ -138,8 +151,10 @@ def _is_best(task: Task, progress: Progress, score: float) -> bool:
     better = progress.best is None or score > progress.best + margin
     if better:
         progress.best, progress.best_epoch = score, progress.epoch
-    elif stopping and progress.epoch - progress.best_epoch >= stopping.patience:
-        progress.stopped = True
+    elif stopping:
+        # a phase is over when its epochs are, however flat its scores
+        since = max(progress.best_epoch, task.phases[-1])
+        progress.stopped = progress.epoch - since >= stopping.patience
     return better
 
 
@@ -160,7 +175,9 @@ def _open_run(folder: Path, recipe: ClassifyRecipe) -> Iterator[None]:
     try:
         fields = recipe.model_dump(mode="json")
         if recipe_file.exists():
-            _check_same(json.loads(recipe_file.read_text(encoding="utf-8")), fields, folder)
+            # validated, so that a field which is new since then has its default
+            old = validate(json.loads(recipe_file.read_text(encoding="utf-8")), str(recipe_file))
+            _check_same(old.model_dump(mode="json"), fields, folder)
         elif any(p.name != ".lock" for p in folder.iterdir()):
             raise LenszooError(f"{folder} holds other files and no run; choose an empty folder.")
         else:

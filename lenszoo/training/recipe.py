@@ -5,7 +5,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from lenszoo.errors import LenszooError, unknown
 
@@ -69,6 +77,14 @@ class Optimizer(_Strict):
     )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled decay; kernels only.")
     clip_norm: float | None = Field(None, gt=0, description="Largest norm of the whole gradient.")
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Factor on the learning rate from each block to the one before it; the head "
+        "has the full rate (Clark et al. 2020, arXiv:2003.10555; Bao et al. 2021, "
+        "arXiv:2106.08254).",
+    )
 
 
 class Stage(_Strict):
@@ -79,10 +95,31 @@ class Stage(_Strict):
 
 
 class EarlyStopping(_Strict):
-    """Stop when the exact validation score no longer rises."""
+    """Stop when the exact validation score no longer rises; not before all layers train."""
 
     patience: int = Field(ge=1, description="Epochs without a better score.")
     min_delta: float = Field(0.0, ge=0, description="Rise that counts as better.")
+
+
+class Distill(_Strict):
+    """Learn from what a trained model answers as well (Hinton et al. 2015, arXiv:1503.02531)."""
+
+    teacher: tuple[str, ...] = Field(
+        min_length=1,
+        description="Weights by name or path; of several, the ensemble teaches. The teacher sees "
+        "the same image, augmentation included.",
+    )
+    temperature: float = Field(
+        2.0, gt=0, description="Divides the logits of both; higher softens the probabilities."
+    )
+    weight: float = Field(
+        0.5, gt=0, le=1, description="Share of the loss on the teacher's probabilities."
+    )
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
 
 class RecipeBase(_Strict):
@@ -94,6 +131,17 @@ class RecipeBase(_Strict):
         None, description="Height, width and bands; by default the data's."
     )
     weights: str | None = Field(None, description="Weights to start from: a name or a path.")
+    freeze: Literal["backbone"] | int | None = Field(
+        None,
+        description="Layers that keep their weights: 'backbone' (all but the head), or n for the "
+        "stem and the first n blocks. Needs weights.",
+    )
+    unfreeze_after: int | None = Field(
+        None,
+        ge=1,
+        description="Epochs after which all layers train, with a new optimizer and the same "
+        "schedule; by default frozen layers stay so.",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="One seed for all that is random.")
     epochs: int = Field(10, ge=1, description="Epochs.")
     batch_size: int = Field(64, ge=1, description="Images a step.")
@@ -112,6 +160,24 @@ class RecipeBase(_Strict):
         default_factory=list, description="Stages before the true sky (strength 1); presets only."
     )
     early_stopping: EarlyStopping | None = Field(None, description="By default every epoch is run.")
+
+    @field_validator("freeze", mode="plain")
+    @classmethod
+    def _backbone_or_blocks(cls, value: Any) -> Any:
+        number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        if not (number or value in ("backbone", None)):
+            raise ValueError(f"give 'backbone' or a number of blocks, not {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _freeze_makes_sense(self) -> Self:
+        if self.freeze is not None and self.weights is None:
+            raise ValueError("freeze needs weights: a random backbone that never learns is no use")
+        if self.unfreeze_after is not None and self.freeze is None:
+            raise ValueError("unfreeze_after needs freeze")
+        if self.unfreeze_after is not None and self.unfreeze_after >= self.epochs:
+            raise ValueError("unfreeze_after is not before the last of the epochs")
+        return self
 
     @model_validator(mode="after")
     def _curriculum_fits(self) -> Self:
@@ -142,6 +208,22 @@ class ClassifyRecipe(RecipeBase):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of the label given to all classes."
     )
+    distill: Distill | None = Field(None, description="By default the labels alone teach.")
+    tta: bool = Field(
+        False, description="Report the scores averaged over quarter turns and flips as well."
+    )
+    folds: int | None = Field(
+        None, ge=2, description="Parts of a cross-validation, see `cross_validate`; files only."
+    )
+
+    @model_validator(mode="after")
+    def _folds_need_files(self) -> Self:
+        if self.folds is not None and self.data.preset is not None:
+            raise ValueError(
+                "folds needs files (data.directory or data.csv): a simulated sky has fresh "
+                "images instead"
+            )
+        return self
 
 
 # one member a task; pydantic picks by the `task` field

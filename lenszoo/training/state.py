@@ -41,7 +41,11 @@ class Progress:
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]
+    # a teacher never changes and has a file of its own
+    teacher = getattr(model, "teacher", None)
+    fixed = {id(v) for v in teacher.variables} if teacher is not None else set()
+    own = [v for v in model.variables if id(v) not in fixed]
+    return [*own, *model.optimizer.variables]
 
 
 def save_state(folder: Path, model: keras.Model, progress: Progress) -> None:

@@ -15,14 +15,24 @@ class Task(Protocol):
         recipe: the recipe.
         monitor: the validation score that picks the best epoch; higher is better.
         steps_per_epoch: steps of one epoch.
+        phases: epochs (0-based, the first is 0) at which a phase begins. Each phase has a set of
+            trainable layers and an optimizer of its own.
     """
 
     recipe: ClassifyRecipe
     monitor: str
     steps_per_epoch: int
+    phases: tuple[int, ...]
 
     def build(self) -> keras.Model:
-        """The compiled model, in its starting state."""
+        """The model in its starting state, not compiled."""
+
+    def compile(self, model: keras.Model, epoch: int) -> None:
+        """Compile the model for the phase of an epoch, with a fresh optimizer.
+
+        Called on what ``build`` gave for the phase of the first epoch that this process trains or
+        restores, then at the beginning of each later phase.
+        """
 
     def epoch(self, epoch: int) -> Any:
         """What ``fit`` takes in epoch ``epoch`` (0-based): the same each time it is asked."""

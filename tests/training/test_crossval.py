@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lenszoo.errors import LenszooError
-from lenszoo.training import Recipe, cross_validate
+from lenszoo.training import Recipe, TrainingResult, cross_validate, train
 
 
 def test_every_fold_is_a_run_and_the_spread_is_theirs(fields, tmp_path):
@@ -19,6 +19,27 @@ def test_every_fold_is_a_run_and_the_spread_is_theirs(fields, tmp_path):
         json.loads((tmp_path / "cv" / f"fold_{k}" / "report.json").read_text()) for k in (1, 2, 3)
     ]
     assert sum(report["metrics"]["n"] for report in reports) == 24  # every image is held out once
+
+
+def test_the_recipe_says_how_many_folds_and_a_folder_keeps_to_them(fields, tmp_path, monkeypatch):
+    done = []
+
+    def trained(recipe, out, task):
+        done.append((recipe.folds, out.name))
+        metrics = dict.fromkeys(("macro_ovr_auc", "accuracy", "log_loss"), 0.5 + 0.1 * len(done))
+        return TrainingResult(out, metrics, [{"val_auc": 0.25}])
+
+    (tmp_path / "cv").mkdir()
+    monkeypatch.setattr("lenszoo.training.crossval.train", trained)
+    summary = cross_validate(Recipe(**fields, folds=2), tmp_path / "cv")
+    assert done == [(2, "fold_1"), (2, "fold_2")]
+    assert summary["mean"]["last_epoch_auc"] == 0.25
+    assert summary["std"]["accuracy"] == pytest.approx(0.1 / 2**0.5)
+
+
+def test_one_training_of_a_cross_validation_recipe_is_refused(fields, tmp_path):
+    with pytest.raises(LenszooError, match=r"\(folds = 4\): use .*cross_validate, or --folds 4"):
+        train(Recipe(**fields, folds=4), tmp_path / "run")
 
 
 def test_a_sky_is_refused(tmp_path):

@@ -43,6 +43,18 @@ def test_another_recipe_in_the_same_folder_is_refused(fields, tmp_path):
         train(fields | {"epochs": 2}, tmp_path / "run")
 
 
+def test_a_run_of_an_earlier_version_goes_on_though_recipes_have_new_fields(fields, tmp_path):
+    fields |= {"epochs": 1}
+    result = train(fields, tmp_path / "run")
+    file = tmp_path / "run" / "recipe.json"
+    recipe = json.loads(file.read_text())
+    for name in ("freeze", "unfreeze_after", "distill", "tta", "folds"):
+        del recipe[name]
+    del recipe["optimizer"]["layer_decay"]
+    file.write_text(json.dumps(recipe))
+    assert train(fields, tmp_path / "run").metrics == result.metrics
+
+
 def test_folder_with_other_files_is_refused_and_kept(fields, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(LenszooError, match="holds other files"):
@@ -79,7 +91,7 @@ def test_early_stopping_counts_epochs_without_a_better_score(fields, tmp_path):
 
 
 def test_divergence_is_said_in_one_line(fields, tmp_path):
-    fields["optimizer"] = {"name": "adam", "learning_rate": 1e30}
+    fields["optimizer"] = {"name": "adam", "learning_rate": 3e38}
     with pytest.raises(LenszooError, match="diverged"):
         train(fields, tmp_path / "run")
 

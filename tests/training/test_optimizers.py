@@ -52,3 +52,53 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone(name):
     }
     assert moved["kernel"] == pytest.approx(0.05, rel=1e-3)
     assert moved["bias"] == moved["gamma"] == moved["beta"] == 0.0
+
+
+def test_a_later_optimizer_goes_on_in_the_schedule():
+    recipe = Optimizer(learning_rate=1e-3, warmup_steps=5)
+    whole = build_optimizer(recipe, 4, 10)
+    later = build_optimizer(recipe, 4, 10, first_epoch=3)
+    np.testing.assert_array_equal(
+        rates(later._learning_rate, 10), rates(whole._learning_rate, 40)[30:]
+    )
+
+
+def numpy_adamw(weights, gradients, rate, decay):
+    """AdamW as in algorithm 2 of Loshchilov & Hutter 2017, arXiv:1711.05101."""
+    m = v = np.zeros_like(weights)
+    for t, g in enumerate(gradients, start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        step = (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)
+        weights = weights - rate * (step + decay * weights)
+    return weights
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_layerwise_rates_scale_step_and_decay_of_each_layer(decay):
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(4, name="first"), keras.layers.Dense(2, name="last")]
+    )
+    shares = {"first/kernel": 0.25, "first/bias": 0.25}
+    recipe = Optimizer(learning_rate=0.1, schedule="constant", weight_decay=decay)
+    optimizer = build_optimizer(recipe, 1, 10, rates=shares)
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=v.shape).astype("float32") for v in model.trainable_variables]
+    for variable, value in zip(model.trainable_variables, start, strict=True):
+        variable.assign(value)
+    gradients = [[rng.normal(size=v.shape) for v in start] for _ in range(5)]
+    for step in gradients:
+        tensors = [keras.ops.convert_to_tensor(g, "float32") for g in step]
+        optimizer.apply(tensors, model.trainable_variables)
+    for i, variable in enumerate(model.trainable_variables):
+        rate = 0.1 * shares.get(variable.path, 1.0)
+        own = 0.0 if variable.path.endswith("bias") else decay  # biases do not decay
+        expected = numpy_adamw(start[i].astype("float64"), [g[i] for g in gradients], rate, own)
+        # Keras computes 1 - 0.999^t in float32, good to 3e-5 of a step
+        np.testing.assert_allclose(variable.numpy(), expected, atol=3e-5)
+
+
+def test_layerwise_adam_survives_serialisation():
+    optimizer = build_optimizer(Optimizer(), 1, 10, rates={"first/kernel": 0.25})
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert again.get_config() == optimizer.get_config()
+    assert again.rates == {"first/kernel": 0.25}

@@ -9,7 +9,7 @@ from lenszoo.training.recipe import ClassifyRecipe, recipe_files
 SKY = {"preset": "common_test_sim"}
 
 
-def test_packaged_recipes_are_valid_and_named_after_their_weights():
+def test_packaged_recipes_are_valid_and_named_after_their_models():
     files = recipe_files()
     assert files
     for path in files:
@@ -17,7 +17,25 @@ def test_packaged_recipes_are_valid_and_named_after_their_weights():
         assert recipe == Recipe.load(path)
         assert path.stem.split(".", 1)[0] == recipe.model
         assert recipe.model in list_models()
-        assert recipe.data.preset in list_presets()
+        if recipe.data.preset is None:
+            # files are the reader's own; the comment says where to get some
+            assert f"simulate common_test_sim {recipe.data.directory}" in path.read_text()
+        else:
+            assert recipe.data.preset in list_presets()
+
+
+def test_protocols_are_those_of_the_systems_to_compare_with():
+    five = Recipe.load("resnet18.five_fold")
+    assert (five.folds, five.epochs) == (5, 5)
+    cyclic = Recipe.load("resnet18.cyclic").optimizer
+    assert (cyclic.name, cyclic.schedule) == ("adam", "cyclic")
+    assert (cyclic.min_learning_rate, cyclic.learning_rate) == (1e-4, 5e-4)
+    anomaly = Recipe.load("resnet18_slim.anomaly")
+    data = anomaly.data
+    assert data.images + data.val_images + data.test_images == 10_000
+    assert data.preset == "common_test_sim_binary"
+    assert data.test_images == 2 * 1000
+    assert not data.fresh
 
 
 def test_every_field_is_documented():
@@ -46,6 +64,26 @@ def test_every_field_is_documented():
         ({"epochs": 1, "curriculum": [{"epochs": 2, "strength": 2}]}, "longer than epochs"),
         ({"task": "classfy"}, "task 'classfy'"),
         ({"optimizer": {"schedule": "cosin"}}, "optimizer.schedule"),
+        ({"optimizer": {"layer_decay": 0}}, "optimizer.layer_decay: "),
+        ({"optimizer": {"layer_decay": 1.1}}, "optimizer.layer_decay: "),
+        (
+            {"freeze": "backbones", "weights": "a"},
+            "freeze: give 'backbone' or a number.*'backbones",
+        ),
+        (
+            {"freeze": True, "weights": "a"},
+            "freeze: give 'backbone' or a number of blocks, not True",
+        ),
+        ({"freeze": -1, "weights": "a"}, "freeze: give 'backbone'"),
+        ({"freeze": 2}, "freeze needs weights"),
+        ({"unfreeze_after": 2}, "unfreeze_after needs freeze"),
+        ({"freeze": 2, "weights": "a", "unfreeze_after": 10}, "not before the last of the epochs"),
+        ({"distill": {"teacher": []}}, "distill.teacher: "),
+        ({"distill": {"teacher": 3}}, "distill.teacher: "),
+        ({"distill": {"teacher": "a", "weight": 0}}, "distill.weight: "),
+        ({"distill": {"teacher": "a", "temperature": 0}}, "distill.temperature: "),
+        ({"distill": {"techer": "a"}}, "'distill.techer'.*distill.teacher"),
+        ({"folds": 5}, "folds needs files"),
     ],
 )
 def test_a_wrong_field_is_named_in_one_line(fields, message):
@@ -72,6 +110,15 @@ def test_missing_files_and_names_are_told_apart(tmp_path):
         Recipe.load(tmp_path / "none.toml")
     with pytest.raises(LenszooError, match="Unknown recipe"):
         Recipe.load("resnet18_slim.common_test")
+
+
+def test_one_teacher_is_a_list_of_one():
+    one, two = (
+        Recipe(model="simple_cnn", data=SKY, distill={"teacher": teacher})
+        for teacher in ("a", ["a", "b"])
+    )
+    assert one.distill.teacher == ("a",)
+    assert two.distill.teacher == ("a", "b")
 
 
 def test_strength_follows_the_stages():

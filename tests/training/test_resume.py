@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lenszoo import build_model
+from lenszoo.build import save_weights
 from lenszoo.training.state import STATE_FILE
 
 # argv: recipe as JSON, then the run folders to train one after the other
@@ -22,9 +24,33 @@ for out in sys.argv[2:]:
 """
 
 
-def start(fields: dict, backend: str, *folders: Path) -> subprocess.Popen:
+# argv: recipe as JSON, then a folder: trains once in one go, once with a stop after every epoch;
+# the last stop, after the last epoch, spares the reports
+STOP = """
+import json, sys
+from pathlib import Path
+from lenszoo.training import loop
+class Stop(BaseException): pass
+save, fields, root = loop.save_state, json.loads(sys.argv[1]), Path(sys.argv[2])
+def train(name, stops):
+    def save_and_stop(folder, model, progress):
+        save(folder, model, progress)
+        if progress.epoch in stops:
+            raise Stop
+    loop.save_state = save_and_stop
+    try:
+        loop.train(fields, root / name)
+    except Stop:
+        pass
+train("whole", [fields["epochs"]])
+for epoch in range(1, fields["epochs"] + 1):
+    train("stopped", [epoch])
+"""
+
+
+def start(fields: dict, backend: str, *folders: Path, script: str = TRAIN) -> subprocess.Popen:
     environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", TRAIN, json.dumps(fields), *map(str, folders)]
+    command = [sys.executable, "-c", script, json.dumps(fields), *map(str, folders)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -71,6 +97,35 @@ def test_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(backend, fields, 
         row.pop("seconds")
     assert a == b
     assert a["finished"]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_fine_tuning_stopped_at_and_after_the_unfreezing_ends_the_same(backend, fields, tmp_path):
+    options = {"width": 4, "dropout": 0.3}
+    for name in ("start", "teacher"):
+        model = build_model("simple_cnn", input_shape=(24, 24, 1), num_classes=2, **options)
+        save_weights(model, tmp_path / f"{name}.weights.h5")
+    fields |= {
+        "options": options,
+        "weights": str(tmp_path / "start.weights.h5"),
+        "epochs": 3,
+        "batch_size": 6,  # 18 images: all batches of one size, which spares a compilation
+        "freeze": 2,
+        "unfreeze_after": 1,
+        "distill": {"teacher": str(tmp_path / "teacher.weights.h5")},
+    }
+    fields["optimizer"] |= {"layer_decay": 0.8, "clip_norm": 1.0}
+    process = start(fields, backend, tmp_path, script=STOP)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    ours, theirs = arrays(tmp_path / "stopped"), arrays(tmp_path / "whole")
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    a, b = progress(tmp_path / "stopped"), progress(tmp_path / "whole")
+    for row in (*a["history"], *b["history"]):
+        row.pop("seconds")
+    assert a == b
+    assert a["epoch"] == 3
 
 
 def test_interrupted_run_is_resumable(fields, tmp_path):
