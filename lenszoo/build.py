@@ -1,13 +1,10 @@
 """From a name to a model: the catalogue's row, its factory, its weights."""
 
 import contextlib
-import importlib
 import inspect
-import json
-import operator
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,15 @@ import keras
 import numpy as np
 
 from lenszoo.catalog import ModelSpec, list_models, model_info
+from lenszoo.config import (
+    NOT_OPTIONS,
+    Config,
+    Shape,
+    check_classes,
+    identify,
+    make,
+    resolve,
+)
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import PositionEmbedding
 from lenszoo.published import fill, is_published
@@ -42,24 +48,10 @@ __all__ = [
     "save_weights",
 ]
 
-DEFAULT_CLASSES = 3
 # not a row of the catalogue: the caller brings the network
 WRAPPED = "classifier"
-_NOT_OPTIONS = ("input_shape", "num_classes", "name")
 # Options that a model may change and keep the weights of its backbone.
 _HEAD_OPTIONS = ("activation", "dropout", "head")
-
-Shape = tuple[int | None, int | None, int]
-
-
-@dataclass(frozen=True)
-class _Config:
-    """What a factory is called with: ``model_config`` as an object."""
-
-    model: str
-    input_shape: Shape
-    num_classes: int
-    options: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -72,7 +64,7 @@ class _Source:
 
     label: str
     path: Path
-    config: _Config | None
+    config: Config | None
     entry: Any = None
     model: keras.Model | None = None
 
@@ -118,15 +110,15 @@ def build_model(
         return _wrap(input_shape, num_classes, weights, options)
     spec = model_info(name)
     if weights is None:
-        return _make(_resolve(spec, input_shape, num_classes, options))
+        return make(resolve(spec, input_shape, num_classes, options))
     if is_published(os.fspath(weights)):
-        model = _make(_resolve(spec, input_shape, num_classes, options))
+        model = make(resolve(spec, input_shape, num_classes, options))
         fill(model, name, os.fspath(weights))
         return model
     source = _find_source(weights, spec)
     if source.config is None:
         # A file that only knows its tensors: the caller says what it is, the shapes must agree.
-        model = _make(_resolve(spec, input_shape, num_classes, options))
+        model = make(resolve(spec, input_shape, num_classes, options))
         load_weights(model, source.path)
         return model
     if source.config.model != name:
@@ -186,7 +178,7 @@ def _wrap(input_shape: Any, num_classes: Any, weights: Any, options: dict[str, A
     """Build a classifier on a backbone that the caller brings."""
     from lenszoo.models.wrapped import wrapped
 
-    legal = [p for p in inspect.signature(wrapped).parameters if p not in _NOT_OPTIONS]
+    legal = [p for p in inspect.signature(wrapped).parameters if p not in NOT_OPTIONS]
     for option in options:
         if option not in legal:
             raise unknown(f"option of {WRAPPED}", option, legal)
@@ -197,88 +189,12 @@ def _wrap(input_shape: Any, num_classes: Any, weights: Any, options: dict[str, A
             f"build_model({WRAPPED!r}) takes no weights: load them into the backbone, or open a "
             "saved .keras file with load_model."
         )
-    classes = DEFAULT_CLASSES if num_classes is None else num_classes
-    model = wrapped(input_shape, _check_classes(WRAPPED, classes), name=WRAPPED, **options)
-    _identify(
+    classes = check_classes(WRAPPED, num_classes)
+    model = wrapped(input_shape, classes, name=WRAPPED, **options)
+    identify(
         model, model.input_shape[1:], classes, options | {"backbone": options["backbone"].name}
     )
     return model
-
-
-# --- from arguments to a configuration ---------------------------------------------------------
-
-
-def _resolve(
-    spec: ModelSpec, input_shape: Any, num_classes: Any, options: Mapping[str, Any]
-) -> _Config:
-    """Check the caller's arguments and fill the rest from the row and the factory."""
-    signature = inspect.signature(_factory(spec)).parameters.values()
-    legal = [p.name for p in signature if p.name not in _NOT_OPTIONS]
-    for option in options:
-        if option not in legal:
-            raise unknown(f"option of {spec.name}", option, legal)
-    defaults = {p.name: p.default for p in signature if p.name in legal}
-    # Through JSON, as the identity travels in files: equal options then compare equal.
-    try:
-        chosen = json.loads(json.dumps({**defaults, **spec.options, **options}))
-    except TypeError as error:
-        raise LenszooError(f"An option of {spec.name} has an illegal type: {error}.") from None
-    return _Config(
-        spec.name, _check_shape(spec, input_shape), _check_classes(spec.name, num_classes), chosen
-    )
-
-
-def _factory(spec: ModelSpec) -> Callable[..., keras.Model]:
-    """Import the factory that a row names."""
-    module, function = spec.factory.split(":")
-    return getattr(importlib.import_module(module), function)
-
-
-def _check_shape(spec: ModelSpec, shape: Any) -> Shape:
-    if shape is None:
-        return spec.input_shape
-    try:
-        height, width, bands = (None if n is None else operator.index(n) for n in shape)
-    except (TypeError, ValueError):
-        raise LenszooError(
-            f"input_shape of {spec.name} must be (height, width, bands), got {shape!r}."
-        ) from None
-    if bands is None or bands < 1:
-        raise LenszooError(f"{spec.name} needs one band or more, got input_shape={shape!r}.")
-    if any(side is not None and side < spec.min_size for side in (height, width)):
-        raise LenszooError(
-            f"{spec.name} needs images of at least {spec.min_size} x {spec.min_size} pixels, "
-            f"got input_shape={shape!r}."
-        )
-    return height, width, bands
-
-
-def _check_classes(name: str, num_classes: Any) -> int:
-    if num_classes is None:
-        return DEFAULT_CLASSES
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
-        raise LenszooError(
-            f"num_classes of {name} must be a positive integer, got {num_classes!r}."
-        )
-    return num_classes
-
-
-def _make(config: _Config) -> keras.Model:
-    """Call the factory, and let the model know what it was called with."""
-    factory = _factory(model_info(config.model))
-    model = factory(config.input_shape, config.num_classes, name=config.model, **config.options)
-    _identify(model, config.input_shape, config.num_classes, config.options)
-    return model
-
-
-def _identify(model: keras.Model, shape: Shape, classes: int, options: dict[str, Any]) -> None:
-    """Let a model know how it was built; every file it is saved to knows it then."""
-    model.get_layer("guard").identity = {
-        "model": model.name,
-        "input_shape": list(shape),
-        "num_classes": classes,
-        "options": options,
-    }
 
 
 # --- weights -----------------------------------------------------------------------------------
@@ -304,7 +220,7 @@ def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _So
         entry = get_entry(str(weights), model=spec.name if spec else None)
         if spec is not None and entry.model != spec.name:
             raise LenszooError(f"Weights {entry.name} are for {entry.model}, not for {spec.name}.")
-        known = _resolve(
+        known = resolve(
             model_info(entry.model), entry.input_shape, entry.num_classes, entry.options
         )
         return _Source(entry.name, fetch_weights(entry.name), known, entry)
@@ -316,10 +232,10 @@ def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _So
     return _Source(str(file.path), file.path, config)
 
 
-def _read_config(identity: Mapping[str, Any], path: Path) -> _Config:
+def _read_config(identity: Mapping[str, Any], path: Path) -> Config:
     """Check a ``model_config`` that was read from a file against the catalogue."""
     try:
-        return _resolve(
+        return resolve(
             model_info(identity["model"]),
             identity["input_shape"],
             identity["num_classes"],
@@ -330,10 +246,10 @@ def _read_config(identity: Mapping[str, Any], path: Path) -> _Config:
 
 
 def _build_with(
-    source: _Source, old: _Config, input_shape: Any, num_classes: Any, options: Mapping[str, Any]
+    source: _Source, old: Config, input_shape: Any, num_classes: Any, options: Mapping[str, Any]
 ) -> keras.Model:
     """Build what the weights were made for, changed as the caller wants, and fill it."""
-    wanted = _resolve(
+    wanted = resolve(
         model_info(old.model),
         old.input_shape if input_shape is None else input_shape,
         old.num_classes if num_classes is None else num_classes,
@@ -344,7 +260,7 @@ def _build_with(
     policy = keras.config.dtype_policy().name
     if wanted == old and source.model is None and policy == "float32":
         return reference
-    model = _make(wanted)
+    model = make(wanted)
     # By order, not by name: keras.applications leaves some layers to a counter of the process.
     pairs = ([x for x in m.layers if x.weights and x.name not in HEAD] for m in (model, reference))
     for layer, trained in zip(*pairs, strict=True):
@@ -370,12 +286,12 @@ def _carried(layer: keras.Layer, trained: keras.Layer) -> list[np.ndarray]:
     ]
 
 
-def _new_head(old: _Config, new: _Config) -> bool:
+def _new_head(old: Config, new: Config) -> bool:
     """Tell whether the head cannot be kept and starts untrained."""
     return new.num_classes != old.num_classes or new.options["head"] != old.options["head"]
 
 
-def _check_change(label: str, old: _Config, new: _Config) -> None:
+def _check_change(label: str, old: Config, new: Config) -> None:
     """Raise LenszooError when weights cannot serve the wanted model; warn where they may suffer."""
     for option, value in new.options.items():
         if value != old.options[option] and option not in _HEAD_OPTIONS:
@@ -405,10 +321,10 @@ def _check_change(label: str, old: _Config, new: _Config) -> None:
         )
 
 
-def _restore(source: _Source, config: _Config) -> keras.Model:
+def _restore(source: _Source, config: Config) -> keras.Model:
     """Build the model that the weights are for, in float32, load them and check its answer."""
     with _float32():
-        model = _make(config)
+        model = make(config)
         load_weights(model, source.path)
         if source.entry is not None:
             _check_fingerprint(model, source.entry)

@@ -1,0 +1,75 @@
+"""What the fused BatchNormalization gains on TensorFlow: training steps against Keras' own layer.
+
+    python benchmarks/batch_norm.py [--model resnet18_slim] [--rounds 5] [--batch 64]
+
+Both networks train in turns in one process; medians of images a second, float32 and bfloat16.
+"""
+
+import argparse
+import os
+import statistics
+import time
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from _machine import describe
+
+from lenszoo import build_model
+from lenszoo.layers import BatchNormalization
+
+STEPS = 8
+
+
+def network(name: str, precision: str, fused: bool) -> keras.Model:
+    """A compiled network with our BatchNormalization or with Keras' own."""
+    keras.config.set_dtype_policy(precision)
+    can_fuse = BatchNormalization._can_fuse
+    model = build_model(name, input_shape=(150, 150, 1))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.AdamW(1e-3), loss, jit_compile=False)
+    if not fused:
+        BatchNormalization._can_fuse = lambda *_: False
+    try:  # the step is traced here, with the one or the other
+        model.fit(*batches(8, 1), batch_size=8, verbose=0)
+        model.fit(*batches(OPTIONS.batch, STEPS), batch_size=OPTIONS.batch, verbose=0)
+    finally:
+        BatchNormalization._can_fuse = can_fuse
+    return model
+
+
+def batches(batch: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    images = rng.random((batch * steps, 150, 150, 1), dtype=np.float32)
+    return images, rng.integers(0, 3, batch * steps)
+
+
+def main() -> None:
+    data = batches(OPTIONS.batch, STEPS)
+    print(f"{OPTIONS.model}, batch {OPTIONS.batch}, images a second in training; {describe()}")
+    base = None
+    for precision in ("float32", "mixed_bfloat16"):
+        pair = [network(OPTIONS.model, precision, fused) for fused in (False, True)]
+        speeds: list[list[float]] = [[], []]
+        for _ in range(OPTIONS.rounds):
+            for model, speed in zip(pair, speeds, strict=True):
+                start = time.perf_counter()
+                model.fit(*data, batch_size=OPTIONS.batch, verbose=0)
+                speed.append(len(data[0]) / (time.perf_counter() - start))
+        theirs, ours = map(statistics.median, speeds)
+        base = base or theirs
+        print(
+            f"{precision:15} keras {theirs:7.1f}   fused {ours:7.1f}   ratio {ours / theirs:.2f}   "
+            f"against keras in float32 {ours / base:.2f}"
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--model", default="resnet18_slim")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=64)
+    OPTIONS = parser.parse_args()
+    main()
