@@ -4,8 +4,8 @@ import keras
 from keras import layers
 
 from lenszoo.errors import LenszooError
-from lenszoo.layers import BatchNormalization
 from lenszoo.models.heads import InputShape, check_width, classifier
+from lenszoo.models.simple_cnn import rounds
 
 
 def cnn_attention(
@@ -45,19 +45,7 @@ def cnn_attention(
     if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1 or channels % heads:
         raise LenszooError(f"heads must divide the {channels} channels, got {heads!r}.")
     images = keras.Input(input_shape, name="images")
-    x = images
-    for i in range(4):
-        x = layers.Conv2D(
-            width * 2**i,
-            3,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=f"conv{i + 1}",
-        )(x)
-        x = BatchNormalization(momentum=0.9, name=f"bn{i + 1}")(x)
-        x = layers.ReLU(name=f"relu{i + 1}")(x)
-        x = layers.MaxPooling2D(name=f"pool{i + 1}")(x)
+    x = rounds(images, width)
     tokens = layers.LayerNormalization(name="attention_norm")(x)
     attended = layers.MultiHeadAttention(
         heads, channels // heads, attention_axes=(1, 2), name="attention"

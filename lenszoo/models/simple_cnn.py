@@ -1,5 +1,7 @@
 """A plain convolutional network: the baseline that everything else has to beat."""
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -39,7 +41,14 @@ def simple_cnn(
     """
     check_width(width)
     images = keras.Input(input_shape, name="images")
-    x = images
+    x = rounds(images, width)
+    return classifier(
+        images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
+    )
+
+
+def rounds(x: Any, width: int) -> Any:
+    """Four rounds of 3x3 convolution, BatchNorm, ReLU and max-pool; channels double each time."""
     for i in range(4):
         x = layers.Conv2D(
             width * 2**i,
@@ -52,6 +61,4 @@ def simple_cnn(
         x = BatchNormalization(momentum=0.9, name=f"bn{i + 1}")(x)
         x = layers.ReLU(name=f"relu{i + 1}")(x)
         x = layers.MaxPooling2D(name=f"pool{i + 1}")(x)
-    return classifier(
-        images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
-    )
+    return x
