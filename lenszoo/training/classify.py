@@ -58,7 +58,8 @@ class ClassifyTask:
             if recipe.distill is None:
                 return model
             teacher = load_teacher(recipe.distill, self.source.image_shape, self.source.class_names)
-        return Distilled(model, teacher, recipe.distill)
+            # in here, since Keras scales the loss of a model whose own policy is float16
+            return Distilled(model, teacher, recipe.distill)
 
     def compile(self, model: keras.Model, epoch: int) -> None:
         """Freeze what the phase of ``epoch`` freezes, and compile."""

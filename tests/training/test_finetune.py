@@ -204,6 +204,17 @@ def test_a_teacher_of_any_size_will_do(start, tmp_path):
     assert model.teacher.input_shape == (None, None, None, 1)
 
 
+def test_half_precision_reaches_student_teacher_and_loss(start, teacher):
+    distill = {"teacher": str(teacher)}
+    task = ClassifyTask(Recipe(**start, distill=distill, mixed_precision="mixed_float16"))
+    model = task.build()
+    task.compile(model, 0)
+    assert model.get_layer("conv1").compute_dtype == "float16"
+    assert model.teacher.get_layer("conv1").compute_dtype == "float16"
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert np.isfinite(run_epoch(task, model, 0))
+
+
 def test_probabilities_are_no_logits_to_train_on(fields):
     fields["options"] = {"activation": "softmax"}
     with pytest.raises(LenszooError, match="answers probabilities"):
