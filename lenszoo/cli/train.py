@@ -30,6 +30,15 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     images: Annotated[int | None, typer.Option(help="Simulated images an epoch.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all that is random.")] = None,
+    freeze: Annotated[
+        str | None, typer.Option(help="'backbone', or the number of blocks that keep --weights.")
+    ] = None,
+    unfreeze_after: Annotated[
+        int | None, typer.Option(help="Epochs after which all layers train.")
+    ] = None,
+    tta: Annotated[
+        bool | None, typer.Option("--tta", help="Score over turns and flips as well.")
+    ] = None,
     folds: Annotated[
         int | None, typer.Option(help="Cross-validate over this many folds of --data.")
     ] = None,
@@ -45,14 +54,20 @@ def train(
         "seed": seed,
         "learning_rate": learning_rate,
         "images": images,
+        "freeze": int(freeze) if freeze is not None and freeze.isdecimal() else freeze,
+        "unfreeze_after": unfreeze_after,
+        "tta": tta,
+        "folds": folds,
     }
     fields = _with(_fields(recipe), data, preset, changes)
-    if folds is not None:
-        summary = cross_validate(Recipe(**fields), out, folds)
+    checked = Recipe(**fields)
+    if checked.folds is not None:
+        summary = cross_validate(checked, out)
         for name, mean in summary["mean"].items():
-            typer.echo(f"{name} {mean:.4f} +- {summary['std'][name]:.4f} over {folds} folds")
+            spread = summary["std"][name]
+            typer.echo(f"{name} {mean:.4f} +- {spread:.4f} over {checked.folds} folds")
         return
-    result = run(Recipe(**fields), out, verbose=sys.stdout.isatty())
+    result = run(checked, out, verbose=sys.stdout.isatty())
     scores = ", ".join(
         f"{label} {result.metrics[name]:.4f}"
         for name, label in (("macro_ovr_auc", "AUC"), ("accuracy", "accuracy"))
@@ -91,6 +106,7 @@ def _with(
         source = {k: v for k, v in source.items() if k not in ("preset", "directory", "csv")}
     if preset is not None:
         source["preset"] = preset
+        fields.pop("folds", None)  # a sky has fresh images instead
     elif data is not None:
         source["csv" if data.lower().endswith(".csv") else "directory"] = data
         fields.pop("curriculum", None)  # files have no strength to change

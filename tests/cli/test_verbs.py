@@ -80,14 +80,17 @@ class TestTrain:
     def test_fine_tunes_from_a_name_and_goes_on(self, lenszoo, refused, zoo, tmp_path):
         command = ["train", "simple_cnn", "--data", zoo.data, "--weights", NAME]
         command += ["--batch-size", 24, "--learning-rate", 1e-4, "--out", tmp_path / "run"]
+        command += ["--freeze", 2, "--tta"]
         done = lenszoo(*command, "--epochs", 1)
         assert f"open {tmp_path / 'run' / 'report.html'}" in done.stdout
         assert done.stderr.startswith("epoch 1/1: ") and done.stderr.count("\n") == 1
         recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
         assert recipe["weights"] == NAME and recipe["data"]["directory"] == str(zoo.data)
         assert recipe["optimizer"]["learning_rate"] == 1e-4
+        assert recipe["freeze"] == 2
         metrics = json.loads((tmp_path / "run" / "report.json").read_text())["metrics"]
         assert metrics["macro_ovr_auc"] > 0.95  # it started from weights that know the task
+        assert metrics["tta"]["macro_ovr_auc"] > 0.95
         assert lenszoo(*command, "--epochs", 1).stdout == done.stdout
         assert "run of another recipe (epochs" in refused(*command, "--epochs", 2)
 
@@ -111,8 +114,13 @@ class TestTrain:
             ("simple_cnn --data none.csv", "none.csv"),
             ("simple_cnn --data {data} --epochs 0", "epochs"),
             ("simple_cnn --data {data} --weights simple_cnn.gone", "simple_cnn.tiny_sim"),
-            ("simple_cnn --data {data} --folds 1", "at least 2 folds"),
-            ("simple_cnn --preset common_test_sim --folds 3", "Cross-validation needs files"),
+            (
+                "simple_cnn --data {data} --folds 1",
+                "folds: Input should be greater than or equal to 2",
+            ),
+            ("simple_cnn --preset common_test_sim --folds 3", "folds needs files"),
+            ("simple_cnn --data {data} --freeze backbone", "freeze needs weights"),
+            ("simple_cnn --data {data} --freeze stem", "give 'backbone' or a number of blocks"),
         ],
     )
     def test_bad_input(self, refused, zoo, tmp_path, monkeypatch, arguments, message):
