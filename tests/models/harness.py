@@ -100,9 +100,13 @@ CASES = {
     "mobilevit_xxs": Case(options=_MOBILEVIT, published=1_276_136, like="mobilevit_mini"),
     "mobilevit_xs": Case(options=_MOBILEVIT, published=2_326_296, like="mobilevit_mini"),
     "mobilevit_s": Case(options=_MOBILEVIT, published=5_590_888, like="mobilevit_mini"),
-    "vit_ti16": Case(options=_TOKENS, rate=1e-3, published=5_717_416, full=224, fixed=True),
-    "vit_s16": Case(options=_TOKENS, published=22_050_664, full=224, fixed=True, like="vit_ti16"),
-    "vit_b16": Case(options=_TOKENS, published=86_567_656, full=224, fixed=True, like="vit_ti16"),
+    "vit_ti16": Case(options=_TOKENS, rate=1e-4, published=5_717_416, full=224, fixed=True),
+    "vit_s16": Case(
+        options=_TOKENS, rate=1e-4, published=22_050_664, full=224, fixed=True, like="vit_ti16"
+    ),
+    "vit_b16": Case(
+        options=_TOKENS, rate=1e-4, published=86_567_656, full=224, fixed=True, like="vit_ti16"
+    ),
     "beit_b16": Case(options=_TOKENS, published=86_530_984, full=224, fixed=True),
 }
 
