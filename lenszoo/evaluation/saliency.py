@@ -34,7 +34,7 @@ def saliency(
     Raises:
         LenszooError: when the model is neither.
     """
-    if any(_ATTENTION.fullmatch(layer.name) for layer in model.layers):
+    if _attentions(model):
         return attention_rollout(model, images)
     return grad_cam(model, images, classes)
 
@@ -94,13 +94,12 @@ def attention_rollout(model: Any, images: ArrayLike) -> NDArray[np.float32]:
     """
     import keras
 
-    blocks = [layer for layer in model.layers if _ATTENTION.fullmatch(layer.name)]
+    blocks = _attentions(model)
     patches = _layer(model, "patch_embedding")
     if not blocks or patches is None:
         raise LenszooError(f"{model.name} has no attention between a class token and patches.")
     stack = np.asarray(images, np.float32)
-    inputs = [layer.input[0] if isinstance(layer.input, list) else layer.input for layer in blocks]
-    below = keras.Model(model.input, inputs)
+    below = keras.Model(model.input, [layer.input[0] for layer in blocks])
     tokens = _predict(below, stack)
     tokens = tokens if isinstance(tokens, list) else [tokens]
     rollout: Any = None
@@ -130,9 +129,18 @@ def _scores(layer: Any, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _attend(layer: Any, x: NDArray[np.float32]) -> Any:
-    if hasattr(layer, "attention_scores"):
-        return layer.attention_scores(x)
     return layer(x, x, return_attention_scores=True, training=False)[1]
+
+
+def _attentions(model: Any) -> list[Any]:
+    """The attention of each block of a ViT; BEiT's head does not start from its class token."""
+    import keras
+
+    return [
+        layer
+        for layer in model.layers
+        if _ATTENTION.fullmatch(layer.name) and isinstance(layer, keras.layers.MultiHeadAttention)
+    ]
 
 
 def _gradient(model: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:

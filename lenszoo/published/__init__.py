@@ -67,5 +67,4 @@ def fill(model: keras.Model, row: str, weights: str) -> None:
         family.names(model, tensors),
         str(path),
         ignored=family.IGNORED,
-        fit=getattr(family, "fit", None),
     )

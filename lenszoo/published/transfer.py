@@ -1,12 +1,12 @@
 """Put the tensors of a published file into a model, every one accounted for.
 
 A variable without a tensor, a tensor without a variable and a shape that does not fit are errors:
-silent random weights are worse than none. Two shapes may differ: the stem's number of bands, and
-what depends on the image size, for which the family has a rule of its own.
+silent random weights are worse than none. The stem's number of bands alone may differ; what depends
+on the image size is resampled by the family's own ``Part.convert``.
 """
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
@@ -17,8 +17,6 @@ from lenszoo.published.parts import Part
 # layers above the backbone: they start untrained
 HEAD = ("features_bn", "logits")
 
-Fit = Callable[[str, np.ndarray, tuple[int, ...]], np.ndarray]
-
 
 def transfer(
     model: keras.Model,
@@ -27,7 +25,6 @@ def transfer(
     where: str,
     *,
     ignored: Iterable[str] = (),
-    fit: Fit | None = None,
 ) -> None:
     """Fill a model's backbone from published tensors.
 
@@ -37,8 +34,6 @@ def transfer(
         names: for each variable of the backbone (``variable.path``) the tensor it comes from.
         where: the file, for messages.
         ignored: patterns of tensors that have no place in the model, such as ``classifier.*``.
-        fit: turns the tensor of a path into the wanted shape, where the two depend on the image
-            size; called with (path, tensor, shape).
 
     Raises:
         LenszooError: when a tensor is missing, left over, or of another shape.
@@ -64,8 +59,6 @@ def transfer(
     for path, variable in variables.items():
         value = names[path].convert(np.asarray(tensors[names[path].name]))
         shape = tuple(variable.shape)
-        if value.shape != shape and fit is not None:
-            value = fit(path, value, shape)
         values[path] = adapt_bands(value, shape)
         if values[path].shape != shape:
             raise LenszooError(

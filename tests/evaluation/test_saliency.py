@@ -105,6 +105,18 @@ def test_what_cannot_be_mapped_is_said():
         attention_rollout(model, images)
 
 
+def test_a_report_on_beit_goes_without(tmp_path):
+    from lenszoo.evaluation import classification_report
+
+    tiny = {"patch": 8, "dim": 8, "depth": 1, "heads": 2, "mlp_dim": 8}
+    model = build_model("beit_b16", input_shape=(16, 16, 1), **tiny)
+    images = np.random.default_rng(0).random((12, 16, 16, 1), dtype=np.float32)
+    labels, names = np.arange(12) % 3, ["no", "sphere", "vort"]
+    logits = model.predict(images, verbose=0)
+    report = classification_report(labels, logits, names, images=images, model=model)
+    assert "evidence" not in {figure.name for figure in report.figures}
+
+
 def test_the_report_shows_where_the_model_looked(tmp_path):
     from lenszoo.evaluation import classification_report
 
