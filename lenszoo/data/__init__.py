@@ -7,6 +7,7 @@ from .augment import D4_SIZE, d4
 from .checks import count_bad_pixels
 from .convert import Conversion, convert
 from .index import DatasetIndex
+from .pairs import Pairs, degrade, make_pairs, normalise, read_pairs
 from .pipeline import (
     LoadedImages,
     d4_elements,
@@ -23,14 +24,19 @@ __all__ = [
     "Conversion",
     "DatasetIndex",
     "LoadedImages",
+    "Pairs",
     "convert",
     "count_bad_pixels",
     "d4",
     "d4_elements",
+    "degrade",
     "epoch_order",
     "image_dataset",
     "load_arrays",
+    "make_pairs",
+    "normalise",
     "plain_errors",
     "read_image",
     "read_images",
+    "read_pairs",
 ]

@@ -25,7 +25,7 @@ from .readers import image_name, read_image, read_images
 
 logger = logging.getLogger("lenszoo")
 
-_ORDER, _D4 = 0, 1  # the independent random streams of an epoch
+_ORDER, _D4, _PATCH = 0, 1, 2  # the independent random streams of an epoch
 _GRAPH_DTYPES = frozenset(
     ("uint8", "uint16", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 )
@@ -79,6 +79,17 @@ def d4_elements(n: int, seed: int, epoch: int) -> np.ndarray:
     Element i belongs to image i of the index, wherever the shuffle puts it.
     """
     return _randomness(seed, epoch, _D4).integers(0, D4_SIZE, n, dtype=np.int32)
+
+
+def patch_corners(
+    n: int, patches: int, spare: tuple[int, int], seed: int, epoch: int
+) -> np.ndarray:
+    """Return (n, patches, 2) int64: upper left corners of patches in each of n images.
+
+    Row and column are uniform in 0..spare, the pixels by which the image is larger than a patch.
+    """
+    room = np.asarray(spare) + 1
+    return _randomness(seed, epoch, _PATCH).integers(0, room, (n, patches, 2))
 
 
 def _randomness(seed: int, epoch: int, purpose: int) -> np.random.Generator:

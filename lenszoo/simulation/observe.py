@@ -90,8 +90,24 @@ def gaussian_noise(sigma, keys):
     return sigma * normal_from_uniform(pixel_uniform(keys, sigma.shape[1]))
 
 
-def minmax(image):
-    """Scale each image of (batch, n) to [0, 1]."""
-    low = ops.min(image, axis=1, keepdims=True)
-    high = ops.max(image, axis=1, keepdims=True)
+def binned(image, pixels: int, factor: int):
+    """Mean of factor x factor blocks: (batch, pixels^2) to (batch, (pixels / factor)^2)."""
+    n = pixels // factor
+    blocks = ops.reshape(image, (-1, n, factor, n, factor))
+    return ops.reshape(ops.mean(blocks, axis=(2, 4)), (-1, n * n))
+
+
+def signal_to_noise(signal, variance):
+    """Signal-to-noise (batch,) of a signal of known shape, both (batch, n)."""
+    return ops.sqrt(ops.sum(signal * signal / ops.maximum(variance, 1e-12), axis=1))
+
+
+def minmax(image, reference=None):
+    """Scale each image of (batch, n) by the affine map that takes ``reference`` to [0, 1].
+
+    The reference, (batch, m), is the image itself where none is given.
+    """
+    reference = image if reference is None else reference
+    low = ops.min(reference, axis=1, keepdims=True)
+    high = ops.max(reference, axis=1, keepdims=True)
     return (image - low) / ops.maximum(high - low, 1e-12)

@@ -26,6 +26,11 @@ class Preset:
         lens: "sis" or "sie".
         points: most point masses a scene of each class has.
         minmax: whether the result is scaled to [0, 1] image by image.
+        factor: pixels a side of ``instrument`` that one pixel of the images covers. Above 1 the sky
+            is one of pairs: the images are the coarse ones, and each has a fine ``target`` and its
+            noiseless truth, see :class:`lenszoo.simulation.Sample`.
+        observe_coarse: ``observe`` for the coarse image of a pair, from its brightness
+            (batch, n / factor^2). The noise of both must be Poisson, in one unit of brightness.
         reference: paper or code the sky comes from.
         notes: quirks a user of the data should know.
     """
@@ -39,10 +44,22 @@ class Preset:
     lens: str
     points: Mapping[str, int]
     minmax: bool = True
+    factor: int = 1
+    observe_coarse: Callable[[Any, Mapping[str, Any]], tuple[Any, Any]] | None = None
     reference: str = ""
     notes: tuple[str, ...] = field(default=())
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, bands) of an image."""
+        return (self.instrument.pixels // self.factor, self.instrument.pixels // self.factor, 1)
+
+    @property
+    def target_shape(self) -> tuple[int, int, int]:
+        """(height, width, bands) of a target of a pair."""
         return (self.instrument.pixels, self.instrument.pixels, 1)
+
+    @property
+    def pixel_scale(self) -> float:
+        """Arcsec a pixel of the images."""
+        return self.instrument.pixel_scale * self.factor

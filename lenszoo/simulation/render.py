@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from lenszoo.simulation import shine, trace
-from lenszoo.simulation.observe import minmax
+from lenszoo.simulation.observe import binned, minmax, signal_to_noise
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.scene import Scene, stack
 
@@ -64,12 +64,30 @@ def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
     )
 
 
-def observed(brightness, arrays: Mapping[str, Any], preset: Preset):
-    """Image, noise-free signal (each (batch, pixels^2)) and signal-to-noise (batch,)."""
+def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
+    """What the camera gives: images and signal (batch, pixels^2), and signal_to_noise (batch,).
+
+    Of a sky of pairs, targets and noiseless (batch, factor^2 * pixels^2) besides. All of a pair are
+    scaled by one affine map, that of the coarse image, which is all that a network is given: what
+    it answers is then in the units of what it is asked.
+    """
     signal = preset.instrument.observe(brightness)
-    image, variance = preset.observe(signal, arrays)
-    snr = ops.sqrt(ops.sum(signal * signal / ops.maximum(variance, 1e-12), axis=1))
-    return (minmax(image) if preset.minmax else image), signal, snr
+    if preset.factor == 1:
+        image, variance = preset.observe(signal, arrays)
+        return {
+            "images": minmax(image) if preset.minmax else image,
+            "signal": signal,
+            "signal_to_noise": signal_to_noise(signal, variance),
+        }
+    assert preset.observe_coarse is not None  # a sky of pairs has one
+    # the variance of Poisson counts is what is expected of them
+    target, truth = preset.observe(signal, arrays)
+    coarse = binned(signal, preset.instrument.pixels, preset.factor)
+    image, variance = preset.observe_coarse(coarse, arrays)
+    pair = {"images": image, "targets": target, "noiseless": truth}
+    if preset.minmax:
+        pair = {name: minmax(values, image) for name, values in pair.items()}
+    return {**pair, "signal_to_noise": signal_to_noise(coarse, variance)}
 
 
 @lru_cache(maxsize=64)
@@ -83,22 +101,27 @@ def _programs(preset: Preset, backend: str) -> tuple[Callable, Callable]:
     )
 
 
-def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images and signal-to-noise of scenes that hold at most ``n_points`` point masses.
+def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> dict[str, np.ndarray]:
+    """Observe scenes that hold at most ``n_points`` point masses.
 
     Returns:
-        images (n, H, W, 1) float32 and signal_to_noise (n,) float32: the square root of the sum
-        over pixels of (signal^2 / variance).
+        ``images`` (n, H, W, 1) float32 and ``signal_to_noise`` (n,) float32: the square root of the
+        sum over pixels of (signal^2 / variance). Of a sky of pairs, ``targets`` and ``noiseless``
+        (n, factor * H, factor * W, 1) float32 besides.
     """
     shine_program, observe_program = _programs(preset, keras.backend.backend())
-    images = np.empty((len(scenes), *preset.image_shape), np.float32)
-    snr = np.empty(len(scenes), np.float32)
+    shapes: dict[str, tuple[int, ...]] = {"images": preset.image_shape, "signal_to_noise": ()}
+    if preset.factor > 1:
+        shapes |= {"targets": preset.target_shape, "noiseless": preset.target_shape}
+    result = {k: np.empty((len(scenes), *shape), np.float32) for k, shape in shapes.items()}
     for start in range(0, len(scenes), TILE):
         tile = list(scenes[start : start + TILE])
         n = len(tile)
         stacked = stack(tile + [tile[-1]] * (TILE - n), n_points)
         arrays = {name: ops.convert_to_tensor(value) for name, value in stacked.items()}
-        image, _, s = observe_program(shine_program(arrays), arrays)
-        images[start : start + n] = ops.convert_to_numpy(image)[:n].reshape(n, *preset.image_shape)
-        snr[start : start + n] = ops.convert_to_numpy(s)[:n]
-    return images, snr
+        seen = observe_program(shine_program(arrays), arrays)
+        for name, shape in shapes.items():
+            result[name][start : start + n] = ops.convert_to_numpy(seen[name])[:n].reshape(
+                n, *shape
+            )
+    return result

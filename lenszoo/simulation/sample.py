@@ -27,12 +27,18 @@ class Sample:
             index) included; ``point_x``, ``point_y`` and ``point_theta_e2`` are object arrays of
             arrays.
         class_names: names of the classes.
+        targets: of a sky of pairs, (n, factor * H, factor * W, 1) float32: the same scenes observed
+            with pixels ``factor`` times finer, in the units of ``images``, noise of their own
+            included. None for other skies.
+        noiseless: what the targets would be without noise.
     """
 
     images: np.ndarray
     labels: np.ndarray
     truth: dict[str, np.ndarray]
     class_names: tuple[str, ...]
+    targets: np.ndarray | None = None
+    noiseless: np.ndarray | None = None
 
 
 def scene_labels(indices: Iterable[int], preset: Preset) -> np.ndarray:
@@ -63,20 +69,33 @@ def sample_scenes(
         preset.draw(scene_generator(seed, i), name, strength)
         for i, name in zip(indices, names, strict=True)
     ]
-    images = np.empty((len(scenes), *preset.image_shape), np.float32)
-    snr = np.empty(len(scenes), np.float32)
-    counts = np.array([preset.points[name] for name in names])
-    for n_points in np.unique(counts):
-        rows = np.flatnonzero(counts == n_points)
-        images[rows], snr[rows] = render([scenes[r] for r in rows], preset, int(n_points))
-    truth: dict[str, np.ndarray] = {"scene": np.array(indices, np.int64), "signal_to_noise": snr}
+    counts = np.array([preset.points[name] for name in names], np.int64)
+    groups = [np.flatnonzero(counts == n) for n in np.unique(counts)]
+    # an empty sample still has its arrays' shapes
+    parts = [render([scenes[r] for r in rows], preset, int(counts[rows[0]])) for rows in groups]
+    seen = _in_order(parts or [render([], preset, 0)], groups, len(scenes))
+    truth: dict[str, np.ndarray] = {
+        "scene": np.array(indices, np.int64),
+        "signal_to_noise": seen.pop("signal_to_noise"),
+    }
     if scenes:
         truth |= {k: np.array([s.values[k] for s in scenes]) for k in scenes[0].values}
     for column, key in enumerate(("point_x", "point_y", "point_theta_e2")):
         truth[key] = np.empty(len(scenes), object)
         for row, scene in enumerate(scenes):
             truth[key][row] = scene.points[:, column]
-    return Sample(images, labels, truth, preset.classes)
+    return Sample(labels=labels, truth=truth, class_names=preset.classes, **seen)
+
+
+def _in_order(
+    parts: list[dict[str, np.ndarray]], groups: list[np.ndarray], n: int
+) -> dict[str, np.ndarray]:
+    """Put what was rendered group by group back into the order of the scenes."""
+    whole = {name: np.empty((n, *array.shape[1:]), array.dtype) for name, array in parts[0].items()}
+    for rows, part in zip(groups, parts, strict=False):
+        for name, array in part.items():
+            whole[name][rows] = array
+    return whole
 
 
 def sample(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from lenszoo.data.augment import d4
+from lenszoo.data.patches import training_pairs
 from lenszoo.data.pipeline import d4_elements
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.preset import Preset
@@ -29,12 +30,18 @@ class SimulatedDataset(keras.utils.PyDataset):
         start: index of the first scene.
         strength: multiplies the mass of the substructure.
         augment: ``"d4"`` turns and flips each image at random, in a way fixed by seed and scene.
+        patch: of a sky of pairs, side in pixels of patches cut out of the images at random places,
+            likewise fixed; None takes whole images.
+        patches: patches of each image.
 
     Yields:
-        images (batch, H, W, 1) float32 and labels (batch,) int32.
+        images (batch, H, W, 1) float32 and labels (batch,) int32. Of a sky of pairs, images and
+        targets (batch, factor * H, factor * W, 1) float32 instead; with patches, H and W are
+        ``patch`` and the batch is ``patches`` times as long.
 
     Raises:
-        LenszooError: unknown preset, n or batch_size below 1.
+        LenszooError: unknown preset, n or batch_size below 1, patches of a sky without pairs, or
+            larger than its images.
     """
 
     def __init__(
@@ -46,6 +53,8 @@ class SimulatedDataset(keras.utils.PyDataset):
         start: int = 0,
         strength: float = 1.0,
         augment: str | None = None,
+        patch: int | None = None,
+        patches: int = 1,
     ):
         super().__init__(workers=THREADS, use_multiprocessing=False, max_queue_size=8)
         if n < 1 or batch_size < 1:
@@ -55,6 +64,9 @@ class SimulatedDataset(keras.utils.PyDataset):
         self.preset = get_preset(preset)
         self.n, self.seed, self.batch_size = n, seed, batch_size
         self.start, self.strength, self.augment = start, strength, augment
+        self.patch, self.patches = patch, patches
+        if patch is not None and self.preset.factor == 1:
+            raise LenszooError(f"Patches are cut out of pairs; {self.preset.name} has none.")
 
     def __len__(self) -> int:
         """Batches."""
@@ -65,10 +77,28 @@ class SimulatedDataset(keras.utils.PyDataset):
         first = self.start + index * self.batch_size
         last = min(first + self.batch_size, self.start + self.n)
         batch = sample_scenes(self.preset, range(first, last), self.seed, self.strength)
+        if batch.targets is not None:
+            return training_pairs(
+                batch.images,
+                batch.targets,
+                patch=self.patch,
+                patches=self.patches,
+                augment=self.augment,
+                seed=self.seed,
+                epoch=first,
+            )
         images = batch.images
         if self.augment:
             images = d4(images, d4_elements(len(images), self.seed, first))
         return images, batch.labels
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Shapes of what a batch holds: of an image, and of its label or its target."""
+        low, factor = self.preset.image_shape, self.preset.factor
+        if self.patch is not None:
+            low = (self.patch, self.patch, low[2])
+        return low, (factor * low[0], factor * low[1], low[2]) if factor > 1 else ()
 
 
 def stream(dataset: SimulatedDataset) -> Any:
@@ -79,8 +109,9 @@ def stream(dataset: SimulatedDataset) -> Any:
         for index in range(len(dataset)):
             yield dataset[index]
 
+    image, answer = dataset.shapes
     signature = (
-        tf.TensorSpec((None, *dataset.preset.image_shape), tf.float32),
-        tf.TensorSpec((None,), tf.int32),
+        tf.TensorSpec((None, *image), tf.float32),
+        tf.TensorSpec((None, *answer), tf.float32 if answer else tf.int32),
     )
     return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)

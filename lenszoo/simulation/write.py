@@ -33,6 +33,8 @@ RECORD, TRUTH = "dataset.json", "truth.parquet"
 FORMATS = ("npy", "png")
 CHUNK = 240  # images in memory at once: a multiple of the renderer's tile for 1, 2 or 3 classes
 _PARTS = ".truth"  # the truth of finished chunks, until all are
+# of a sky of pairs, the folders in place of those of the classes, and what of the sample they hold
+_PAIR_FOLDERS = {"low": "images", "high": "targets", "noiseless": "noiseless"}
 _IDENTITY = ("preset", "seed", "strength", "format", "splits", "lenszoo")
 
 
@@ -66,6 +68,9 @@ def write_dataset(
     progress: Callable[[int, int], None] | None = None,
 ) -> DatasetSummary:
     """Simulate a dataset into class folders, ``train/CLASS/N.npy`` and ``val/CLASS/N.npy``.
+
+    Of a sky of pairs the folders are ``low``, ``high`` and ``noiseless`` instead of the classes; three
+    files of one name belong together, and ``high`` and ``noiseless`` may leave [0, 1].
 
     Scenes of the two splits never overlap (:data:`SPLIT_START`), and classes take turns, so they
     differ by one image at most. Beside the folders stand ``truth.parquet``, a row an image (split,
@@ -105,7 +110,7 @@ def write_dataset(
         "first_scene": {split: SPLIT_START[split] for split in splits},
         "classes": list(preset.classes),
         "image_shape": list(preset.image_shape),
-        "pixel_scale": preset.instrument.pixel_scale,
+        "pixel_scale": preset.pixel_scale,
         "backend": keras.config.backend(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
@@ -134,7 +139,7 @@ def _check(preset: Preset, splits: dict[str, int], format: str) -> None:
     if min(splits.values()) < 0 or not sum(splits.values()):
         numbers = " and ".join(f"n_{split}={n}" for split, n in splits.items())
         raise LenszooError(f"{numbers} make no dataset: both at least 0, and one above.")
-    if format == "png" and not preset.minmax:
+    if format == "png" and (not preset.minmax or preset.factor > 1):
         raise LenszooError(f"Images of {preset.name} are not in [0, 1], as PNG needs; use npy.")
 
 
@@ -179,16 +184,17 @@ def _write_images(
             rows = range(first, min(first + CHUNK, n))
             part = _part(out, split, first)
             paths = _paths(preset, split, rows, facts["format"])
-            missing = [path not in present for path in paths]
+            missing = [path not in present for files in paths.values() for path in files]
             if any(missing) or not (finished or part.exists()):
                 scenes = [SPLIT_START[split] + row for row in rows]
                 batch = sample_scenes(preset, scenes, facts["seed"], facts["strength"])
-                for image, path, absent in zip(batch.images, paths, missing, strict=True):
-                    if absent:
-                        _write_image(image, out / path)
+                for images, files in paths.items():
+                    for image, path in zip(getattr(batch, images), files, strict=True):
+                        if path not in present:
+                            _write_image(image, out / path)
                 written += sum(missing)
                 if not finished:
-                    table = _truth_table(batch, split, paths, facts["seed"])
+                    table = _truth_table(batch, split, paths["images"], facts["seed"])
                     _write_parquet(part, [table], table.schema)
             done += len(rows)
             if progress is not None:
@@ -196,14 +202,23 @@ def _write_images(
     return written
 
 
-def _paths(preset: Preset, split: str, rows: range, suffix: str) -> list[str]:
-    """Paths of images below the dataset's folder, numbered from 1 within each class."""
+def _paths(preset: Preset, split: str, rows: range, suffix: str) -> dict[str, list[str]]:
+    """Paths below the dataset's folder, by what of the sample they hold.
+
+    Images are numbered from 1 within each class; pairs are numbered through.
+    """
+    if preset.factor > 1:
+        return {
+            held: [f"{split}/{folder}/{row + 1}.{suffix}" for row in rows]
+            for folder, held in _PAIR_FOLDERS.items()
+        }
     labels = scene_labels((SPLIT_START[split] + row for row in rows), preset)
     numbers = [row // len(preset.classes) + 1 for row in rows]
-    return [
+    paths = [
         f"{split}/{preset.classes[label]}/{number}.{suffix}"
         for label, number in zip(labels, numbers, strict=True)
     ]
+    return {"images": paths}
 
 
 def _class_counts(preset: Preset, split: str, n: int) -> list[int]:
@@ -212,10 +227,10 @@ def _class_counts(preset: Preset, split: str, n: int) -> list[int]:
 
 
 def _present(preset: Preset, out: Path, facts: dict[str, Any]) -> set[str]:
-    """Make the class folders, clear them of what a killed run left; return the images in them."""
+    """Make the folders of images, clear them of what a killed run left; return the images in them."""
     present: set[str] = set()
     for split in facts["splits"]:
-        for name in preset.classes:
+        for name in preset.classes if preset.factor == 1 else _PAIR_FOLDERS:
             folder = out / split / name
             folder.mkdir(parents=True, exist_ok=True)
             sweep(folder, 0)

@@ -66,7 +66,7 @@ def noise_free(preset, kind, scenes):
     tensors = {key: ops.convert_to_tensor(value) for key, value in arrays.items()}
     if preset.name in COMPILED:
         shine, observe = _programs(preset, "tensorflow")
-        signals = observe(shine(tensors), tensors)[1]
+        signals = observe(shine(tensors), tensors)["signal"]
     else:
         signals = preset.instrument.observe(lensed_brightness(tensors, preset))
     pixels = preset.instrument.pixels

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from lenszoo.data import DatasetIndex, read_image, read_images
+from lenszoo.data import DatasetIndex, read_image, read_images, read_pairs
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, get_preset, sample, write, write_dataset
 from lenszoo.simulation.observe import Instrument
@@ -269,3 +269,22 @@ def test_a_full_disk_loses_nothing_that_was_written(tmp_path):
     one_line(caught, f"Cannot write {tmp_path}", "the same call goes on")
     assert not files(tmp_path)
     assert write_dataset(TINY, tmp_path, n_train=3, n_val=0).written == 3
+
+
+def test_pairs_go_into_folders_that_match_by_name(tmp_path):
+    tiny = dataclasses.replace(
+        get_preset("sr_75_150"), instrument=Instrument(20, 0.3, psf_fwhm=0.6, supersampling=2)
+    )
+    summary = write_dataset(tiny, tmp_path / "sky", n_train=5, n_val=3, seed=4)
+    assert summary.written == 3 * 8
+    drawn = sample(tiny, 5, 4, SPLIT_START["train"])
+    pairs = read_pairs(tmp_path / "sky/train/low", tmp_path / "sky/train/high")
+    np.testing.assert_allclose(pairs.low, drawn.images, atol=1e-6)
+    np.testing.assert_allclose(pairs.high, drawn.targets, atol=1e-6)
+    truth = read_image(tmp_path / "sky/train/noiseless/3.npy")
+    np.testing.assert_allclose(truth, drawn.noiseless[2], atol=1e-6)
+    (tmp_path / "sky/val/high/2.npy").unlink()
+    assert write_dataset(tiny, tmp_path / "sky", n_train=5, n_val=3, seed=4).written == 1
+    assert pq.read_table(summary.truth)["path"].to_pylist()[0] == "train/low/1.npy"
+    with pytest.raises(LenszooError, match="are not in \\[0, 1\\], as PNG needs"):
+        write_dataset(tiny, tmp_path / "png", n_train=1, n_val=1, format="png")

@@ -1,0 +1,194 @@
+"""Pairs of coarse and fine images from files, and what makes the one of the other."""
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import LenszooError
+from .checks import OnBad
+from .index import natural_key
+from .patches import pair_scale
+from .readers import IMAGE_SUFFIXES, is_image_file, read_images
+
+FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
+
+
+class Pairs(NamedTuple):
+    """Pairs in memory.
+
+    Attributes:
+        low: (n, h, w, bands) float32, the coarse images.
+        high: (n, scale * h, scale * w, bands) float32, the fine ones.
+        ids: n names.
+        bad_pixels: bad pixel values that the policy dealt with, in both.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    ids: tuple[str, ...]
+    bad_pixels: int = 0
+
+    @property
+    def scale(self) -> int:
+        """Fine pixels a side of a coarse one."""
+        return self.high.shape[1] // self.low.shape[1]
+
+    def take(self, rows: np.ndarray) -> "Pairs":
+        """The pairs at some positions."""
+        return Pairs(self.low[rows], self.high[rows], tuple(self.ids[i] for i in rows))
+
+
+def read_pairs(
+    low: str | os.PathLike[str], high: str | os.PathLike[str], on_bad: OnBad = "raise"
+) -> Pairs:
+    """Read pairs from two folders: files of one name, endings aside, belong together.
+
+    Args:
+        low: folder of the coarse images, all of one size, searched with all folders below it.
+        high: folder of the fine images, all of one size.
+        on_bad: what happens to a pair with NaN, infinite or constant bands.
+
+    Raises:
+        LenszooError: an image without its partner, sizes in no whole ratio, other bands, or files
+            that cannot be read.
+    """
+    names = [_named_files(Path(folder)) for folder in (low, high)]
+    for here, there, folder in ((names[0], names[1], high), (names[1], names[0], low)):
+        alone = [name for name in here if name not in there]
+        if alone:
+            raise LenszooError(
+                f"{here[alone[0]]}: has no partner {alone[0]}.* in {folder} ({len(alone)} of "
+                f"{len(here)} have none); pairs are matched by name."
+            )
+    ids = list(names[0])
+    read = [read_images([files[i] for i in ids], on_bad=on_bad) for files in names]
+    both = np.intersect1d(read[0][1], read[1][1])
+    if not len(both):
+        raise LenszooError(f"No pair of {low} and {high} is without bad pixels; nothing is left.")
+    images = [stack[np.searchsorted(kept, both)] for stack, kept, _ in read]
+    pair_scale(images[0].shape[1:], images[1].shape[1:], f"{low} and {high}")
+    bad = sum(int(counts.sum()) for _, _, counts in read)
+    return Pairs(images[0], images[1], tuple(ids[i] for i in both), bad)
+
+
+def make_pairs(
+    high: str | os.PathLike[str] | np.ndarray,
+    factor: int,
+    *,
+    psf_fwhm: float = 0.0,
+    noise: float = 0.0,
+    seed: int = 0,
+    on_bad: OnBad = "raise",
+) -> Pairs:
+    """Make pairs out of fine images alone, see :func:`degrade`.
+
+    Args:
+        high: a folder of images of one size, or an array (n, H, W, bands). Rows and columns that
+            fill no whole coarse pixel are cut off below and on the right.
+        factor, psf_fwhm, noise, seed: as for :func:`degrade`.
+        on_bad: what happens to images with NaN, infinite or constant bands.
+
+    Raises:
+        LenszooError: no images, or images smaller than a coarse pixel.
+    """
+    if isinstance(high, np.ndarray):
+        images, ids, bad = high.astype(np.float32), tuple(map(str, range(len(high)))), 0
+    else:
+        files = _named_files(Path(high))
+        images, kept, counts = read_images(list(files.values()), on_bad=on_bad)
+        names = list(files)
+        ids, bad = tuple(names[i] for i in kept), int(counts.sum())
+    height, width = (side - side % factor for side in images.shape[1:3])
+    if not height or not width:
+        raise LenszooError(
+            f"Images of {images.shape[1:3]} pixels are too small to bin by {factor}."
+        )
+    images = images[:, :height, :width]
+    low = degrade(images, factor, psf_fwhm=psf_fwhm, noise=noise, seed=seed)
+    return Pairs(low, images, ids, bad)
+
+
+def degrade(
+    images: np.ndarray, factor: int, *, psf_fwhm: float = 0.0, noise: float = 0.0, seed: int = 0
+) -> np.ndarray:
+    """What a coarser camera would have seen: blurred, binned, with noise of its own.
+
+    Args:
+        images: (n, H, W, bands), H and W multiples of ``factor``.
+        factor: fine pixels a side of a coarse one, whose value is their mean.
+        psf_fwhm: full width at half maximum, in fine pixels, of the Gaussian that blurs first, on
+            top of the PSF that the images have; the edge pixel is repeated outside.
+        noise: standard deviation, in the images' units, of the Gaussian noise added last.
+        seed: of the noise; that of image i does not depend on how many there are.
+
+    Returns:
+        (n, H / factor, W / factor, bands) float32.
+
+    Raises:
+        LenszooError: a factor below 2, or a negative width or noise.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    if factor < 2 or psf_fwhm < 0 or noise < 0:
+        raise LenszooError(
+            f"factor must be 2 or more, psf_fwhm and noise not negative; got {factor}, {psf_fwhm} "
+            f"and {noise}."
+        )
+    n, height, width, bands = images.shape
+    if psf_fwhm:
+        sigma = psf_fwhm * FWHM_TO_SIGMA
+        images = gaussian_filter(images, (0, sigma, sigma, 0), mode="nearest")
+    blocks = images.reshape(n, height // factor, factor, width // factor, factor, bands)
+    low = blocks.mean(axis=(2, 4), dtype=np.float32)
+    if noise:
+        for i, image in enumerate(low):
+            rng = np.random.Generator(np.random.Philox(key=np.array([seed, i], np.uint64)))
+            image += rng.normal(0.0, noise, image.shape).astype(np.float32)
+    return low
+
+
+def normalise(low: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Scale pairs by the affine map that takes each coarse image to [0, 1], all bands by one.
+
+    It is known where a network is used, unlike that of the fine image. Constant images become 0.
+
+    Args:
+        low: (n, h, w, bands).
+        others: arrays of n images of any size, such as the fine ones.
+    """
+    axes = (1, 2, 3)
+    base, top = low.min(axes, keepdims=True), low.max(axes, keepdims=True)
+    span = np.where(top > base, top - base, 1.0)
+    return tuple(((images - base) / span).astype(np.float32) for images in (low, *others))
+
+
+def _named_files(folder: Path) -> dict[str, Path]:
+    """Image files below a folder by their name without its ending, in natural order."""
+    if not folder.is_dir():
+        raise LenszooError(f"{folder}: there is no such folder of images.")
+    names: dict[str, Path] = {}
+    for path in _image_files(folder):
+        name = path.relative_to(folder).as_posix()
+        # of .fits.gz the whole, not .gz alone
+        name = name[: -max(len(x) for x in IMAGE_SUFFIXES if name.lower().endswith(x))]
+        if name in names:
+            raise LenszooError(
+                f"{path} and {names[name]} have one name; pairs are matched by name, so each may "
+                "stand once."
+            )
+        names[name] = path
+    if not names:
+        raise LenszooError(f"{folder}: no images in this folder or below.")
+    return {name: names[name] for name in sorted(names, key=natural_key)}
+
+
+def _image_files(folder: Path) -> Iterable[Path]:
+    return (
+        path
+        for path in folder.rglob("*")
+        if is_image_file(path.name) and not path.name.startswith(".")
+    )

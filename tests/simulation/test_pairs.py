@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from lenszoo.errors import LenszooError
+from lenszoo.simulation import SimulatedDataset, get_preset, sample, stream
+
+NAME = "sr_75_150"
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return sample(NAME, 48, seed=3)
+
+
+def binned(images):
+    n, height, width, bands = images.shape
+    return images.reshape(n, height // 2, 2, width // 2, 2, bands).mean((2, 4))
+
+
+def test_shapes_scales_and_truth(pairs):
+    preset = get_preset(NAME)
+    assert (preset.image_shape, preset.target_shape) == ((75, 75, 1), (150, 150, 1))
+    assert preset.pixel_scale == pytest.approx(0.1)
+    assert pairs.images.shape == (48, 75, 75, 1)
+    assert pairs.targets.shape == pairs.noiseless.shape == (48, 150, 150, 1)
+    np.testing.assert_array_equal(pairs.images.min((1, 2, 3)), 0.0)
+    np.testing.assert_array_equal(pairs.images.max((1, 2, 3)), 1.0)
+
+
+def test_both_of_a_pair_see_the_same_light(pairs):
+    """In one unit: a coarse pixel is the mean of four fine ones but for its noise."""
+    flux = (pairs.images.mean((1, 2, 3)), pairs.targets.mean((1, 2, 3)))
+    np.testing.assert_allclose(flux[0], flux[1], rtol=0.01)
+    residual = pairs.images - binned(pairs.noiseless)
+    assert abs(residual.mean()) < 2e-4
+    assert residual.std() < 0.7 * (pairs.targets - pairs.noiseless).std()
+
+
+def test_noise_is_poisson_and_a_coarse_pixel_gathers_four_times_the_light(pairs):
+    """Variance over brightness, in the unit of each image: one count a fine pixel."""
+    for seen, expected, light in (
+        (pairs.targets, pairs.noiseless, 1.0),
+        (pairs.images, binned(pairs.noiseless), 4.0),
+    ):
+        ratios = []
+        for image, mean, drawn in zip(seen, expected, pairs.truth["sky"], strict=True):
+            # the sky's level tells where zero counts are: a corner has no lens in it
+            corner = mean[:8, :8].mean()
+            slope = np.polyfit(mean.ravel(), (image - mean).ravel() ** 2, 1)[0]
+            floor = np.mean((image[:12, :12] - mean[:12, :12]) ** 2)
+            unit = np.sqrt(floor * light * drawn) / drawn  # image units a count, from the sky
+            ratios.append(slope * light / unit)
+            assert corner < 0.05
+        assert np.median(ratios) == pytest.approx(1.0, abs=0.12)
+
+
+def test_noise_of_a_pair_is_independent(pairs):
+    fine = binned(pairs.targets - pairs.noiseless)
+    coarse = pairs.images - binned(pairs.noiseless)
+    assert abs(np.corrcoef(fine.ravel(), coarse.ravel())[0, 1]) < 0.01
+
+
+def test_the_sky_is_that_of_the_classifiers(pairs):
+    other = sample("common_test_sim", 6, seed=3).truth
+    for name in ("einstein_radius", "source_x", "gamma1", "substructure_mass_fraction"):
+        np.testing.assert_array_equal(pairs.truth[name][:6], other[name])
+
+
+def test_a_scene_does_not_depend_on_its_batch(pairs):
+    again = sample(NAME, 2, seed=3, start=5)
+    for name in ("images", "targets", "noiseless"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(pairs, name)[5:7])
+
+
+def test_patches_lie_on_each_other():
+    dataset = SimulatedDataset(NAME, 8, 3, batch_size=4, patch=20, patches=3, augment="d4")
+    low, high = dataset[1]
+    assert low.shape == (12, 20, 20, 1)
+    assert high.shape == (12, 40, 40, 1)
+    assert low.max((1, 2, 3)).max() > 0.5
+    assert (low - binned(high)).std((1, 2, 3)).max() < 0.015  # no more than their noise
+    for first, second in zip(dataset[1], (low, high), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_stream_of_pairs():
+    dataset = SimulatedDataset(NAME, 5, 3, batch_size=3, patch=16, patches=2)
+    for index, (low, high) in enumerate(stream(dataset).as_numpy_iterator()):
+        np.testing.assert_array_equal(low, dataset[index][0])
+        np.testing.assert_array_equal(high, dataset[index][1])
+    assert index == 1
+
+
+def test_bad_patches():
+    with pytest.raises(LenszooError, match="Patches are cut out of pairs; common_test_sim has"):
+        SimulatedDataset("common_test_sim", 4, patch=16)
+    with pytest.raises(LenszooError, match="Patches of 76 pixels do not fit"):
+        SimulatedDataset(NAME, 4, patch=76)[0]
