@@ -69,8 +69,8 @@ def write_dataset(
 ) -> DatasetSummary:
     """Simulate a dataset into class folders, ``train/CLASS/N.npy`` and ``val/CLASS/N.npy``.
 
-    Of a sky of pairs the folders are ``low``, ``high`` and ``noiseless`` instead of the classes; three
-    files of one name belong together, and ``high`` and ``noiseless`` may leave [0, 1].
+    Of a sky of pairs the folders are ``low``, ``high`` and ``noiseless`` instead of the classes;
+    three files of one name belong together, and ``high`` and ``noiseless`` may leave [0, 1].
 
     Scenes of the two splits never overlap (:data:`SPLIT_START`), and classes take turns, so they
     differ by one image at most. Beside the folders stand ``truth.parquet``, a row an image (split,
@@ -227,7 +227,7 @@ def _class_counts(preset: Preset, split: str, n: int) -> list[int]:
 
 
 def _present(preset: Preset, out: Path, facts: dict[str, Any]) -> set[str]:
-    """Make the folders of images, clear them of what a killed run left; return the images in them."""
+    """Make the folders of images, clear them of a killed run's parts; return the images in them."""
     present: set[str] = set()
     for split in facts["splits"]:
         for name in preset.classes if preset.factor == 1 else _PAIR_FOLDERS:
