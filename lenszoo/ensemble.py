@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -67,15 +68,27 @@ def known_classes(source: Source) -> tuple[str, ...] | None:
     path = _as_path(source)
     if path is None:
         return tuple(get_entry(str(source)).classes)
-    file = path if path.name.endswith(MODEL) else find_weights(path).path
-    sidecar = Path(file).with_name(RUN_FILE)
-    if not sidecar.is_file():
-        return None
-    try:
-        classes = json.loads(sidecar.read_text(encoding="utf-8")).get("classes")
-    except (OSError, ValueError, AttributeError) as error:
-        raise LenszooError(f"Cannot read {sidecar}: {error}.") from error
+    classes = read_run(weights_file(path)).get("classes")
     return tuple(classes) if classes else None
+
+
+def weights_file(path: Path) -> Path:
+    """Return the file that a path to weights means: itself, or the best of a run folder."""
+    return path if path.name.endswith(MODEL) else find_weights(path).path
+
+
+def read_run(file: Path) -> dict[str, Any]:
+    """Return what the ``run.json`` beside a file of weights says; empty where there is none."""
+    sidecar = file.with_name(RUN_FILE)
+    if not sidecar.is_file():
+        return {}
+    try:
+        run = json.loads(sidecar.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LenszooError(f"Cannot read {sidecar}: {error}.") from error
+    if not isinstance(run, dict):
+        raise LenszooError(f"Cannot read {sidecar}: it holds no object.")
+    return run
 
 
 def same_classes(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -13,6 +13,15 @@ Weights = Annotated[
         show_default=False,
     ),
 ]
+WeightsList = Annotated[
+    str,
+    typer.Argument(
+        metavar="WEIGHTS",
+        help="A name of `lenszoo weights list`, a run folder, a .weights.h5 or a .keras file; "
+        "several with commas between them answer together, as an ensemble.",
+        show_default=False,
+    ),
+]
 Inputs = Annotated[
     list[str],
     typer.Argument(
@@ -46,3 +55,8 @@ IdColumn = Annotated[str | None, typer.Option(help="The CSV's column of ids.")]
 PathColumn = Annotated[str, typer.Option(help="The CSV's column of paths.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is random.")]
 OutFolder = Annotated[Path, typer.Option(help="The folder to write.", show_default=False)]
+
+
+def weights_list(text: str) -> list[str]:
+    """Split ``"A,B"`` into the weights it names; the path of a file may hold commas itself."""
+    return [text] if Path(text).exists() else [part.strip() for part in text.split(",")]

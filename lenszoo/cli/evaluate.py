@@ -4,13 +4,23 @@ from typing import Annotated, Any
 
 import typer
 
-from lenszoo.cli._options import Bands, BatchSize, Classes, OnBad, OutFolder, Resize, Seed, Weights
+from lenszoo.cli._options import (
+    Bands,
+    BatchSize,
+    Classes,
+    OnBad,
+    OutFolder,
+    Resize,
+    Seed,
+    WeightsList,
+    weights_list,
+)
 from lenszoo.cli._verb import band_list, comma_list, progress_bar, verb
 
 
 @verb(backend=True)
 def evaluate(
-    weights: Weights,
+    weights: WeightsList,
     out: OutFolder,
     data: Annotated[
         str | None,
@@ -23,6 +33,9 @@ def evaluate(
     resize: Resize = False,
     bands: Bands = None,
     classes: Classes = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Score over quarter turns and flips as well.")
+    ] = False,
     batch_size: BatchSize = 128,
 ) -> None:
     """Score weights on labelled images, beside the shortcut baseline; write report.html."""
@@ -33,7 +46,7 @@ def evaluate(
 
     if (data is None) == (preset is None):
         raise LenszooError("Give --data FOLDER-or-CSV or --preset NAME, one of them.")
-    opened = open_model(weights, comma_list(classes))
+    opened = open_model(weights_list(weights), comma_list(classes))
     scored: Any = data
     if preset is not None:
         scored = sample(preset, images, seed, SPLIT_START["test"])
@@ -44,6 +57,7 @@ def evaluate(
             on_bad=on_bad,
             resize=resize,
             bands=band_list(bands),
+            tta=tta,
             batch_size=batch_size,
             seed=seed,
             provenance=None if preset is None else {"preset": preset, "data_seed": seed},

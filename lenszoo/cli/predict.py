@@ -14,14 +14,15 @@ from lenszoo.cli._options import (
     OnBad,
     PathColumn,
     Resize,
-    Weights,
+    WeightsList,
+    weights_list,
 )
 from lenszoo.cli._verb import band_list, comma_list, progress_bar, verb
 
 
 @verb(backend=True)
 def predict(
-    weights: Weights,
+    weights: WeightsList,
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file.", show_default=False)],
     on_bad: OnBad = "raise",
@@ -41,7 +42,7 @@ def predict(
     index = as_index(inputs, id_column=id_column, path_column=path_column)
     with progress_bar("Predicting") as progress:
         table = classify(
-            weights,
+            weights_list(weights),
             index,
             on_bad=on_bad,
             resize=resize,

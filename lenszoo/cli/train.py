@@ -1,12 +1,32 @@
 """``lenszoo train``: a recipe or a model's name becomes a run folder."""
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lenszoo.cli._options import OutFolder
+from lenszoo.cli._options import OutFolder, weights_list
 from lenszoo.cli._verb import verb
+
+# the scores of all tasks that are worth a line: their names in report.json, and how they read
+_SCORES = {
+    "macro_ovr_auc": "AUC {:.4f}",
+    "accuracy": "accuracy {:.4f}",
+    "psnr": "PSNR {:.2f} dB",
+    "ssim": "SSIM {:.4f}",
+    "share_of_way": "{:.1%} of the way from bicubic to the floor",
+}
+# options that are no field of their own name: the table of the recipe they belong to
+_PLACES = {
+    "images": ("data", "images"),
+    "learning_rate": ("optimizer", "learning_rate"),
+    "teacher": ("distill", "teacher"),
+    "teacher_weight": ("distill", "weight"),
+}
+# what a recipe's data may come from, whatever its task
+_SOURCES = ("preset", "directory", "csv", "low", "high")
 
 
 @verb(backend=True, stopped="stopped; the same command goes on from the last whole epoch.")
@@ -21,7 +41,11 @@ def train(
     ],
     out: OutFolder,
     data: Annotated[
-        str | None, typer.Option(help="Folder of class folders, or CSV with id, path, label.")
+        str | None,
+        typer.Option(
+            help="Folder of class folders, or CSV with id, path, label. To super-resolve: folder "
+            "of fine images, or of the folders low and high."
+        ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Train on this simulated sky.")] = None,
     weights: Annotated[str | None, typer.Option(help="Weights to start from.")] = None,
@@ -35,6 +59,13 @@ def train(
     ] = None,
     unfreeze_after: Annotated[
         int | None, typer.Option(help="Epochs after which all layers train.")
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="Weights to learn from besides; several with commas, as an ensemble."),
+    ] = None,
+    teacher_weight: Annotated[
+        float | None, typer.Option(help="Share of the loss on the teacher's answers.")
     ] = None,
     tta: Annotated[
         bool | None, typer.Option("--tta", help="Score over turns and flips as well.")
@@ -56,24 +87,30 @@ def train(
         "images": images,
         "freeze": int(freeze) if freeze is not None and freeze.isdecimal() else freeze,
         "unfreeze_after": unfreeze_after,
+        "teacher": None if teacher is None else weights_list(teacher),
+        "teacher_weight": teacher_weight,
         "tta": tta,
         "folds": folds,
     }
     fields = _with(_fields(recipe), data, preset, changes)
     checked = Recipe(**fields)
-    if checked.folds is not None:
+    if getattr(checked, "folds", None) is not None:
         summary = cross_validate(checked, out)
         for name, mean in summary["mean"].items():
             spread = summary["std"][name]
             typer.echo(f"{name} {mean:.4f} +- {spread:.4f} over {checked.folds} folds")
         return
     result = run(checked, out, verbose=sys.stdout.isatty())
-    scores = ", ".join(
-        f"{label} {result.metrics[name]:.4f}"
-        for name, label in (("macro_ovr_auc", "AUC"), ("accuracy", "accuracy"))
-        if result.metrics.get(name) is not None
+    typer.echo(f"{out}: {_scores(result.metrics) or 'done'}; open {out / 'report.html'}")
+
+
+def _scores(metrics: Mapping[str, Any]) -> str:
+    """What a report says in a line; scores that are undefined are left out."""
+    return ", ".join(
+        text.format(metrics[name])
+        for name, text in _SCORES.items()
+        if isinstance(metrics.get(name), int | float)
     )
-    typer.echo(f"{out}: {scores or 'done'}; open {out / 'report.html'}")
 
 
 def _fields(recipe: str) -> dict[str, Any]:
@@ -84,7 +121,7 @@ def _fields(recipe: str) -> dict[str, Any]:
     from lenszoo.training.recipe import recipe_files
 
     if recipe in CATALOG:
-        return {"model": recipe, "data": {}}
+        return {"task": CATALOG[recipe].task, "model": recipe, "data": {}}
     names = [path.stem for path in recipe_files()]
     if recipe in names or recipe.endswith(".toml"):
         return Recipe.load(recipe).model_dump(mode="json", exclude_unset=True)
@@ -101,21 +138,34 @@ def _with(
 
     if data is not None and preset is not None:
         raise LenszooError("Give --data or --preset, not both.")
-    source = dict(fields["data"])
+    source = dict(fields.get("data", {}))
     if data is not None or preset is not None:
-        source = {k: v for k, v in source.items() if k not in ("preset", "directory", "csv")}
+        source = {k: v for k, v in source.items() if k not in _SOURCES}
     if preset is not None:
         source["preset"] = preset
         fields.pop("folds", None)  # a sky has fresh images instead
     elif data is not None:
-        source["csv" if data.lower().endswith(".csv") else "directory"] = data
+        source |= _files(fields.get("task", "classify"), data)
         fields.pop("curriculum", None)  # files have no strength to change
-    if not {"preset", "directory", "csv"} & {k for k, v in source.items() if v is not None}:
+    if all(source.get(name) is None for name in _SOURCES):
         raise LenszooError("Nothing to train on: give --data FOLDER-or-CSV or --preset NAME.")
-    optimizer = dict(fields.get("optimizer", {}))
+    tables = {"data": source} | {
+        name: dict(fields.get(name) or {}) for name in ("optimizer", "distill")
+    }
     for name, value in changes.items():
-        if value is None:
-            continue
-        place = {"images": source, "learning_rate": optimizer}.get(name, fields)
-        place[name] = value
-    return {**fields, "data": source, **({"optimizer": optimizer} if optimizer else {})}
+        if value is not None:
+            table, key = _PLACES.get(name, (None, name))
+            (fields if table is None else tables[table])[key] = value
+    if tables["distill"] and "teacher" not in tables["distill"]:
+        raise LenszooError("--teacher-weight needs --teacher.")
+    return {**fields, **{name: table for name, table in tables.items() if table}}
+
+
+def _files(task: str, data: str) -> dict[str, str]:
+    """The fields of a recipe's data that ``--data`` stands for."""
+    if task != "super_resolve":
+        return {"csv" if data.lower().endswith(".csv") else "directory": data}
+    pair = {name: Path(data, name) for name in ("low", "high")}
+    if all(folder.is_dir() for folder in pair.values()):
+        return {name: str(folder) for name, folder in pair.items()}
+    return {"high": data}

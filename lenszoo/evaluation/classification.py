@@ -30,8 +30,9 @@ class ClassificationReport(Report):
 
     ``metrics`` holds ``n``, ``classes``, ``class_counts``, ``macro_ovr_auc``, ``macro_ovo_auc``,
     ``per_class_auc``, ``per_class_recall``, ``per_class_precision``, ``accuracy``, ``log_loss``,
-    ``ece``, ``confusion_matrix``, ``intervals`` (the same names, [low, high]) and ``shortcut`` (the
-    same names, with ``n``, ``folds``, ``seed`` and ``reason``). What is undefined is None.
+    ``ece``, ``confusion_matrix``, ``intervals`` (the same names, [low, high]), ``shortcut`` (the
+    same names, with ``n``, ``folds``, ``seed`` and ``reason``) and, with test-time augmentation,
+    ``tta`` (the scores of eight looks). What is undefined is None.
     """
 
     kind: ClassVar[str] = "classification"
@@ -44,6 +45,7 @@ def classification_report(
     *,
     images: ArrayLike | None = None,
     model: Any = None,
+    tta: ArrayLike | None = None,
     ids: Sequence[object] | None = None,
     history: History | None = None,
     title: str | None = None,
@@ -62,6 +64,8 @@ def classification_report(
             baseline and the galleries; a memory map will do.
         model: the classifier of the zoo that gave the logits; with the images it adds a gallery of
             where it looked (:mod:`lenszoo.evaluation.saliency`).
+        tta: logits of the same samples averaged over turns and flips
+            (:func:`lenszoo.evaluation.tta_logits`), to be scored beside the plain ones.
         ids: N names of the samples; row numbers when absent.
         history: the training history, columns or rows (as read from ``history.csv``).
         title: heading of the report.
@@ -87,6 +91,8 @@ def classification_report(
     values["intervals"] = _intervals(y, scores, names, seed, n_resamples, notes)
     values["shortcut"] = _shortcut_metrics(shortcut, y, names, notes)
     _note_undefined(values, notes)
+    if tta is not None:
+        values["tta"] = _scores(y, _outcome(labels, tta, class_names, ids).logits)
     bins = m.calibration_bins(y, scores)
     curves, base = _curves(y, scores, names), []
     if shortcut is not None and shortcut.scores is not None:
@@ -106,6 +112,7 @@ def classification_report(
         cards=view.cards(values),
         tables=[
             view.overview(values),
+            *([view.looks(values)] if tta is not None else ()),
             view.per_class(values),
             *([view.mistakes_table(outcome, mistakes)] if mistakes and stack is None else ()),
         ],
@@ -190,15 +197,21 @@ def _metrics(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> dict[str, Any
         "n": len(y),
         "classes": list(names),
         "class_counts": by_class(true),
-        "macro_ovr_auc": m.roc_auc(y, scores, "ovr"),
-        "macro_ovo_auc": m.roc_auc(y, scores, "ovo"),
+        **_scores(y, scores),
         "per_class_auc": by_class(m.per_class_auc(y, scores)),
         "per_class_recall": by_class(recall),
         "per_class_precision": by_class(precision),
+        "confusion_matrix": matrix.tolist(),
+    }
+
+
+def _scores(y: m.Ints, scores: m.Floats) -> dict[str, float]:
+    return {
+        "macro_ovr_auc": m.roc_auc(y, scores, "ovr"),
+        "macro_ovo_auc": m.roc_auc(y, scores, "ovo"),
         "accuracy": m.accuracy(y, scores),
         "log_loss": m.log_loss(y, scores),
         "ece": m.expected_calibration_error(y, scores),
-        "confusion_matrix": matrix.tolist(),
     }
 
 

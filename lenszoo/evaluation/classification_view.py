@@ -39,11 +39,9 @@ def _probability(value: float) -> str:
 
 def overview(values: Mapping[str, Any]) -> Table:
     """The table of the scores: the model, its intervals, the shortcut baseline."""
-    keys = ["macro_ovr_auc", "macro_ovo_auc", "accuracy", "log_loss", "ece"]
-    columns = ["macro AUC, OVR", "macro AUC, OVO", "accuracy", "log loss", "calibration error"]
+    keys, columns = _score_columns(values)
     note = "OVR: each class against the rest; OVO: each pair of classes. Ranked on logits."
     if len(values["classes"]) == 2:
-        keys, columns = keys[1:], ["AUC", *columns[2:]]
         note = f"The AUC is that of class {values['classes'][1]!r}, ranked on logits."
     bounds, base = values["intervals"] or {}, values["shortcut"] or {}
     rows = [["this model", *(number(values[key]) for key in keys)]]
@@ -56,6 +54,26 @@ def overview(values: Mapping[str, Any]) -> Table:
         " seeing any structure."
     )
     return Table("Scores", ["", *columns], rows, note)
+
+
+def looks(values: Mapping[str, Any]) -> Table:
+    """The table of the scores without and with test-time augmentation."""
+    keys, columns = _score_columns(values)
+    rows = [
+        [name, *(number(scores[key]) for key in keys)]
+        for name, scores in (("one look", values), ("eight looks", values["tta"]))
+    ]
+    note = "Eight looks: the mean log-softmax over the quarter turns and flips of each image."
+    return Table("Test-time augmentation", ["", *columns], rows, note)
+
+
+def _score_columns(values: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Keys and headings of the scores; of two classes both macro AUCs are the one AUC."""
+    keys = ["macro_ovr_auc", "macro_ovo_auc", "accuracy", "log_loss", "ece"]
+    columns = ["macro AUC, OVR", "macro AUC, OVO", "accuracy", "log loss", "calibration error"]
+    if len(values["classes"]) == 2:
+        return keys[1:], ["AUC", *columns[2:]]
+    return keys, columns
 
 
 def per_class(values: Mapping[str, Any]) -> Table:
@@ -224,8 +242,8 @@ def evidence_gallery(outcome: Outcome, rows: Sequence[int], images: Any, maps: A
         "The same images with the evidence for the predicted class: "
         + "; ".join(f"{name} {said}" for said, name in lines)
         + ".",
-        "Contours at 50 and 80 % of the strongest evidence: Grad-CAM of a convolutional network, "
-        "attention rollout of a transformer.",
+        "Contours at 50 and 80 % of the strongest evidence: Grad-CAM, or attention rollout of a "
+        "transformer whose class token answers.",
         partial(plots.gallery_figure, [np.asarray(images[i]) for i in rows], lines, maps=maps),
         night=True,
     )

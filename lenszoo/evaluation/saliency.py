@@ -1,7 +1,7 @@
-"""Where a classifier looked: Grad-CAM for convolutional nets, attention maps for transformers.
+"""Where a classifier looked: Grad-CAM, or attention maps where a class token gathers the image.
 
 Both come without a gradient tape, so they run on any backend: above the last maps our classifiers
-are linear, which makes Grad-CAM's gradient a formula.
+are linear, but for BEiT's layer norm, which makes Grad-CAM's gradient a formula.
 """
 
 import re
@@ -28,13 +28,13 @@ def saliency(
             maps have no class.
 
     Returns:
-        (n, H, W) float32, each from 0 to 1: :func:`attention_rollout` of a transformer with a
-        class token, else :func:`grad_cam`.
+        (n, H, W) float32, each from 0 to 1: :func:`attention_rollout` where the head starts from
+        a class token, as ViT's does, else :func:`grad_cam`.
 
     Raises:
         LenszooError: when the model is neither.
     """
-    if _attentions(model):
+    if _attentions(model) and _layer(model, "first_token") is not None:
         return attention_rollout(model, images)
     return grad_cam(model, images, classes)
 
@@ -45,10 +45,12 @@ def grad_cam(
     """Evidence for a class in the last feature maps (Selvaraju et al. 2017, arXiv:1610.02391).
 
     ``relu(sum_k a_k A_k)`` with the maps A and the mean gradient a of the class's logit. With
-    ``head="pool"`` this is the class activation map of Zhou et al. 2016 (arXiv:1512.04150).
+    ``head="pool"`` this is the class activation map of Zhou et al. 2016 (arXiv:1512.04150). The
+    last tokens of a transformer's patches are its maps. BEiT takes the layer norm of their mean,
+    so that a patch counts for what it has more than the mean of all.
 
     Args:
-        model: a classifier of the zoo whose features are pooled or flattened from maps.
+        model: a classifier of the zoo whose features are pooled or flattened from maps or patches.
         images: (n, H, W, bands), as the model takes them.
         classes: (n,) whose evidence to show; by default each image's predicted class.
 
@@ -61,19 +63,19 @@ def grad_cam(
     """
     import keras
 
-    features = _layer(model, "features")
-    if features is None or len(features.input.shape) != 4:
-        raise LenszooError(f"{model.name} has no feature maps below its head for Grad-CAM.")
     stack = np.asarray(images, np.float32)
-    both = keras.Model(model.input, [features.input, model.get_layer("logits").output])
+    both = keras.Model(model.input, [_last_maps(model), model.get_layer("logits").output])
     maps, logits = _predict(both, stack)
     wanted = logits.argmax(axis=1) if classes is None else np.asarray(classes)
     if wanted.shape != (len(stack),) or wanted.min() < 0 or wanted.max() >= logits.shape[1]:
         raise LenszooError(
             f"Grad-CAM needs one class of {logits.shape[1]} for each of {len(stack)} images."
         )
-    weights = _gradient(model, maps.shape[1:])[..., wanted].mean(axis=(0, 1))  # (channels, n)
-    return _fit(np.maximum(np.einsum("nhwc,cn->nhw", maps, weights), 0.0), stack.shape[1:3])
+    if maps.ndim == 3:  # patches, row by row
+        maps = maps.reshape(len(maps), *_grid(model), -1)
+    weights = _gradient(model, maps, wanted)
+    evidence = np.maximum(np.einsum("nhwc,nc->nhw", maps, weights), 0.0)
+    return _on_images(model, evidence, stack.shape[1:3])
 
 
 def attention_rollout(model: Any, images: ArrayLike) -> NDArray[np.float32]:
@@ -95,8 +97,7 @@ def attention_rollout(model: Any, images: ArrayLike) -> NDArray[np.float32]:
     import keras
 
     blocks = _attentions(model)
-    patches = _layer(model, "patch_embedding")
-    if not blocks or patches is None:
+    if not blocks or _layer(model, "patch_embedding") is None:
         raise LenszooError(f"{model.name} has no attention between a class token and patches.")
     stack = np.asarray(images, np.float32)
     below = keras.Model(model.input, [layer.input[0] for layer in blocks])
@@ -107,14 +108,9 @@ def attention_rollout(model: Any, images: ArrayLike) -> NDArray[np.float32]:
         mean = _scores(layer, x).mean(axis=1)
         step = 0.5 * mean + 0.5 * np.eye(mean.shape[1], dtype=np.float32)
         rollout = step if rollout is None else step @ rollout
-    grid = tuple(patches.output.shape[1:3])
-    seen = rollout[:, 0, 1:].reshape(-1, *grid)
+    seen = rollout[:, 0, 1:].reshape(-1, *_grid(model))
     seen = seen - seen.min(axis=(1, 2), keepdims=True)
-    padded = _layer(model, "pad")
-    full = tuple((patches.input if padded is None else padded.output).shape[1:3])
-    maps = _fit(seen, full)
-    top, left = ((a - b) // 2 for a, b in zip(full, stack.shape[1:3], strict=True))
-    return maps[:, top : top + stack.shape[1], left : left + stack.shape[2]]
+    return _on_images(model, seen, stack.shape[1:3])
 
 
 def _scores(layer: Any, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,7 +129,7 @@ def _attend(layer: Any, x: NDArray[np.float32]) -> Any:
 
 
 def _attentions(model: Any) -> list[Any]:
-    """The attention of each block of a ViT; BEiT's head does not start from its class token."""
+    """The attention of each block of a ViT."""
     import keras
 
     return [
@@ -143,15 +139,49 @@ def _attentions(model: Any) -> list[Any]:
     ]
 
 
-def _gradient(model: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Derivative (h, w, channels, classes) of the logits by the last maps, constant in them."""
-    (kernel, _) = model.get_layer("logits").get_weights()
-    norm = _layer(model, "features_bn")
-    if norm is None:  # pooled
-        return np.broadcast_to(kernel / (shape[0] * shape[1]), (*shape[:2], *kernel.shape))
-    gamma, _, _, variance = norm.get_weights()
-    scaled = kernel * (gamma / np.sqrt(variance + norm.epsilon))[:, None]
-    return scaled.reshape(*shape, -1)
+def _last_maps(model: Any) -> Any:
+    """The symbolic maps (n, h, w, channels), or patches (n, h * w, channels), below the head."""
+    above = _layer(model, "mean_token") or _layer(model, "features")
+    rank = 0 if above is None else len(above.input.shape)
+    if rank != 4 and (rank != 3 or _layer(model, "patch_embedding") is None):
+        raise LenszooError(f"{model.name} has no feature maps below its head for Grad-CAM.")
+    return above.input
+
+
+def _gradient(
+    model: Any, maps: NDArray[np.float32], classes: NDArray[np.integer]
+) -> NDArray[np.float32]:
+    """Mean derivative (n, channels) of each image's logit by its last maps (n, h, w, channels)."""
+    kernel, _ = model.get_layer("logits").get_weights()
+    slope = kernel.T[classes]
+    flattened = _layer(model, "features_bn")
+    if flattened is not None:
+        gamma, _, _, variance = flattened.get_weights()
+        slope = slope * gamma / np.sqrt(variance + flattened.epsilon)
+        return slope.reshape(maps.shape).mean(axis=(1, 2))
+    if _layer(model, "mean_token") is not None:  # through the layer norm of the mean
+        norm = model.get_layer("norm")
+        mean = maps.mean(axis=(1, 2))
+        mean = mean - mean.mean(axis=1, keepdims=True)
+        spread = np.sqrt(mean.var(axis=1, keepdims=True) + norm.epsilon)
+        unit, slope = mean / spread, slope * norm.get_weights()[0]
+        along = unit * (slope * unit).mean(axis=1, keepdims=True)
+        slope = (slope - slope.mean(axis=1, keepdims=True) - along) / spread
+    return slope / (maps.shape[1] * maps.shape[2])
+
+
+def _grid(model: Any) -> tuple[int, ...]:
+    """Rows and columns of a transformer's patches."""
+    return tuple(model.get_layer("patch_embedding").output.shape[1:3])
+
+
+def _on_images(model: Any, maps: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Bring maps to the size of the images, without what a transformer pads them with."""
+    padded = None if _layer(model, "patch_embedding") is None else _layer(model, "pad")
+    full = size if padded is None else tuple(padded.output.shape[1:3])
+    fitted = _fit(maps, full)
+    top, left = ((a - b) // 2 for a, b in zip(full, size, strict=True))
+    return fitted[:, top : top + size[0], left : left + size[1]]
 
 
 def _layer(model: Any, name: str) -> Any:

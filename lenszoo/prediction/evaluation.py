@@ -4,7 +4,7 @@ import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from lenszoo.data.checks import OnBad
 from lenszoo.data.index import DatasetIndex, canonical_class
 from lenszoo.data.readers import aligned_empty
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import ClassificationReport, classification_report
+from lenszoo.evaluation import ClassificationReport, classification_report, tta_logits
 from lenszoo.prediction.inputs import Inputs
 from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
-from lenszoo.prediction.predictor import BATCH_SIZE, Progress, open_images, run
+from lenszoo.prediction.predictor import BATCH_SIZE, Progress, answer, open_images, run
 from lenszoo.simulation import SPLIT_START, Sample
 
 
@@ -28,6 +28,7 @@ def evaluate(
     classes: Sequence[str] | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    tta: bool = False,
     title: str | None = None,
     provenance: dict[str, Any] | None = None,
     seed: int = 0,
@@ -43,22 +44,28 @@ def evaluate(
         batch_size, on_bad, resize, bands, progress: as in :func:`lenszoo.predict`; images that
             "skip" passes over are counted in a note and score nothing.
         classes: the model's class names, where the weights do not know them.
+        tta: score the mean over the quarter turns and flips of each image as well
+            (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
         title: heading of the report.
         provenance: more to say of where the data come from.
         seed: of the bootstrap and of the shortcut baseline.
 
     Raises:
         LenszooError: as :func:`lenszoo.predict`, and for data without labels or with classes that
-            the model does not know.
+            the model does not know; for images that are not square with tta.
     """
     opened = open_model(model, classes)
     inputs, labels, ids, facts = _labelled(opened, data)
     images = open_images(opened, inputs, on_bad, resize, bands)
     height, width, n_bands = images.fit.shape
     stack = aligned_empty((len(images), height or 1, width or 1, n_bands))
+    looks = np.full((len(images), len(opened.classes)), np.nan, np.float32) if tta else None
+    padded = _Padded(opened, min(batch_size, len(images)))
 
     def collect(rows: np.ndarray, batch: np.ndarray) -> None:
         stack[rows] = batch
+        if looks is not None and len(rows):
+            looks[rows] = tta_logits(padded, batch)
 
     answers = run(opened.model, images, batch_size, progress, collect)
     kept = np.flatnonzero(answers.kept)
@@ -71,6 +78,7 @@ def evaluate(
         opened.classes,
         images=stack if whole else stack[kept],
         model=opened.model,
+        tta=None if looks is None else looks[kept],
         ids=[ids[int(i)] for i in kept],
         history=_history(opened.run_dir),
         title=title or f"{opened.name} on {len(kept):,} images",
@@ -82,6 +90,16 @@ def evaluate(
         first = next(error for error in answers.errors if error)
         report.notes = [*report.notes, f"{left} of {len(images)} images were left out: {first}"]
     return report
+
+
+class _Padded(NamedTuple):
+    """What ``tta_logits`` asks: answers as logits, from batches of one size."""
+
+    opened: OpenedModel
+    size: int
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        return self.opened.logits(answer(self.opened.model, images, self.size))
 
 
 def _labelled(

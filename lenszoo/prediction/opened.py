@@ -1,23 +1,21 @@
 """A model together with the names, classes and hashes that its answers are labelled with."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
 
 from lenszoo._version import __version__
 from lenszoo.build import _as_path, load_model, model_config
+from lenszoo.ensemble import Source, known_classes, read_run, weights_file
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.metrics import log_softmax
 from lenszoo.pretrained._files import sha256_of
 from lenszoo.pretrained.manifest import get_entry
-from lenszoo.pretrained.store import fetch_weights
-from lenszoo.saving import MODEL, RUN_FILE, find_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +24,12 @@ class OpenedModel:
 
     Attributes:
         model: the model; one output, ``(batch, classes)``.
-        name: the weights' name or path, or the model's own name when it was made in memory.
+        name: the weights' name or path (of an ensemble all, with ``+`` between), or the model's
+            own name when it was made in memory.
         classes: names of the classes in the order of the logits.
         named: whether ``classes`` are names that somebody gave, not mere numbers.
         provenance: lenszoo, keras and backend versions, weights and their sha256, recipe and seed
-            (None where unknown).
+            (None where unknown; of an ensemble each a list, one item a member).
         run_dir: the run folder, when it is one.
     """
 
@@ -62,40 +61,38 @@ class OpenedModel:
         return np.exp(log_softmax(logits))
 
 
-ModelLike: TypeAlias = keras.Model | OpenedModel | str | os.PathLike[str]
+ModelLike: TypeAlias = keras.Model | OpenedModel | Source | Sequence[Source]
 
 
 def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> OpenedModel:
     """Load a classifier and find out what its classes are called and where it comes from.
 
     Args:
-        source: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, a model in
-            memory, or what this function returned before.
+        source: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
+            them, for their ensemble; a model in memory, or what this function returned before.
         classes: names of the classes, for models that do not know them or other names for them.
 
     Raises:
-        LenszooError: the model cannot be loaded, has not one output of ``(batch, classes)``, or
-            ``classes`` are not as many as its classes.
+        LenszooError: the model cannot be loaded, has not one output of ``(batch, classes)``,
+            ``classes`` are not as many as its classes, or the members of an ensemble differ.
     """
     if isinstance(source, OpenedModel):
         return source if classes is None else _renamed(source, classes)
-    run_dir: Path | None = None
-    found: dict[str, Any] = {}
     known: Sequence[str] = ()
+    run_dir = None
     if isinstance(source, keras.Model):
-        model, name = source, source.name
-    elif (path := _as_path(source)) is None:
-        entry = get_entry(str(source))
-        fetch_weights(entry.name)
-        model, name, known = load_model(entry.name), entry.name, entry.classes
-        found = {
-            "weights_sha256": entry.sha256,
-            "recipe": entry.recipe,
-            "seed": entry.data.get("seed"),
-        }
+        model, origins = source, [_Origin(source.name)]
     else:
-        model, name = load_model(path), str(path)
-        known, found, run_dir = _read_run(path)
+        members = [source] if isinstance(source, str | os.PathLike) else list(source)
+        model = load_model(members[0] if len(members) == 1 else members)
+        known = next((names for member in members if (names := known_classes(member))), ())
+        origins, folders = zip(*map(_origin, members), strict=True)
+        run_dir = folders[0] if len(members) == 1 else None
+    name = " + ".join(origin.weights for origin in origins)
+    found = {
+        key: values[0] if len(origins) == 1 else list(values)
+        for key, values in zip(_Origin._fields, zip(*origins, strict=True), strict=True)
+    }
     outputs = _count_outputs(model)
     count = max(2, outputs)
     provenance = {
@@ -103,10 +100,6 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
         "model": _row(model),
-        "weights": name,
-        "weights_sha256": None,
-        "recipe": None,
-        "seed": None,
     } | found
     named = classes is not None or len(known) == count
     chosen = classes if classes is not None else known
@@ -155,16 +148,24 @@ def _last_activation(model: keras.Model) -> str | None:
         return getattr(last, "__name__", None)
 
 
-def _read_run(path: Path) -> tuple[Sequence[str], dict[str, Any], Path | None]:
-    """Return classes, provenance and run folder of a path to weights."""
-    file = path if path.name.endswith(MODEL) else find_weights(path).path
-    found: dict[str, Any] = {"weights_sha256": sha256_of(file)}
-    sidecar = file.with_name(RUN_FILE)
-    if not sidecar.is_file():
-        return (), found, None
-    try:
-        run = json.loads(sidecar.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LenszooError(f"Cannot read {sidecar}: {error}.") from error
-    found |= {"recipe": str(file.with_name("recipe.json")), "seed": run.get("seed")}
-    return run.get("classes") or (), found, file.parent
+class _Origin(NamedTuple):
+    """Where one set of weights comes from: the part of the provenance that is theirs."""
+
+    weights: str
+    weights_sha256: str | None = None
+    recipe: str | None = None
+    seed: Any = None
+
+
+def _origin(source: Source) -> tuple[_Origin, Path | None]:
+    """Return where weights come from, and their run folder where they lie in one."""
+    path = _as_path(source)
+    if path is None:
+        entry = get_entry(str(source))
+        return _Origin(entry.name, entry.sha256, entry.recipe, entry.data.get("seed")), None
+    file = weights_file(path)
+    origin, run = _Origin(str(path), sha256_of(file)), read_run(file)
+    if not run:
+        return origin, None
+    recipe = str(file.with_name("recipe.json"))
+    return origin._replace(recipe=recipe, seed=run.get("seed")), file.parent

@@ -40,7 +40,8 @@ def predict(
     :func:`lenszoo.prediction.provenance_of`) names version, backend, weights, sha256, recipe, seed.
 
     Args:
-        model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, or a model.
+        model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
+            them, for their ensemble; or a model.
         inputs: an image file, a list of them, a folder (with all below it), a ``.csv`` with a
             column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W).
         batch_size: images a step; the last batch is padded, so that the model compiles once.
@@ -86,7 +87,8 @@ def embed(
     """Return what a classifier has made of each image before it decides: its feature vector.
 
     Args:
-        model, inputs, batch_size, on_bad, resize, bands, progress: as in :func:`predict`.
+        model, inputs, batch_size, on_bad, resize, bands, progress: as in :func:`predict`; not an
+            ensemble, whose members have features each of their own.
 
     Returns:
         The output of the layer ``features``, float32 (n, d), in the order of the inputs; a row of
@@ -163,7 +165,7 @@ def run(
         if collect is not None:
             collect(found, batch.images)
         if len(found):
-            values[found] = _answer(model, batch.images, size)
+            values[found] = answer(model, batch.images, size)
             for row in found[~np.isfinite(values[found]).all(axis=1)]:
                 reason = f"{images.name(int(row))}: the model's answer is not finite; are its "
                 reason += "pixels scaled as the model expects?"
@@ -179,7 +181,7 @@ def run(
     return Answers(values, kept, bad_pixels, errors)
 
 
-def _answer(model: keras.Model, images: np.ndarray, size: int) -> np.ndarray:
+def answer(model: keras.Model, images: np.ndarray, size: int) -> np.ndarray:
     """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
     padding = np.zeros((size - len(images), *images.shape[1:]), np.float32)
     padded = np.concatenate([images, padding]) if len(padding) else images

@@ -58,7 +58,9 @@ def write_table(table: pa.Table, path: str | os.PathLike[str]) -> Path:
     facts = provenance_of(table)
     for name in _CSV_FACTS:
         value = facts.get(name)
-        column = [None if value is None else str(value)] * len(table)
+        parts = value if isinstance(value, list) else [value]  # one a member of an ensemble
+        text = None if parts == [None] else " + ".join(map(str, parts))
+        column = [text] * len(table)
         table = table.append_column(name, pa.array(column, pa.string()))
     content = io.BytesIO()
     try:

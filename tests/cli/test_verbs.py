@@ -3,12 +3,15 @@ import json
 import os
 import pickle
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from tinyzoo import CLASSES, NAME
 
+from lenszoo.catalog import CATALOG
+from lenszoo.cli.train import _fields, _scores, _with
 from lenszoo.data import read_image
 from lenszoo.prediction import provenance_of
 from lenszoo.simulation import SPLIT_START, sample
@@ -94,6 +97,39 @@ class TestTrain:
         assert lenszoo(*command, "--epochs", 1).stdout == done.stdout
         assert "run of another recipe (epochs" in refused(*command, "--epochs", 2)
 
+    def test_learns_from_teachers(self, lenszoo, zoo, tmp_path):
+        lenszoo(
+            "train", "simple_cnn", "--data", zoo.data, "--epochs", 1, "--out", tmp_path / "run",
+            "--teacher", f"{NAME},{zoo.run}", "--teacher-weight", 0.75,
+        )  # fmt: skip
+        recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+        assert recipe["distill"]["teacher"] == [NAME, str(zoo.run)]
+        assert recipe["distill"]["weight"] == 0.75
+
+    def test_what_data_means_to_a_super_resolution_recipe(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(CATALOG, "up", replace(CATALOG["simple_cnn"], task="super_resolve"))
+        fields = _fields("up")
+        assert fields == {"task": "super_resolve", "model": "up", "data": {}}
+        recipe = {**fields, "data": {"preset": "sr_75_150", "patch": 24}}
+        given = _with(dict(recipe), str(tmp_path), None, {"images": None})
+        assert given["data"] == {"high": str(tmp_path), "patch": 24}
+        (tmp_path / "low").mkdir()
+        (tmp_path / "high").mkdir()
+        given = _with(dict(recipe), str(tmp_path), None, {})
+        pair = {name: str(tmp_path / name) for name in ("low", "high")}
+        assert given["data"] == {"patch": 24} | pair
+        given = _with({**fields, "data": pair}, None, "sr_75_150", {"images": 5})
+        assert given["data"] == {"preset": "sr_75_150", "images": 5}
+        assert _with({**fields, "data": pair}, None, None, {})["data"] == pair
+
+    def test_the_scores_of_any_task_in_one_line(self):
+        assert _scores({"accuracy": 0.5, "macro_ovr_auc": 0.75, "n": 3}) == (
+            "AUC 0.7500, accuracy 0.5000"
+        )
+        scores = {"ssim": 0.91234, "psnr": 31.456, "share_of_way": None, "accuracy": None}
+        assert _scores(scores) == "PSNR 31.46 dB, SSIM 0.9123"
+        assert _scores({}) == ""
+
     def test_folds(self, lenszoo, zoo, tmp_path):
         done = lenszoo(
             "train", "simple_cnn", "--data", zoo.data / "val", "--weights", NAME, "--epochs", 1,
@@ -121,6 +157,11 @@ class TestTrain:
             ("simple_cnn --preset common_test_sim --folds 3", "folds needs files"),
             ("simple_cnn --data {data} --freeze backbone", "freeze needs weights"),
             ("simple_cnn --data {data} --freeze stem", "give 'backbone' or a number of blocks"),
+            ("simple_cnn --data {data} --teacher-weight 0.5", "--teacher-weight needs --teacher"),
+            (
+                "simple_cnn --preset common_test_sim_binary --teacher simple_cnn.tiny_sim",
+                "The teacher simple_cnn.tiny_sim takes images of (20, 20, 1)",
+            ),
         ],
     )
     def test_bad_input(self, refused, zoo, tmp_path, monkeypatch, arguments, message):
@@ -153,6 +194,14 @@ class TestEvaluate:
         assert f"Open {tmp_path / 'r' / 'report.html'}" in done.stdout
         report = json.loads((tmp_path / "r" / "report.json").read_text())
         assert report["metrics"]["n"] == 24 and report["provenance"]["weights"] == NAME
+
+    def test_an_ensemble_over_turns_and_flips(self, lenszoo, zoo, tmp_path):
+        both = f"{NAME},{zoo.run}"
+        done = lenszoo("evaluate", both, "--data", zoo.data, "--tta", "--out", tmp_path / "r")
+        assert "eight looks" in done.stdout
+        report = json.loads((tmp_path / "r" / "report.json").read_text())
+        assert report["metrics"]["tta"]["macro_ovr_auc"] > 0.9
+        assert report["provenance"]["weights"] == [NAME, str(zoo.run)]
 
     def test_scores_a_sky(self, lenszoo, refused, zoo, tmp_path):
         command = ("evaluate", NAME, "--preset", "common_test_sim", "--images", 6, "--out")
@@ -190,6 +239,20 @@ class TestPredict:
         assert provenance_of(tmp_path / "t.parquet")["weights"] == str(zoo.run)
         true = [row["id"].split("/")[0] for row in rows]
         assert np.mean([r["predicted"] == t for r, t in zip(rows, true, strict=True)]) > 0.9
+
+    def test_an_ensemble(self, lenszoo, refused, zoo, tmp_path):
+        command = ("predict", f"{NAME}, {zoo.run}", zoo.data / "val", "--out")
+        lenszoo(*command, tmp_path / "t.csv")
+        with (tmp_path / "t.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert {row["weights"] for row in rows} == {f"{NAME} + {zoo.run}"}
+        assert {len(row["weights_sha256"]) for row in rows} == {64 + 3 + 64}
+        assert "'gone'" in refused("predict", f"{NAME},gone", zoo.data, "--out", "t.csv")
+
+    def test_a_comma_in_a_path_is_no_ensemble(self, lenszoo, zoo, tmp_path):
+        shutil.copytree(zoo.run, tmp_path / "a,b")
+        lenszoo("predict", tmp_path / "a,b", zoo.data / "val", "--out", tmp_path / "t.parquet")
+        assert provenance_of(tmp_path / "t.parquet")["weights"] == str(tmp_path / "a,b")
 
     def test_several_files_and_a_table_of_other_columns(self, lenszoo, zoo, tmp_path):
         files = [zoo.data / "val" / name / "1.npy" for name in CLASSES]

@@ -51,6 +51,42 @@ def test_grad_cam_is_that_of_a_gradient_tape(head):
         np.testing.assert_allclose(centres, evidence / evidence.max(), atol=0.05)
 
 
+@pytest.mark.skipif(not TENSORFLOW, reason="the reference is TensorFlow's gradient tape")
+@pytest.mark.parametrize(
+    ("name", "head"), [("beit_b16", "pool"), ("beit_b16", "flatten"), ("vit_ti16", "flatten")]
+)
+def test_grad_cam_of_patches_is_that_of_a_gradient_tape(name, head):
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    tiny = {"patch": 8, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 8}
+    model = moved(build_model(name, input_shape=(24, 30, 1), head=head, **tiny))  # 3 x 4 patches
+    images = np.random.default_rng(1).random((4, 24, 30, 1), dtype=np.float32)
+    classes = np.array([0, 2, 1, 1])
+    names = [layer.name for layer in model.layers]
+    start = "mean_token" if "mean_token" in names else "features"
+    tokens_of = keras.Model(model.input, model.get_layer(start).input)
+    x = tail_input = keras.Input(tokens_of.output.shape[1:])
+    for at in names[names.index(start) : names.index("logits") + 1]:
+        x = model.get_layer(at)(x)
+    tail = keras.Model(tail_input, x)
+    tokens = tf.convert_to_tensor(tokens_of(images))
+    with tf.GradientTape() as tape:
+        tape.watch(tokens)
+        picked = tf.reduce_sum(tf.gather(tail(tokens), classes, axis=1, batch_dims=1))
+    alpha = tape.gradient(picked, tokens).numpy().mean(axis=1)
+    cam = np.maximum(np.einsum("npc,nc->np", tokens.numpy(), alpha), 0).reshape(4, 3, 4)
+    ours = grad_cam(model, images, classes)
+    assert ours.shape == (4, 24, 30)
+    # bilinear scaling keeps values at the centres of patches; one pixel on each side was padding
+    padded = np.pad(ours, ((0, 0), (0, 0), (1, 1)), mode="edge")
+    centres = 0.25 * sum(padded[:, 3 + i :: 8, 3 + j :: 8] for i in (0, 1) for j in (0, 1))
+    expected = cam / cam.max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(centres, expected, atol=0.13)
+    assert np.corrcoef(centres.ravel(), expected.ravel())[0, 1] > 0.99
+    np.testing.assert_array_equal(saliency(model, images, classes), ours)
+
+
 def test_grad_cam_finds_the_spot_that_decides():
     """A net whose answer is the brightness of its maps must point at the bright spot."""
     keras.utils.set_random_seed(0)
@@ -105,12 +141,12 @@ def test_what_cannot_be_mapped_is_said():
         attention_rollout(model, images)
 
 
-def test_a_report_on_beit_goes_without(tmp_path):
+def test_a_report_on_what_has_no_map_goes_without():
     from lenszoo.evaluation import classification_report
 
-    tiny = {"patch": 8, "dim": 8, "depth": 1, "heads": 2, "mlp_dim": 8}
-    model = build_model("beit_b16", input_shape=(16, 16, 1), **tiny)
     images = np.random.default_rng(0).random((12, 16, 16, 1), dtype=np.float32)
+    pixels = keras.Input((16, 16, 1))
+    model = keras.Model(pixels, keras.layers.Dense(3)(keras.layers.Flatten()(pixels)))
     labels, names = np.arange(12) % 3, ["no", "sphere", "vort"]
     logits = model.predict(images, verbose=0)
     report = classification_report(labels, logits, names, images=images, model=model)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from tinyzoo import CLASSES
 
+from lenszoo import build_model, load_model
 from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import roc_auc
+from lenszoo.evaluation import log_loss, roc_auc, tta_logits
 from lenszoo.prediction import evaluate, open_model, predict
 from lenszoo.simulation import Sample
 
@@ -42,6 +43,31 @@ def test_classes_are_matched_by_name_not_by_order(zoo, opened, tmp_path):
     for other in (renamed, *(evaluate(opened, d).metrics for d in (index, tmp_path / "t.csv"))):
         assert other["confusion_matrix"] == straight["confusion_matrix"]
         assert other["macro_ovr_auc"] == pytest.approx(straight["macro_ovr_auc"])
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_eight_looks_beside_one(zoo, stack, activation):
+    """Whatever the model answers, and whatever the batches and the images left out."""
+    images, labels = stack[0].copy(), stack[1]
+    model = build_model("simple_cnn", weights=zoo.run, activation=activation)
+    images[4] = np.nan
+    sky = Sample(images, labels, {"scene": np.arange(30)}, CLASSES)
+    report = evaluate(model, sky, classes=CLASSES, on_bad="skip", batch_size=7, tta=True)
+    kept = np.arange(30) != 4
+    looks = tta_logits(load_model(zoo.run), images[kept])
+    assert report.metrics["tta"]["log_loss"] == pytest.approx(log_loss(labels[kept], looks), 1e-4)
+    assert report.metrics["tta"]["macro_ovr_auc"] == pytest.approx(roc_auc(labels[kept], looks))
+    assert report.metrics["tta"]["log_loss"] != report.metrics["log_loss"]
+    (table,) = [t for t in report.tables if t.title == "Test-time augmentation"]
+    assert [row[0] for row in table.rows] == ["one look", "eight looks"]
+    assert "tta" not in evaluate(model, sky, classes=CLASSES, on_bad="skip").metrics
+
+
+def test_looks_need_squares(stack):
+    model = build_model("simple_cnn", input_shape=(20, 16, 1), width=4)
+    sky = Sample(stack[0][:, :, :16], stack[1], {"scene": np.arange(30)}, CLASSES)
+    with pytest.raises(LenszooError, match="needs square images"):
+        evaluate(model, sky, classes=CLASSES, tta=True)
 
 
 def test_a_sample_is_scored_and_its_classes_checked(opened, stack):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tinyzoo import CLASSES, NAME, SIZE
 
-from lenszoo import build_model, predict
+from lenszoo import build_model, embed, predict
 from lenszoo.errors import LenszooError
 from lenszoo.prediction import open_model
 
@@ -28,11 +28,33 @@ def test_a_file_alone_has_numbers_for_classes_until_they_are_named(zoo, tmp_path
             open_model(file, wrong)
 
 
+def test_a_list_is_an_ensemble_that_knows_where_each_comes_from(zoo, stack, tmp_path):
+    file = shutil.copy(zoo.run / "best.weights.h5", tmp_path / "mine.weights.h5")
+    opened = open_model([file, zoo.run, NAME])  # the first does not know its classes
+    assert opened.classes == CLASSES and opened.named and opened.run_dir is None
+    assert opened.name == f"{file} + {zoo.run} + {NAME}"
+    alone = [open_model(source).provenance for source in (file, zoo.run, NAME)]
+    for fact in ("weights", "weights_sha256", "recipe", "seed"):
+        assert opened.provenance[fact] == [one[fact] for one in alone]
+    assert len(set(opened.provenance["weights_sha256"])) == 2
+    assert open_model([NAME]).provenance == open_model(NAME).provenance
+    table = predict([zoo.run, NAME], stack[0][:6])
+    each = [predict(source, stack[0][:6]) for source in (zoo.run, NAME)]
+    for name in CLASSES:
+        shares = [np.log(one[f"prob_{name}"]) for one in each]
+        np.testing.assert_allclose(table[f"logit_{name}"], np.mean(shares, axis=0), atol=1e-4)
+    with pytest.raises(LenszooError, match="needs a list"):
+        open_model([])
+    with pytest.raises(LenszooError, match="'ensemble' has no layer named 'features'"):
+        embed([zoo.run, NAME], stack[0][:2])
+
+
 def test_a_damaged_run_json_is_named(zoo, tmp_path):
     shutil.copytree(zoo.run, tmp_path / "run")
-    (tmp_path / "run" / "run.json").write_text("{")
-    with pytest.raises(LenszooError, match=r"run\.json"):
-        open_model(tmp_path / "run")
+    for content in ("{", "[]"):
+        (tmp_path / "run" / "run.json").write_text(content)
+        with pytest.raises(LenszooError, match=r"run\.json"):
+            open_model(tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", ["simple_cnn.tiny", "nothing/here", "gone.keras"])
