@@ -5,6 +5,18 @@ loaded when a figure is drawn.
 """
 
 from lenszoo.evaluation.classification import ClassificationReport, classification_report
+from lenszoo.evaluation.image_quality import (
+    bicubic,
+    bright_pixels,
+    flux_error,
+    mse,
+    power_spectrum,
+    power_spectrum_ratio,
+    psnr,
+    residual_chi_square,
+    share_of_way,
+    ssim,
+)
 from lenszoo.evaluation.metrics import (
     accuracy,
     bootstrap_interval,
@@ -20,27 +32,40 @@ from lenszoo.evaluation.metrics import (
 from lenszoo.evaluation.report import Report
 from lenszoo.evaluation.saliency import attention_rollout, grad_cam, saliency
 from lenszoo.evaluation.shortcut import ShortcutResult, global_statistics, shortcut_baseline
+from lenszoo.evaluation.super_resolution import SuperResolutionReport, super_resolution_report
 from lenszoo.evaluation.tta import tta_logits
 
 __all__ = [
     "ClassificationReport",
     "Report",
     "ShortcutResult",
+    "SuperResolutionReport",
     "accuracy",
     "attention_rollout",
+    "bicubic",
     "bootstrap_interval",
+    "bright_pixels",
     "calibration_bins",
     "classification_report",
     "confusion_matrix",
     "expected_calibration_error",
+    "flux_error",
     "global_statistics",
     "grad_cam",
     "log_loss",
     "log_odds",
     "log_softmax",
+    "mse",
     "per_class_auc",
+    "power_spectrum",
+    "power_spectrum_ratio",
+    "psnr",
+    "residual_chi_square",
     "roc_auc",
     "saliency",
+    "share_of_way",
     "shortcut_baseline",
+    "ssim",
+    "super_resolution_report",
     "tta_logits",
 ]

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 # Okabe & Ito (2008): told apart by colour-blind readers. Their yellow is left out as too pale.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 IMAGE_MAP = "magma"
-_INK, _FAINT = "#222222", "#8a8f98"
+_INK, FAINT = "#222222", "#8a8f98"
 _CONTOURS = ("#7fd6ff", "#ffffff")
-_NIGHT, _NIGHT_INK = "#14161b", "#e8eaee"  # the gallery's own background and text
+NIGHT, NIGHT_INK = "#14161b", "#e8eaee"  # the gallery's own background and text
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -39,7 +39,7 @@ _STYLE = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": _FAINT,
+    "axes.edgecolor": FAINT,
     "axes.labelcolor": _INK,
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -63,7 +63,9 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Make a function draw in the style of the reports, whatever the reader's own."""
+
     @wraps(draw)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
         with _style():
@@ -72,7 +74,8 @@ def _styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return wrapper
 
 
-def _new(width: float, height: float, **kwargs: Any) -> Figure:
+def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
+    """Return an empty figure of a size in inches, laid out to fit."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained", **kwargs)
@@ -112,7 +115,7 @@ def _dash(index: int) -> str:
     return ("-", "--", "-.", ":")[index // len(COLOURS) % 4]
 
 
-@_styled
+@styled
 def roc_figure(curves: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figure:
     """ROC curves, on a linear and on a logarithmic axis of the false-positive rate.
 
@@ -122,7 +125,7 @@ def roc_figure(curves: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figur
 
     The legend names at most twelve classes, those with the lowest AUC.
     """
-    figure = _new(9.6, 4.2)
+    figure = new_figure(9.6, 4.2)
     linear, log = figure.subplots(1, 2)
     colours = {curve.name: _colour(i) for i, curve in enumerate(curves)}
     dashes = {curve.name: _dash(i) for i, curve in enumerate(curves)}
@@ -139,23 +142,23 @@ def roc_figure(curves: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figur
                 curve.true_positive_rate,
                 ":" if dotted else dashes[curve.name],
                 lw=1.1 if dotted else 1.8,
-                color=colours.get(curve.name, _FAINT),
+                color=colours.get(curve.name, FAINT),
                 label=f"{curve.auc:.4f}  {plain(curve.name)}" if named else None,
             )
         chance = np.geomspace(left, 1, 100)
-        axes.plot(chance, chance, color=_FAINT, lw=0.8)
+        axes.plot(chance, chance, color=FAINT, lw=0.8)
         axes.set(xlabel="false-positive rate", ylabel="true-positive rate", ylim=(0, 1.02))
     linear.set(xlim=(-0.01, 1), title="Linear axis")
     log.set(xscale="log", xlim=(left, 1), title="Logarithmic axis: few false positives")
     log.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if baseline:
-        linear.plot([], [], ":", lw=1.1, color=_FAINT, label="shortcut baseline")
-    linear.plot([], [], color=_FAINT, lw=0.8, label="chance")
+        linear.plot([], [], ":", lw=1.1, color=FAINT, label="shortcut baseline")
+    linear.plot([], [], color=FAINT, lw=0.8, label="chance")
     linear.legend(loc="lower right", title="AUC and class", alignment="left", fontsize=8)
     return figure
 
 
-@_styled
+@styled
 def confusion_figure(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
     """Confusion matrix (K, K), rows true, columns predicted, coloured by the share of the row."""
     counts = np.asarray(matrix)
@@ -163,7 +166,7 @@ def confusion_figure(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
     size = len(counts)
     side = float(np.clip(2.2 + 0.75 * size, 3.8, 9))
-    figure = _new(side + 0.9, side)
+    figure = new_figure(side + 0.9, side)
     axes = figure.subplots()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     names = [plain(name, 18) for name in class_names]
@@ -190,14 +193,14 @@ def confusion_figure(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def reliability_figure(bins: CalibrationBins) -> Figure:
     """Reliability diagram: accuracy against stated probability, with the counts below."""
-    figure = _new(4.65, 4.65)
+    figure = new_figure(4.65, 4.65)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
     full = bins.counts > 0
     centres, width = (bins.edges[:-1] + bins.edges[1:]) / 2, np.diff(bins.edges)
-    upper.plot([0, 1], [0, 1], color=_FAINT, lw=1, ls="--", label="perfect calibration")
+    upper.plot([0, 1], [0, 1], color=FAINT, lw=1, ls="--", label="perfect calibration")
     # Binomial standard errors: a stray point of few images is not a fault of the model.
     error = np.sqrt(bins.accuracy * (1 - bins.accuracy) / np.maximum(bins.counts, 1))
     upper.errorbar(
@@ -221,7 +224,7 @@ def reliability_figure(bins: CalibrationBins) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def history_figure(history: Mapping[str, ArrayLike]) -> Figure:
     """Training history: losses, scores (AUC, accuracy, ...) and learning rate against the epoch.
 
@@ -239,7 +242,7 @@ def history_figure(history: Mapping[str, ArrayLike]) -> Figure:
         raise LenszooError(
             f"The history has no loss, score or learning rate, only: {', '.join(history)}."
         )
-    figure = _new(3.3 * len(groups), 3.1)
+    figure = new_figure(3.3 * len(groups), 3.1)
     panels: list[Axes] = list(figure.subplots(1, len(groups), squeeze=False)[0])
     length = max((len(np.atleast_1d(np.asarray(v))) for v in history.values()), default=0)
     epochs = np.asarray(history.get("epoch", np.arange(1, length + 1)), float)
@@ -268,34 +271,37 @@ def history_figure(history: Mapping[str, ArrayLike]) -> Figure:
 
 def group_history(history: Mapping[str, ArrayLike]) -> dict[str, list[str]]:
     """Sort the columns of a training history into panels; panels without a column are left out."""
-    groups: dict[str, list[str]] = {"Loss": [], "Score": [], "Learning rate": []}
+    groups: dict[str, list[str]] = {"Loss": [], "PSNR, dB": [], "Score": [], "Learning rate": []}
     for name in history:
         plain_name = name.removeprefix("val_")
         if plain_name in ("learning_rate", "lr"):
             groups["Learning rate"].append(name)
         elif "loss" in plain_name:
             groups["Loss"].append(name)
-        elif any(word in plain_name for word in ("auc", "acc", "psnr", "ssim", "tpr")):
+        elif "psnr" in plain_name:
+            groups["PSNR, dB"].append(name)
+        elif any(word in plain_name for word in ("auc", "acc", "ssim", "tpr")):
             groups["Score"].append(name)
     return {title: columns for title, columns in groups.items() if columns}
 
 
-def stretch(image: ArrayLike) -> NDArray[np.float64]:
+def stretch(image: ArrayLike, limits: tuple[float, float] | None = None) -> NDArray[np.float64]:
     """One image (H, W) or (H, W, bands) as brightness in [0, 1] for display, shape (H, W).
 
-    Bands are averaged; then asinh between the 1st percentile and the maximum, so that faint arcs
-    show and bright ones keep their structure. Pixels that are not finite stay NaN.
+    Bands are averaged; then asinh between the limits, by default the 1st percentile and the
+    maximum, so that faint arcs show and bright ones keep their structure. Pixels that are not
+    finite stay NaN.
     """
     flat = np.asarray(image, float)
     if flat.ndim == 3:
         flat = flat.mean(axis=2)
     known = flat[np.isfinite(flat)]
-    low, high = (np.percentile(known, 1), known.max()) if len(known) else (0.0, 1.0)
+    low, high = limits or ((np.percentile(known, 1), known.max()) if len(known) else (0.0, 1.0))
     scaled = np.clip((flat - low) / (high - low if high > low else 1), 0, 1)
     return np.arcsinh(scaled / 0.2) / np.arcsinh(5)
 
 
-@_styled
+@styled
 def gallery_figure(
     images: Sequence[ArrayLike],
     captions: Sequence[Sequence[str]],
@@ -319,7 +325,7 @@ def gallery_figure(
     side, gap, line_height = 2.3, 0.1, 0.18
     cell = side + gap + line_height * max(map(len, captions), default=0) + 0.08
     width, height = columns * (side + gap) + gap, rows * cell + gap
-    figure = _new(width, height, facecolor=_NIGHT)
+    figure = new_figure(width, height, facecolor=NIGHT)
     figure.set_layout_engine("none")
     for index, (image, lines) in enumerate(zip(images, captions, strict=True)):
         row, column = divmod(index, columns)
@@ -341,6 +347,6 @@ def gallery_figure(
                 va="top",
                 fontsize=9 if i == 0 else 8,
                 fontweight="bold" if i == 0 else "normal",
-                color=_NIGHT_INK if i < len(lines) - 1 else "#9aa1ad",
+                color=NIGHT_INK if i < len(lines) - 1 else "#9aa1ad",
             )
     return figure

@@ -1,0 +1,72 @@
+"""Stacks of images, (n, H, W, bands): checked, and worked through a chunk at a time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lenszoo.errors import LenszooError
+
+Floats = NDArray[np.float64]
+
+CHUNK_PIXELS = 250_000  # float64 values that a cache holds
+
+
+def check_stack(images: ArrayLike, what: str) -> NDArray[Any]:
+    """Return images as an array, a memory map as it is.
+
+    Args:
+        images: shape (n, H, W, bands).
+        what: what they are, for the message.
+
+    Raises:
+        LenszooError: another number of axes, nothing in them, or no numbers.
+    """
+    stack = np.asanyarray(images)
+    if stack.ndim != 4 or 0 in stack.shape or stack.dtype.kind not in "fiub":
+        raise LenszooError(
+            f"The {what} have shape {stack.shape} and type {stack.dtype}; pass numbers of shape "
+            "(n, height, width, bands)."
+        )
+    return stack
+
+
+def check_finite(images: ArrayLike, what: str) -> None:
+    """Raise LenszooError, naming the first, where images (n, H, W, bands) hold NaN or inf."""
+    stack = check_stack(images, what)
+    for rows in chunks(stack.shape):
+        finite(stack[rows], what, rows.start)
+
+
+def chunks(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of a stack, a chunk at a time."""
+    step = max(1, CHUNK_PIXELS // int(np.prod(shape[1:])))
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
+
+
+def finite(part: ArrayLike, what: str, start: int) -> Floats:
+    """A chunk as float64, checked."""
+    values = np.asarray(part, np.float64)
+    bad = ~np.isfinite(values.sum(axis=(1, 2, 3)))  # a sum is quicker to check than its terms
+    if bad.any():
+        raise LenszooError(
+            f"Row {start + int(bad.argmax())} of the {what} holds NaN or inf pixels: leave it out, "
+            "or fill them."
+        )
+    return values
+
+
+def pairs(
+    first: ArrayLike, second: ArrayLike, names: tuple[str, str]
+) -> Iterator[tuple[Floats, Floats]]:
+    """Two stacks of one shape side by side, chunk after chunk."""
+    a, b = check_stack(first, names[0]), check_stack(second, names[1])
+    if a.shape != b.shape:
+        raise LenszooError(
+            f"The {names[0]} have shape {a.shape}, the {names[1]} {b.shape}: pass two stacks of "
+            "one shape (n, height, width, bands)."
+        )
+    for rows in chunks(a.shape):
+        yield finite(a[rows], names[0], rows.start), finite(b[rows], names[1], rows.start)
