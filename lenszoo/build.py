@@ -80,22 +80,26 @@ def build_model(
     """Build a model of the catalogue by name: a plain, uncompiled ``keras.Model``.
 
     It takes float32 images in [0, 1] of shape ``(batch, height, width, bands)``; all scaling is
-    inside. Classifiers return float32 logits ``(batch, num_classes)``, also under mixed
-    precision, and NaN for an image that holds a NaN or infinite pixel.
+    inside. Classifiers return float32 logits ``(batch, num_classes)``, super-resolution networks
+    float32 images ``(batch, scale * height, scale * width, bands)``, also under mixed precision;
+    both return NaN for an image that holds a NaN or infinite pixel.
 
     Args:
         name: a row of the catalogue, see :func:`lenszoo.list_models`; or ``"classifier"``, which
             puts the zoo's scaling and head on ``backbone=``, any ``keras.Model`` (options:
             :func:`lenszoo.models.wrapped.wrapped`).
         input_shape: ``(height, width, bands)``; by default that of the weights, else the row's.
-            ``None`` as height and width leaves the size open (``head="pool"`` only).
+            ``None`` as height and width leaves the size open (of classifiers, ``head="pool"``
+            only).
         num_classes: length of the logit vector; by default that of the weights, else 3. Another
             number than that of the weights gives a new, untrained head on the trained backbone.
+            Super-resolution networks take none.
         weights: None for a random start; a tag or full name from the manifest; a path to a
             ``.weights.h5`` file, a ``.keras`` file or a run folder; ``"imagenet"`` (for some rows
             also ``"imagenet21k"``) or the path of such a published file (``.safetensors``,
             ``.npz``, keras.applications' ``.h5``): backbone only, for any bands, see
-            :mod:`lenszoo.published`.
+            :mod:`lenszoo.published`. Weights of ``srresnet_1`` and its like start the generator of
+            ``srgan``.
         **options: options of the model's factory, such as ``dropout=0.2`` or ``head="flatten"``.
 
     Raises:
@@ -121,9 +125,8 @@ def build_model(
         model = make(resolve(spec, input_shape, num_classes, options))
         load_weights(model, source.path)
         return model
-    if source.config.model != name:
-        raise LenszooError(f"Weights {source.label} are for {source.config.model}, not for {name}.")
-    return _build_with(source, source.config, input_shape, num_classes, options)
+    _check_model(source.label, source.config.model, spec)
+    return _build_with(source, source.config, spec, input_shape, num_classes, options)
 
 
 def load_model(
@@ -153,7 +156,7 @@ def load_model(
             f"{source.label} does not say which model it holds; "
             "use build_model(NAME, weights=PATH) with its name, shape and classes."
         )
-    return _build_with(source, source.config, None, None, {})
+    return _build_with(source, source.config, model_info(source.config.model), None, None, {})
 
 
 def fingerprint(model: keras.Model, seed: int, input_shape: Shape | None = None) -> np.ndarray:
@@ -162,16 +165,19 @@ def fingerprint(model: keras.Model, seed: int, input_shape: Shape | None = None)
     Args:
         model: a model of the zoo.
         seed: seeds the images: ``Generator(Philox(seed)).random((2, height, width, bands))``.
-        input_shape: ``(height, width, bands)``; by default the model's own.
+        input_shape: ``(height, width, bands)``; by default the model's own. A super-resolution
+            network of open size is asked at 8 x 8 pixels.
 
     Returns:
-        The outputs, float32 ``(2, num_classes)``.
+        The outputs, float32 ``(2, num_classes)``, or ``(2, number of pixels)`` for images.
     """
     shape = tuple(input_shape or model.input_shape[1:])
+    if None in shape and len(model.output_shape) == 4:
+        shape = (8, 8, shape[2])
     if None in shape:
         raise LenszooError(f"{model.name} takes any size: give fingerprint an input_shape.")
     images = np.random.Generator(np.random.Philox(seed)).random((2, *shape), dtype=np.float32)
-    return keras.ops.convert_to_numpy(model(images, training=False))
+    return keras.ops.convert_to_numpy(model(images, training=False)).reshape(2, -1)
 
 
 def _wrap(input_shape: Any, num_classes: Any, weights: Any, options: dict[str, Any]) -> keras.Model:
@@ -218,8 +224,8 @@ def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _So
         from lenszoo.pretrained.store import fetch_weights
 
         entry = get_entry(str(weights), model=spec.name if spec else None)
-        if spec is not None and entry.model != spec.name:
-            raise LenszooError(f"Weights {entry.name} are for {entry.model}, not for {spec.name}.")
+        if spec is not None:
+            _check_model(entry.name, entry.model, spec)
         known = resolve(
             model_info(entry.model), entry.input_shape, entry.num_classes, entry.options
         )
@@ -245,12 +251,23 @@ def _read_config(identity: Mapping[str, Any], path: Path) -> Config:
         raise LenszooError(f"Cannot build the model of {path}: {error}") from None
 
 
+def _check_model(label: str, model: str, spec: ModelSpec) -> None:
+    """Raise LenszooError unless weights of ``model`` are of use to a row."""
+    if model not in (spec.name, *spec.warm_starts):
+        raise LenszooError(f"Weights {label} are for {model}, not for {spec.name}.")
+
+
 def _build_with(
-    source: _Source, old: Config, input_shape: Any, num_classes: Any, options: Mapping[str, Any]
+    source: _Source,
+    old: Config,
+    spec: ModelSpec,
+    input_shape: Any,
+    num_classes: Any,
+    options: Mapping[str, Any],
 ) -> keras.Model:
     """Build what the weights were made for, changed as the caller wants, and fill it."""
     wanted = resolve(
-        model_info(old.model),
+        spec,
         old.input_shape if input_shape is None else input_shape,
         old.num_classes if num_classes is None else num_classes,
         {**old.options, **options},
@@ -261,10 +278,14 @@ def _build_with(
     if wanted == old and source.model is None and policy == "float32":
         return reference
     model = make(wanted)
-    # By order, not by name: keras.applications leaves some layers to a counter of the process.
-    pairs = ([x for x in m.layers if x.weights and x.name not in HEAD] for m in (model, reference))
-    for layer, trained in zip(*pairs, strict=True):
-        layer.set_weights(_carried(layer, trained))
+    nets = [(model, reference)]
+    if hasattr(reference, "discriminator"):
+        nets.append((model.discriminator, reference.discriminator))
+    for pair in nets:
+        # By order, not by name: keras.applications leaves some layers to a counter of the process.
+        layers = ([x for x in net.layers if x.weights and x.name not in HEAD] for net in pair)
+        for layer, trained in zip(*layers, strict=True):
+            layer.set_weights(_carried(layer, trained))
     if not _new_head(old, wanted):
         for name in HEAD:
             if any(layer.name == name for layer in model.layers):
@@ -288,15 +309,17 @@ def _carried(layer: keras.Layer, trained: keras.Layer) -> list[np.ndarray]:
 
 def _new_head(old: Config, new: Config) -> bool:
     """Tell whether the head cannot be kept and starts untrained."""
-    return new.num_classes != old.num_classes or new.options["head"] != old.options["head"]
+    heads = (config.options.get("head") for config in (old, new))
+    return new.num_classes != old.num_classes or len(set(heads)) > 1
 
 
 def _check_change(label: str, old: Config, new: Config) -> None:
     """Raise LenszooError when weights cannot serve the wanted model; warn where they may suffer."""
     for option, value in new.options.items():
-        if value != old.options[option] and option not in _HEAD_OPTIONS:
+        known = old.options.get(option, value)  # a warm start may have options of its own
+        if value != known and option not in _HEAD_OPTIONS:
             raise LenszooError(
-                f"Weights {label} are for {option}={old.options[option]!r}, got {value!r}: "
+                f"Weights {label} are for {option}={known!r}, got {value!r}: "
                 "leave the option out, or build with weights=None."
             )
     if new.input_shape[2] != old.input_shape[2]:
@@ -308,7 +331,7 @@ def _check_change(label: str, old: Config, new: Config) -> None:
     size, trained = new.input_shape[:2], old.input_shape[:2]
     if size == trained:
         return
-    if new.options["head"] == "flatten" and not _new_head(old, new):
+    if new.options.get("head") == "flatten" and not _new_head(old, new):
         raise LenszooError(
             f"Weights {label} end in head='flatten' for {trained[0]} x {trained[1]} pixels, got "
             f"input_shape={new.input_shape}: resize the images, or use head='pool' and train it."

@@ -17,13 +17,14 @@ class ModelSpec:
 
     Attributes:
         name: the row's name, as given to ``build_model``.
-        task: what the model does; ``"classify"`` for classifiers.
+        task: what the model does: ``"classify"`` or ``"super_resolve"``.
         factory: where its factory lives, as ``"package.module:function"``.
         paper: the paper behind the architecture, with its arXiv number where there is one.
         summary: one line for people who choose.
-        input_shape: default ``(height, width, bands)``.
+        input_shape: default ``(height, width, bands)``; None where any size will do.
         min_size: the smallest legal height and width in pixels.
         options: options of the factory that this row sets.
+        warm_starts: other rows whose weights can start this model.
     """
 
     name: str
@@ -31,14 +32,16 @@ class ModelSpec:
     factory: str
     paper: str
     summary: str
-    input_shape: tuple[int, int, int] = (150, 150, 1)
+    input_shape: tuple[int | None, int | None, int] = (150, 150, 1)
     min_size: int = 32
     options: dict[str, Any] = field(default_factory=dict)
+    warm_starts: tuple[str, ...] = ()
 
 
 _HE = "He et al. 2016, arXiv:1512.03385"
 _HUANG = "Huang et al. 2017, arXiv:1608.06993"
 _TAN = "Tan & Le 2019, arXiv:1905.11946"
+_LEDIG = "Ledig et al. 2017, arXiv:1609.04802"
 _DEIT = "Touvron et al. 2021, arXiv:2012.12877"
 _RESNET = "lenszoo.models.resnet:resnet"
 _VIT = "lenszoo.models.vit:vit"
@@ -65,6 +68,50 @@ def _mobilevit(size: str, millions: str, **options: Any) -> ModelSpec:
         paper="Mehta & Rastegari 2021, arXiv:2110.02178",
         summary=f"Inverted bottlenecks and transformers by turns; {millions} M parameters.",
         options=options,
+    )
+
+
+def _super_resolver(
+    name: str,
+    factory: str,
+    paper: str,
+    summary: str,
+    warm_starts: tuple[str, ...] = (),
+    **options: Any,
+) -> ModelSpec:
+    """A network from coarse images to fine ones, of any size."""
+    return ModelSpec(
+        name=name,
+        task="super_resolve",
+        factory=f"lenszoo.models.{factory}:{factory}",
+        paper=paper,
+        summary=summary,
+        input_shape=(None, None, 1),
+        min_size=1,
+        options=options,
+        warm_starts=warm_starts,
+    )
+
+
+def _srresnet(blocks: int, thousands: int) -> ModelSpec:
+    plural = "s" if blocks > 1 else ""
+    return _super_resolver(
+        f"srresnet_{blocks}",
+        "srresnet",
+        _LEDIG,
+        f"{blocks} residual block{plural} and pixel shuffle; {thousands} k parameters.",
+        blocks=blocks,
+    )
+
+
+def _esrn(blocks: int, millions: str) -> ModelSpec:
+    plural = "s" if blocks > 1 else ""
+    return _super_resolver(
+        f"esrn_{blocks}",
+        "esrn",
+        "Wang et al. 2018, arXiv:1809.00219",
+        f"ESRGAN's generator of {blocks} block{plural}, no adversary; {millions} M parameters.",
+        blocks=blocks,
     )
 
 
@@ -178,6 +225,25 @@ _ROWS = (
         paper="Bao et al. 2021, arXiv:2106.08254",
         summary="Vision transformer with relative positions, base; 85 M parameters.",
         min_size=16,
+    ),
+    _super_resolver(
+        "srcnn",
+        "srcnn",
+        "Dong et al. 2014, arXiv:1501.00092",
+        "Three convolutions on the bicubic image; 8 k parameters.",
+    ),
+    _srresnet(1, 270),
+    _srresnet(2, 344),
+    _srresnet(3, 418),
+    _esrn(1, "0.9"),
+    _esrn(4, "3.1"),
+    _esrn(8, "6.0"),
+    _super_resolver(
+        "srgan",
+        "srgan",
+        _LEDIG,
+        "srresnet_1 and the discriminator that taught it, spectrally normalised; 5 M parameters.",
+        warm_starts=("srresnet_1", "srresnet_2", "srresnet_3"),
     ),
 )
 

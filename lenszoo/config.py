@@ -21,11 +21,14 @@ Shape = tuple[int | None, int | None, int]
 
 @dataclass(frozen=True)
 class Config:
-    """What a factory is called with: ``model_config`` as an object."""
+    """What a factory is called with: ``model_config`` as an object.
+
+    ``num_classes`` is None for models that have no classes.
+    """
 
     model: str
     input_shape: Shape
-    num_classes: int
+    num_classes: int | None
     options: dict[str, Any]
 
 
@@ -33,20 +36,22 @@ def resolve(
     spec: ModelSpec, input_shape: Any, num_classes: Any, options: Mapping[str, Any]
 ) -> Config:
     """Check the caller's arguments and fill the rest from the row and the factory."""
-    signature = inspect.signature(_factory(spec)).parameters.values()
-    legal = [p.name for p in signature if p.name not in NOT_OPTIONS]
+    signature = inspect.signature(_factory(spec)).parameters
+    legal = [name for name in signature if name not in NOT_OPTIONS]
     for option in options:
         if option not in legal:
             raise unknown(f"option of {spec.name}", option, legal)
-    defaults = {p.name: p.default for p in signature if p.name in legal}
+    if "num_classes" in signature:
+        num_classes = check_classes(spec.name, num_classes)
+    elif num_classes is not None:
+        raise LenszooError(f"{spec.name} has no classes: leave num_classes out.")
+    defaults = {name: signature[name].default for name in legal}
     # Through JSON, as the identity travels in files: equal options then compare equal.
     try:
         chosen = json.loads(json.dumps({**defaults, **spec.options, **options}))
     except TypeError as error:
         raise LenszooError(f"An option of {spec.name} has an illegal type: {error}.") from None
-    return Config(
-        spec.name, _check_shape(spec, input_shape), check_classes(spec.name, num_classes), chosen
-    )
+    return Config(spec.name, _check_shape(spec, input_shape), num_classes, chosen)
 
 
 def _factory(spec: ModelSpec) -> Callable[..., keras.Model]:
@@ -88,12 +93,15 @@ def check_classes(name: str, num_classes: Any) -> int:
 def make(config: Config) -> keras.Model:
     """Call the factory, and let the model know what it was called with."""
     factory = _factory(model_info(config.model))
-    model = factory(config.input_shape, config.num_classes, name=config.model, **config.options)
+    classes = () if config.num_classes is None else (config.num_classes,)
+    model = factory(config.input_shape, *classes, name=config.model, **config.options)
     identify(model, config.input_shape, config.num_classes, config.options)
     return model
 
 
-def identify(model: keras.Model, shape: Shape, classes: int, options: dict[str, Any]) -> None:
+def identify(
+    model: keras.Model, shape: Shape, classes: int | None, options: dict[str, Any]
+) -> None:
     """Let a model know how it was built; every file it is saved to knows it then."""
     model.get_layer("guard").identity = {
         "model": model.name,

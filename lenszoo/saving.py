@@ -1,13 +1,14 @@
 """Weight files and model files: write them, say what they hold, load them strictly."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,14 @@ MODEL = ".keras"
 RUN_FILE = "run.json"
 BEST = "best" + WEIGHTS
 _ATTRIBUTE = "lenszoo"
-_IDENTITY = {"model": str, "input_shape": list, "num_classes": int, "options": dict}
+_IDENTITY: dict[str, Any] = {
+    "model": str,
+    "input_shape": list,
+    "num_classes": int | None,
+    "options": dict,
+}
+# Networks that a model may have beside its graph, by attribute.
+_BESIDE = ("discriminator",)
 # What h5py, zipfile and Keras raise on files that are damaged or hold something else.
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 
@@ -46,8 +54,8 @@ class WeightsFile:
 def model_config(model: keras.Model) -> dict[str, Any]:
     """Return how ``build_model`` made this model, as JSON-able data.
 
-    The keys are ``model`` (the row), ``input_shape``, ``num_classes`` and ``options`` (every one,
-    defaults included). The answer survives a ``.keras`` file.
+    The keys are ``model`` (the row), ``input_shape``, ``num_classes`` (None for models without
+    classes) and ``options`` (every one, defaults included). The answer survives a ``.keras`` file.
 
     Raises:
         LenszooError: when the model is not one that ``build_model`` made.
@@ -70,7 +78,8 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
 
     It is a plain Keras weights file with one attribute more, ``lenszoo``, which holds
     :func:`model_config` as JSON, so that ``load_model`` needs nothing but the file. It appears
-    whole or not at all.
+    whole or not at all. A model with a network beside its graph, such as ``srgan`` with its
+    discriminator, says with a method ``bare()`` which networks the file has to hold.
 
     Raises:
         LenszooError: when the name does not end in ``.weights.h5``, the model is not one of
@@ -81,7 +90,10 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         raise LenszooError(f"Cannot save weights as {path}: the name must end in {WEIGHTS}.")
     identity = json.dumps(model_config(model), sort_keys=True)
     # Keras saves the optimizer of a compiled model along, so save the same layers uncompiled.
-    bare = keras.Model(model.inputs, model.outputs, name=model.name)
+    if hasattr(model, "bare"):
+        bare = model.bare()
+    else:
+        bare = keras.Model(model.inputs, model.outputs, name=model.name)
     # In memory first: a full disk under an open HDF5 file crashes the whole process.
     memory = _Memory()
     bare.save_weights(memory)
@@ -128,7 +140,7 @@ def _identity(config: Any, where: str) -> dict[str, Any]:
     with contextlib.suppress(ValueError, TypeError):
         config = json.loads(config) if isinstance(config, str | bytes) else config
     if not isinstance(config, dict) or not all(
-        isinstance(config.get(key), kind) for key, kind in _IDENTITY.items()
+        key in config and isinstance(config[key], kind) for key, kind in _IDENTITY.items()
     ):
         raise LenszooError(
             f"{where} does not say which model it is (keys: {', '.join(_IDENTITY)})."
@@ -144,7 +156,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Raises:
         LenszooError: when the file is damaged or is not of this model.
     """
-    stored = _stored_shapes(path)
+    beside = [name for name in _BESIDE if hasattr(model, name)]
+    stored = _stored_shapes(path, beside)
     needed = Counter(tuple(variable.shape) for variable in model.weights)
     lacking, left = needed - stored, stored - needed
     if lacking or left:
@@ -185,6 +198,8 @@ def load_keras(path: Path) -> keras.Model:
             f"{path} holds a Lambda layer, which is code and may do anything: refused; "
             "rebuild the model by name and load a file of its weights."
         )
+    # Keras imports no package of ours: this registers the model that is more than its graph.
+    importlib.import_module("lenszoo.models.srgan")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*_READ_ERRORS, AttributeError, ImportError) as error:
@@ -215,8 +230,11 @@ def _open(path: Path) -> Iterator[h5py.File]:
         ) from error
 
 
-def _stored_shapes(path: Path) -> Counter[tuple[int, ...]]:
-    """Count the shapes of the tensors that layers keep in a weights file."""
+def _stored_shapes(path: Path, beside: Iterable[str]) -> Counter[tuple[int, ...]]:
+    """Count the shapes of the tensors that layers keep in a weights file.
+
+    Beyond the graph's own layers, those of the networks named in ``beside`` count.
+    """
     shapes: Counter[tuple[int, ...]] = Counter()
 
     def visit(name: str, node: Any) -> None:
@@ -226,7 +244,9 @@ def _stored_shapes(path: Path) -> Counter[tuple[int, ...]]:
     with _open(path) as file:
         if "layers" not in file:
             raise LenszooError(f"{path} holds no Keras 3 weights: it has no group 'layers'.")
-        file["layers"].visititems(visit)
+        for group in ("layers", *(f"{name}/layers" for name in beside)):
+            if group in file:
+                file[group].visititems(visit)
     return shapes
 
 

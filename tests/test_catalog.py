@@ -29,6 +29,9 @@ def test_wildcards_and_task():
     assert list_models("resnet18*") == ["resnet18", "resnet18_slim"]
     assert list_models("*net*1", task="classify") == ["densenet121", "densenet201", "resnet101"]
     assert list_models("xception") == ["xception"]
+    assert list_models(task="super_resolve") == [
+        "esrn_1", "esrn_4", "esrn_8", "srcnn", "srgan", "srresnet_1", "srresnet_2", "srresnet_3",
+    ]  # fmt: skip
     assert list_models("nothing*") == []
 
 
@@ -46,8 +49,11 @@ def test_rows_are_complete(name):
     assert "arXiv:" in row.paper or "doi:" in row.paper
     assert row.summary.endswith(".")
     assert len(row.summary) <= 100
-    assert min(row.input_shape[:2]) >= row.min_size
+    assert all(side is None or side >= row.min_size for side in row.input_shape[:2])
     module, function = row.factory.split(":")
     parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters
     assert set(row.options) <= set(parameters)
-    assert {"activation", "dropout", "head", "name"} <= set(parameters)
+    common = {"classify": {"num_classes", "activation", "dropout", "head"}}
+    assert {"name", *common.get(row.task, {"scale"})} <= set(parameters)
+    assert "num_classes" not in parameters or row.task == "classify"
+    assert set(row.warm_starts) <= set(CATALOG)

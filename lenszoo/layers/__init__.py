@@ -4,22 +4,29 @@ Importing this package registers every layer for saving (package ``lenszoo``), w
 a ``.keras`` file load in a fresh process.
 """
 
+from lenszoo.layers.bicubic import BicubicUpsampling
 from lenszoo.layers.consensus import MeanLogSoftmax
 from lenszoo.layers.guard import NonFiniteGuard
 from lenszoo.layers.layer_scale import LayerScale
 from lenszoo.layers.normalization import BatchNormalization
+from lenszoo.layers.pixel_shuffle import ICNR, PixelShuffle
 from lenszoo.layers.relative_attention import RelativeAttention
+from lenszoo.layers.spectral import SpectralConv2D
 from lenszoo.layers.tokens import ClassToken, PositionEmbedding
 from lenszoo.layers.unfold import Fold, Unfold
 
 __all__ = [
+    "ICNR",
     "BatchNormalization",
+    "BicubicUpsampling",
     "ClassToken",
     "Fold",
     "LayerScale",
     "MeanLogSoftmax",
     "NonFiniteGuard",
+    "PixelShuffle",
     "PositionEmbedding",
     "RelativeAttention",
+    "SpectralConv2D",
     "Unfold",
 ]

@@ -1,0 +1,82 @@
+"""Channels to pixels, and the start of the convolution before it that leaves no checkerboard."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from lenszoo.errors import LenszooError
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class PixelShuffle(keras.layers.Layer):
+    """Spread ``block**2`` channels over a block of pixels (Shi et al. 2016, arXiv:1609.05158).
+
+    From maps ``(batch, height, width, block**2 * channels)`` it makes ``(batch, block * height,
+    block * width, channels)``. Channel ``(row * block + column) * channels + c`` of a pixel becomes
+    channel ``c`` at that row and column of its block; PyTorch's PixelShuffle counts the other way
+    round, ``c * block**2 + row * block + column``.
+
+    Args:
+        block: height and width of a block in pixels, 2 or more.
+        **kwargs: as for any Keras layer.
+    """
+
+    def __init__(self, block: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.block = block
+
+    def call(self, maps: Any) -> Any:
+        """Return the larger maps."""
+        return ops.depth_to_space(maps, self.block)
+
+    def compute_output_shape(self, maps_shape: Any) -> Any:
+        """Return the larger maps' shape, None where the image size is open."""
+        batch, height, width, channels = maps_shape
+        return (
+            batch,
+            None if height is None else height * self.block,
+            None if width is None else width * self.block,
+            channels // self.block**2,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "block": self.block}
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class ICNR(keras.initializers.Initializer):
+    """Start a convolution before :class:`PixelShuffle` as one before a nearest-neighbour resize.
+
+    Every pixel of a block starts with the same kernel (Aitken et al. 2017, arXiv:1707.02937), so
+    that an untrained network draws no checkerboard into a flat field.
+
+    Args:
+        initializer: what draws the one kernel ``(height, width, inputs, outputs / block**2)``.
+        block: that of the PixelShuffle.
+    """
+
+    def __init__(self, initializer: Any = "he_normal", block: int = 2) -> None:
+        self.initializer = keras.initializers.get(initializer)
+        self.block = block
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Return a kernel ``(height, width, inputs, outputs)``.
+
+        Raises:
+            LenszooError: when ``block**2`` does not divide the outputs.
+        """
+        *rest, outputs = shape
+        pixels = self.block**2
+        if outputs % pixels:
+            raise LenszooError(f"ICNR needs a multiple of {pixels} channels, got {outputs}.")
+        kernel = self.initializer((*rest, outputs // pixels), dtype=dtype)
+        return ops.tile(kernel, (1,) * len(rest) + (pixels,))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the initializer."""
+        return {
+            "initializer": keras.initializers.serialize(self.initializer),
+            "block": self.block,
+        }

@@ -1,0 +1,124 @@
+"""SRGAN: SRResNet as the generator, and a discriminator beside it, in one model."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from lenszoo.layers import SpectralConv2D
+from lenszoo.models.esrn import leaky
+from lenszoo.models.heads import InputShape
+from lenszoo.models.srresnet import srresnet
+from lenszoo.models.upsampling import check_options
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class SRGAN(keras.Model):
+    """A generator that answers, and the discriminator that taught it (arXiv:1609.04802).
+
+    ``model(images)`` is ``model.generator(images)``: float32 ``(batch, height, width, bands)`` to
+    ``(batch, scale * height, scale * width, bands)``. The graph is the generator's own, layer by
+    layer; ``model.discriminator`` stands beside it and maps images of the fine resolution to
+    float32 logits ``(batch, 1)``, high where an image looks like a true one. Weights and files hold
+    both.
+
+    Args:
+        generator: a functional model from coarse to fine images.
+        discriminator: a model from fine images to one logit.
+        name: the model's name.
+    """
+
+    def __init__(
+        self, generator: keras.Model, discriminator: keras.Model, name: str = "srgan"
+    ) -> None:
+        super().__init__(generator.input, generator.output, name=name)
+        self.generator = generator
+        self.discriminator = discriminator
+
+    def bare(self) -> "SRGAN":
+        """Return the same two networks in a new model, uncompiled; the layers are shared."""
+        return SRGAN(self.generator, self.discriminator, name=self.name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds both networks."""
+        return {
+            "name": self.name,
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "SRGAN":
+        """Rebuild both networks."""
+        nets = {
+            part: keras.saving.deserialize_keras_object(config[part], custom_objects)
+            for part in ("generator", "discriminator")
+        }
+        return cls(**nets, name=config["name"])
+
+
+def srgan(
+    input_shape: InputShape,
+    *,
+    scale: int = 2,
+    blocks: int = 1,
+    width: int = 64,
+    batch_norm: bool = True,
+    upsampling: str = "pixel_shuffle",
+    skip: str | None = None,
+    discriminator_width: int = 64,
+    name: str = "srgan",
+) -> SRGAN:
+    """Build SRGAN (Ledig et al. 2017, arXiv:1609.04802): generator and discriminator.
+
+    The generator is :func:`lenszoo.models.srresnet.srresnet`, and weights of such a network start
+    it: ``build_model("srgan", weights="srresnet_1.TAG")``.
+
+    Args:
+        input_shape: ``(height, width, bands)``; images in about [0, 1].
+        scale: 2 or 4.
+        blocks: residual blocks of the generator; 16 in the paper.
+        width: channels of the generator.
+        batch_norm: as for srresnet; the discriminator has none.
+        upsampling: as for srresnet.
+        skip: as for srresnet.
+        discriminator_width: channels of the discriminator's first convolution; the last has eight
+            times as many.
+        name: the model's name.
+
+    Returns:
+        A model from ``(batch, height, width, bands)`` to float32
+        ``(batch, scale * height, scale * width, bands)``, with a ``discriminator``.
+
+    Raises:
+        LenszooError: when an option is not legal.
+    """
+    check_options(scale, discriminator_width=discriminator_width)
+    generator = srresnet(
+        input_shape,
+        scale=scale,
+        blocks=blocks,
+        width=width,
+        batch_norm=batch_norm,
+        upsampling=upsampling,
+        skip=skip,
+        name="generator",
+    )
+    return SRGAN(generator, discriminator(input_shape[-1], discriminator_width), name=name)
+
+
+def discriminator(bands: int, width: int) -> keras.Model:
+    """Eight convolutions that halve the image four times (figure 4 of Ledig et al. 2017).
+
+    Spectral norm (Miyato et al. 2018, arXiv:1802.05957) stands in for BatchNorm, and the mean over
+    the image for the paper's dense layer of 1024, so that images of any size will do.
+    """
+    fine = keras.Input((None, None, bands), name="fine_images")
+    x = fine
+    for i in range(8):
+        channels, stride = width * 2 ** (i // 2), 1 + i % 2
+        x = SpectralConv2D(channels, 3, stride, "same", name=f"judge{i + 1}_conv")(x)
+        x = leaky(f"judge{i + 1}_act")(x)
+    x = SpectralConv2D(1, 1, dtype="float32", name="judge_map")(x)
+    x = layers.GlobalAveragePooling2D(dtype="float32", name="judge")(x)
+    return keras.Model(fine, x, name="discriminator")
