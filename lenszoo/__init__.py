@@ -19,6 +19,7 @@ _NAMES = {
     # of the function.
     "predict": "lenszoo.prediction",
     "embed": "lenszoo.prediction",
+    "upscale": "lenszoo.upscaling",
 }
 _PACKAGES = ("data", "evaluation", "simulation", "training")
 

@@ -11,6 +11,7 @@ from lenszoo.prediction import embed as embed
 from lenszoo.prediction import predict as predict
 from lenszoo.pretrained.manifest import list_weights as list_weights
 from lenszoo.pretrained.store import fetch_weights as fetch_weights
+from lenszoo.upscaling import upscale as upscale
 from lenszoo.vit_keras import from_vit_keras as from_vit_keras
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "predict",
     "simulation",
     "training",
+    "upscale",
 ]

@@ -16,6 +16,7 @@ from lenszoo.cli.predict import predict
 from lenszoo.cli.quickstart import quickstart
 from lenszoo.cli.simulate import simulate
 from lenszoo.cli.train import train
+from lenszoo.cli.upscale import upscale
 from lenszoo.cli.weights import weights
 
 app = typer.Typer(
@@ -60,6 +61,7 @@ _add(
 _add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim --data images/val --out report")
 _add(predict, "lenszoo predict resnet18_slim.common_test_sim cutouts --out answers.parquet")
 _add(embed, "lenszoo embed resnet18_slim.common_test_sim cutouts --out features.parquet")
+_add(upscale, "lenszoo upscale srresnet_1.sr_75_150_sim images --out upscaled")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")
 
