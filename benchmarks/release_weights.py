@@ -3,7 +3,8 @@
     python benchmarks/release_weights.py RUN NAME [--images 7500] [--real REAL.npz]
 
 NAME is ``row.tag``. The packed file (float16 kernels) is scored, not the float32 one, on simulated
-images of the test split, which no training or validation has seen.
+images of the test split, which no training or validation has seen. Super-resolution networks are
+scored on 1,500 pairs by default, and --real is for classifiers.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import numpy as np
 from lenszoo import load_model
 from lenszoo._version import __version__
 from lenszoo.build import build_model, fingerprint, model_config, save_weights
-from lenszoo.evaluation import classification_report, metrics
+from lenszoo.evaluation import classification_report, metrics, super_resolution_report
 from lenszoo.pretrained.manifest import (
     Fingerprint,
     WeightsEntry,
@@ -30,6 +31,7 @@ from lenszoo.pretrained.manifest import (
 from lenszoo.pretrained.pack import pack_weights
 from lenszoo.simulation import SPLIT_START, get_preset, sample
 from lenszoo.training.classify import predict_logits
+from lenszoo.training.super_resolve import super_resolve
 
 ROOT = Path(__file__).parent.parent
 CHUNK = 500
@@ -39,12 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("name", help="row.tag, such as resnet18_slim.common_test_sim")
-    parser.add_argument("--images", type=int, default=7500)
+    parser.add_argument("--images", type=int)
     parser.add_argument("--seed", type=int, default=2026, help="of the test scenes")
     parser.add_argument("--real", type=Path, help="npz of real images: x, label")
     arguments = parser.parse_args()
     name, run = arguments.name, arguments.run
     recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    score, default = SCORERS[recipe["task"]]
+    arguments.images = arguments.images or default
     identity = json.loads((run / "run.json").read_text(encoding="utf-8"))
 
     target = ROOT / "weights" / f"{name}.weights.h5"
@@ -65,7 +69,7 @@ def main() -> None:
         model=config["model"],
         input_shape=tuple(config["input_shape"]),
         num_classes=config["num_classes"],
-        classes=tuple(identity["classes"]),
+        classes=tuple(identity.get("classes", ())),
         options=config["options"],
         files=[WeightsFile.of(target)],
         recipe=f"{name}.toml",
@@ -109,7 +113,7 @@ def pack(run: Path, target: Path) -> dict:
     return model_config(model)
 
 
-def score(model, preset: str, arguments: argparse.Namespace) -> tuple[dict, dict]:
+def score_classifier(model, preset: str, arguments: argparse.Namespace) -> tuple[dict, dict]:
     """Exact metrics on fresh images, beside the shortcut baseline; and on real images if given."""
     images, labels, logits = [], [], []
     start = SPLIT_START["test"]
@@ -144,6 +148,27 @@ def score(model, preset: str, arguments: argparse.Namespace) -> tuple[dict, dict
             "accuracy": metrics.accuracy(truth, answers),
         }
     return measured, extra
+
+
+def score_pairs(model, preset: str, arguments: argparse.Namespace) -> tuple[dict, dict]:
+    """PSNR and the rest on fresh pairs, beside bicubic interpolation and the noise floor."""
+    drawn = sample(preset, arguments.images, arguments.seed, SPLIT_START["test"])
+    report = super_resolution_report(
+        drawn.images,
+        drawn.targets,
+        super_resolve(model, drawn.images),
+        truth=drawn.noiseless,
+        seed=arguments.seed,
+    )
+    keep = ("n", "scale", "data_range", "psnr", "ssim", "mse", "share_of_way", "truth")
+    keep += ("flux_error", "ring_flux_error", "power_spectrum_ratio")
+    measured = {key: report.metrics[key] for key in keep}
+    measured["intervals"] = {key: report.metrics["intervals"][key] for key in ("psnr", "ssim")}
+    return measured, {key: report.metrics[key] for key in ("bicubic", "floor")}
+
+
+# by task of the recipe: what scores it, and on how many images
+SCORERS = {"classify": (score_classifier, 7500), "super_resolve": (score_pairs, 1500)}
 
 
 if __name__ == "__main__":

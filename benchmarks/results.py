@@ -11,21 +11,16 @@ from lenszoo.catalog import CATALOG
 from lenszoo.pretrained.manifest import WeightsEntry, load_manifest
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- results: made by `make results` -->", "<!-- end of results -->"
-HEADER = (
-    "| weights | sky | images seen | macro ROC-AUC (95 %) | per class | accuracy | "
-    "shortcut baseline | 45 real images: AUC, accuracy |\n"
-    "|---|---|---:|---|---|---:|---:|---|\n"
-)
+MARKS = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 
 
-def row(entry: WeightsEntry) -> str:
-    """One line of the table."""
+def classifier_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of classifiers."""
     test, shortcut = entry.metrics["test"], entry.metrics["shortcut"]
     low, high = test["intervals"]["macro_ovr_auc"]
     classes = ", ".join(f"{name} {value:.4f}" for name, value in test["per_class_auc"].items())
     real = entry.metrics.get("real")
-    cells = (
+    return (
         f"`{entry.name}`",
         f"`{entry.data['preset']}`",
         f"{entry.data['images_seen']:,}",
@@ -35,21 +30,58 @@ def row(entry: WeightsEntry) -> str:
         f"{shortcut['macro_ovr_auc']:.3f}",
         f"{real['macro_ovr_auc']:.3f}, {real['accuracy']:.3f}" if real else "",
     )
-    return "| " + " | ".join(cells) + " |\n"
 
 
-def table() -> str:
-    """The whole block between the marks."""
+def pair_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of super-resolution networks."""
+    test, bicubic, floor = (entry.metrics[key] for key in ("test", "bicubic", "floor"))
+    low, high = test["intervals"]["psnr"]
+    return (
+        f"`{entry.name}`",
+        f"**{test['psnr']:.2f}** ({low:.2f} to {high:.2f})",
+        f"{test['ssim']:.4f}",
+        f"{bicubic['psnr']:.2f}",
+        f"{floor['psnr']:.2f}",
+        f"{100 * test['share_of_way']:.1f} %",
+        f"{test['truth']['psnr']:.2f} ({test['truth']['bicubic']['psnr']:.2f})",
+        f"{entry.data['images_seen']:,}",
+    )
+
+
+# by task: name of the block in README.md, heads of the columns with their alignment, and a line
+TABLES = {
+    "classify": (
+        "results",
+        "| weights | sky | images seen | macro ROC-AUC (95 %) | per class | accuracy | "
+        "shortcut baseline | 45 real images: AUC, accuracy |\n"
+        "|---|---|---:|---|---|---:|---:|---|\n",
+        classifier_row,
+    ),
+    "super_resolve": (
+        "super-resolution results",
+        "| weights | PSNR, dB (95 %) | SSIM | bicubic | noise floor | of the way | against the "
+        "truth (bicubic) | images seen |\n"
+        "|---|---|---:|---:|---:|---:|---:|---:|\n",
+        pair_row,
+    ),
+}
+
+
+def table(task: str) -> str:
+    """The whole block of a task between its marks."""
+    name, header, row = TABLES[task]
     entries = load_manifest(ROOT / "weights_manifest.json").entries
+    entries = tuple(e for e in entries if CATALOG[e.model].task == task)
     order = list(CATALOG)
-    entries = sorted(entries, key=lambda e: (order.index(e.model), e.name))
-    lines = "".join(row(entry) for entry in entries)
+    entries = tuple(sorted(entries, key=lambda e: (order.index(e.model), e.name)))
+    lines = "".join("| " + " | ".join(row(entry)) + " |\n" for entry in entries)
     notes = "".join(
         f"- `{e.name}`: {e.metrics['test']['n']:,} unseen images, scene seed "
         f"{e.metrics['measured']['seed']}; {e.metrics['measured']['machine']}.\n"
         for e in entries
     )
-    return f"{BEGIN}\n{HEADER}{lines}\n{notes}{END}"
+    begin, end = (mark.format(name) for mark in MARKS)
+    return f"{begin}\n{header}{lines}\n{notes}{end}"
 
 
 def main() -> int:
@@ -58,9 +90,12 @@ def main() -> int:
     arguments = parser.parse_args()
     readme = ROOT / "README.md"
     old = readme.read_text(encoding="utf-8")
-    before, _, rest = old.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    new = before + table() + after
+    new = old
+    for task, (name, _, _) in TABLES.items():
+        begin, end = (mark.format(name) for mark in MARKS)
+        before, _, rest = new.partition(begin)
+        _, _, after = rest.partition(end)
+        new = before + table(task) + after
     if new == old:
         return 0
     if arguments.check:

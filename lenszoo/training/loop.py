@@ -19,8 +19,9 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.environment import environment
-from lenszoo.training.recipe import ClassifyRecipe, Recipe, validate
+from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.state import Progress, read_progress, restore_state, save_state
+from lenszoo.training.super_resolve import SuperResolveTask
 from lenszoo.training.task import Task
 
 log = logging.getLogger("lenszoo")
@@ -33,7 +34,10 @@ BEST, LAST, RECIPE, RUN, HISTORY = (
     "history.csv",
 )
 # one row a task: what the `task` field of a recipe names
-TASKS: dict[str, Callable[[Any], Task]] = {"classify": ClassifyTask}
+TASKS: dict[str, Callable[[Any], Task]] = {
+    "classify": ClassifyTask,
+    "super_resolve": SuperResolveTask,
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class TrainingResult:
 
 
 def train(
-    recipe: ClassifyRecipe | dict[str, Any] | str | Path,
+    recipe: RecipeBase | dict[str, Any] | str | Path,
     out: str | Path,
     *,
     verbose: bool = False,
@@ -74,14 +78,15 @@ def train(
         LenszooError: bad recipe or data; ``out`` is another run's or cannot be written; another
             process is training there; the recipe is one of a cross-validation.
     """
-    if isinstance(recipe, dict):
-        recipe = Recipe(**recipe)
-    elif isinstance(recipe, str | Path):
+    if isinstance(recipe, str | Path):
         recipe = Recipe.load(recipe)
-    if recipe.folds is not None and task is None:
+    elif isinstance(recipe, dict):
+        recipe = validate(recipe, "recipe")
+    folds = getattr(recipe, "folds", None)
+    if folds is not None and task is None:
         raise LenszooError(
-            f"The recipe asks for a cross-validation (folds = {recipe.folds}): use "
-            f"lenszoo.training.cross_validate, or --folds {recipe.folds}."
+            f"The recipe asks for a cross-validation (folds = {folds}): use "
+            f"lenszoo.training.cross_validate, or --folds {folds}."
         )
     folder = Path(out)
     with _open_run(folder, recipe):
@@ -126,15 +131,16 @@ def _epochs(
         )
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(values[-1]) for name, values in fitted.history.items()}
-        row |= task.validate(model)
+        answers = task.answers(model)
+        row |= task.validate(answers)
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["strength"] = recipe.strength(epoch)
         row["seconds"] = round(time.monotonic() - start, 1)
         progress.epoch += 1
         progress.history.append(row)
         if _is_best(task, progress, row[task.monitor]):
-            save_weights(model, folder / BEST)
-        save_weights(model, folder / LAST)
+            save_weights(answers, folder / BEST)
+        save_weights(answers, folder / LAST)
         _write_history(folder, progress)
         board(row)
         save_state(folder, model, progress)
@@ -159,7 +165,7 @@ def _is_best(task: Task, progress: Progress, score: float) -> bool:
 
 
 @contextmanager
-def _open_run(folder: Path, recipe: ClassifyRecipe) -> Iterator[None]:
+def _open_run(folder: Path, recipe: RecipeBase) -> Iterator[None]:
     """Make or check the run folder and hold it against other processes."""
     recipe_file = folder / RECIPE
     try:

@@ -3,13 +3,12 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -22,19 +21,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Data(_Strict):
-    """Where images come from: a simulated sky, or files. Give exactly one of the first three."""
+class _Data(_Strict):
+    """What data of every task share."""
+
+    _sources: ClassVar[tuple[str, ...]] = ("preset",)
 
     preset: str | None = Field(
         None, description="Simulated sky, see `lenszoo.simulation.list_presets()`."
-    )
-    directory: str | None = Field(
-        None,
-        description="Folder of class folders, or of `train` and `val` folders of class folders.",
-    )
-    csv: str | None = Field(None, description="Table with columns id, path and label.")
-    classes: list[str] | None = Field(
-        None, description="Order of the class folders or labels; by default alphabetical."
     )
     images: int = Field(16000, ge=1, description="Simulated images an epoch.")
     fresh: bool = Field(
@@ -54,11 +47,71 @@ class Data(_Strict):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [k for k in ("preset", "directory", "csv") if getattr(self, k) is not None]
+        given = [k for k in self._sources if getattr(self, k) is not None]
         if len(given) != 1:
             raise ValueError(
-                f"give exactly one of preset, directory, csv (given: {given or 'none'})"
+                f"give exactly one of {', '.join(self._sources)} (given: {given or 'none'})"
             )
+        return self
+
+
+class Data(_Data):
+    """Where labelled images come from: a simulated sky, or files. Give exactly one of the three."""
+
+    _sources: ClassVar = ("preset", "directory", "csv")
+
+    directory: str | None = Field(
+        None,
+        description="Folder of class folders, or of `train` and `val` folders of class folders.",
+    )
+    csv: str | None = Field(None, description="Table with columns id, path and label.")
+    classes: list[str] | None = Field(
+        None, description="Order of the class folders or labels; by default alphabetical."
+    )
+
+
+class Degrade(_Strict):
+    """How a coarser camera would have seen fine images, see `lenszoo.data.degrade`."""
+
+    factor: Literal[2, 4] = Field(2, description="Fine pixels a side of a coarse one.")
+    psf_fwhm: float = Field(0.0, ge=0, description="Further blur first, FWHM in fine pixels.")
+    noise: float = Field(
+        0.0, ge=0, description="Standard deviation of the noise added last, in the images' units."
+    )
+
+
+class PairData(_Data):
+    """Where pairs of coarse and fine images come from. Give exactly one of preset and high."""
+
+    _sources: ClassVar = ("preset", "high")
+
+    high: str | None = Field(None, description="Folder of the fine images.")
+    low: str | None = Field(
+        None, description="Folder of the coarse images of the same names; by default made of high."
+    )
+    degrade: Degrade = Field(
+        default_factory=Degrade, description="How coarse images are made where low is not given."
+    )
+    pixel_scale: float | None = Field(
+        None, gt=0, description="Arcsec a pixel of the coarse images of files, for the record."
+    )
+    patch: int | None = Field(
+        24, ge=1, description="Side of the training patches, in coarse pixels; none: whole images."
+    )
+    patches: int = Field(4, ge=1, description="Patches of each image.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_images(cls, values: Any) -> Any:
+        """TOML has no null: `patch = "none"` stands for whole images."""
+        if isinstance(values, dict) and values.get("patch", 0) in ("none", None):
+            return {**values, "patch": None, "patches": 1}
+        return values
+
+    @model_validator(mode="after")
+    def _low_needs_high(self) -> Self:
+        if self.low is not None and self.high is None:
+            raise ValueError("low needs high, the folder of the fine images")
         return self
 
 
@@ -125,7 +178,9 @@ class Distill(_Strict):
 class RecipeBase(_Strict):
     """What recipes of every task share."""
 
+    task: str
     model: str = Field(description="Row of the catalogue, see `lenszoo models`.")
+    data: Any
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the model.")
     input_shape: tuple[int, int, int] | None = Field(
         None, description="Height, width and bands; by default the data's."
@@ -145,7 +200,6 @@ class RecipeBase(_Strict):
     seed: int = Field(0, ge=0, lt=2**32, description="One seed for all that is random.")
     epochs: int = Field(10, ge=1, description="Epochs.")
     batch_size: int = Field(64, ge=1, description="Images a step.")
-    data: Data = Field(description="Where images come from.")
     optimizer: Optimizer = Field(default_factory=Optimizer, description="Optimizer.")
     augment: Literal["d4", "none"] = Field(
         "d4", description="Quarter turns and flips of the training images."
@@ -205,6 +259,7 @@ class ClassifyRecipe(RecipeBase):
     """Train a classifier."""
 
     task: Literal["classify"] = "classify"
+    data: Data = Field(description="Where images come from.")
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of the label given to all classes."
     )
@@ -226,9 +281,60 @@ class ClassifyRecipe(RecipeBase):
         return self
 
 
+class Adversarial(_Strict):
+    """A discriminator that learns beside the network and judges it (Goodfellow et al. 2014)."""
+
+    loss: Literal["relativistic", "hinge"] = Field(
+        "relativistic",
+        description="Relativistic average (Jolicoeur-Martineau 2018, arXiv:1807.00734) or hinge "
+        "(Lim & Ye 2017, arXiv:1705.02894).",
+    )
+    weight: float = Field(1e-3, gt=0, description="Weight of the adversarial loss.")
+    average: float = Field(
+        0.999, ge=0, lt=1, description="Memory of the average of the generator's weights, a step."
+    )
+
+
+class SuperResolveRecipe(RecipeBase):
+    """Train a super-resolution network on pairs of coarse and fine images."""
+
+    task: Literal["super_resolve"]
+    data: PairData = Field(description="Where pairs come from.")
+    batch_size: int = Field(32, ge=1, description="Patches a step.")
+    loss: dict[str, float] = Field(
+        default_factory=lambda: {"mse": 1.0},
+        description="Weights of mse, mae, ssim (1 - SSIM) and perceptual; or the name of one.",
+    )
+    perceptual: str | None = Field(
+        None, description="Classifier, by name or path, whose maps the perceptual loss compares."
+    )
+    adversarial: Adversarial | None = Field(None, description="For srgan, and only there.")
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _one_or_mixture(cls, value: Any) -> Any:
+        return {value: 1.0} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        if self.freeze is not None or self.curriculum:
+            raise ValueError("freeze and curriculum are for classifiers")
+        if self.batch_size % self.data.patches:
+            raise ValueError(
+                f"batch_size {self.batch_size} is no multiple of data.patches {self.data.patches}"
+            )
+        if (self.model == "srgan") != (self.adversarial is not None):
+            raise ValueError("a table adversarial belongs to srgan, and srgan needs one")
+        if ("perceptual" in self.loss) != (self.perceptual is not None):
+            raise ValueError("loss.perceptual and perceptual, its classifier, go together")
+        return self
+
+
 # one member a task; pydantic picks by the `task` field
-AnyRecipe = Annotated[ClassifyRecipe, Field(discriminator=None)]
-_ADAPTER: TypeAdapter[ClassifyRecipe] = TypeAdapter(AnyRecipe)
+TASKS: dict[str, type[RecipeBase]] = {
+    "classify": ClassifyRecipe,
+    "super_resolve": SuperResolveRecipe,
+}
 
 
 class Recipe:
@@ -238,12 +344,12 @@ class Recipe:
     task named by ``task`` (default ``"classify"``), validated; :meth:`load` reads files.
     """
 
-    def __new__(cls, **fields: Any) -> ClassifyRecipe:  # type: ignore[misc]
+    def __new__(cls, **fields: Any) -> Any:
         """Validate ``fields`` into a recipe; raise LenszooError naming the field at fault."""
         return validate(fields, "recipe")
 
     @staticmethod
-    def load(source: str | os.PathLike[str]) -> ClassifyRecipe:
+    def load(source: str | os.PathLike[str]) -> RecipeBase:
         """Read a TOML file, or the packaged recipe of that name (``lenszoo/recipes``)."""
         path = Path(source)
         if path.suffix != ".toml" and not path.exists():
@@ -265,30 +371,32 @@ def recipe_files() -> list[Path]:
     return sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
 
 
-def validate(fields: dict[str, Any], where: str) -> ClassifyRecipe:
-    """Turn a dictionary into a recipe.
+def validate(fields: dict[str, Any], where: str) -> RecipeBase:
+    """Turn a dictionary into the recipe of its task.
 
     Raises:
         LenszooError: one line with the first field at fault and, for a typo, the nearest legal one.
     """
-    task = fields.get("task", "classify")
-    if task not in ("classify",):
-        raise unknown("task", str(task), ("classify",), f"({where})")
+    task = str(fields.get("task", "classify"))
+    if task not in TASKS:
+        raise unknown("task", task, TASKS, f"({where})")
+    kind = TASKS[task]
     try:
-        return _ADAPTER.validate_python({"task": "classify", **fields})
+        return kind.model_validate({"task": task, **fields})
     except ValidationError as error:
         # a misspelt field also leaves the right one missing: the typo is what helps
         first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise unknown("field", name, _fields_beside(first["loc"]), f"({where})") from None
+            legal = _fields_beside(kind, first["loc"])
+            raise unknown("field", name, legal, f"({where})") from None
         problem = first["msg"].removeprefix("Value error, ")
         raise LenszooError(f"{where}: {name or 'recipe'}: {problem}.") from None
 
 
-def _fields_beside(location: tuple[int | str, ...]) -> list[str]:
+def _fields_beside(kind: type[RecipeBase], location: tuple[int | str, ...]) -> list[str]:
     """Legal names, dotted, at the level of the field that ``location`` points to."""
-    model: Any = ClassifyRecipe
+    model: Any = kind
     prefix = ""
     for part in location[:-1]:
         if isinstance(part, int):

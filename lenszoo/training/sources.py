@@ -80,7 +80,7 @@ def _simulated(recipe: RecipeBase) -> Source:
         epoch,
         functools.partial(held_out, "val", data.val_images),
         functools.partial(held_out, "test", data.test_images),
-        {"preset": preset.name, "pixel_scale": preset.instrument.pixel_scale, "seed": seed},
+        {"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
     )
 
 

@@ -5,21 +5,23 @@ from typing import Any, Protocol
 
 import keras
 
-from lenszoo.training.recipe import ClassifyRecipe
+from lenszoo.training.recipe import RecipeBase
 
 
 class Task(Protocol):
     """One kind of training. ``train()`` has the only loop; a task supplies what differs.
 
     Attributes:
-        recipe: the recipe.
         monitor: the validation score that picks the best epoch; higher is better.
         steps_per_epoch: steps of one epoch.
         phases: epochs (0-based, the first is 0) at which a phase begins. Each phase has a set of
             trainable layers and an optimizer of its own.
     """
 
-    recipe: ClassifyRecipe
+    @property
+    def recipe(self) -> RecipeBase:
+        """The recipe."""
+
     monitor: str
     steps_per_epoch: int
     phases: tuple[int, ...]
@@ -38,7 +40,10 @@ class Task(Protocol):
         """What ``fit`` takes in epoch ``epoch`` (0-based): the same each time it is asked."""
 
     def validate(self, model: keras.Model) -> dict[str, float]:
-        """Exact validation scores, ``monitor`` among them."""
+        """Exact validation scores of ``answers(model)``, ``monitor`` among them."""
+
+    def answers(self, model: keras.Model) -> keras.Model:
+        """The model that is validated and saved: what is trained, or an average of it."""
 
     def identity(self) -> dict[str, Any]:
         """What ``run.json`` says of the data and classes; plain JSON."""
