@@ -1,8 +1,8 @@
 """What the fused BatchNormalization gains on TensorFlow: training steps against Keras' own layer.
 
-    python benchmarks/batch_norm.py [--model resnet18_slim] [--rounds 5] [--batch 64]
+    python benchmarks/batch_norm.py [MODEL ...] [--rounds 5] [--batch 64] [--precision float32 ...]
 
-Both networks train in turns in one process; medians of images a second, float32 and bfloat16.
+Both networks train in turns in one process; medians of images a second.
 """
 
 import argparse
@@ -46,12 +46,12 @@ def batches(batch: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return images, rng.integers(0, 3, batch * steps)
 
 
-def main() -> None:
-    data = batches(OPTIONS.batch, STEPS)
-    print(f"{OPTIONS.model}, batch {OPTIONS.batch}, images a second in training; {describe()}")
+def compare(name: str, data: tuple[np.ndarray, np.ndarray]) -> None:
+    """Print a line for each precision."""
     base = None
-    for precision in ("float32", "mixed_bfloat16"):
-        pair = [network(OPTIONS.model, precision, fused) for fused in (False, True)]
+    for precision in OPTIONS.precision:
+        keras.utils.clear_session()
+        pair = [network(name, precision, fused) for fused in (False, True)]
         speeds: list[list[float]] = [[], []]
         for _ in range(OPTIONS.rounds):
             for model, speed in zip(pair, speeds, strict=True):
@@ -61,14 +61,23 @@ def main() -> None:
         theirs, ours = map(statistics.median, speeds)
         base = base or theirs
         print(
-            f"{precision:15} keras {theirs:7.1f}   fused {ours:7.1f}   ratio {ours / theirs:.2f}   "
-            f"against keras in float32 {ours / base:.2f}"
+            f"{name:20}{precision:15} keras {theirs:7.1f}   fused {ours:7.1f}   "
+            f"ratio {ours / theirs:.2f}   against the first {ours / base:.2f}",
+            flush=True,
         )
+
+
+def main() -> None:
+    data = batches(OPTIONS.batch, STEPS)
+    print(f"batch {OPTIONS.batch}, images a second in training; {describe()}")
+    for name in OPTIONS.models:
+        compare(name, data)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", default="resnet18_slim")
+    parser.add_argument("models", nargs="*", metavar="MODEL", default=["resnet18_slim"])
+    parser.add_argument("--precision", nargs="+", default=["float32", "mixed_bfloat16"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=64)
     OPTIONS = parser.parse_args()

@@ -5,11 +5,13 @@ mean and one deviation for all bands, so the graph is the same whatever the weig
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 
 from lenszoo.errors import unknown
+from lenszoo.layers import BatchNormalization
 from lenszoo.models.heads import InputShape, classifier, scale
 
 # (mean, std) of pixels in [0, 1]; where the family's own differ between red, green and blue, their
@@ -21,14 +23,54 @@ _SIGNED = (0.5, 0.5)
 # nothing
 _TIMES_255 = (0.449, 0.226 / 255)
 
+_HE = "He et al. 2016, arXiv:1512.03385"
+_HUANG = "Huang et al. 2017, arXiv:1608.06993"
+_TAN = "Tan & Le 2019, arXiv:1905.11946"
 
-def _factory(
-    builder: Callable[..., keras.Model],
-    scaling: tuple[float, float],
-    paper: str,
-    **settings: Any,
-) -> Callable[..., keras.Model]:
-    """Make the factory of one net of keras.applications."""
+
+@dataclass(frozen=True)
+class Application:
+    """A net of keras.applications.
+
+    Attributes:
+        builder: its function there.
+        scaling: mean and deviation of the pixels, in [0, 1], that it expects.
+        paper: who published it.
+        settings: what the function is called with besides.
+    """
+
+    builder: Callable[..., keras.Model]
+    scaling: tuple[float, float]
+    paper: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+_apps = keras.applications
+
+# THE TABLE, by row of the catalogue
+APPLICATIONS = {
+    "resnet50": Application(_apps.ResNet50, _CAFFE, _HE),
+    "resnet101": Application(_apps.ResNet101, _CAFFE, _HE),
+    "xception": Application(_apps.Xception, _SIGNED, "Chollet 2017, arXiv:1610.02357"),
+    "densenet121": Application(_apps.DenseNet121, _TORCH, _HUANG),
+    "densenet169": Application(_apps.DenseNet169, _TORCH, _HUANG),
+    "densenet201": Application(_apps.DenseNet201, _TORCH, _HUANG),
+    "efficientnet_b2": Application(_apps.EfficientNetB2, _TIMES_255, _TAN),
+    "efficientnet_b3": Application(_apps.EfficientNetB3, _TIMES_255, _TAN),
+    "efficientnet_b4": Application(_apps.EfficientNetB4, _TIMES_255, _TAN),
+    "efficientnet_b5": Application(_apps.EfficientNetB5, _TIMES_255, _TAN),
+    "mobilenet_v3_small": Application(
+        _apps.MobileNetV3Small,
+        _SIGNED,
+        "Howard et al. 2019, arXiv:1905.02244",
+        {"include_preprocessing": False},
+    ),
+}
+
+
+def _factory(row: str) -> Callable[..., keras.Model]:
+    """Make the factory of a row of the table."""
+    net = APPLICATIONS[row]
 
     def build(
         input_shape: InputShape,
@@ -38,12 +80,16 @@ def _factory(
         dropout: float = 0.0,
         head: str = "pool",
         until: str | None = None,
-        name: str = builder.__name__.lower(),
+        name: str = row,
     ) -> keras.Model:
         images = keras.Input(input_shape, name="images")
-        backbone = builder(
-            include_top=False, weights=None, input_tensor=scale(images, *scaling), **settings
+        backbone = net.builder(
+            include_top=False,
+            weights=None,
+            input_tensor=scale(images, *net.scaling),
+            **net.settings,
         )
+        _fuse(backbone)
         maps = backbone.output
         if until is not None:
             names = [x.name for x in backbone.layers if len(x.output.shape) == 4]
@@ -60,7 +106,7 @@ def _factory(
             name=name,
         )
 
-    build.__doc__ = f"""Build {builder.__name__} of keras.applications ({paper}).
+    build.__doc__ = f"""Build {net.builder.__name__} of keras.applications ({net.paper}).
 
     Args:
         input_shape: ``(height, width, bands)``; images in [0, 1].
@@ -77,28 +123,23 @@ def _factory(
     Raises:
         LenszooError: when an option is not legal.
     """
-    build.__name__ = build.__qualname__ = builder.__name__.lower()
+    build.__name__ = build.__qualname__ = row
     return build
 
 
-_apps = keras.applications
-_HE = "He et al. 2016, arXiv:1512.03385"
-_HUANG = "Huang et al. 2017, arXiv:1608.06993"
-_TAN = "Tan & Le 2019, arXiv:1905.11946"
+def _fuse(backbone: keras.Model) -> None:
+    """Give the backbone the zoo's BatchNormalization, which is fused on TensorFlow.
 
-resnet50 = _factory(_apps.ResNet50, _CAFFE, _HE)
-resnet101 = _factory(_apps.ResNet101, _CAFFE, _HE)
-xception = _factory(_apps.Xception, _SIGNED, "Chollet 2017, arXiv:1610.02357")
-densenet121 = _factory(_apps.DenseNet121, _TORCH, _HUANG)
-densenet169 = _factory(_apps.DenseNet169, _TORCH, _HUANG)
-densenet201 = _factory(_apps.DenseNet201, _TORCH, _HUANG)
-efficientnet_b2 = _factory(_apps.EfficientNetB2, _TIMES_255, _TAN)
-efficientnet_b3 = _factory(_apps.EfficientNetB3, _TIMES_255, _TAN)
-efficientnet_b4 = _factory(_apps.EfficientNetB4, _TIMES_255, _TAN)
-efficientnet_b5 = _factory(_apps.EfficientNetB5, _TIMES_255, _TAN)
-mobilenet_v3_small = _factory(
-    _apps.MobileNetV3Small,
-    _SIGNED,
-    "Howard et al. 2019, arXiv:1905.02244",
-    include_preprocessing=False,
-)
+    Only ``call`` differs between the two classes, so the layers change theirs where they stand: a
+    clone with other layers would be built, and its weights drawn, a second time.
+    """
+    for layer in backbone.layers:
+        if type(layer) is keras.layers.BatchNormalization:
+            layer.__class__ = BatchNormalization
+
+
+def __getattr__(row: str) -> Callable[..., keras.Model]:
+    """The factories are made from the table when they are asked for: ``applications.resnet50``."""
+    if row not in APPLICATIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {row!r}")
+    return _factory(row)

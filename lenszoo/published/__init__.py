@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.models.applications import APPLICATIONS
 from lenszoo.published import applications
 from lenszoo.published.files import SUFFIXES, read_tensors
 from lenszoo.published.sources import SOURCES
@@ -45,7 +46,7 @@ def fill(model: keras.Model, row: str, weights: str) -> None:
     if not tags:
         raise LenszooError(f"Nobody published ImageNet weights of {row}: use weights=None.")
     path = Path(weights).expanduser()
-    if row in applications.BUILDERS:
+    if row in APPLICATIONS:
         if weights != "imagenet" and path.suffix != ".h5":
             raise LenszooError(f"{row} takes 'imagenet' or an .h5 of keras.applications.")
         applications.fill(model, row, None if weights == "imagenet" else path)

@@ -6,23 +6,10 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError
+from lenszoo.models.applications import APPLICATIONS
 from lenszoo.published.transfer import HEAD, adapt_bands
 from lenszoo.saving import one_line
 
-# our row -> the function of keras.applications
-BUILDERS = {
-    "resnet50": "ResNet50",
-    "resnet101": "ResNet101",
-    "xception": "Xception",
-    "densenet121": "DenseNet121",
-    "densenet169": "DenseNet169",
-    "densenet201": "DenseNet201",
-    "efficientnet_b2": "EfficientNetB2",
-    "efficientnet_b3": "EfficientNetB3",
-    "efficientnet_b4": "EfficientNetB4",
-    "efficientnet_b5": "EfficientNetB5",
-    "mobilenet_v3_small": "MobileNetV3Small",
-}
 # published for blue, green, red
 _BGR = ("resnet50", "resnet101")
 
@@ -39,19 +26,20 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
     Raises:
         LenszooError: when the file is missing, damaged or of another net.
     """
-    settings = {"include_preprocessing": False} if row == "mobilenet_v3_small" else {}
-    where = str(path) if path else f"keras.applications' {BUILDERS[row]}"
+    net = APPLICATIONS[row]
+    name = net.builder.__name__
+    where = str(path) if path else f"keras.applications' {name}"
     try:
-        reference = getattr(keras.applications, BUILDERS[row])(
+        reference = net.builder(
             include_top=False,
             weights=str(path) if path else "imagenet",
             input_shape=(None, None, 3),
-            **settings,
+            **net.settings,
         )
     except Exception as error:  # network, HDF5 and Keras have no common class of errors
         raise LenszooError(
             f"Cannot get the ImageNet weights of {row} from {where}: {one_line(error)}. Without "
-            f"network give weights=PATH of keras.applications' ..._notop.h5 of {BUILDERS[row]}."
+            f"network give weights=PATH of keras.applications' ..._notop.h5 of {name}."
         ) from error
     theirs = [layer for layer in reference.layers if layer.weights and not _scales(layer)]
     ours = [x for x in model.layers if x.weights and x.name not in HEAD and not _scales(x)]

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from lenszoo.published.applications import BUILDERS
+from lenszoo.models.applications import APPLICATIONS
 
 HUB = "https://huggingface.co"
 
@@ -57,4 +57,4 @@ _HUB_AND_OTHERS: dict[str, dict[str, Source | None]] = {
         "imagenet21k": Source("microsoft/beit-base-patch16-224-pt22k-ft22k"),
     },
 }
-SOURCES = _HUB_AND_OTHERS | {row: {"imagenet": None} for row in BUILDERS}
+SOURCES = _HUB_AND_OTHERS | {row: {"imagenet": None} for row in APPLICATIONS}

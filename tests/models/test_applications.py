@@ -1,0 +1,38 @@
+import keras
+import numpy as np
+import pytest
+
+from lenszoo.build import build_model, load_model
+from lenszoo.layers import BatchNormalization
+from lenszoo.models import applications
+
+
+def norms(model):
+    return [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+
+
+def test_every_batchnorm_is_the_zoos_also_in_a_file(tmp_path):
+    model = build_model(
+        "mobilenet_v3_small", input_shape=(32, 32, 1), until="expanded_conv_1_project_bn"
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
+    images = np.random.default_rng(0).random((4, 32, 32, 1), dtype=np.float32)
+    model.train_on_batch(images, np.arange(4) % 3)
+    assert all(np.asarray(x.moving_mean).any() for x in norms(model))  # trained, not passed by
+    model.save(tmp_path / "net.keras")
+    again = load_model(tmp_path / "net.keras")
+    for net in (model, again):
+        assert len(norms(net)) == 6
+        assert {type(x) for x in norms(net)} == {BatchNormalization}
+    expected = model.predict_on_batch(images)
+    np.testing.assert_allclose(again.predict_on_batch(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_factory_for_every_row_of_the_table_and_no_other():
+    for row, net in applications.APPLICATIONS.items():
+        factory = getattr(applications, row)
+        assert factory.__name__ == row
+        assert f"Build {net.builder.__name__} of keras.applications" in factory.__doc__
+    with pytest.raises(AttributeError, match="has no attribute 'resnet51'"):
+        _ = applications.resnet51
