@@ -38,7 +38,9 @@ def mse(target: ArrayLike, image: ArrayLike) -> Floats:
     Raises:
         LenszooError: see the module.
     """
-    parts = [((a - b) ** 2).mean(axis=(1, 2, 3)) for a, b in pairs(target, image, _GOAL)]
+    parts = [
+        ((a - b) ** 2).mean(axis=(1, 2, 3), dtype=float) for a, b in pairs(target, image, _GOAL)
+    ]
     return np.concatenate(parts)
 
 
@@ -116,13 +118,12 @@ def ssim(
             f"SSIM needs images of at least {len(weights)} x {len(weights)} pixels, got {shape}."
         )
     c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
-    # Single precision is enough for single-precision images, because their mean is taken off.
-    exact = np.result_type(np.asanyarray(target), np.asanyarray(image), np.float32)
     values = []
     for pair in pairs(target, image, _GOAL):
         x, y = (np.moveaxis(part, 3, 1) for part in pair)
-        level = x.mean(axis=(2, 3), keepdims=True)
-        x, y, level = (part.astype(exact) for part in (x - level, y - level, level))
+        # Without their mean, single-precision images need no more than single precision.
+        level = x.mean(axis=(2, 3), keepdims=True, dtype=float).astype(x.dtype)
+        x, y = x - level, y - level
         mx, my, squares, product = (_slide(q, weights) for q in (x, y, x**2 + y**2, x * y))
         covariance = sample * (product - mx * my)
         variances = sample * (squares - mx**2 - my**2)
@@ -191,8 +192,8 @@ def flux_error(
     for x, y in pairs(image, truth, ("images", "truth")):
         counts: Any = True if inside is None else inside[start : start + len(x), ..., None]
         start += len(x)
-        excess = ((x - y) * counts).sum(axis=(1, 2, 3))
-        flux = ((y - zero) * counts).sum(axis=(1, 2, 3))
+        excess = ((x - y) * counts).sum(axis=(1, 2, 3), dtype=float)
+        flux = ((y - zero) * counts).sum(axis=(1, 2, 3), dtype=float)
         values.append(np.divide(excess, flux, out=np.full(len(x), np.nan), where=flux > 0))
     return np.concatenate(values)
 
@@ -282,7 +283,7 @@ def power_spectrum(images: ArrayLike) -> tuple[Floats, Floats]:
     powers = np.empty((len(stack), side // 2))
     for rows in chunks(stack.shape):
         part = np.moveaxis(finite(stack[rows], "images", rows.start), 3, 1)
-        part = part - part.mean(axis=(2, 3), keepdims=True)
+        part = part - part.mean(axis=(2, 3), keepdims=True, dtype=np.float64)
         waves = np.fft.rfft2(part * taper)
         powers[rows] = rings.mean((waves.real**2 + waves.imag**2).mean(axis=1))
     return rings.frequencies, powers

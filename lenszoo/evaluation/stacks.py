@@ -46,10 +46,11 @@ def chunks(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(start, min(start + step, shape[0]))
 
 
-def finite(part: ArrayLike, what: str, start: int) -> Floats:
-    """A chunk as float64, checked."""
-    values = np.asarray(part, np.float64)
-    bad = ~np.isfinite(values.sum(axis=(1, 2, 3)))  # a sum is quicker to check than its terms
+def finite(part: NDArray[Any], what: str, start: int) -> NDArray[Any]:
+    """A chunk as float32 or, where it needs it, float64; checked."""
+    values = np.asarray(part, np.result_type(part, np.float32))
+    # a sum is quicker to check than its terms
+    bad = ~np.isfinite(values.sum(axis=(1, 2, 3), dtype=np.float64))
     if bad.any():
         raise LenszooError(
             f"Row {start + int(bad.argmax())} of the {what} holds NaN or inf pixels: leave it out, "
@@ -60,7 +61,7 @@ def finite(part: ArrayLike, what: str, start: int) -> Floats:
 
 def pairs(
     first: ArrayLike, second: ArrayLike, names: tuple[str, str]
-) -> Iterator[tuple[Floats, Floats]]:
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Two stacks of one shape side by side, chunk after chunk."""
     a, b = check_stack(first, names[0]), check_stack(second, names[1])
     if a.shape != b.shape:

@@ -259,8 +259,9 @@ def _middle(model: keras.Model, maps: Mapping[str, Any]) -> str | None:
     """The last maps before the second half of the blocks."""
     blocks = list(split_layers(model).blocks.values())
     order = [layer.name for layer in model.layers]
-    end = order.index(blocks[(len(blocks) + 1) // 2][0].name) if len(blocks) > 1 else len(order)
-    fit = [x for x in order[:end] if x in maps and not isinstance(maps[x], _NO_CUT)]
+    begin, *_ = edges = [order.index(block[0].name) for block in blocks]
+    end = edges[(len(blocks) + 1) // 2] if len(blocks) > 1 else len(order)
+    fit = [x for x in order[begin:end] if x in maps and not isinstance(maps[x], _NO_CUT)]
     return fit[-1] if fit else None
 
 

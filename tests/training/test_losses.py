@@ -258,6 +258,12 @@ def test_bad_arguments_are_said_in_one_line(call, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_transformer_is_refused():
+    model = build_model("vit_ti16", input_shape=(32, 32, 1), depth=2)
+    with pytest.raises(LenszooError, match="vit_ti16 has no feature maps between its blocks"):
+        feature_extractor(model)
+
+
 def test_a_network_without_maps_is_refused():
     images = keras.Input((8, 8, 1))
     x = keras.layers.Dense(3)(keras.layers.Flatten()(images))
