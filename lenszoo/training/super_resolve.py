@@ -61,7 +61,7 @@ class SuperResolveTask:
         recipe = self.recipe
         maps = None
         if recipe.perceptual is not None:
-            maps = feature_extractor(_any_size(recipe.perceptual))
+            maps = feature_extractor(load_model(recipe.perceptual))
         model.compile(
             optimizer=build_optimizer(recipe.optimizer, recipe.epochs, self.steps_per_epoch),
             loss=image_loss(recipe.loss, data_range=DATA_RANGE, perceptual=maps),
@@ -125,13 +125,6 @@ class SuperResolveTask:
         )
         report.save(folder)
         return report.metrics
-
-
-def _any_size(weights: str) -> keras.Model:
-    """A classifier for images of any size, patches included, with the weights of a fixed one."""
-    config = model_config(load_model(weights))
-    shape = (None, None, config["input_shape"][2])
-    return build_model(config["model"], input_shape=shape, weights=weights, **config["options"])
 
 
 def super_resolve(model: keras.Model, images: np.ndarray) -> np.ndarray:
