@@ -23,7 +23,9 @@ Progress = Callable[[int, int], None]
 _OPTIONS = (
     (re.compile(r"\bon_bad='(\w+)'"), r"--on-bad \1"),
     (re.compile(r"\bresize=True"), "--resize"),
-    (re.compile(r"\b(resize|bands|classes)=(?=[\s,;.]|$)"), r"--\1"),
+    (re.compile(r"\boverwrite=True"), "--overwrite"),
+    (re.compile(r"\bskip_existing=True"), "--skip-existing"),
+    (re.compile(r"\b(resize|bands|classes|hdu)=(?=[\s,;.]|$)"), r"--\1"),
 )
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -14,6 +14,7 @@ from lenszoo.errors import LenszooError
 
 HEAVY = {"keras", "tensorflow", "jax", "numpy", "h5py", "matplotlib", "sklearn", "astropy"}
 VERBS = (
+    "upscale",
     "quickstart",
     "models",
     "weights",
