@@ -158,10 +158,11 @@ def score_pairs(model, preset: str, arguments: argparse.Namespace) -> tuple[dict
         drawn.targets,
         super_resolve(model, drawn.images),
         truth=drawn.noiseless,
+        variance=drawn.target_variance(),
         seed=arguments.seed,
     )
     keep = ("n", "scale", "data_range", "psnr", "ssim", "mse", "share_of_way", "truth")
-    keep += ("flux_error", "ring_flux_error", "power_spectrum_ratio")
+    keep += ("flux_error", "ring_flux_error", "chi_square", "power_spectrum_ratio")
     measured = {key: report.metrics[key] for key in keep}
     measured["intervals"] = {key: report.metrics["intervals"][key] for key in ("psnr", "ssim")}
     return measured, {key: report.metrics[key] for key in ("bicubic", "floor")}

@@ -69,7 +69,8 @@ def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str,
 
     Of a sky of pairs, targets and noiseless (batch, factor^2 * pixels^2) besides. All of a pair are
     scaled by one affine map, that of the coarse image, which is all that a network is given: what
-    it answers is then in the units of what it is asked.
+    it answers is then in the units of what it is asked. ``counts_at_0`` and ``counts_at_1``
+    (batch,) say what the values 0 and 1 stand for, in counts a fine pixel.
     """
     signal = preset.instrument.observe(brightness)
     if preset.factor == 1:
@@ -85,9 +86,12 @@ def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str,
     coarse = binned(signal, preset.instrument.pixels, preset.factor)
     image, variance = preset.observe_coarse(coarse, arrays)
     pair = {"images": image, "targets": target, "noiseless": truth}
-    if preset.minmax:
-        pair = {name: minmax(values, image) for name, values in pair.items()}
-    return {**pair, "signal_to_noise": signal_to_noise(coarse, variance)}
+    return {
+        **{name: minmax(values, image) for name, values in pair.items()},
+        "counts_at_0": ops.min(image, axis=1),
+        "counts_at_1": ops.max(image, axis=1),
+        "signal_to_noise": signal_to_noise(coarse, variance),
+    }
 
 
 @lru_cache(maxsize=64)
@@ -107,12 +111,13 @@ def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> dict[str, 
     Returns:
         ``images`` (n, H, W, 1) float32 and ``signal_to_noise`` (n,) float32: the square root of the
         sum over pixels of (signal^2 / variance). Of a sky of pairs, ``targets`` and ``noiseless``
-        (n, factor * H, factor * W, 1) float32 besides.
+        (n, factor * H, factor * W, 1) float32 besides, ``counts_at_0`` and ``counts_at_1`` (n,).
     """
     shine_program, observe_program = _programs(preset, keras.backend.backend())
     shapes: dict[str, tuple[int, ...]] = {"images": preset.image_shape, "signal_to_noise": ()}
     if preset.factor > 1:
         shapes |= {"targets": preset.target_shape, "noiseless": preset.target_shape}
+        shapes |= {"counts_at_0": (), "counts_at_1": ()}
     result = {k: np.empty((len(scenes), *shape), np.float32) for k, shape in shapes.items()}
     for start in range(0, len(scenes), TILE):
         tile = list(scenes[start : start + TILE])

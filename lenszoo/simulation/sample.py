@@ -30,7 +30,8 @@ class Sample:
         targets: of a sky of pairs, (n, factor * H, factor * W, 1) float32: the same scenes observed
             with pixels ``factor`` times finer, in the units of ``images``, noise of their own
             included. None for other skies.
-        noiseless: what the targets would be without noise.
+        noiseless: what the targets would be without noise. The truth says what the values 0 and 1
+            of a pair are in counts a fine pixel, ``counts_at_0`` and ``counts_at_1``.
     """
 
     images: np.ndarray
@@ -39,6 +40,17 @@ class Sample:
     class_names: tuple[str, ...]
     targets: np.ndarray | None = None
     noiseless: np.ndarray | None = None
+
+    def target_variance(self) -> np.ndarray:
+        """Variance of the Poisson noise of the targets, (n, factor * H, factor * W, 1) float32.
+
+        Raises:
+            LenszooError: the sky is none of pairs.
+        """
+        if self.noiseless is None:
+            raise LenszooError("Only a sky of pairs has targets.")
+        zero, one = (self.truth[k][:, None, None, None] for k in ("counts_at_0", "counts_at_1"))
+        return (zero / (one - zero) + self.noiseless) / (one - zero)
 
 
 def scene_labels(indices: Iterable[int], preset: Preset) -> np.ndarray:
@@ -74,10 +86,8 @@ def sample_scenes(
     # an empty sample still has its arrays' shapes
     parts = [render([scenes[r] for r in rows], preset, int(counts[rows[0]])) for rows in groups]
     seen = _in_order(parts or [render([], preset, 0)], groups, len(scenes))
-    truth: dict[str, np.ndarray] = {
-        "scene": np.array(indices, np.int64),
-        "signal_to_noise": seen.pop("signal_to_noise"),
-    }
+    truth: dict[str, np.ndarray] = {"scene": np.array(indices, np.int64)}
+    truth |= {name: seen.pop(name) for name in list(seen) if seen[name].ndim == 1}
     if scenes:
         truth |= {k: np.array([s.values[k] for s in scenes]) for k in scenes[0].values}
     for column, key in enumerate(("point_x", "point_y", "point_theta_e2")):

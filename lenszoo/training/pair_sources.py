@@ -14,11 +14,19 @@ from lenszoo.training.recipe import SuperResolveRecipe
 
 
 class HeldOut(NamedTuple):
-    """Pairs that score a network: coarse and fine images, noiseless fine ones or None, n ids."""
+    """Pairs that score a network.
+
+    Attributes:
+        low, high: coarse and fine images.
+        truth: the fine ones without noise, or None where nobody knows.
+        variance: of the noise of the fine ones, or None.
+        ids: n names.
+    """
 
     low: np.ndarray
     high: np.ndarray
     truth: np.ndarray | None
+    variance: np.ndarray | None
     ids: list[str]
 
 
@@ -76,7 +84,8 @@ def _simulated(recipe: SuperResolveRecipe) -> PairSource:
         drawn = sample(preset, n, seed, SPLIT_START[split])
         assert drawn.targets is not None  # a sky of pairs
         ids = [str(i) for i in drawn.truth["scene"]]
-        return HeldOut(drawn.images, drawn.targets, drawn.noiseless, ids)
+        variance = drawn.target_variance()
+        return HeldOut(drawn.images, drawn.targets, drawn.noiseless, variance, ids)
 
     return PairSource(
         preset.factor,
@@ -124,7 +133,7 @@ def _from_files(recipe: SuperResolveRecipe) -> PairSource:
         low.shape[3],
         len(training.low),
         epoch,
-        lambda: HeldOut(held.low, held.high, None, list(held.ids)),
+        lambda: HeldOut(held.low, held.high, None, None, list(held.ids)),
         None,
         describe,
     )

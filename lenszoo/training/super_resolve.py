@@ -115,6 +115,7 @@ class SuperResolveTask:
             held.high,
             super_resolve(model, held.low),
             truth=held.truth,
+            variance=held.variance,
             data_range=DATA_RANGE,
             ids=held.ids,
             history=history,

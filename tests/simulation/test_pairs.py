@@ -36,22 +36,28 @@ def test_both_of_a_pair_see_the_same_light(pairs):
     assert residual.std() < 0.7 * (pairs.targets - pairs.noiseless).std()
 
 
-def test_noise_is_poisson_and_a_coarse_pixel_gathers_four_times_the_light(pairs):
-    """Variance over brightness, in the unit of each image: one count a fine pixel."""
+def test_noise_is_poisson_in_counts(pairs):
+    """A count a fine pixel, a quarter of one for the mean of the four that a coarse one covers."""
+    zero, one = (pairs.truth[f"counts_at_{k}"][:, None, None, None] for k in (0, 1))
+
+    def counts(images):
+        return zero + images * (one - zero)
+
+    whole = counts(pairs.targets)
+    np.testing.assert_allclose(whole, np.round(whole), atol=2e-3)
     for seen, expected, light in (
-        (pairs.targets, pairs.noiseless, 1.0),
-        (pairs.images, binned(pairs.noiseless), 4.0),
+        (pairs.targets, pairs.noiseless, 1),
+        (pairs.images, binned(pairs.noiseless), 4),
     ):
-        ratios = []
-        for image, mean, drawn in zip(seen, expected, pairs.truth["sky"], strict=True):
-            # the sky's level tells where zero counts are: a corner has no lens in it
-            corner = mean[:8, :8].mean()
-            slope = np.polyfit(mean.ravel(), (image - mean).ravel() ** 2, 1)[0]
-            floor = np.mean((image[:12, :12] - mean[:12, :12]) ** 2)
-            unit = np.sqrt(floor * light * drawn) / drawn  # image units a count, from the sky
-            ratios.append(slope * light / unit)
-            assert corner < 0.05
-        assert np.median(ratios) == pytest.approx(1.0, abs=0.12)
+        mean = counts(expected)
+        square = (counts(seen) - mean) ** 2 * light
+        for faint, bright in ((5, 12), (12, 60), (60, 1000)):
+            chosen = (mean > faint) & (mean <= bright)
+            assert square[chosen].mean() / mean[chosen].mean() == pytest.approx(1.0, abs=0.03)
+    pull = (pairs.targets - pairs.noiseless) / np.sqrt(pairs.target_variance())
+    assert pull.std() == pytest.approx(1.0, abs=0.01)
+    with pytest.raises(LenszooError, match="Only a sky of pairs"):
+        sample("common_test_sim", 1).target_variance()
 
 
 def test_noise_of_a_pair_is_independent(pairs):
