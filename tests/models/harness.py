@@ -5,8 +5,10 @@ rows on the backend that KERAS_BACKEND names, ``reload FOLDER`` loads what a che
 ``pin`` writes ``pins.json`` anew, after a change of an architecture that is meant.
 """
 
+import contextlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +25,7 @@ from lenszoo.saving import load_weights
 
 BACKEND = keras.config.backend()
 PINS = Path(__file__).with_name("pins.json")
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def check_classifier(name, folder):
     assert model.output_shape == (None, 3)
     check_training(model, case)
     check_answers(model, case)
-    save(model, folder, case)
+    save(model, folder, images(case.size, 1))
     if case.fixed:
         other = build_model(name, input_shape=(*case.other, 1), **case.options)
         check_answers(other, case)
@@ -156,35 +159,48 @@ def pinned(name):
     """Logits (2, 3) of the tiny configuration for weights and images made by NumPy alone."""
     case = CASES[name]
     model = build_model(name, input_shape=(case.size, case.size, 1), **case.options)
+    fill_weights(model)
+    return outputs(model, images(case.size, 1, n=2, seed=8))
+
+
+def fill_weights(model):
+    """Give a model weights that NumPy alone makes."""
     rng = np.random.default_rng(7)
     for weight in model.weights:
         shape = tuple(weight.shape)
         if "seed_generator" in weight.path:
             continue
-        if weight.path.endswith(("gamma", "variance")):
+        if weight.path.endswith(("gamma", "variance", "alpha")):
             weight.assign(rng.uniform(0.5, 1.5, shape))
         else:
             depthwise = len(shape) == 4 and shape[-1] == 1
             fan_in = np.prod(shape[: 2 if depthwise else -1]) if len(shape) > 1 else 200.0
             weight.assign(rng.normal(0.0, np.sqrt(2.0 / fan_in), shape))
-    return outputs(model, images(case.size, 1, n=2, seed=8))
 
 
-def check_pin(name):
+def check_pin(name, pinned=pinned, pins=PINS):
     """The network answers as it always did, on this backend too."""
-    kept = json.loads(PINS.read_text())[name]
+    kept = json.loads(pins.read_text())[name]
     np.testing.assert_allclose(pinned(name), kept, rtol=1e-3, atol=1e-3)
+
+
+def write_pins(names, pinned=pinned, pins=PINS):
+    """Write what the rows answer now, one row a line."""
+    rows = {name: np.round(pinned(name).astype(float), 4).tolist() for name in names}
+    lines = (f" {json.dumps(row)}: {json.dumps(pin)}" for row, pin in rows.items())
+    pins.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def check_training(model, case):
     """The loss falls in three steps on one batch; this also moves every BatchNorm average."""
-    batch, labels = images(case.size, 1, n=6), np.arange(6) % 3
-    model.compile(
-        keras.optimizers.SGD(case.rate),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=BACKEND == "jax",
-    )
-    losses = [float(model.train_on_batch(batch, labels)) for _ in range(4)]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    train(model, loss, case.rate, images(case.size, 1, n=6), np.arange(6) % 3)
+
+
+def train(model, loss, rate, batch, targets):
+    """Three steps on one batch, after which the loss must have fallen."""
+    model.compile(keras.optimizers.SGD(rate), loss, jit_compile=BACKEND == "jax")
+    losses = [float(model.train_on_batch(batch, targets)) for _ in range(4)]
     assert np.all(np.isfinite(losses))
     assert losses[3] < losses[0], losses
 
@@ -195,6 +211,11 @@ def check_answers(model, case):
     batch = images((height, width) if case.fixed else case.other, 1)
     clean = outputs(model, batch)
     assert clean.shape == (4, 3)
+    check_guarded(model, batch, clean)
+
+
+def check_guarded(model, batch, clean):
+    """Four images give float32 answers of their own, and NaN where a pixel is broken."""
     assert clean.dtype == np.float32
     assert np.all(np.isfinite(clean))
     assert np.ptp(clean, axis=0).max() > 0, "the answer does not depend on the image"
@@ -207,29 +228,40 @@ def check_answers(model, case):
 
 def check_half_precision_and_bands(name, case):
     """Under mixed_bfloat16 and with four bands: float32 logits, every band guarded."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with half_precision():
         model = build_model(
             name, input_shape=(case.size, case.size, 4), num_classes=2, **case.options
         )
+    assert model.get_layer("logits").compute_dtype == "float32"
+    assert check_four_bands(model, case.size).shape == (2, 2)
+
+
+@contextlib.contextmanager
+def half_precision():
+    """Build under mixed_bfloat16."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
     finally:
         keras.config.set_dtype_policy(before)
-    assert model.get_layer("logits").compute_dtype == "float32"
+
+
+def check_four_bands(model, size):
+    """A broken fourth band is noticed, and half precision inside gives float32 outside."""
     assert any(layer.compute_dtype == "bfloat16" for layer in model.layers)
-    batch = images(case.size, 4, n=2)
+    batch = images(size, 4, n=2)
     batch[0, 2, 2, 3] = np.nan
     answer = outputs(model, batch)
-    assert answer.shape == (2, 2)
     assert answer.dtype == np.float32
     assert np.isnan(answer[0]).all()
     assert np.isfinite(answer[1]).all()
+    return answer
 
 
-def save(model, folder, case):
+def save(model, folder, batch):
     """Save both formats and what the model answers."""
     name = model.name
-    batch = images(case.size, 1)
     np.savez(folder / f"{name}.npz", images=batch, logits=outputs(model, batch))
     (folder / f"{name}.json").write_text(json.dumps(model_config(model)))
     model.save(folder / f"{name}.keras")
@@ -244,7 +276,7 @@ def check_reload(folder):
         started = time.perf_counter()
         model = load_model(path.with_suffix(".keras"))
         check_same(model, path)
-        if CASES[path.stem].deep:
+        if path.stem in CASES and CASES[path.stem].deep:
             model.set_weights([np.zeros(w.shape, "float32") for w in model.weights])
             load_weights(model, path.with_suffix(".weights.h5"))
         else:
@@ -254,11 +286,27 @@ def check_reload(folder):
 
 
 def check_same(model, path):
-    assert type(model).__module__.startswith("keras.")
+    assert type(model).__module__.startswith(("keras.", "lenszoo.models."))
     assert model_config(model) == json.loads(path.with_suffix(".json").read_text())
     kept = np.load(path)
     answer = outputs(model, kept["images"])
     np.testing.assert_allclose(answer, kept["logits"], rtol=1e-4, atol=1e-5)
+
+
+def run(program, *arguments, **environment):
+    """Run a harness in a fresh process, which must say that all is well."""
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, program, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.rstrip().endswith("all well")
 
 
 if __name__ == "__main__":
@@ -270,9 +318,7 @@ if __name__ == "__main__":
                 check_pin(row)
             check_reload(Path(temporary))
     elif verb == "pin":
-        pins = {row: [[round(float(x), 4) for x in y] for y in pinned(row)] for row in CASES}
-        lines = (f" {json.dumps(row)}: {json.dumps(pin)}" for row, pin in pins.items())
-        PINS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        write_pins(CASES)
     elif verb == "reload":
         check_reload(Path(arguments[0]))
     else:

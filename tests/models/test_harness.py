@@ -1,10 +1,5 @@
 """Every classifier of the catalogue through the harness, and again in fresh processes."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import harness
 import pytest
 
@@ -14,22 +9,6 @@ ROWS = list_models(task="classify")
 # the others share their code with one of these, and have their turn in `make harness`
 DISTINCT = [row for row in ROWS if row in harness.CASES and harness.CASES[row].like is None]
 QUICK = [row for row in DISTINCT if not harness.CASES[row].deep and row != "resnet18"]
-ROOT = Path(__file__).parents[2]
-
-
-def run(*arguments, **environment):
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [sys.executable, harness.__file__, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": paths, **environment},
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        check=False,
-    )
-    print(done.stdout)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.rstrip().endswith("all well")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +28,7 @@ def test_classifier(name, saved):
 def test_reload_in_a_fresh_process(saved):
     if sorted(path.stem for path in saved.glob("*.npz")) != sorted(DISTINCT):
         pytest.skip("needs the files of all test_classifier runs, which were not all selected")
-    run("reload", saved)
+    harness.run(harness.__file__, "reload", saved)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -67,4 +46,4 @@ def test_quick_rows_on_jax():
     pytest.importorskip("jax")
     # Compiling is nearly all of the time here; it is the operations that are under test.
     quick = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    run("check", *QUICK, **quick)
+    harness.run(harness.__file__, "check", *QUICK, **quick)

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from lenszoo.build import build_model
+from lenszoo.errors import LenszooError
+from lenszoo.layers import BicubicUpsampling
+from lenszoo.models.srcnn import srcnn
+
+
+def test_has_the_papers_weights():
+    model = srcnn((None, None, 1))
+    kernels = [w for w in model.weights if w.path.endswith("kernel")]
+    assert sum(int(np.prod(w.shape)) for w in kernels) == 8_032  # 9-1-5, section 4.1 of the paper
+    assert model.count_params() == 8_032 + 64 + 32 + 1
+    kernels = [w for w in srcnn((None, None, 1), kernel=5).weights if w.path.endswith("kernel")]
+    assert sum(int(np.prod(w.shape)) for w in kernels) == 57_184  # 9-5-5
+
+
+def test_it_sees_the_bicubic_image():
+    """With kernels that hand one pixel through, nothing but the interpolation is left."""
+    model = build_model("srcnn", scale=4)
+    for name in ("extract", "map", "output"):
+        kernel, bias = model.get_layer(name).get_weights()
+        middle = kernel.shape[0] // 2
+        kernel[...] = 0
+        kernel[middle, middle, 0, 0] = 1
+        model.get_layer(name).set_weights([kernel, bias])
+    images = np.random.default_rng(0).random((2, 5, 6, 1), dtype=np.float32)
+    bicubic = ops.convert_to_numpy(BicubicUpsampling(4)(images))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model(images)), np.maximum(bicubic, 0), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 3}, "scale must be 2 or 4, got 3."),
+        ({"scale": True}, "scale must be 2 or 4, got True."),
+        ({"scale": "2"}, "scale must be 2 or 4, got '2'."),
+        ({"scale": [2]}, r"scale must be 2 or 4, got \[2\]."),
+        ({"kernel": 0}, "kernel must be a positive integer, got 0."),
+        ({"width": 2.5}, "width must be a positive integer, got 2.5."),
+        ({"upsampling": "resize"}, "Unknown option of srcnn 'upsampling'."),
+    ],
+)
+def test_illegal_options(options, message):
+    with pytest.raises(LenszooError, match="^" + message):
+        build_model("srcnn", **options)

@@ -1,0 +1,90 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from lenszoo.build import build_model
+from lenszoo.errors import LenszooError
+from lenszoo.layers import BatchNormalization, BicubicUpsampling
+from lenszoo.models.srresnet import srresnet
+
+
+def answer(model, images):
+    return ops.convert_to_numpy(model(images, training=False))
+
+
+def checkerboard(upsampling, scale=2):
+    """How far the phases of the 2x2 blocks of an untrained answer to a flat field lie apart.
+
+    In units of the answer itself, away from borders: the largest difference of their means, and the
+    largest spread within one of them.
+    """
+    keras.utils.set_random_seed(5)
+    model = build_model("srresnet_1", upsampling=upsampling, scale=scale, width=16)
+    image = answer(model, np.full((1, 32, 32, 1), 0.7, "float32"))[0, :, :, 0]
+    inner = image[12 * scale : -12 * scale, 12 * scale : -12 * scale]
+    phases = np.stack([inner[i::scale, j::scale] for i in range(scale) for j in range(scale)])
+    size = np.abs(inner).mean()
+    return np.ptp(phases.mean(axis=(1, 2))) / size, phases.std(axis=(1, 2)).max() / size
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("upsampling", ["pixel_shuffle", "resize"])
+def test_no_checkerboard_on_a_flat_field(upsampling, scale):
+    between, within = checkerboard(upsampling, scale)
+    assert between < 1e-4
+    assert within < 1e-4
+
+
+def test_the_transposed_convolution_draws_one():
+    between, within = checkerboard("transpose")
+    assert between > 0.01
+    assert within < 1e-4, "the pattern repeats from block to block"
+
+
+def test_parameters():
+    # kernels 3x3x64x64 and BatchNorms of 16 blocks and the trunk, one slope a channel
+    body = 33 * (9 * 64 * 64 + 4 * 64) + 17 * 64
+    ends = 2 * 81 * 3 * 64 + 64 + 3
+    step = 9 * 64 * 256 + 256 + 64
+    assert srresnet((None, None, 3), scale=4).count_params() == body + ends + 2 * step
+    rows = {name: build_model(name).count_params() for name in ("srresnet_1", "srresnet_3")}
+    assert rows == {"srresnet_1": 269_697, "srresnet_3": 418_305}
+
+
+def test_batch_norm_stays_below_the_outputs_resolution():
+    model = build_model("srresnet_2", input_shape=(8, 8, 1), scale=4, width=4)
+    norms = [x for x in model.layers if isinstance(x, BatchNormalization)]
+    assert len(norms) == 5
+    assert {layer.output.shape[1] for layer in norms} == {8}
+    without = build_model("srresnet_2", batch_norm=False, width=4)
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in without.layers)
+    assert without.get_layer("block1_conv1").use_bias
+    assert not model.get_layer("block1_conv1").use_bias
+
+
+def test_a_bicubic_skip_starts_from_the_bicubic_image_and_learns():
+    model = build_model("srresnet_1", skip="bicubic", scale=4, width=4)
+    images = np.random.default_rng(0).random((2, 6, 7, 1), dtype=np.float32)
+    bicubic = ops.convert_to_numpy(BicubicUpsampling(4)(images))
+    np.testing.assert_allclose(answer(model, images), bicubic, atol=1e-6)
+    model.compile("adam", "mse", run_eagerly=True)
+    model.train_on_batch(images, bicubic + 0.1)
+    model.train_on_batch(images, bicubic + 0.1)
+    assert np.abs(answer(model, images) - bicubic).mean() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"upsampling": "pixel"}, "Unknown upsampling 'pixel'. Did you mean 'pixel_shuffle'?"),
+        ({"skip": "cubic"}, "Unknown skip 'cubic'. Did you mean 'bicubic'?"),
+        ({"blocks": 0}, "blocks must be a positive integer, got 0."),
+        ({"width": "8"}, "width must be a positive integer, got '8'."),
+        ({"scale": 8}, "scale must be 2 or 4, got 8."),
+    ],
+)
+def test_illegal_options(options, message):
+    with pytest.raises(LenszooError) as caught:
+        build_model("srresnet_1", **options)
+    assert str(caught.value).startswith(message)
