@@ -28,6 +28,8 @@ test: .venv/.dev ## Run the tests
 harness: .venv/.dev ## Put every model through the whole harness on both backends: hours
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=jax $(BIN)/python tests/models/harness.py check all
+	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check
+	KERAS_BACKEND=jax $(BIN)/python tests/models/upscaling_harness.py check
 
 check: .venv/.dev ## Check format, lint and types
 	$(BIN)/ruff format --check .

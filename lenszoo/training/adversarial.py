@@ -35,7 +35,7 @@ class AdversarialModel(keras.Model):
     """
 
     def __init__(self, model: keras.Model, recipe: Adversarial) -> None:
-        super().__init__(model.inputs, model.outputs, name=model.name)
+        super().__init__(model.input, model.output, name=model.name)
         self.generator, self.discriminator = model.generator, model.discriminator
         self.adversary, self.share, self.memory = recipe.loss, recipe.weight, recipe.average
         config = model_config(model)

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -6,20 +7,21 @@ from lenszoo.training.adversarial import AdversarialModel
 from lenszoo.training.recipe import Adversarial
 
 LOSSES = ["relativistic", "hinge"]
+# BatchNorm would answer otherwise in training than after it, and its statistics lead the weights
+TINY = {"width": 4, "discriminator_width": 4, "batch_norm": False}
 
 
-def trained(loss, weight=1e-3, average=0.9, steps=1, content="mse"):
+def trained(loss, weight=1e-3, average=0.9, steps=1):
     """One srgan after some steps on fixed random pairs, and its weights before."""
-    import keras
-
     keras.utils.set_random_seed(2)
-    model = build_model("srgan", width=4, discriminator_width=4)
+    model = build_model("srgan", **TINY)
     adversarial = AdversarialModel(model, Adversarial(loss=loss, weight=weight, average=average))
     before = {
         "generator": model.generator.get_weights(),
         "discriminator": model.discriminator.get_weights(),
     }
-    adversarial.compile(keras.optimizers.SGD(0.1), loss=content)
+    # a few steps: tracing a graph would take longer
+    adversarial.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
     rng = np.random.default_rng(0)
     low, high = rng.random((4, 8, 8, 1)), rng.random((4, 16, 16, 1))
     losses = [adversarial.train_on_batch(low.astype("f4"), high.astype("f4")) for _ in range(steps)]
@@ -53,12 +55,10 @@ def test_the_discriminator_does_not_feel_the_generators_share(loss):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_generator_does_not_feel_the_discriminators_share(loss):
     """Without weight on its own share it moves as under the image loss alone."""
-    import keras
-
     model, before, _ = trained(loss, weight=1e-12)
-    alone = build_model("srgan", width=4, discriminator_width=4).generator
+    alone = build_model("srgan", **TINY).generator
     alone.set_weights(before["generator"])
-    alone.compile(keras.optimizers.SGD(0.1), loss="mse")
+    alone.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
     rng = np.random.default_rng(0)
     low, high = rng.random((4, 8, 8, 1)), rng.random((4, 16, 16, 1))
     alone.train_on_batch(low.astype("f4"), high.astype("f4"))
@@ -66,9 +66,10 @@ def test_the_generator_does_not_feel_the_discriminators_share(loss):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_a_generator_that_only_pleases_moves_towards_the_real(loss="relativistic"):
-    """With a strong share and a held discriminator its fakes gain on the reals."""
-    model, _, _ = trained(loss, weight=1.0, steps=1)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_generator_that_only_pleases_gains_on_the_real(loss):
+    """With a strong share and a held discriminator."""
+    model, _, _ = trained(loss, weight=1.0)
     rng = np.random.default_rng(0)
     low, high = (rng.random((4, n, n, 1)).astype("f4") for n in (8, 16))
 
@@ -78,9 +79,8 @@ def test_a_generator_that_only_pleases_moves_towards_the_real(loss="relativistic
 
     model.discriminator.trainable = False
     start = lead()
-    model.compile("sgd", loss=lambda y, p: 0.0 * p[..., 0])
-    model.optimizer.learning_rate = 0.1
-    for _ in range(20):
+    model.compile(keras.optimizers.SGD(0.1), loss=lambda y, p: 0.0 * p, run_eagerly=True)
+    for _ in range(5):
         model.train_on_batch(low, high)
     assert lead() > start
 
