@@ -1,7 +1,5 @@
 """The classification task: any classifier of the catalogue on a sky or on files."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,9 @@ import numpy as np
 from lenszoo.build import build_model, model_config
 from lenszoo.ensemble import check_logits
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import ClassificationReport, classification_report, metrics, tta_logits
-from lenszoo.evaluation.report import Table, jsonable, number
+from lenszoo.evaluation import classification_report, metrics, tta_logits
 from lenszoo.training.blocks import freeze, layer_rates
+from lenszoo.training.compute import jit, precision
 from lenszoo.training.distill import Distilled, load_teacher
 from lenszoo.training.environment import provenance
 from lenszoo.training.optimizers import build_optimizer
@@ -46,7 +44,7 @@ class ClassifyTask:
                 f"The recipe's input_shape {tuple(shape)} is not that of the images, "
                 f"{self.source.image_shape}; leave input_shape out to take the images' own."
             )
-        with _precision(recipe.mixed_precision):
+        with precision(recipe.mixed_precision):
             model = build_model(
                 recipe.model,
                 input_shape=shape,
@@ -80,7 +78,7 @@ class ClassifyTask:
             ),
             loss=_SmoothedCrossEntropy(len(self.source.class_names), recipe.label_smoothing),
             metrics=["sparse_categorical_accuracy"],
-            jit_compile=_jit(recipe.jit_compile),
+            jit_compile=jit(recipe.jit_compile),
         )
 
     def epoch(self, epoch: int) -> Any:
@@ -104,6 +102,10 @@ class ClassifyTask:
             "val_log_loss": metrics.log_loss(held.labels, logits),
         }
 
+    def answers(self, model: keras.Model) -> keras.Model:
+        """The classifier itself."""
+        return model
+
     def identity(self) -> dict[str, Any]:
         """Classes and data, for ``run.json``."""
         return {
@@ -124,6 +126,8 @@ class ClassifyTask:
             predict_logits(model, held.images),
             self.source.class_names,
             images=held.images,
+            model=model,
+            tta=tta_logits(model, held.images, PREDICT_BATCH) if self.recipe.tta else None,
             ids=held.ids,
             history=history,
             title=f"{self.recipe.model} on {len(held.labels):,} {split} images",
@@ -132,32 +136,8 @@ class ClassifyTask:
             | ({"teacher": self.recipe.distill.teacher} if self.recipe.distill else {}),
             seed=self.recipe.seed,
         )
-        if self.recipe.tta:
-            _add_tta(report, held.labels, tta_logits(model, held.images, PREDICT_BATCH))
         report.save(folder)
         return report.metrics
-
-
-def _add_tta(report: ClassificationReport, labels: np.ndarray, logits: np.ndarray) -> None:
-    """Put the scores of test-time augmentation beside the plain ones, as ``metrics["tta"]``."""
-    scores = {
-        "macro_ovr_auc": metrics.roc_auc(labels, logits, "ovr"),
-        "macro_ovo_auc": metrics.roc_auc(labels, logits, "ovo"),
-        "accuracy": metrics.accuracy(labels, logits),
-        "log_loss": metrics.log_loss(labels, logits),
-        "ece": metrics.expected_calibration_error(labels, logits),
-    }
-    report.metrics["tta"] = jsonable(scores)
-    table = Table(
-        "Test-time augmentation",
-        ["", "macro AUC, OVR", "macro AUC, OVO", "accuracy", "log loss", "calibration error"],
-        [
-            [name, *(number(values[key]) for key in scores)]
-            for name, values in (("one look", report.metrics), ("eight looks", scores))
-        ],
-        note="Eight looks: the mean log-softmax over the quarter turns and flips of each image.",
-    )
-    report.tables = [*report.tables, table]
 
 
 def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -182,26 +162,3 @@ class _SmoothedCrossEntropy(keras.losses.Loss):
         one_hot = keras.ops.one_hot(labels, self.num_classes, dtype=y_pred.dtype)
         target = one_hot * (1.0 - self.smoothing) + self.smoothing / self.num_classes
         return -keras.ops.sum(target * keras.ops.log_softmax(y_pred, axis=-1), axis=-1)
-
-
-def _jit(choice: bool | str) -> bool | str:
-    """XLA where it wins: always on JAX, on TensorFlow only with an accelerator."""
-    if choice != "auto" or keras.backend.backend() != "tensorflow":
-        return choice
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
-
-
-@contextlib.contextmanager
-def _precision(policy: str) -> Iterator[None]:
-    """Build layers under a precision policy and leave the user's own as it was."""
-    if policy == "none":
-        yield
-        return
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

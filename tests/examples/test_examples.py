@@ -85,6 +85,22 @@ def test_compare_architectures(tmp_path, monkeypatch, capsys):
     check_picture(tmp_path / "compare.png", contrast=15)  # mostly white
 
 
+def test_super_resolve(tmp_path, monkeypatch, capsys):
+    small = ("--epochs", 1, "--images", 16, "--test-images", 4, "--out", tmp_path / "run")
+    run_main("super_resolve", monkeypatch, *small)
+    assert "% of the way" in capsys.readouterr().out
+    check_picture(tmp_path / "run" / "super_resolve.png")
+
+
+def test_bring_your_own(tmp_path, monkeypatch, capsys):
+    from tinyzoo import tiny_zoo
+
+    run_main("bring_your_own", monkeypatch, tiny_zoo().data, "--epochs", 2, "--out", tmp_path)
+    mine, old = capsys.readouterr().out.splitlines()
+    assert mine.startswith("classifier ") and old.startswith("vit_b16 ")
+    assert "macro AUC" in mine and "shortcut baseline" in old
+
+
 def test_finetune_vit(tmp_path, monkeypatch, capsys):
     from tinyzoo import SIZE, tiny_zoo
 
