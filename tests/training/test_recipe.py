@@ -4,7 +4,7 @@ from lenszoo import list_models
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import list_presets
 from lenszoo.training import Recipe
-from lenszoo.training.recipe import ClassifyRecipe, recipe_files
+from lenszoo.training.recipe import TASKS, recipe_files
 
 SKY = {"preset": "common_test_sim"}
 
@@ -38,7 +38,8 @@ def test_protocols_are_those_of_the_systems_to_compare_with():
     assert not data.fresh
 
 
-def test_every_field_is_documented():
+@pytest.mark.parametrize("task", TASKS)
+def test_every_field_is_documented(task):
     def walk(model):
         for name, field in model.model_fields.items():
             if name != "task":
@@ -47,7 +48,7 @@ def test_every_field_is_documented():
                 if hasattr(kind, "model_fields"):
                     walk(kind)
 
-    walk(ClassifyRecipe)
+    walk(TASKS[task])
 
 
 @pytest.mark.parametrize(
