@@ -10,14 +10,16 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+# Python compiles a module when it is first imported: most of TensorFlow's never are.
 .venv/.core: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --editable .
 	touch $@
 
-.venv/.dev: .venv/.core
-	$(BIN)/python -m pip install --quiet --editable '.[test,oracle,jax]'
-	touch $@
+.venv/.dev: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,oracle,jax]'
+	touch .venv/.core $@
 
 quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, report: about four minutes
 	$(BIN)/lenszoo quickstart

@@ -19,6 +19,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.environment import environment
+from lenszoo.training.interrupt import heard
 from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.state import Progress, read_progress, restore_state, save_state
 from lenszoo.training.super_resolve import SuperResolveTask
@@ -101,7 +102,8 @@ def train(
         _enter_phase(task, model, max(0, progress.epoch - 1) if progress else 0)
         progress = restore_state(folder, model)
         _write_run(folder, task, model)
-        _epochs(task, model, progress, folder, verbose)
+        with heard() as check:
+            _epochs(task, model, progress, folder, verbose, check)
         metrics = task.report(load_model(folder), progress.history, folder)
         progress.finished = True
         save_state(folder, model, progress)
@@ -114,7 +116,12 @@ def _enter_phase(task: Task, model: keras.Model, epoch: int) -> None:
 
 
 def _epochs(
-    task: Task, model: keras.Model, progress: Progress, folder: Path, verbose: bool
+    task: Task,
+    model: keras.Model,
+    progress: Progress,
+    folder: Path,
+    verbose: bool,
+    check: Callable[[], None],
 ) -> None:
     recipe = task.recipe
     board = _tensorboard(folder)
@@ -145,6 +152,7 @@ def _epochs(
         board(row)
         save_state(folder, model, progress)
         log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(row))
+        check()
 
 
 def _is_best(task: Task, progress: Progress, score: float) -> bool:

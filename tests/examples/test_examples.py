@@ -78,10 +78,10 @@ def test_compare_architectures(tmp_path, monkeypatch, capsys):
     run_main(
         "compare_architectures",
         monkeypatch,
-        *("simple_cnn", "resnet18_slim", *small, "--out", tmp_path),
+        *("simple_cnn", "cnn_attention", *small, "--out", tmp_path),
     )
     said = capsys.readouterr().out
-    assert "resnet18_slim" in said and "(shortcut baseline)" in said
+    assert "cnn_attention" in said and "(shortcut baseline)" in said
     check_picture(tmp_path / "compare.png", contrast=15)  # mostly white
 
 

@@ -276,12 +276,15 @@ def check_reload(folder):
         started = time.perf_counter()
         model = load_model(path.with_suffix(".keras"))
         check_same(model, path)
+        whole = model.get_weights()
         if path.stem in CASES and CASES[path.stem].deep:
             model.set_weights([np.zeros(w.shape, "float32") for w in model.weights])
             load_weights(model, path.with_suffix(".weights.h5"))
         else:
             model = load_model(path.with_suffix(".weights.h5"))
-        check_same(model, path)
+        assert model_config(model) == json.loads(path.with_suffix(".json").read_text())
+        for one, other in zip(model.get_weights(), whole, strict=True):
+            np.testing.assert_array_equal(one, other)
         print(f"{path.stem} again on {BACKEND}: {time.perf_counter() - started:.1f} s")
 
 
