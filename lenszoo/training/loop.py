@@ -18,8 +18,8 @@ from lenszoo.build import load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
 from lenszoo.training.classify import ClassifyTask
+from lenszoo.training.ctrl_c import heard
 from lenszoo.training.environment import environment
-from lenszoo.training.interrupt import heard
 from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.state import Progress, read_progress, restore_state, save_state
 from lenszoo.training.super_resolve import SuperResolveTask

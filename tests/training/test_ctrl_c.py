@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from lenszoo.training.interrupt import heard
+from lenszoo.training.ctrl_c import heard
 
 
 class Careless:
