@@ -83,7 +83,7 @@ def _simulated(recipe: SuperResolveRecipe) -> PairSource:
     def held_out(split: str, n: int) -> HeldOut:
         drawn = sample(preset, n, seed, SPLIT_START[split])
         assert drawn.targets is not None  # a sky of pairs
-        ids = [str(i) for i in drawn.truth["scene"]]
+        ids = [f"{split}/{i}" for i in range(n)]
         variance = drawn.target_variance()
         return HeldOut(drawn.images, drawn.targets, drawn.noiseless, variance, ids)
 

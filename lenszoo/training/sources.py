@@ -71,7 +71,7 @@ def _simulated(recipe: RecipeBase) -> Source:
 
     def held_out(split: str, n: int) -> Images:
         drawn = sample(preset, n, seed, SPLIT_START[split])
-        return Images(drawn.images, drawn.labels, [str(i) for i in drawn.truth["scene"]])
+        return Images(drawn.images, drawn.labels, [f"{split}/{i}" for i in range(n)])
 
     return Source(
         preset.classes,
