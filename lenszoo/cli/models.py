@@ -19,8 +19,14 @@ def models(
     names = list_models(pattern, task)
     if not names:
         raise unknown("model", pattern, CATALOG)
-    width = max(map(len, names))
-    for name in names:
-        row = CATALOG[name]
-        shape = "x".join(map(str, row.input_shape))
-        typer.echo(f"{name:<{width}}  {row.task:<8}  {shape:<9}  {row.summary}")
+    rows = [CATALOG[name] for name in names]
+    cells = [(row.name, row.task, _shape(row.input_shape), row.summary) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(padded).rstrip())
+
+
+def _shape(shape: tuple[int | None, int | None, int]) -> str:
+    height, width, bands = shape
+    return "x".join(map(str, shape)) if height and width else f"any size x{bands}"

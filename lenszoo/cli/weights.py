@@ -8,13 +8,16 @@ from lenszoo.cli._verb import verb
 
 weights = typer.Typer(no_args_is_help=True, help="List, show, fetch and verify pretrained weights.")
 
+# what a list shows, by the first of these metrics that was measured
+_SCORES = (("macro_ovr_auc", "AUC {:.4f}"), ("psnr", "PSNR {:.2f} dB"))
+
 Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_default=False)]
 
 
 @weights.command("list", epilog="Example: lenszoo weights list 'resnet*'")
 @verb()
 def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")] = "*") -> None:
-    """List the weights with their size, classes and measured macro AUC."""
+    """List the weights with their size, classes and measured score."""
     from lenszoo.pretrained import get_entry, list_weights
 
     names = list_weights(pattern)
@@ -25,10 +28,9 @@ def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")]
     for name in names:
         entry = get_entry(name)
         test = entry.metrics.get("test") or {}
-        score = test.get("macro_ovr_auc")
-        shown = f"AUC {score:.4f}" if isinstance(score, int | float) else "not scored"
+        shown = next((text.format(test[key]) for key, text in _SCORES if key in test), "not scored")
         size = f"{entry.bytes / 2**20:.1f} MiB"
-        typer.echo(f"{name:<{width}}  {size:>9}  {shown:<10}  {', '.join(entry.classes)}")
+        typer.echo(f"{name:<{width}}  {size:>9}  {shown:<13}  {', '.join(entry.classes)}".rstrip())
 
 
 @weights.command(epilog="Example: lenszoo weights show resnet18_slim.common_test_sim")
