@@ -56,7 +56,7 @@ def judged(run: Path, pairs) -> tuple[float, float, float]:
     return (
         float(np.mean(image_quality.psnr(pairs.targets, made, data_range=1.0))),
         float(np.mean(image_quality.ssim(pairs.targets, made, data_range=1.0))),
-        float(np.mean(ratio[(frequencies > 0.1) & (frequencies < 0.2)])),
+        float(np.mean(ratio[:, (frequencies > 0.1) & (frequencies < 0.2)])),
     )
 
 
