@@ -61,7 +61,7 @@ _add(
 _add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim --data images/val --out report")
 _add(predict, "lenszoo predict resnet18_slim.common_test_sim cutouts --out answers.parquet")
 _add(embed, "lenszoo embed resnet18_slim.common_test_sim cutouts --out features.parquet")
-_add(upscale, "lenszoo upscale srresnet_1.sr_75_150_sim images --out upscaled")
+_add(upscale, "lenszoo upscale srcnn.sr_75_150_sim images --out upscaled")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")
 

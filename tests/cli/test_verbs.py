@@ -30,9 +30,13 @@ class TestModels:
 class TestWeights:
     def test_list_and_show(self, lenszoo, refused):
         listed = lenszoo("weights", "list").stdout
-        assert (
-            listed.startswith(NAME) and listed.split()[-5:] == "AUC 0.9877 no, sphere, vort".split()
-        )
+        assert listed.startswith(NAME) and listed.split()[-5:] == [
+            "AUC",
+            "0.9877",
+            "no,",
+            "sphere,",
+            "vort",
+        ]
         shown = lenszoo("weights", "show", NAME).stdout
         assert "Apache-2.0" in shown and "simple_cnn.tiny_sim.toml" in shown
         assert lenszoo("weights", "list", "nothing*").stdout == ""
