@@ -1,6 +1,6 @@
 """Super-resolve lens images: simulate pairs, learn for a minute, look at what is left over.
 
-    python examples/super_resolve.py [--model srcnn] [--weights NAME] [--epochs 3] [--out pairs]
+    python examples/super_resolve.py [--model srcnn] [--weights NAME] [--epochs 5] [--out pairs]
 
 The sky is seen twice, with pixels of 0.1 and of 0.05 arcsec, each with its own noise. The network
 learns to make the fine image from the coarse one; given --weights it starts from trained ones. The
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--model", default="srcnn")
     parser.add_argument("--weights", help="name or path of weights to start from")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--images", type=int, default=1200, help="simulated pairs an epoch")
     parser.add_argument("--test-images", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("pairs"))
@@ -46,7 +46,13 @@ def main() -> None:
             "val_images": 40,
             "test_images": options.test_images,
         },
-        optimizer={"name": "adam", "learning_rate": 1e-3, "clip_norm": 1.0},
+        optimizer={
+            "name": "adam",
+            # what is trained already would forget at a high rate
+            "learning_rate": 1e-4 if options.weights else 1e-3,
+            "warmup_steps": 20,
+            "clip_norm": 1.0,
+        },
     )
     scores = train(recipe, options.out).metrics
     print(
@@ -64,7 +70,7 @@ def draw(model, sky) -> Figure:
     smooth, made = bicubic(sky.images, 2), model.predict(sky.images, verbose=0)
     titles = ("coarse, 0.1 arcsec", "bicubic", "network", "fine, 0.05 arcsec", "bicubic - truth")
     titles = (*titles, "network - truth")
-    figure = Figure(figsize=(13.5, 7.2), layout="constrained")
+    figure = Figure(figsize=(13.5, 6.5), layout="constrained")
     axes = figure.subplots(len(sky.images), len(titles))
     for row, name in enumerate(sky.class_names):
         shown = [sky.images[row], smooth[row], made[row], sky.targets[row]]
