@@ -17,6 +17,22 @@ from lenszoo.evaluation.image_quality import (
     share_of_way,
     ssim,
 )
+from lenszoo.evaluation.lens_finding import LensFindingReport, lens_finding_report
+from lenszoo.evaluation.lens_metrics import (
+    average_precision,
+    operating_curve,
+    purity_at,
+    threshold_at,
+    tpr0,
+    tpr10,
+    true_positive_rate_at,
+)
+from lenszoo.evaluation.lens_yield import (
+    completeness_by,
+    expected_counts,
+    lens_calibration,
+    wilson_interval,
+)
 from lenszoo.evaluation.metrics import (
     accuracy,
     bootstrap_interval,
@@ -33,33 +49,43 @@ from lenszoo.evaluation.report import Report
 from lenszoo.evaluation.saliency import attention_rollout, grad_cam, saliency
 from lenszoo.evaluation.shortcut import ShortcutResult, global_statistics, shortcut_baseline
 from lenszoo.evaluation.super_resolution import SuperResolutionReport, super_resolution_report
+from lenszoo.evaluation.temperature import fit_temperature
 from lenszoo.evaluation.tta import tta_logits
 
 __all__ = [
     "ClassificationReport",
+    "LensFindingReport",
     "Report",
     "ShortcutResult",
     "SuperResolutionReport",
     "accuracy",
     "attention_rollout",
+    "average_precision",
     "bicubic",
     "bootstrap_interval",
     "bright_pixels",
     "calibration_bins",
     "classification_report",
+    "completeness_by",
     "confusion_matrix",
     "expected_calibration_error",
+    "expected_counts",
+    "fit_temperature",
     "flux_error",
     "global_statistics",
     "grad_cam",
+    "lens_calibration",
+    "lens_finding_report",
     "log_loss",
     "log_odds",
     "log_softmax",
     "mse",
+    "operating_curve",
     "per_class_auc",
     "power_spectrum",
     "power_spectrum_ratio",
     "psnr",
+    "purity_at",
     "residual_chi_square",
     "roc_auc",
     "saliency",
@@ -67,5 +93,10 @@ __all__ = [
     "shortcut_baseline",
     "ssim",
     "super_resolution_report",
+    "threshold_at",
+    "tpr0",
+    "tpr10",
+    "true_positive_rate_at",
     "tta_logits",
+    "wilson_interval",
 ]

@@ -119,7 +119,7 @@ def classification_report(
         figures=figures,
         notes=notes,
         details={
-            "roc": {curve.name: _thinned(curve) for curve in curves},
+            "roc": {curve.name: thinned(curve) for curve in curves},
             "calibration": bins._asdict(),
             "mistakes": [outcome.describe(i) for i in mistakes],
             "history": columns,
@@ -304,7 +304,7 @@ def _curves(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> list[plots.Cur
     return curves
 
 
-def _thinned(curve: plots.Curve) -> dict[str, Any]:
+def thinned(curve: plots.Curve) -> dict[str, Any]:
     """At most 200 points of a ROC curve, densest where false positives are few."""
     last = len(curve.false_positive_rate) - 1
     keep = np.unique(np.round(np.geomspace(1, last + 1, _CURVE_POINTS)).astype(int) - 1)

@@ -83,9 +83,19 @@ def new_figure(width: float, height: float, **kwargs: Any) -> Figure:
 
 def to_png(figure: Figure) -> bytes:
     """Render a figure as PNG at 160 dots an inch, the same bytes whatever the reader's style."""
-    buffer = io.BytesIO()
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image, PngImagePlugin
+
+    # not savefig, which draws everything twice
     with _style():
-        figure.savefig(buffer, format="png", metadata={"Software": f"lenszoo {__version__}"})
+        figure.set_dpi(matplotlib.rcParams["savefig.dpi"])
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    facts = PngImagePlugin.PngInfo()
+    facts.add_text("Software", f"lenszoo {__version__}")
+    buffer = io.BytesIO()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "png", pnginfo=facts)
     return buffer.getvalue()
 
 
@@ -126,12 +136,9 @@ def roc_figure(curves: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figur
     The legend names at most twelve classes, those with the lowest AUC.
     """
     figure = new_figure(9.6, 4.2)
-    linear, log = figure.subplots(1, 2)
+    linear, log, left = roc_axes(figure, [*curves, *baseline], "true-positive rate")
     colours = {curve.name: _colour(i) for i, curve in enumerate(curves)}
     dashes = {curve.name: _dash(i) for i, curve in enumerate(curves)}
-    positive = [c.false_positive_rate[c.false_positive_rate > 0] for c in (*curves, *baseline)]
-    lowest = min((float(p.min()) for p in positive if len(p)), default=1e-2)
-    left = min(10 ** np.floor(np.log10(lowest)), 0.1)
     hardest = sorted(curve.auc for curve in curves)[:12][-1]
     for axes in (linear, log):
         for i, curve in enumerate((*baseline, *curves)):
@@ -147,15 +154,33 @@ def roc_figure(curves: Sequence[Curve], baseline: Sequence[Curve] = ()) -> Figur
             )
         chance = np.geomspace(left, 1, 100)
         axes.plot(chance, chance, color=FAINT, lw=0.8)
-        axes.set(xlabel="false-positive rate", ylabel="true-positive rate", ylim=(0, 1.02))
-    linear.set(xlim=(-0.01, 1), title="Linear axis")
-    log.set(xscale="log", xlim=(left, 1), title="Logarithmic axis: few false positives")
-    log.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if baseline:
         linear.plot([], [], ":", lw=1.1, color=FAINT, label="shortcut baseline")
     linear.plot([], [], color=FAINT, lw=0.8, label="chance")
     linear.legend(loc="lower right", title="AUC and class", alignment="left", fontsize=8)
     return figure
+
+
+def roc_axes(figure: Figure, curves: Sequence[Curve], rate: str) -> tuple[Axes, Axes, float]:
+    """A linear and a logarithmic panel for ROC curves, and where the logarithmic one begins.
+
+    It begins at the lowest rate above 0 that a curve has, rounded down to a power of ten.
+
+    Args:
+        figure: an empty one.
+        curves: that are to be drawn.
+        rate: what the true-positive rate is called.
+    """
+    linear, log = figure.subplots(1, 2)
+    positive = [c.false_positive_rate[c.false_positive_rate > 0] for c in curves]
+    lowest = min((float(p.min()) for p in positive if len(p)), default=1e-2)
+    left = float(min(10 ** np.floor(np.log10(lowest)), 0.1))
+    for axes in (linear, log):
+        axes.set(xlabel="false-positive rate", ylabel=rate, ylim=(0, 1.02))
+    linear.set(xlim=(-0.01, 1), title="Linear axis")
+    log.set(xscale="log", xlim=(left, 1), title="Logarithmic axis: few false positives")
+    log.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    return linear, log, left
 
 
 @styled
@@ -194,34 +219,52 @@ def confusion_figure(matrix: ArrayLike, class_names: Sequence[str]) -> Figure:
 
 
 @styled
-def reliability_figure(bins: CalibrationBins) -> Figure:
-    """Reliability diagram: accuracy against stated probability, with the counts below."""
+def reliability_figure(
+    bins: CalibrationBins,
+    before: CalibrationBins | None = None,
+    quantities: tuple[str, str] = ("probability of the predicted class", "fraction right"),
+) -> Figure:
+    """Reliability diagram: what happened against what was stated, with the counts below.
+
+    Args:
+        bins: of the model.
+        before: of the model before it was calibrated, drawn for comparison.
+        quantities: what was stated and what happened, as the axes call them.
+    """
     figure = new_figure(4.65, 4.65)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3.4, 1))
-    full = bins.counts > 0
     centres, width = (bins.edges[:-1] + bins.edges[1:]) / 2, np.diff(bins.edges)
     upper.plot([0, 1], [0, 1], color=FAINT, lw=1, ls="--", label="perfect calibration")
+    title = f"expected error {bins.error:.4f}"
+    _reliability(upper, bins, COLOURS[0], "model")
+    if before is not None:
+        _reliability(upper, before, COLOURS[1], "before temperature scaling")
+        title += f", before {before.error:.4f}"
+    upper.set(ylabel=quantities[1], ylim=(-0.02, 1.05))
+    upper.legend(loc="lower right", title=title, alignment="left")
+    lower.bar(centres, bins.counts, width * 0.92, color=COLOURS[0], alpha=0.75)
+    lower.set(xlabel=quantities[0], ylabel="images", xlim=(0, 1.01))
+    if bins.counts.max() > 200:
+        lower.set_yscale("symlog", linthresh=10)
+        lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        lower.set_ylim(0, None)
+    return figure
+
+
+def _reliability(axes: Axes, bins: CalibrationBins, colour: str, label: str) -> None:
+    full = bins.counts > 0
     # Binomial standard errors: a stray point of few images is not a fault of the model.
     error = np.sqrt(bins.accuracy * (1 - bins.accuracy) / np.maximum(bins.counts, 1))
-    upper.errorbar(
+    axes.errorbar(
         bins.confidence[full],
         bins.accuracy[full],
         yerr=error[full],
         fmt="o-",
         ms=4,
         lw=1.4,
-        color=COLOURS[0],
-        label="model",
+        color=colour,
+        label=label,
     )
-    upper.set(ylabel="fraction right", ylim=(-0.02, 1.05))
-    upper.legend(loc="lower right", title=f"expected error {bins.error:.4f}", alignment="left")
-    lower.bar(centres, bins.counts, width * 0.92, color=COLOURS[0], alpha=0.75)
-    lower.set(xlabel="probability of the predicted class", ylabel="images", xlim=(0, 1.01))
-    if bins.counts.max() > 200:
-        lower.set_yscale("symlog", linthresh=10)
-        lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        lower.set_ylim(0, None)
-    return figure
 
 
 @styled
@@ -307,6 +350,7 @@ def gallery_figure(
     captions: Sequence[Sequence[str]],
     columns: int = 4,
     maps: Sequence[ArrayLike] | None = None,
+    show: Callable[[ArrayLike], NDArray[np.float64]] = stretch,
 ) -> Figure:
     """Images on a dark ground, each with lines of text below: the first bold, the last faint.
 
@@ -315,6 +359,7 @@ def gallery_figure(
         captions: for each image up to three lines.
         columns: images a row.
         maps: for each image (H, W) from 0 to 1, drawn as contours at 0.5 and 0.8.
+        show: turns an image into brightness (H, W) or colours (H, W, 3), both in [0, 1].
     """
     from matplotlib import colormaps
 
@@ -332,7 +377,7 @@ def gallery_figure(
         left = gap + column * (side + gap)
         bottom = height - gap - row * cell - side
         axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
-        axes.imshow(stretch(image), cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+        axes.imshow(show(image), cmap=colours, vmin=0, vmax=1, interpolation="nearest")
         axes.axis("off")
         if maps is not None and np.ptp(maps[index]) > 0:
             axes.contour(

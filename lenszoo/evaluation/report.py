@@ -84,11 +84,15 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 @dataclass(frozen=True)
 class Card:
-    """A headline number: what it is, its value, and a line below such as the interval."""
+    """A headline number: what it is, its value, and a line below such as the interval.
+
+    ``warning`` sets it apart: a number that casts doubt on the others.
+    """
 
     label: str
     value: str
     detail: str = ""
+    warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,7 +238,8 @@ class Report:
     def _repr_html_(self) -> str:
         """The report as a fragment for a notebook."""
         cards = "".join(
-            f'<dl class="card"><dt>{escape(c.label)}</dt><dd class="value">{escape(c.value)}</dd>'
+            f'<dl class="card{" warning" if c.warning else ""}">'
+            f'<dt>{escape(c.label)}</dt><dd class="value">{escape(c.value)}</dd>'
             f'<dd class="soft">{escape(c.detail)}</dd></dl>'
             for c in self.cards
         )

@@ -39,6 +39,8 @@ CSS = """
 .lenszoo-report .card .value {
   font-size: 25px; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums;
 }
+.lenszoo-report .card.warning { background: var(--warn-ground); border-color: var(--warn); }
+.lenszoo-report .card.warning .value { color: var(--warn); }
 .lenszoo-report .notes {
   background: var(--warn-ground); border-left: 4px solid var(--warn); border-radius: 0 6px 6px 0;
   margin: 16px 0; padding: 8px 16px 8px 32px;

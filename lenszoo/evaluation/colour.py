@@ -1,0 +1,81 @@
+"""Images of several bands as colours, and of one as greys, to be looked at."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Bands from blue to red; another name has no place in the order.
+_BLUE_TO_RED = ("u", "g", "r", "i", "z", "y", "Y", "J", "H", "K")
+# Of i, r and g. Galaxies are redder than the AB system's flat spectrum: weighted alike, all of them
+# are orange.
+_WEIGHTS = (0.75, 1.0, 1.7)
+_NOISE_AT = 3.0  # softening in units of the sky noise
+_BRIGHTEST = 99.7  # percentile that is shown as white
+
+
+def colour_bands(bands: Sequence[str] | None, n_bands: int) -> tuple[int, int, int] | None:
+    """Indices of the bands shown as red, green and blue; None for fewer than three bands.
+
+    i, r and g where they are known, else the three reddest of the known bands, else (names that
+    say nothing) the last three, taken to run from blue to red.
+
+    Args:
+        bands: names of the bands; None where they are not known.
+        n_bands: how many there are.
+    """
+    if n_bands < 3:
+        return None
+    names = list(bands or ())
+    if {"g", "r", "i"} <= set(names):
+        return names.index("i"), names.index("r"), names.index("g")
+    known = [names.index(name) for name in _BLUE_TO_RED if name in names]
+    if len(known) >= 3:
+        return known[-1], known[-2], known[-3]
+    return n_bands - 1, n_bands - 2, n_bands - 3
+
+
+def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArray[np.float64]:
+    """One image of linear flux as colours, its faint and its bright parts visible at once.
+
+    Brightness is stretched by asinh, alike in all bands, so that a colour does not depend on the
+    brightness and bright cores do not turn white (Lupton et al. 2004, PASP 116, 133,
+    arXiv astro-ph/0312483). The sky level and noise are those of the image itself, its 99.7th
+    percentile is the brightest. Fewer than three bands are averaged and shown as greys.
+
+    Args:
+        image: shape (H, W, bands) or (H, W), background about zero or at any level; pixels that
+            are not finite become mid-grey.
+        bands: names of the bands.
+
+    Returns:
+        Red, green and blue in [0, 1], shape (H, W, 3).
+    """
+    flux = np.asarray(image, float)
+    flux = flux[..., None] if flux.ndim == 2 else flux
+    chosen = colour_bands(bands, flux.shape[2])
+    if chosen is None:
+        layers = np.repeat(flux.mean(axis=2, keepdims=True), 3, axis=2)
+    else:
+        layers = flux[..., list(chosen)]
+        if bands is not None and [bands[k] for k in chosen] == ["i", "r", "g"]:
+            layers = layers * _WEIGHTS
+    bad = ~np.isfinite(layers).all(axis=2)
+    if bad.all():
+        return np.full(layers.shape, 0.4)
+    layers = layers - np.median(layers[~bad], axis=0)
+    intensity = layers.mean(axis=2)
+    noise = 1.4826 * np.median(np.abs(intensity[~bad]))
+    top = np.percentile(intensity[~bad], _BRIGHTEST)
+    if top <= 0:
+        top = max(float(intensity[~bad].max()), 1e-30)
+    soft = max(_NOISE_AT * noise, top / 1e3)
+    layers = layers + 0.5 * noise  # a sky that is dark, but whose noise is not cut off at zero
+    intensity = np.maximum(layers.mean(axis=2), 0)
+    bright = np.arcsinh(intensity / soft) / np.arcsinh(top / soft)
+    factor = np.divide(bright, intensity, out=np.zeros_like(bright), where=intensity > 0)
+    shown = np.maximum(layers * factor[..., None], 0)
+    # the brightest of the three at most 1, their ratio kept
+    shown = shown / np.maximum(shown.max(axis=2, keepdims=True), 1)
+    shown[bad] = 0.4
+    return shown
