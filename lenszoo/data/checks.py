@@ -12,12 +12,13 @@ import numpy as np
 
 from ..errors import LenszooError, unknown
 
-OnBad = Literal["raise", "zero", "skip"]
-"""What happens to an image with bad pixels: refused, mended with zeros, or left out."""
+OnBad = Literal["raise", "zero", "skip", "fill"]
+"""What happens to an image with bad pixels: refused, mended with zeros, left out, or mended with
+the median of the sound pixels of the same band."""
 
 
 def check_policy(on_bad: str) -> None:
-    """Raise LenszooError unless ``on_bad`` is one of "raise", "zero" and "skip"."""
+    """Raise LenszooError unless ``on_bad`` is "raise", "zero", "skip" or "fill"."""
     if on_bad not in get_args(OnBad):
         raise unknown("policy for bad pixels (on_bad)", on_bad, get_args(OnBad))
 
@@ -40,13 +41,14 @@ def count_bad_pixels(images: np.ndarray) -> np.ndarray:
 def apply_policy(
     images: np.ndarray, names: Sequence[str], on_bad: OnBad
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Check images and deal with the bad ones; ``images`` is mended in place by "zero".
+    """Check images and deal with the bad ones; "zero" and "fill" mend ``images`` in place.
 
     Args:
         images: (N, H, W, C) float32.
         names: N file names or ids, for the message.
-        on_bad: "raise" refuses the first bad image; "zero" sets bad pixels to 0; "skip" marks bad
-            images to be left out.
+        on_bad: "raise" refuses the first bad image; "zero" sets bad pixels to 0; "fill" gives NaN
+            and infinite pixels the median of the finite ones of their band (0 in a band that has
+            none) and leaves constant bands as they are; "skip" marks bad images to be left out.
 
     Returns:
         ``keep`` (N,) bool and ``bad_counts`` (N,) int64, as :func:`count_bad_pixels` counts.
@@ -63,10 +65,13 @@ def apply_policy(
         if on_bad == "raise":
             raise LenszooError(
                 f"{names[int(i)]}: {_fault(images[i])}; mend the file, or pass on_bad='zero' "
-                "(bad pixels become 0) or on_bad='skip' (the image is left out)."
+                "(bad pixels become 0), on_bad='fill' (they become the median of their band) or "
+                "on_bad='skip' (the image is left out)."
             )
         if on_bad == "zero":
             images[i][mask] = 0.0
+        elif on_bad == "fill":
+            _fill(images[i])
         else:
             keep[i] = False
     return keep, counts
@@ -112,6 +117,14 @@ def _sound(images: np.ndarray) -> np.ndarray:
         low, high = flat.min(axis), flat.max(axis)
     sound = np.isfinite(low) & np.isfinite(high) & (low < high)  # NaN propagates into both
     return sound.reshape(n, -1).all(1)
+
+
+def _fill(image: np.ndarray) -> None:
+    """Give the pixels of (H, W, C) that are not finite the median of their band, in place."""
+    finite = np.isfinite(image)
+    for band in np.flatnonzero(~finite.all((0, 1))):
+        plane, sound = image[..., band], finite[..., band]
+        plane[~sound] = np.median(plane[sound]) if sound.any() else 0.0
 
 
 def _bad_mask(image: np.ndarray) -> np.ndarray:

@@ -1,35 +1,26 @@
 """DatasetIndex: which images a dataset has, where they lie, and their labels; no pixels."""
 
-import csv as csv_module
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import LenszooError, unknown
-from .npy import one_line
+from ..errors import LenszooError
+from .names import (
+    LENS_CLASSES,
+    SET_PREFIXES,
+    canonical_class,
+    find_class,
+    name_classes,
+    natural_key,
+)
 from .readers import IMAGE_SUFFIXES, is_image_file, split_hdu
+from .table import check_ids, check_rows, read_table
 
 IndexPath = Path | tuple[Path, ...]
 """One file, or the files that hold the bands of one image."""
-
-CLASS_ALIASES = {"no_sub": "no", "cdm": "sphere", "axion": "vort"}
-"""Other names of DeepLense's classes: no substructure, point-mass subhalos, a vortex."""
-
-
-def canonical_class(name: str) -> str:
-    """Return the name that all aliases of a class share: ``"CDM"`` and ``"sphere"`` agree."""
-    folded = name.strip().casefold()
-    return CLASS_ALIASES.get(folded, folded)
-
-
-def natural_key(text: str) -> list[str | int]:
-    """Sort key under which "img2" comes before "img10"."""
-    parts = re.split(r"([0-9]+)", text)
-    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,12 +71,15 @@ class DatasetIndex:
                 it the folders are the classes, sorted with aliases in one place, so that
                 no, sphere, vort and no_sub, cdm, axion get the same labels.
 
+        Folders of lenses and of other galaxies (lens, lenses, train_lenses; nonlens, nolens,
+        train_nonlenses and the like) are the classes nonlens and lens, in this order. Where
+        DIR holds train_lenses beside test_lenses, ``DIR/train`` and ``DIR/test`` name the sets.
+
         Raises:
             LenszooError: no such folder, no images, images beside class folders, an empty class
-                folder, or a folder that is none of ``classes``.
+                folder, two sets side by side, or a folder that is none of ``classes``.
         """
-        top = Path(root)
-        folders, files = _listing(top)
+        top, folders, files = _open(Path(root))
         if not folders:
             if not files:
                 raise LenszooError(
@@ -102,7 +96,7 @@ class DatasetIndex:
         names, folders = _order_classes(folders, classes, str(top))
         ids, labels = [], []
         for folder in folders:
-            label = _find_class(folder, names, f"{top / folder}")
+            label = find_class(folder, names, f"{top / folder}")
             ids += [f"{folder}/{file}" for file in members[folder]]
             labels += [label] * len(members[folder])
         images = tuple(top / i for i in ids)
@@ -118,7 +112,7 @@ class DatasetIndex:
         ids = tuple(os.fspath(file) for file in files)
         if not ids:
             raise LenszooError("There are no files to index.")
-        _check_ids(ids, "the list of files")
+        check_ids(ids, "the list of files")
         index = cls(ids, tuple(map(Path, ids)), source="the list of files")
         _check_exist(index, "")
         return index
@@ -137,7 +131,7 @@ class DatasetIndex:
         """Index the images listed in a CSV table with a header line, in its order.
 
         Args:
-            csv: the table (UTF-8, commas).
+            csv: the table (UTF-8, commas), or a Parquet file of the same columns.
             root: the folder that relative paths start from; by default the table's own.
             id_column: the column of unique ids; None takes the path as id.
             path_column: the column of paths, or a list of columns, one for each band.
@@ -152,17 +146,23 @@ class DatasetIndex:
         table = Path(csv)
         path_columns = [path_column] if isinstance(path_column, str) else list(path_column)
         wanted = [c for c in (id_column, *path_columns, label_column) if c is not None]
-        rows = _read_table(table, wanted)
+        read = read_table(table)
+        read.need(
+            wanted, "Name yours with id_column=, path_column= and label_column= (None: none)."
+        )
+        check_rows(read)
+        cells = {column: read.filled(column) for column in wanted}
         base = Path(root) if root is not None else table.parent
-        bands = [tuple(base / row[c] for c in path_columns) for row in rows]
+        files = zip(*(cells[c] for c in path_columns), strict=True)
+        bands = [tuple(base / file for file in row) for row in files]
         paths: tuple[IndexPath, ...] = tuple(b[0] if len(b) == 1 else b for b in bands)
-        ids = tuple(row[id_column if id_column is not None else path_columns[0]] for row in rows)
-        _check_ids(ids, str(table))
+        ids = tuple(cells[id_column if id_column is not None else path_columns[0]])
+        check_ids(ids, str(table))
         labels, names = None, tuple(classes or ())
         if label_column is not None:
-            texts = [row[label_column] for row in rows]
+            texts = cells[label_column]
             if classes is None:
-                names = tuple(sorted(set(texts), key=lambda t: natural_key(canonical_class(t))))
+                names = name_classes(set(texts))
             found = {t: _label(t, names, str(table), classes is not None) for t in set(texts)}
             labels = np.array([found[t] for t in texts], np.int32)
         index = cls(ids, paths, labels, names, str(table))
@@ -273,6 +273,32 @@ def _listing(folder: Path) -> tuple[list[str], list[str]]:
     return sorted(folders, key=natural_key), sorted(files, key=natural_key)
 
 
+def _open(root: Path) -> tuple[Path, list[str], list[str]]:
+    """Return a dataset's folder, its class folders and its image files.
+
+    ``DIR/train`` may also mean the class folders ``DIR/train_lenses`` and ``DIR/train_nonlenses``.
+    """
+
+    def of_set(folders: list[str], prefix: str) -> list[str]:
+        found = [f for f in folders if f.casefold().startswith(prefix)]
+        return [f for f in found if canonical_class(f) in LENS_CLASSES]
+
+    prefix = f"{root.name}_".casefold()
+    if prefix in SET_PREFIXES and not root.exists() and root.parent.is_dir():
+        folders = of_set(_listing(root.parent)[0], prefix)
+        if folders:
+            return root.parent, folders, []
+    folders, files = _listing(root)
+    sets = [prefix for prefix in SET_PREFIXES if of_set(folders, prefix)]
+    if len(sets) > 1:
+        names = " or ".join(str(root / prefix[:-1]) for prefix in sets)
+        raise LenszooError(
+            f"{root}: holds several sets side by side ({', '.join(folders[:4])}); give one at a "
+            f"time, as {names}."
+        )
+    return root, folders, files
+
+
 def _class_files(top: Path, folder: str) -> list[str]:
     inner, files = _listing(top / folder)
     if files:
@@ -290,9 +316,9 @@ def _order_classes(
 ) -> tuple[list[str], list[str]]:
     """Return the class names, and the folders in the order of their classes."""
     if classes is None:
-        ordered = sorted(folders, key=lambda f: natural_key(canonical_class(f)))
-        return ordered, ordered
-    found = {folder: _find_class(folder, classes, source) for folder in folders}
+        names = list(name_classes(folders))
+        return names, sorted(folders, key=lambda f: find_class(f, names, source))
+    found = {folder: find_class(folder, classes, source) for folder in folders}
     for folder in folders:
         twin = next(f for f in folders if found[f] == found[folder])
         if twin != folder:
@@ -302,65 +328,15 @@ def _order_classes(
     return list(classes), sorted(folders, key=lambda f: found[f])
 
 
-def _find_class(name: str, classes: Sequence[str], source: str) -> int:
-    """Return the position of a class, by its name or else by its alias."""
-    if name in classes:
-        return list(classes).index(name)
-    canonical = [canonical_class(c) for c in classes]
-    if canonical_class(name) not in canonical:
-        raise unknown(f"class in {source}:", name, classes, "These are the model's classes.")
-    return canonical.index(canonical_class(name))
-
-
 def _label(text: str, classes: Sequence[str], source: str, positions: bool) -> int:
     if positions and text not in classes and text.isdecimal() and int(text) < len(classes):
         return int(text)
-    return _find_class(text, classes, source)
-
-
-def _read_table(table: Path, wanted: Sequence[str]) -> list[dict[str, str]]:
-    """Return the rows of a CSV as {column: text}; every wanted cell is filled."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv_module.DictReader(stream, skipinitialspace=True)
-            columns = [c.strip() for c in reader.fieldnames or []]
-            reader.fieldnames = columns
-            for column in wanted:
-                if column not in columns:
-                    raise LenszooError(
-                        f"{table}: no column {column!r}; the columns are: {', '.join(columns)}. "
-                        "Name yours with id_column=, path_column= and label_column= (None: none)."
-                    )
-            rows = []
-            for row in reader:
-                for column in wanted:
-                    if not (row[column] or "").strip():
-                        raise LenszooError(
-                            f"{table}: line {reader.line_num} has no value in column {column!r}."
-                        )
-                rows.append({column: row[column].strip() for column in wanted})
-    except FileNotFoundError:
-        raise LenszooError(f"{table}: no such file.") from None
-    except OSError as error:
-        raise LenszooError(f"{table}: cannot be read ({error.strerror}).") from error
-    except (UnicodeDecodeError, csv_module.Error) as error:
-        raise LenszooError(f"{table}: not a CSV table in UTF-8 ({one_line(error)}).") from error
-    if not rows:
-        raise LenszooError(f"{table}: the table has no rows.")
-    return rows
+    return find_class(text, classes, source)
 
 
 def _check_seed(seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise LenszooError(f"The seed of a split must lie in 0..2**32 - 1, not {seed}.")
-
-
-def _check_ids(ids: Sequence[str], source: str) -> None:
-    seen: set[str] = set()
-    for name in ids:
-        if name in seen:
-            raise LenszooError(f"{source}: id {name!r} occurs more than once; ids must be unique.")
-        seen.add(name)
 
 
 def _check_exist(index: DatasetIndex, hint: str) -> None:

@@ -3,6 +3,7 @@
 Bands may come from one file or from several: wherever a path is read, a list of paths stands for
 one image whose bands are those files in order, and ``"stamp.fits[2]"`` or ``"stamp.fits[SCI]"``
 names one HDU of a FITS file, so ``["stamp.fits[1]", "stamp.fits[2]"]`` takes bands from two HDUs.
+None in such a list is a band that is missing: its pixels are NaN.
 """
 
 import math
@@ -20,9 +21,10 @@ import numpy as np
 from ..errors import LenszooError
 from .checks import OnBad, apply_policy, check_policy, check_shape
 from .npy import MAX_BANDS, one_line, read_npy, unreadable
+from .sky import SkyMethod, check_sky, subtract_sky
 
-ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-"""One file, or the files that hold the bands of one image, in order."""
+ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | None]
+"""One file, or the files that hold the bands of one image, in order; None is a missing band."""
 
 FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
 PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -44,7 +46,9 @@ def is_image_file(name: str) -> bool:
 
 def image_name(path: ImagePath) -> str:
     """Return how messages call an image: its file name, or those of its bands."""
-    return " + ".join(map(os.fspath, path)) if _is_bands(path) else os.fspath(path)  # type: ignore
+    if not _is_bands(path):
+        return os.fspath(path)  # type: ignore[arg-type]
+    return " + ".join(os.fspath(band) for band in path if band is not None)  # type: ignore
 
 
 def read_image(path: ImagePath) -> np.ndarray:
@@ -58,7 +62,8 @@ def read_image(path: ImagePath) -> np.ndarray:
       brackets, with BSCALE and BZERO applied; (H, W), or a cube (bands, H, W).
 
     Args:
-        path: a file, or a list of files whose bands are put together in order.
+        path: a file, or a list of files whose bands are put together in order; None in the list is
+            one band of NaN.
 
     Returns:
         float32 array (H, W, bands).
@@ -68,27 +73,39 @@ def read_image(path: ImagePath) -> np.ndarray:
     """
     if not _is_bands(path):
         return _read_file(os.fspath(path))  # type: ignore[arg-type]
-    names = [os.fspath(p) for p in path]  # type: ignore[union-attr]
-    if not names:
+    names = [None if p is None else os.fspath(p) for p in path]  # type: ignore[union-attr]
+    there = [name for name in names if name is not None]
+    if not there:
         raise LenszooError("An image needs at least one file; the list of its bands is empty.")
-    parts = [_read_file(name) for name in names]
-    for name, part in zip(names[1:], parts[1:], strict=True):
-        check_shape(part.shape, name, parts[0].shape[:2], names[0])
-    return np.concatenate(parts, axis=2)
+    parts = {name: _read_file(name) for name in there}
+    size = parts[there[0]].shape[:2]
+    for name, part in parts.items():
+        check_shape(part.shape, name, size, there[0])
+    missing = np.full((*size, 1), np.nan, np.float32)
+    return np.concatenate([missing if n is None else parts[n] for n in names], axis=2)
 
 
 def read_images(
     paths: Sequence[ImagePath],
     size: tuple[int, ...] | None = None,
     on_bad: OnBad = "raise",
+    *,
+    mask_value: float | None = None,
+    sky: SkyMethod | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read and check images of one shape, in parallel, in order.
+
+    Pixels of the mask value become NaN first, then the sky level is subtracted, and bad pixels are
+    dealt with at the end: "zero" puts them at the level of the sky.
 
     Args:
         paths: N images, each as :func:`read_image` takes it.
         size: the expected (H, W) or (H, W, bands); by default all must agree with the first file.
         on_bad: what to do with images that hold NaN, infinite or constant bands; see
             :func:`lenszoo.data.checks.apply_policy`. A file that cannot be read always raises.
+        mask_value: the value that marks masked pixels, which then count as bad.
+        sky: how to measure the sky level that is subtracted from each band, see
+            :func:`lenszoo.data.sky.measure_sky`; None subtracts nothing.
 
     Returns:
         ``images`` (M, H, W, bands) float32; ``kept`` (M,) int64, the positions in ``paths`` they
@@ -99,6 +116,7 @@ def read_images(
             such file in order is named.
     """
     check_policy(on_bad)
+    check_sky(sky)
     if not len(paths):
         raise LenszooError("There are no images to read: the list of paths is empty.")
     first = read_image(paths[0])
@@ -120,6 +138,10 @@ def read_images(
                 check_shape(image.shape, image_name(path), first.shape, image_name(paths[0]))
             if image.base is not images:
                 images[i] = image
+        if mask_value is not None:
+            images[start:stop][images[start:stop] == np.float32(mask_value)] = np.nan
+        if sky is not None:
+            subtract_sky(images[start:stop], sky)
         names = _Names(paths[start:stop])
         keep[start:stop], counts[start:stop] = apply_policy(images[start:stop], names, on_bad)
 

@@ -1,0 +1,170 @@
+"""Which files hold the image of which object: a folder is listed once and matched by name."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import LenszooError
+from .names import natural_key
+from .readers import IMAGE_SUFFIXES, is_image_file, split_hdu
+
+ObjectFiles = tuple[str | None, ...]
+"""The files of one object, band by band; None where there is none."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The files found for the objects of a table.
+
+    Attributes:
+        files: for each object its files, one for each band, or one that holds all bands.
+        strangers: ids of files that belong to no object, in natural order.
+    """
+
+    files: tuple[ObjectFiles, ...]
+    strangers: tuple[str, ...]
+
+
+def match_by_pattern(
+    folder: Path, ids: Sequence[str], pattern: str, bands: Sequence[str]
+) -> Matched:
+    """Find files by a pattern such as ``"{band}/image_{band}-{id}.fits"``.
+
+    ``*`` stands for any part of a name and ``**/`` for any folders, also none. A FITS file's HDU
+    may be named by the band: ``"{id}.fits[{band}]"``.
+
+    Args:
+        folder: where the pattern starts.
+        ids: the objects.
+        pattern: with ``{id}``; and with ``{band}``, if each band is a file or an HDU of its own.
+        bands: the names to put for ``{band}``, in order.
+
+    Raises:
+        LenszooError: no such folder, a pattern without ``{id}`` or with another placeholder,
+            ``{band}`` without names of bands, or two files for one band of an object.
+    """
+    file_pattern, hdu = split_hdu(pattern)
+    _check_pattern(pattern, bands, folder, file_pattern)
+    by_file = "{band}" in file_pattern
+    # Only table ids with a slash ask for more than one part of a path.
+    matcher = _regex(file_pattern, bands, deep=any("/" in name for name in ids))
+    depth = None if "**" in pattern or any("/" in name for name in ids) else pattern.count("/")
+    found: dict[tuple[str, str], str] = {}
+    for relative in _files(folder, depth):
+        match = matcher.fullmatch(relative)
+        if match is None:
+            continue
+        key = (match["id"], match["band"] if by_file else "")
+        if key in found:
+            raise LenszooError(
+                f"{folder}: {found[key]} and {relative} both hold id {key[0]!r}"
+                f"{f' in band {key[1]}' if by_file else ''}; write a narrower pattern."
+            )
+        found[key] = relative
+    of_band = bands if "{band}" in pattern else ("",)
+
+    def file_of(name: str, band: str) -> str | None:
+        relative = found.get((name, band if by_file else ""))
+        if relative is None:
+            return None
+        part = "" if hdu is None else f"[{str(hdu).replace('{band}', band)}]"
+        return f"{folder / relative}{part}"
+
+    files = tuple(tuple(file_of(name, band) for band in of_band) for name in ids)
+    return Matched(files, _strangers((name for name, _ in found), ids))
+
+
+def match_by_name(folder: Path, ids: Sequence[str]) -> Matched:
+    """Find files that are called like the objects, in a folder and all folders below it.
+
+    An id may be a path relative to the folder, or the name of a file, each with or without ending.
+
+    Raises:
+        LenszooError: no such folder, or several files that an id may mean.
+    """
+    named: dict[str, list[str]] = {}
+    relatives = [name for name in _files(folder, None) if is_image_file(name)]
+    for relative in relatives:
+        base = relative.rpartition("/")[2]
+        for key in {relative, _stem(relative), base, _stem(base)}:
+            named.setdefault(key, []).append(relative)
+    files, used = [], set()
+    for name in ids:
+        mine = named.get(name, [])
+        exact = [file for file in mine if name in (file, _stem(file))]
+        mine = exact if len(exact) == 1 else mine
+        if len(mine) > 1:
+            raise LenszooError(
+                f"{folder}: {mine[0]} and {mine[1]} are both called like id {name!r}; say which "
+                "with pattern=, such as 'folder/{id}.fits'."
+            )
+        used.update(mine)
+        files.append((str(folder / mine[0]) if mine else None,))
+    strangers = (_stem(relative) for relative in relatives if relative not in used)
+    return Matched(tuple(files), tuple(sorted(strangers, key=natural_key)))
+
+
+def _check_pattern(pattern: str, bands: Sequence[str], folder: Path, file_pattern: str) -> None:
+    other = set(re.findall(r"\{[^{}]*\}", pattern)) - {"{id}", "{band}"}
+    if other or "{id}" not in file_pattern:
+        raise LenszooError(
+            f"The pattern {pattern!r} {f'holds {min(other)}' if other else 'lacks {id}'}; write "
+            "{id} for the object and {band} for the band, as in '{band}/{id}.fits'."
+        )
+    if "{band}" in pattern and not bands:
+        found = ""
+        if "{band}" in file_pattern:
+            matcher = _regex(file_pattern, (), deep=False)
+            matches = (matcher.fullmatch(name) for name in _files(folder, None))
+            names = sorted({match["band"] for match in matches if match is not None})
+            found = f" The folder seems to hold: {', '.join(names[:10])}." if names else ""
+        raise LenszooError(
+            f"The pattern {pattern!r} needs the names of the bands, in order: bands=.{found}"
+        )
+
+
+def _regex(pattern: str, bands: Sequence[str], deep: bool) -> re.Pattern[str]:
+    """Return a regular expression with the groups id and band; no bands stand for any band."""
+    groups = {
+        "{id}": "(?P<id>.+)" if deep else "(?P<id>[^/]+)",
+        "{band}": f"(?P<band>{'|'.join(map(re.escape, bands)) or '[^/]+?'})",
+    }
+    text, seen = "", set()
+    for part in re.split(r"(\{id\}|\{band\}|\*\*/|\*)", pattern.removeprefix("./")):
+        if part in groups:
+            text += f"(?P={part[1:-1]})" if part in seen else groups[part]
+            seen.add(part)
+        else:
+            text += {"**/": "(?:.+/)?", "*": "[^/]*"}.get(part, re.escape(part))
+    return re.compile(text)
+
+
+def _files(folder: Path, depth: int | None) -> Iterator[str]:
+    """Yield the files below a folder, relative to it; through links, but no folder twice."""
+    if not folder.is_dir():
+        raise LenszooError(f"{folder}: no such folder; name the folder of the images.")
+    seen = {os.path.realpath(folder)}
+    for at, inner, files in os.walk(folder, followlinks=True):
+        below = Path(at).relative_to(folder)
+        start = "" if below == Path() else f"{below.as_posix()}/"
+        inner[:] = sorted(
+            name
+            for name in inner
+            if not name.startswith((".", "__")) and (depth is None or start.count("/") < depth)
+        )
+        real = {name: os.path.realpath(Path(at) / name) for name in inner}
+        inner[:] = [name for name in inner if real[name] not in seen]
+        seen.update(real.values())
+        yield from (f"{start}{name}" for name in files if not name.startswith("."))
+
+
+def _stem(name: str) -> str:
+    """Return a name without its ending, also ``.fits.gz``."""
+    endings = [suffix for suffix in IMAGE_SUFFIXES if name.lower().endswith(suffix)]
+    return name[: -max(map(len, endings))] if endings else name
+
+
+def _strangers(found: Iterator[str], ids: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(found) - set(ids), key=natural_key))

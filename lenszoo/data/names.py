@@ -1,0 +1,62 @@
+"""Names: natural order, and what the classes of a dataset may be called."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ..errors import unknown
+
+LENS_CLASSES = ("nonlens", "lens")
+"""The classes of lens finding, in the order of their labels: 1 is a lens."""
+
+SET_PREFIXES = ("train_", "val_", "test_")
+"""What class folders begin with where several sets of a dataset lie side by side."""
+
+_NEGATIONS = ("non", "non_", "non-", "no", "no_", "not_")
+_LENS_NAMES = {f"{no}{name}": "nonlens" for no in _NEGATIONS for name in ("lens", "lenses")}
+_LENS_NAMES |= {"lens": "lens", "lenses": "lens"}
+
+CLASS_ALIASES = {"no_sub": "no", "cdm": "sphere", "axion": "vort"} | {
+    f"{part}{name}": lens_class
+    for name, lens_class in _LENS_NAMES.items()
+    for part in ("", *SET_PREFIXES)
+}
+"""Other names of classes: DeepLense's (no substructure, point-mass subhalos, a vortex), and those
+of lens finding, such as ``train_lenses`` or ``nolens``."""
+
+
+def natural_key(text: str) -> list[str | int]:
+    """Sort key under which "img2" comes before "img10"."""
+    parts = re.split(r"([0-9]+)", text)
+    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)]
+
+
+def canonical_class(name: str) -> str:
+    """Return the name that all aliases of a class share: ``"CDM"`` and ``"sphere"`` agree."""
+    folded = name.strip().casefold()
+    return CLASS_ALIASES.get(folded, folded)
+
+
+def name_classes(found: Iterable[str]) -> tuple[str, ...]:
+    """Return the class names of a dataset without a model, in the order of their labels.
+
+    They are the names found, sorted with aliases in one place; but where these are a lens class
+    and a non-lens class, the names are :data:`LENS_CLASSES`.
+    """
+    names = sorted(found, key=lambda name: natural_key(canonical_class(name)))
+    if sorted(map(canonical_class, names)) == sorted(LENS_CLASSES):
+        return LENS_CLASSES
+    return tuple(names)
+
+
+def find_class(name: str, classes: Sequence[str], source: str) -> int:
+    """Return the position of a class, by its name or else by its alias.
+
+    Raises:
+        LenszooError: it is none of ``classes``.
+    """
+    if name in classes:
+        return list(classes).index(name)
+    canonical = [canonical_class(c) for c in classes]
+    if canonical_class(name) not in canonical:
+        raise unknown(f"class in {source}:", name, classes, "These are the model's classes.")
+    return canonical.index(canonical_class(name))
