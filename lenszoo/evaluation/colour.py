@@ -75,7 +75,9 @@ def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArra
     bright = np.arcsinh(intensity / soft) / np.arcsinh(top / soft)
     factor = np.divide(bright, intensity, out=np.zeros_like(bright), where=intensity > 0)
     shown = np.maximum(layers * factor[..., None], 0)
-    # the brightest of the three at most 1, their ratio kept
-    shown = shown / np.maximum(shown.max(axis=2, keepdims=True), 1)
+    # the brightest of the three is at most 1, their ratio kept, and few pixels are as bright
+    largest = shown.max(axis=2)
+    full = np.percentile(largest[~bad], _BRIGHTEST)
+    shown = shown / np.maximum(largest, full if full > 0 else 1)[..., None]
     shown[bad] = 0.4
     return shown

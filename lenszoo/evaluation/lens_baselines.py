@@ -11,7 +11,7 @@ from lenszoo.evaluation.metrics import Floats
 from lenszoo.evaluation.shortcut import ShortcutResult, shortcut_baseline
 
 STATISTICS, TABLE = "image statistics", "the table"
-CLEAN_TABLE = "the table without leaky columns"
+CLEAN_TABLE = "the table without leaks"
 
 
 def baselines(

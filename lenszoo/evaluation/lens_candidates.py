@@ -53,18 +53,23 @@ class Candidates(NamedTuple):
             **(facts if self.labels[row] else {}),
         }
 
-    def false_positives_by_kind(self) -> dict[str, tuple[int, int]]:
-        """False positives and objects of each kind of non-lens, the worst kind first."""
+    def kinds(self) -> dict[str, int]:
+        """How many there are of each kind of non-lens, the worst for the main score first."""
+        if "kind" not in self.truth:
+            return {}
+        names, counts = np.unique(self.truth["kind"].astype(str)[~self.labels], return_counts=True)
+        totals = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        wrong = self.false_positives(self.main)
+        return dict(sorted(totals.items(), key=lambda item: -wrong[item[0]] / item[1]))
+
+    def false_positives(self, score: str) -> dict[str, int]:
+        """False positives of a score among each kind of non-lens; empty if no kind is known."""
         if "kind" not in self.truth:
             return {}
         others = ~self.labels
-        kinds = self.truth["kind"].astype(str)[others]
-        wrong = self.scores[self.main][others] >= self.thresholds[self.main]
-        counts = {
-            str(kind): (int(wrong[kinds == kind].sum()), int((kinds == kind).sum()))
-            for kind in np.unique(kinds)
-        }
-        return dict(sorted(counts.items(), key=lambda item: -item[1][0] / item[1][1]))
+        what = self.truth["kind"].astype(str)[others]
+        wrong = self.scores[score][others] >= self.thresholds[score]
+        return {str(kind): int(wrong[what == kind].sum()) for kind in np.unique(what)}
 
 
 def candidates(

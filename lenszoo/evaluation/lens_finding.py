@@ -171,7 +171,7 @@ def _figures(
     y, logits = found.labels, found.scores[found.main]
     bins = lens_calibration(y, logits)
     earlier = None if before is None else lens_calibration(y, before)
-    curves, kinds = _roc_curves(parts.curves), found.false_positives_by_kind()
+    curves = _roc_curves(parts.curves)
     figures = []
     if curves:
         figures.append(view.roc(curves, _roc_curves(parts.baselines), values))
@@ -179,8 +179,8 @@ def _figures(
     if parts.completeness:
         figures.append(view.completeness(parts.completeness, found))
     figures += [view.reliability(bins, earlier, values), view.distribution(found)]
-    if kinds:
-        figures.append(view.kinds(kinds, found))
+    if found.kinds():
+        figures.append(view.kinds(found))
     if images is not None:
         figures += view.galleries(found, parts.galleries, images, bands)
     if plots.group_history(parts.history):
@@ -232,7 +232,7 @@ def _before(uncalibrated: ArrayLike, found: Candidates) -> m.Floats:
 def _metrics(found: Candidates, prior: float, objects: int) -> dict[str, Any]:
     y = found.labels
     each = {name: _scores(y, s) | _calibration(y, s) for name, s in found.scores.items()}
-    kinds = found.false_positives_by_kind()
+    wrong = found.false_positives(found.main)
     return {
         "n": len(y),
         "lenses": int(y.sum()),
@@ -246,8 +246,8 @@ def _metrics(found: Candidates, prior: float, objects: int) -> dict[str, Any]:
         "gains": {},
         "operating_points": _operating_points(found, prior, objects),
         "false_positives_by_kind": {
-            kind: {"objects": total, "false_positives": wrong}
-            for kind, (wrong, total) in kinds.items()
+            kind: {"objects": total, "false_positives": wrong[kind]}
+            for kind, total in found.kinds().items()
         },
     }
 
@@ -299,19 +299,19 @@ def _operating_points(found: Candidates, prior: float, objects: int) -> list[dic
     """Thresholds of the main score with the yield to expect from each."""
     y, scores = found.labels, found.scores[found.main]
     nonlenses = int((~y).sum())
-    rates = sorted(
-        {0.0, found.rate} | ({found.rate / 10} if nonlenses * found.rate >= 10 else set())
-    )
-    rules = [
-        (tables.rate_rule(rate), lm.threshold_at(y, scores, rate)) for rate in rates if nonlenses
+    # a tenth of the rate where enough non-lenses measure it
+    rates = {0.0, found.rate} | ({found.rate / 10} if nonlenses * found.rate >= 10 else set())
+    points: list[tuple[float | None, float]] = [
+        (rate, lm.threshold_at(y, scores, rate)) for rate in sorted(rates) if nonlenses
     ]
-    rules.append((tables.EVEN, 0.0))
+    points.append((None, 0.0))
     return [
         {
-            "rule": rule,
+            "rule": tables.EVEN if rate is None else tables.rate_rule(rate),
+            "rate": rate,
             **expected_counts(y, scores, at, prior=prior, objects=objects)._asdict(),
         }
-        for rule, at in rules
+        for rate, at in points
     ]
 
 

@@ -121,8 +121,7 @@ def _gains(values: Mapping[str, Any]) -> Table:
         ]
         rows.append(["  95 % interval", *cells])
     note = "Differences on the same objects; the intervals are from the same resamples."
-    title = f"What {values['main']!r} gains".replace("'", "")
-    return Table(title, ["", *_NAMES.values()], rows, note)
+    return Table(f"Gain of {values['main']}", ["", *_NAMES.values()], rows, note)
 
 
 def _operating(values: Mapping[str, Any]) -> Table:

@@ -67,7 +67,7 @@ def cards(values: Mapping[str, Any], found: Candidates) -> list[Card]:
         Card(
             "Purity in a survey",
             percent(point["purity"]),
-            f"there; {odds(values['prior'])} lenses",
+            f"{odds(values['prior'])} a lens",
         ),
         Card("Calibration error", number(values["calibration_error"], 3), "15 bins"),
     ]
@@ -129,7 +129,7 @@ def roc(
 
 def thresholds(curves: Mapping[str, OperatingCurve], values: Mapping[str, Any]) -> Figure:
     """Purity and completeness against the threshold, and against each other."""
-    marks = {point["rule"]: point["threshold"] for point in values["operating_points"]}
+    marks = {_mark(point): point["threshold"] for point in values["operating_points"]}
     shown = "; ".join(
         f"{p['rule']}: completeness {percent(p['completeness'])}, purity {percent(p['purity'])}"
         for p in values["operating_points"]
@@ -138,10 +138,19 @@ def thresholds(curves: Mapping[str, OperatingCurve], values: Mapping[str, Any]) 
         "thresholds",
         "Purity and completeness",
         f"Purity and completeness against the threshold; in a survey, {shown}.",
-        "Left: the main score by threshold, for the mix of these data and for a survey. Right: "
-        "purity against completeness of every score in that survey; dotted, in these data.",
+        "Left: the main score by threshold, in these data and in a survey. Right: purity against "
+        "completeness of every score in that survey, on a logarithmic axis. Purity in the survey "
+        "is drawn where a non-lens passes: above that, these data only tell that it is higher. "
+        "Shaded: from the 95 % interval of the false-positive rate.",
         partial(lens_plots.threshold_figure, curves, values["prior"], marks),
     )
+
+
+def _mark(point: Mapping[str, Any]) -> str:
+    """A threshold in as few characters as can name it."""
+    if point["rate"] is None:
+        return "p 0.5"
+    return rate_text(point["rate"]) if point["rate"] else "none"
 
 
 def completeness(panels: Mapping[str, Mapping[str, Completeness]], found: Candidates) -> Figure:
@@ -209,18 +218,23 @@ def distribution(found: Candidates) -> Figure:
     )
 
 
-def kinds(counts: Mapping[str, tuple[int, int]], found: Candidates) -> Figure:
-    """False positives by kind."""
-    shown = ", ".join(f"{kind} {wrong} of {total}" for kind, (wrong, total) in counts.items())
-    wrong, total = (sum(pair[k] for pair in counts.values()) for k in (0, 1))
+def kinds(found: Candidates) -> Figure:
+    """False positives by kind, and the scores of every kind."""
+    counts = found.kinds()
+    wrong = {name: found.false_positives(name) for name in found.scores}
+    shown = ", ".join(f"{k} {wrong[found.main][k]} of {n}" for k, n in counts.items())
+    logits, what = found.scores[found.main], found.truth["kind"].astype(str)
+    ranges = {kind: logits[(what == kind) & ~found.labels] for kind in counts}
+    if found.labels.any():
+        ranges["all lenses"] = logits[found.labels]
     return Figure(
         "kinds",
         "What is taken for a lens",
-        f"False positives by kind: {shown}.",
-        f"{found.main}, at {rate_text(found.rate)} false positives over all kinds (dashed). "
-        "Bars are 95 % intervals.",
-        partial(lens_plots.kinds_figure, counts, wrong / total),
-        wide=False,
+        f"False positives of {found.main} by kind: {shown}.",
+        f"Left: each score at {rate_text(found.rate)} false positives over all kinds; bars are "
+        f"95 % intervals. Right: logits of {found.main}: median, half and nine tenths of each "
+        "kind, and the threshold (dashed).",
+        partial(lens_plots.kinds_figure, counts, wrong, ranges, found.thresholds[found.main]),
     )
 
 

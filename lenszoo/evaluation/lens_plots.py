@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lenszoo.evaluation.lens_metrics import OperatingCurve
+from lenszoo.evaluation.lens_metrics import OperatingCurve, purity_at
 from lenszoo.evaluation.lens_yield import Completeness, wilson_interval
 from lenszoo.evaluation.plots import (
     COLOURS,
@@ -49,7 +49,7 @@ def lens_roc_figure(curves: Sequence[Curve], baselines: Sequence[Curve], prior: 
                 ":" if dotted else "-",
                 lw=1.3 if dotted else 1.8,
                 color=COLOURS[i % len(COLOURS)],
-                label=f"{curve.auc:.4f}  {plain(curve.name, 34)}",
+                label=f"{curve.auc:.4f}  {plain(curve.name, 40)}",
                 zorder=3 - 0.1 * i,
             )
     linear.plot([0, 1], [0, 1], color=FAINT, lw=0.8)
@@ -65,7 +65,7 @@ def _purity_lines(axes: Axes, left: float, prior: float) -> None:
         price = prior * (1 - purity) / ((1 - prior) * purity)
         x = np.geomspace(left, 1, 200)
         y = x / price
-        if y[0] > 1:
+        if price < 1.5 * left:  # no room for its name
             continue
         axes.plot(x, np.where(y <= 1.02, y, np.nan), color=FAINT, lw=0.9, ls="--", zorder=1)
         axes.annotate(
@@ -85,7 +85,7 @@ def _purity_lines(axes: Axes, left: float, prior: float) -> None:
 def threshold_figure(
     curves: Mapping[str, OperatingCurve], prior: float, marks: Mapping[str, float]
 ) -> Figure:
-    """Completeness and purity against the threshold, and against each other.
+    """Completeness and purity against the threshold, and purity against completeness.
 
     Args:
         curves: of each score; the left panel shows the first.
@@ -95,42 +95,55 @@ def threshold_figure(
     figure = new_figure(9.6, 4.4)
     left, right = figure.subplots(1, 2)
     name, first = next(iter(curves.items()))
-    x = first.thresholds[1:]
     balance = first.lenses / max(first.lenses + first.nonlenses, 1)
-    for i, (label, y) in enumerate(
-        (
-            ("completeness", first.completeness),
-            (f"purity, {100 * balance:.0f} % lenses (these data)", first.purity()),
-            (f"purity, {odds(prior)} lenses", first.purity(prior)),
-        )
-    ):
+    x, survey = first.thresholds[1:], _measured_purity(first, prior)
+    lines = {
+        "completeness": first.completeness,
+        f"purity here ({100 * balance:.0f} % lenses)": first.purity(),
+        f"purity in a survey ({odds(prior)})": survey,
+    }
+    for i, (label, y) in enumerate(lines.items()):
         left.plot(x, y[1:], drawstyle="steps-pre", color=COLOURS[i], label=label)
-    for label, at in marks.items():
-        if np.isfinite(at):
-            left.axvline(at, color=FAINT, lw=0.9, ls="--")
-            left.annotate(
-                label,
-                (at, 0.02),
-                xytext=(-3, 0),
-                textcoords="offset points",
-                rotation=90,
-                ha="right",
-                va="bottom",
-                fontsize=7.5,
-                color=FAINT,
-            )
-    left.set(xlabel="threshold on the logit", ylim=(0, 1.02), title=plain(name, 40))
-    left.legend(loc="center left", fontsize=8)
+    rates = wilson_interval(first.false_positives, first.nonlenses)
+    low, high = (purity_at(first.completeness, rates[:, k], prior) for k in (1, 0))
+    measured = np.isfinite(survey[1:])
+    left.fill_between(
+        x, low[1:], high[1:], where=measured, step="pre", color=COLOURS[2], alpha=0.15, lw=0
+    )
+    left.set(xlabel="threshold on the logit", ylim=(0, 1.08), title=plain(name, 40))
+    left.set_yticks(np.linspace(0, 1, 6))
+    _marks(left, marks)
+    left.legend(loc="lower left", bbox_to_anchor=(0.01, 0.08), fontsize=8)
     for i, (label, curve) in enumerate(curves.items()):
         colour = COLOURS[i % len(COLOURS)]
-        shown = plain(label, 34)
-        right.plot(curve.completeness, curve.purity(prior), color=colour, label=shown)
-        right.plot(curve.completeness, curve.purity(), ":", lw=1.1, color=colour)
-    right.plot([], [], ":", lw=1.1, color=FAINT, label=f"{100 * balance:.0f} % lenses")
-    right.set(xlabel="completeness", ylabel="purity", xlim=(0, 1.01), ylim=(0, 1.02))
-    right.set(title=f"{odds(prior)} lenses")
-    right.legend(fontsize=8)
+        y = _measured_purity(curve, prior)
+        right.plot(curve.completeness, y, color=colour, label=plain(label, 34))
+    right.set(xlabel="completeness", ylabel="purity", xlim=(0, 1.01), yscale="log")
+    right.set(title=f"In a survey: {odds(prior)} is a lens", ylim=(prior / 2, 1.2))
+    right.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    right.legend(fontsize=8, loc="lower left")
     return figure
+
+
+def _measured_purity(curve: OperatingCurve, prior: float) -> NDArray[np.float64]:
+    """Purity in the survey; NaN before the first non-lens, where it only looks like 1."""
+    return np.where(curve.false_positives > 0, curve.purity(prior), np.nan)
+
+
+def _marks(axes: Axes, marks: Mapping[str, float]) -> None:
+    """Vertical lines with their names above, of those names that do not overlap."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high)
+    named = -np.inf
+    # from the loosest threshold, so that of two strict ones the one nearer to use keeps its name
+    for label, at in sorted(marks.items(), key=lambda item: item[1]):
+        if not (np.isfinite(at) and low <= at <= high):
+            continue
+        axes.axvline(at, color=FAINT, lw=0.9, ls="--", zorder=1)
+        if at - named < 0.08 * (high - low):
+            continue
+        axes.text(at, 1.025, label, ha="center", va="bottom", fontsize=7.5, color=FAINT)
+        named = at
 
 
 def odds(prior: float) -> str:
@@ -215,30 +228,52 @@ def _few_ticks(axes: Axes) -> None:
 
 
 @styled
-def kinds_figure(kinds: Mapping[str, tuple[int, int]], rate: float) -> Figure:
-    """Which kinds of non-lens are taken for lenses, with 95 % intervals.
+def kinds_figure(
+    kinds: Mapping[str, int],
+    wrong: Mapping[str, Mapping[str, int]],
+    logits: Mapping[str, NDArray[np.float64]],
+    threshold: float,
+) -> Figure:
+    """Which kinds of non-lens are taken for lenses, and how far from it the others are.
 
     Args:
-        kinds: for each kind its false positives and how many there are.
-        rate: the false-positive rate of all of them, drawn as a line.
+        kinds: how many there are of each kind.
+        wrong: for each score the false positives of each kind.
+        logits: the main score by kind; more names than kinds (the lenses) come below.
+        threshold: of the main score.
     """
-    figure = new_figure(4.65, max(0.36 * len(kinds) + 1.1, 2.2))
-    axes = figure.subplots()
-    wrong, total = np.array(list(kinds.values())).T
-    share, bounds = wrong / total, wilson_interval(wrong, total)
-    rows = np.arange(len(kinds))[::-1]
-    axes.errorbar(
-        100 * share,
-        rows,
-        xerr=100 * np.maximum([share - bounds[:, 0], bounds[:, 1] - share], 0),
-        fmt="o",
-        ms=5,
-        lw=1.4,
-        color=_NONLENS,
+    figure = new_figure(9.6, 0.36 * len(logits) + 1.5)
+    left, right = figure.subplots(1, 2, sharey=True)
+    total = np.array(list(kinds.values()))
+    rows = np.arange(len(kinds), dtype=float)
+    for i, (name, counts) in enumerate(wrong.items()):
+        hits = np.array([counts[kind] for kind in kinds])
+        share, bounds = hits / total, wilson_interval(hits, total)
+        left.errorbar(
+            100 * share,
+            rows + 0.22 * (i - (len(wrong) - 1) / 2),
+            xerr=100 * np.maximum([share - bounds[:, 0], bounds[:, 1] - share], 0),
+            fmt="o",
+            ms=4,
+            lw=1.2,
+            color=COLOURS[i % len(COLOURS)],
+            label=plain(name, 34),
+        )
+    left.set(xlabel="taken for a lens, %")
+    left.set_xlim(left=-0.02 * left.get_xlim()[1])
+    left.set_yticks(
+        np.arange(len(logits)),
+        [f"{plain(name, 22)}  ({len(values):,})" for name, values in logits.items()],
     )
-    axes.axvline(100 * rate, color=FAINT, lw=0.9, ls="--")
-    axes.set_yticks(rows, [f"{plain(name, 22)}  ({n:,})" for name, (_, n) in kinds.items()])
-    axes.set(xlabel="taken for a lens, %", ylim=(-0.6, len(kinds) - 0.4))
-    axes.set_xlim(left=0)
-    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper left", ncols=3, fontsize=8)
+    for row, (name, values) in enumerate(logits.items()):
+        colour = _NONLENS if name in kinds else _LENS
+        p5, p25, p50, p75, p95 = np.percentile(values, [5, 25, 50, 75, 95])
+        right.plot([p5, p95], [row, row], color=colour, lw=1.2)
+        right.plot([p25, p75], [row, row], color=colour, lw=5, alpha=0.5, solid_capstyle="butt")
+        right.plot(p50, row, "o", ms=5, color=colour)
+    right.axvline(threshold, color=FAINT, lw=0.9, ls="--")
+    right.set(xlabel="logit", ylim=(len(logits) - 0.4, -0.6))
+    for axes in (left, right):
+        axes.grid(axis="y", visible=False)
     return figure

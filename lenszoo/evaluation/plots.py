@@ -236,12 +236,14 @@ def reliability_figure(
     centres, width = (bins.edges[:-1] + bins.edges[1:]) / 2, np.diff(bins.edges)
     upper.plot([0, 1], [0, 1], color=FAINT, lw=1, ls="--", label="perfect calibration")
     title = f"expected error {bins.error:.4f}"
-    _reliability(upper, bins, COLOURS[0], "model")
     if before is not None:
-        _reliability(upper, before, COLOURS[1], "before temperature scaling")
-        title += f", before {before.error:.4f}"
+        _reliability(upper, before, COLOURS[1], f"before temperature {before.error:.4f}")
+        title = "expected error"
+    after = "model" if before is None else f"model {bins.error:.4f}"
+    _reliability(upper, bins, COLOURS[0], after)
     upper.set(ylabel=quantities[1], ylim=(-0.02, 1.05))
-    upper.legend(loc="lower right", title=title, alignment="left")
+    size = 9 if before is None else 8
+    upper.legend(loc="lower right", title=title, alignment="left", fontsize=size)
     lower.bar(centres, bins.counts, width * 0.92, color=COLOURS[0], alpha=0.75)
     lower.set(xlabel=quantities[0], ylabel="images", xlim=(0, 1.01))
     if bins.counts.max() > 200:

@@ -28,7 +28,7 @@ CSS = """
 .lenszoo-report .soft { color: var(--soft); font-size: 13.5px; }
 .lenszoo-report .summary { font-size: 16px; }
 .lenszoo-report .cards {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(140px, 1fr)); gap: 12px;
   margin: 20px 0 12px; padding: 0;
 }
 .lenszoo-report .card {
@@ -59,6 +59,7 @@ CSS = """
 .lenszoo-report thead th { color: var(--soft); font-weight: 500; }
 .lenszoo-report th:first-child { text-align: left; white-space: normal; }
 .lenszoo-report tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 9em; }
+.lenszoo-report table.text thead th { text-align: left; }
 .lenszoo-report table.text td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 .lenszoo-report .figures { display: flex; flex-wrap: wrap; gap: 8px 24px; }
 .lenszoo-report figure { margin: 0; max-width: 100%; }
