@@ -8,6 +8,7 @@ import numpy as np
 
 from lenszoo.simulation.observe import Instrument
 from lenszoo.simulation.scene import Scene
+from lenszoo.simulation.survey import Survey
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +19,12 @@ class Preset:
         name: what users write.
         summary: one line for lists.
         classes: class names; label k is ``classes[k]``; scene ``i`` has class ``i % len(classes)``.
-        instrument: pixel grid and PSF.
+        instrument: pixel grid and PSF; of a sky of several bands, a survey.
         draw: ``draw(rng, class_name, strength) -> Scene``. ``strength`` multiplies the mass of the
             substructure (1 is the true sky); it must not change what else is drawn.
         observe: ``observe(image, arrays) -> (image, variance)``: from brightness (batch, n), after
-            the PSF, to pixel values before min-max, and the variance expected of the brightness.
+            the PSF, to pixel values before min-max, and the variance expected of the brightness;
+            (batch, bands, n) in a sky of several bands.
         lens: "sis" or "sie".
         points: most point masses a scene of each class has.
         minmax: whether the result is scaled to [0, 1] image by image.
@@ -31,6 +33,13 @@ class Preset:
             noiseless truth, see :class:`lenszoo.simulation.Sample`.
         observe_coarse: ``observe`` for the coarse image of a pair, from its brightness
             (batch, n / factor^2). The noise of both must be Poisson, in one unit of brightness.
+        bands: names of the bands, the last axis of the images.
+        zero_point: AB magnitude of flux 1; None where pixels have no such unit.
+        brightness: ``brightness(arrays, preset)`` computes the brightness of the scenes where it is
+            more than one lensed Sersic source; see :func:`lenszoo.simulation.composite.brightness`.
+        expose: ``expose(brightness, arrays, preset)`` then makes images and measures of it, by the
+            camera and ``observe``; see :func:`lenszoo.simulation.composite.expose`.
+        measured: numbers of the truth that come with the images, not from the draw.
         reference: paper or code the sky comes from.
         notes: quirks a user of the data should know.
     """
@@ -38,7 +47,7 @@ class Preset:
     name: str
     summary: str
     classes: tuple[str, ...]
-    instrument: Instrument
+    instrument: Instrument | Survey
     draw: Callable[[np.random.Generator, str, float], Scene]
     observe: Callable[[Any, Mapping[str, Any]], tuple[Any, Any]]
     lens: str
@@ -46,18 +55,24 @@ class Preset:
     minmax: bool = True
     factor: int = 1
     observe_coarse: Callable[[Any, Mapping[str, Any]], tuple[Any, Any]] | None = None
+    bands: tuple[str, ...] = ("",)
+    zero_point: float | None = None
+    brightness: Callable[[Mapping[str, Any], "Preset"], Any] | None = None
+    expose: Callable[[Any, Mapping[str, Any], "Preset"], dict[str, Any]] | None = None
+    measured: tuple[str, ...] = ("signal_to_noise",)
     reference: str = ""
     notes: tuple[str, ...] = field(default=())
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, bands) of an image."""
-        return (self.instrument.pixels // self.factor, self.instrument.pixels // self.factor, 1)
+        side = self.instrument.pixels // self.factor
+        return (side, side, len(self.bands))
 
     @property
     def target_shape(self) -> tuple[int, int, int]:
         """(height, width, bands) of a target of a pair."""
-        return (self.instrument.pixels, self.instrument.pixels, 1)
+        return (self.instrument.pixels, self.instrument.pixels, len(self.bands))
 
     @property
     def pixel_scale(self) -> float:

@@ -8,10 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from lenszoo.simulation import shine, trace
-from lenszoo.simulation.observe import binned, minmax, signal_to_noise
+from lenszoo.simulation import shine
+from lenszoo.simulation.observe import Instrument, binned, minmax, signal_to_noise
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.scene import Scene, stack
+from lenszoo.simulation.trace import source_plane
 
 # scenes a compiled call renders; always padded to this, so that a scene's pixels never depend on
 # its batch
@@ -29,24 +30,6 @@ def compiled(function: Callable) -> Callable:
 
         return jax.jit(function)
     return function
-
-
-def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
-    """Source-plane positions (batch, n), arcsec, of image-plane positions (1 or batch, n)."""
-    if lens == "sis":
-        ax, ay = trace.sis_deflection(x, y, arrays["einstein_radius"])
-    else:
-        ax, ay = trace.sie_deflection(
-            x, y, arrays["einstein_radius"], arrays["lens_e1"], arrays["lens_e2"]
-        )
-    for bx, by in (
-        trace.shear_deflection(x, y, arrays["gamma1"], arrays["gamma2"]),
-        trace.point_mass_deflection(
-            x, y, arrays["point_x"], arrays["point_y"], arrays["point_theta_e2"]
-        ),
-    ):
-        ax, ay = ax + bx, ay + by
-    return x - ax, y - ay
 
 
 def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
@@ -72,6 +55,7 @@ def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str,
     it answers is then in the units of what it is asked. ``counts_at_0`` and ``counts_at_1``
     (batch,) say what the values 0 and 1 stand for, in counts a fine pixel.
     """
+    assert isinstance(preset.instrument, Instrument)
     signal = preset.instrument.observe(brightness)
     if preset.factor == 1:
         image, variance = preset.observe(signal, arrays)
@@ -97,11 +81,13 @@ def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str,
 @lru_cache(maxsize=64)
 def _programs(preset: Preset, backend: str) -> tuple[Callable, Callable]:
     """Two programs, not one: in one, XLA would trace each ray again for each use of it."""
+    brightness: Callable[..., Any] = preset.brightness or lensed_brightness
+    expose: Callable[..., Any] = preset.expose or observed
     # partial, not a closure: TensorFlow counts the tracings of all functions that share their code
     # together, and would warn of too many
     return (
-        compiled(partial(lensed_brightness, preset=preset)),
-        compiled(partial(observed, preset=preset)),
+        compiled(partial(brightness, preset=preset)),
+        compiled(partial(expose, preset=preset)),
     )
 
 
@@ -109,12 +95,14 @@ def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> dict[str, 
     """Observe scenes that hold at most ``n_points`` point masses.
 
     Returns:
-        ``images`` (n, H, W, 1) float32 and ``signal_to_noise`` (n,) float32: the square root of the
-        sum over pixels of (signal^2 / variance). Of a sky of pairs, ``targets`` and ``noiseless``
-        (n, factor * H, factor * W, 1) float32 besides, ``counts_at_0`` and ``counts_at_1`` (n,).
+        ``images`` (n, H, W, bands) float32 and what the preset measures, (n,) float32, as
+        ``signal_to_noise``: the square root of the sum over pixels of (signal^2 / variance). Of a
+        sky of pairs, ``targets`` and ``noiseless`` (n, factor * H, factor * W, 1) float32 besides,
+        ``counts_at_0`` and ``counts_at_1`` (n,).
     """
     shine_program, observe_program = _programs(preset, keras.backend.backend())
-    shapes: dict[str, tuple[int, ...]] = {"images": preset.image_shape, "signal_to_noise": ()}
+    shapes: dict[str, tuple[int, ...]] = {"images": preset.image_shape}
+    shapes |= dict.fromkeys(preset.measured, ())
     if preset.factor > 1:
         shapes |= {"targets": preset.target_shape, "noiseless": preset.target_shape}
         shapes |= {"counts_at_0": (), "counts_at_1": ()}

@@ -21,11 +21,12 @@ class Sample:
     """Simulated images with labels and truth.
 
     Attributes:
-        images: (n, H, W, 1) float32, scaled to [0, 1] where the preset does so.
+        images: (n, H, W, bands) float32, scaled to [0, 1] where the preset does so.
         labels: (n,) int32 into ``class_names``.
-        truth: one array of length n per drawn quantity, ``signal_to_noise`` and ``scene`` (its
-            index) included; ``point_x``, ``point_y`` and ``point_theta_e2`` are object arrays of
-            arrays.
+        truth: one array of length n per quantity that was drawn (text where it names a kind) or
+            measured on the noiseless image (as ``signal_to_noise``), and ``scene``, its index;
+            ``point_x``, ``point_y`` and ``point_theta_e2``, in skies that have point masses, are
+            object arrays of arrays.
         class_names: names of the classes.
         targets: of a sky of pairs, (n, factor * H, factor * W, 1) float32: the same scenes observed
             with pixels ``factor`` times finer, in the units of ``images``, noise of their own
@@ -90,7 +91,8 @@ def sample_scenes(
     truth |= {name: seen.pop(name) for name in list(seen) if seen[name].ndim == 1}
     if scenes:
         truth |= {k: np.array([s.values[k] for s in scenes]) for k in scenes[0].values}
-    for column, key in enumerate(("point_x", "point_y", "point_theta_e2")):
+    points = ("point_x", "point_y", "point_theta_e2") if any(preset.points.values()) else ()
+    for column, key in enumerate(points):
         truth[key] = np.empty(len(scenes), object)
         for row, scene in enumerate(scenes):
             truth[key][row] = scene.points[:, column]

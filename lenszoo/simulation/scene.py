@@ -1,6 +1,6 @@
 """A scene: everything that is drawn for one image, on the host, before a pixel is computed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,12 +19,15 @@ class Scene:
 
             and the preset's observation whatever it drew (``sky``, ``exposure`` ...).
         points: (n, 3) point masses: x, y (arcsec) and squared Einstein radius (arcsec^2).
+        arrays: what the renderer of a sky of many components reads, by name, of one shape in all
+            scenes; the values are then truth alone, and may be text or NaN.
         keys: (layers, 2) uint32 keys of the pixel noise.
     """
 
-    values: dict[str, float]
+    values: Mapping[str, float | str]
     points: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
     keys: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.uint32))
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def ellipticity(axis_ratio: float, angle: float) -> tuple[float, float]:
@@ -36,12 +39,17 @@ def ellipticity(axis_ratio: float, angle: float) -> tuple[float, float]:
 def stack(scenes: Sequence[Scene], n_points: int) -> dict[str, np.ndarray]:
     """Arrays for the renderer: (batch, 1) float32 a value, (batch, n_points) a point coordinate.
 
+    Scenes with arrays of their own give those in place of the values.
+
     Missing point masses are filled up with massless ones far outside the image.
     """
-    arrays = {
-        name: np.array([[scene.values[name]] for scene in scenes], np.float32)
-        for name in scenes[0].values
-    }
+    if scenes[0].arrays:
+        arrays = {name: np.stack([s.arrays[name] for s in scenes]) for name in scenes[0].arrays}
+    else:
+        arrays = {
+            name: np.array([[scene.values[name]] for scene in scenes], np.float32)
+            for name in scenes[0].values
+        }
     points = np.tile(np.array([1e3, 1e3, 0.0]), (len(scenes), n_points, 1))
     for i, scene in enumerate(scenes):
         points[i, : len(scene.points)] = scene.points

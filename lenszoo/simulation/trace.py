@@ -5,6 +5,8 @@ positions (batch or 1, n); everything is float32 and ``keras.ops``, so it compil
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from keras import ops
 
@@ -93,3 +95,19 @@ def point_mass_deflection(x, y, px, py, theta_e2):
         ax = ax + scale * dx
         ay = ay + scale * dy
     return ax, ay
+
+
+def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
+    """Source-plane positions (batch, n), arcsec, of image-plane positions (1 or batch, n)."""
+    if lens == "sis":
+        ax, ay = sis_deflection(x, y, arrays["einstein_radius"])
+    else:
+        ax, ay = sie_deflection(
+            x, y, arrays["einstein_radius"], arrays["lens_e1"], arrays["lens_e2"]
+        )
+    for bx, by in (
+        shear_deflection(x, y, arrays["gamma1"], arrays["gamma2"]),
+        point_mass_deflection(x, y, arrays["point_x"], arrays["point_y"], arrays["point_theta_e2"]),
+    ):
+        ax, ay = ax + bx, ay + by
+    return x - ax, y - ay

@@ -2,10 +2,12 @@
 
 from lenszoo.errors import unknown
 from lenszoo.simulation.preset import Preset
-from lenszoo.simulation.presets import common_test, deeplense, super_resolution
+from lenszoo.simulation.presets import common_test, deeplense, lens_finding, super_resolution
 
 PRESETS: dict[str, Preset] = {
-    p.name: p for family in (common_test, deeplense, super_resolution) for p in family.PRESETS
+    p.name: p
+    for family in (common_test, deeplense, super_resolution, lens_finding)
+    for p in family.PRESETS
 }
 
 

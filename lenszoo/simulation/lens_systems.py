@@ -1,0 +1,262 @@
+"""Lens systems for lens finding: a massive early-type galaxy, and a source that it can lens.
+
+Every scene draws one, whether or not the source is then there: the galaxies in the middle and the
+blue light around them follow one law in both classes, and what tells them apart is its shape.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lenszoo.simulation import colours
+from lenszoo.simulation.components import Component, light_within, sersic_brightness
+from lenszoo.simulation.cosmology import comoving_distance
+from lenszoo.simulation.scene import ellipticity
+from lenszoo.simulation.survey import Survey, magnitude
+
+_C_KM_S = 299792.458
+_RADIANS = math.pi / 180 / 3600
+_TRIES = 200
+
+
+@dataclass(frozen=True)
+class LensLaw:
+    """What a population of lenses is drawn from and how findable each must be.
+
+    The limits are those of Collett (2015, arXiv:1507.02657), magnification, signal-to-noise, and an
+    Einstein radius that source and seeing do not smear, and a contrast with the lens galaxy.
+
+    Attributes:
+        einstein_radius: least and largest, arcsec.
+        signal_to_noise: least, estimated, of the lensed light in all bands together.
+        contrast: least lensed flux over that of the lens galaxy, within two Einstein radii.
+        magnification: least, estimated.
+        source_magnitude: brightest and faintest in r, unlensed.
+    """
+
+    einstein_radius: tuple[float, float]
+    signal_to_noise: float
+    contrast: float
+    magnification: float = 3.0
+    source_magnitude: tuple[float, float] = (21.0, 27.0)
+
+
+@dataclass(frozen=True)
+class Galaxy:
+    """A Sersic galaxy: flux in every band, half-light radius (arcsec), index, ellipticity."""
+
+    flux: np.ndarray
+    r_eff: float
+    index: float
+    e1: float
+    e2: float
+
+    def component(
+        self, x: float, y: float, core: float, profile: str = "sersic", **changed: float
+    ) -> Component:
+        """The galaxy at (x, y), its cusp flattened within ``core`` arcsec."""
+        parameters = {"r_eff": self.r_eff, "index": self.index, "e1": self.e1, "e2": self.e2}
+        return Component(profile, x, y, self.flux, parameters | {"core": core} | changed)
+
+
+@dataclass(frozen=True)
+class LensSystem:
+    """One lens and source.
+
+    Attributes:
+        x, y: the lens galaxy, arcsec.
+        z_lens, z_source: redshifts.
+        einstein_radius: arcsec; e1, e2: ellipticity of the mass; gamma1, gamma2: external shear.
+        lens, source: the galaxies; flux of the source unlensed.
+        source_x, source_y: from the lens, in the source plane.
+        source_colour: magnitudes u, g, r, i less r.
+        arc_flux: estimated lensed flux in every band.
+    """
+
+    x: float
+    y: float
+    z_lens: float
+    z_source: float
+    einstein_radius: float
+    e1: float
+    e2: float
+    gamma1: float
+    gamma2: float
+    lens: Galaxy
+    source: Galaxy
+    source_x: float
+    source_y: float
+    source_colour: np.ndarray
+    arc_flux: np.ndarray
+
+    def truth(self, names: tuple[str, ...]) -> dict[str, float]:
+        """Columns of the truth table."""
+        return {
+            "einstein_radius": self.einstein_radius,
+            "z_lens": self.z_lens,
+            "z_source": self.z_source,
+            "lens_e1": self.e1,
+            "lens_e2": self.e2,
+            "gamma1": self.gamma1,
+            "gamma2": self.gamma2,
+            "source_x": self.source_x,
+            "source_y": self.source_y,
+            "source_r_eff": self.source.r_eff,
+            **_magnitudes("lens", self.lens.flux, names),
+            **_magnitudes("source", self.source.flux, names),
+        }
+
+    def deflector(self) -> Mapping[str, float]:
+        """What the renderer reads of the mass."""
+        return {
+            "lens_x": self.x,
+            "lens_y": self.y,
+            "einstein_radius": self.einstein_radius,
+            "lens_e1": self.e1,
+            "lens_e2": self.e2,
+            "gamma1": self.gamma1,
+            "gamma2": self.gamma2,
+        }
+
+
+def _magnitudes(what: str, fluxes: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    values = zip(names, magnitude(fluxes), strict=True)
+    return {f"{what}_magnitude_{name}": float(value) for name, value in values}
+
+
+def bounded_power(rng: np.random.Generator, low: float, high: float, slope: float) -> float:
+    """A magnitude in [low, high] with counts that grow as ``10^(slope m)``."""
+    a, b = 10 ** (slope * low), 10 ** (slope * high)
+    return math.log10(a + (b - a) * rng.random()) / slope
+
+
+def _geometry(rng: np.random.Generator, law: LensLaw) -> tuple[float, float, float, float]:
+    """Einstein radius, redshifts of lens and source, velocity dispersion (km/s) of the lens.
+
+    Dispersions above 450 km/s, those of clusters, are drawn again.
+    """
+    low, high = law.einstein_radius
+    theta_e = low + (high - low) * rng.beta(1.2, 1.8)
+    while True:
+        z_lens = 0.15 + 0.6 * rng.beta(2.0, 2.0)
+        z_source = max(z_lens + 0.35, 0.8) + 2.2 * rng.beta(1.5, 2.5)
+        ratio = 1.0 - comoving_distance(z_lens) / comoving_distance(z_source)
+        sigma = _C_KM_S * math.sqrt(theta_e * _RADIANS / (4 * math.pi * ratio))
+        if sigma < 450.0:
+            return theta_e, z_lens, z_source, sigma
+
+
+def early_type(
+    rng: np.random.Generator, z: float, sigma: float, names: tuple[str, ...]
+) -> tuple[Galaxy, float]:
+    """An early-type galaxy at ``z`` of velocity dispersion ``sigma``, and its position angle.
+
+    Luminosity and size follow the relations of Bernardi et al. (2003, astro-ph/0301626 and
+    astro-ph/0301624), with their scatter; the former flattens towards brightest cluster galaxies.
+    """
+    absolute = -21.15 - 9.0 * (math.log10(sigma) - 2.2) + rng.normal(0.0, 0.35)
+    absolute = max(absolute, -23.9 + rng.normal(0.0, 0.2))
+    distance = comoving_distance(z)
+    r = absolute + 5 * math.log10((1 + z) * distance * 1e5) + colours.k_correction(z)
+    kpc = 10 ** (0.45 - 0.24 * (absolute + 21.15) + rng.normal(0.0, 0.12))
+    r_eff = float(np.clip(kpc * 1e-3 * (1 + z) / distance / _RADIANS, 0.35, 2.5))
+    angle = rng.uniform(0.0, math.pi)
+    e1, e2 = ellipticity(0.5 + 0.5 * rng.beta(2.5, 1.5), angle)
+    index = float(np.clip(rng.normal(4.0, 0.8), 2.3, 6.0))
+    flux = colours.fluxes(r, colours.early_type(rng, z), names)
+    return Galaxy(flux, r_eff, index, e1, e2), angle
+
+
+def magnification(offset: float, theta_e: float, r_eff: float) -> float:
+    """Of an exponential source of half-light radius ``r_eff`` at ``offset`` behind an SIS.
+
+    The mean of ``2 theta_E / beta`` (``1 + theta_E / beta`` outside) over points of equal light.
+    """
+    beta = np.hypot(offset + r_eff * _POINTS[0], r_eff * _POINTS[1])
+    return float(np.mean(np.where(beta < theta_e, 2 * theta_e / beta, 1 + theta_e / beta)))
+
+
+# points of equal light of an exponential disc of unit half-light radius
+_RADII = np.array([0.16, 0.33, 0.48, 0.63, 0.79, 0.97, 1.18, 1.44, 1.80, 2.50])
+_TURN = 2 * np.pi * (np.arange(10)[:, None] * 0.618 + np.arange(12) / 12)
+_POINTS = np.stack([_RADII[:, None] * np.cos(_TURN), _RADII[:, None] * np.sin(_TURN)])
+
+
+def faintest_source(
+    unit: np.ndarray,
+    lens: Galaxy,
+    theta_e: float,
+    r_eff: float,
+    boost: float,
+    law: LensLaw,
+    s: Survey,
+) -> float:
+    """Faintest magnitude in r, unlensed, at which the lens is still findable, by estimate.
+
+    Signal-to-noise is taken as flux over the noise of the area that the arcs fill: the source's
+    noise-equivalent area times the magnification, widened by the PSF, under sky and lens light.
+
+    Args:
+        unit: flux of the source in every band at magnitude 25 in r.
+        boost: its magnification.
+    """
+    width = r_eff / 1.4  # sigma of a Gaussian as broad as an exponential
+    psf = s.psf_fwhm / 2.355
+    length = boost * 8.9 * r_eff**2 / (3.54 * width) + 3.54 * psf
+    area = length * 3.54 * np.hypot(width, psf)
+    glare = lens.flux * sersic_brightness(theta_e, lens.r_eff, lens.index) * s.pixel_area
+    noise = s.noise * np.sqrt((1 + glare / s.sky) * area / s.pixel_area)
+    per_flux = boost * math.sqrt(float(np.sum((unit / noise) ** 2)))
+    within = lens.flux.sum() * light_within(2 * theta_e, lens.r_eff, lens.index)
+    wanted = max(law.signal_to_noise / per_flux, law.contrast * within / (boost * unit.sum()))
+    return float(magnitude(wanted))
+
+
+def draw_system(rng: np.random.Generator, law: LensLaw, survey: Survey) -> LensSystem:
+    """Draw a lens system that is findable by the law in this survey.
+
+    Positions, sizes and redshifts are drawn until the magnification is large enough, the Einstein
+    radius resolved, and the brightest source findable; the source's magnitude then follows counts
+    of slope 0.3 up to the faintest that is.
+    """
+    seeing = float(survey.psf_fwhm.min())
+    for _ in range(_TRIES):
+        theta_e, z_lens, z_source, sigma = _geometry(rng, law)
+        lens, angle = early_type(rng, z_lens, sigma, survey.names)
+        r_eff = float(np.clip(math.exp(rng.normal(math.log(0.22), 0.4)), 0.08, 0.6))
+        offset = 0.65 * theta_e * math.sqrt(rng.random())
+        boost = magnification(offset, theta_e, r_eff)
+        colour = colours.star_forming(rng, z_source)
+        unit = colours.fluxes(25.0, colour, survey.names)
+        bright, faint = law.source_magnitude
+        faint = min(faint, faintest_source(unit, lens, theta_e, r_eff, boost, law, survey))
+        resolved = theta_e**2 > r_eff**2 + (0.5 * seeing) ** 2
+        if resolved and boost > law.magnification and faint > bright:
+            break
+    source_flux = unit * 10 ** (0.4 * (25.0 - bounded_power(rng, bright, max(faint, bright), 0.3)))
+    q_light = (1 - math.hypot(lens.e1, lens.e2)) / (1 + math.hypot(lens.e1, lens.e2))
+    q_mass = float(np.clip(q_light + rng.normal(0.0, 0.07), 0.45, 0.99))
+    e1, e2 = ellipticity(q_mass, angle + rng.normal(0.0, 0.12))
+    shear, shear_angle = min(rng.rayleigh(0.04), 0.15), rng.uniform(0.0, math.pi)
+    around = rng.uniform(0.0, 2 * math.pi)
+    own = ellipticity(rng.uniform(0.35, 1.0), rng.uniform(0.0, math.pi))
+    x, y = rng.uniform(-0.5, 0.5, 2) * survey.pixel_scale
+    return LensSystem(
+        x=x,
+        y=y,
+        z_lens=z_lens,
+        z_source=z_source,
+        einstein_radius=theta_e,
+        e1=e1,
+        e2=e2,
+        gamma1=shear * math.cos(2 * shear_angle),
+        gamma2=shear * math.sin(2 * shear_angle),
+        lens=lens,
+        source=Galaxy(source_flux, r_eff, rng.uniform(0.7, 2.0), *own),
+        source_x=offset * math.cos(around),
+        source_y=offset * math.sin(around),
+        source_colour=colour,
+        arc_flux=boost * source_flux,
+    )

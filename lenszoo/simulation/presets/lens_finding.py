@@ -1,0 +1,202 @@
+"""Skies for lens finding: is there a lens in the middle, or something that looks like one?"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lenszoo.simulation import composite
+from lenszoo.simulation.components import Component, banks
+from lenszoo.simulation.lens_systems import Galaxy, LensLaw, LensSystem, draw_system
+from lenszoo.simulation.non_lenses import KINDS, SLOTS, elliptical, field
+from lenszoo.simulation.preset import Preset
+from lenszoo.simulation.psf import MOFFAT_2_5, MOFFAT_3_5, PSF
+from lenszoo.simulation.random import noise_key
+from lenszoo.simulation.scene import Scene
+from lenszoo.simulation.survey import ZERO_POINT, Band, Survey, magnitude
+
+# Depths: KiDS DR4, 5 sigma in 2 arcsec, and its r-band seeing (Kuijken et al. 2019,
+# arXiv:1902.11265); seeing in u, g and i about that of KiDS DR3 (de Jong et al. 2017,
+# arXiv:1703.02991). Sky: g, r, i as Collett (2015, arXiv:1507.02657), u of a dark night.
+KIDS = Survey(
+    bands=(
+        Band("u", 1.00, 24.23, 5, 2.0, 22.5),
+        Band("g", 0.86, 25.12, 5, 2.0, 21.7),
+        Band("r", 0.70, 25.02, 5, 2.0, 20.7),
+        Band("i", 0.80, 23.68, 5, 2.0, 20.1),
+    ),
+    pixels=64,
+    pixel_scale=0.2,
+    psf=MOFFAT_3_5,
+    seeing_scatter=0.08,
+)
+# Seeing of DES DR2 in g, r, i (Abbott et al. 2021, arXiv:2101.05765), broader wings, and noise of
+# 0.4 mag less depth than KiDS: no one survey's, but another telescope's and a shorter exposure's.
+SHALLOW = replace(
+    KIDS,
+    bands=tuple(
+        replace(band, psf_fwhm=fwhm, depth=band.depth - 0.4)
+        for band, fwhm in zip(KIDS.bands, (1.20, 1.11, 0.95, 0.88), strict=True)
+    ),
+    psf=MOFFAT_2_5,
+    seeing_scatter=0.12,
+)
+# Width and depth (10 sigma in 1.3 arcsec) of the stacks of the Euclid Quick Release
+# (arXiv:2503.15303); the sky is lenstronomy 1.14.2's (arXiv:2405.13496). The wings are ours: some
+# light of a diffraction-limited PSF lies far out.
+EUCLID = Survey(
+    bands=(Band("VIS", 0.16, 25.6, 10, 1.3, 22.3),),
+    pixels=101,
+    pixel_scale=0.1,
+    psf=PSF(wings=0.15, ratio=3.0),
+    seeing_scatter=0.02,
+)
+# One of the four exposures, and a PSF as wide as 0.2 arcsec
+EUCLID_SINGLE = replace(
+    EUCLID,
+    bands=(Band("VIS", 0.20, 25.6 - 0.75, 10, 1.3, 22.3),),
+    psf=PSF(wings=0.25, ratio=3.0),
+    seeing_scatter=0.05,
+)
+
+# of the non-lenses
+MIXTURE = {
+    "elliptical": 0.18,
+    "spiral": 0.24,
+    "ring": 0.11,
+    "merger": 0.13,
+    "companion": 0.22,
+    "edge_on": 0.08,
+    "star": 0.04,
+}
+
+
+@dataclass(frozen=True)
+class LensFindingSky:
+    """A survey, the lenses that can be found in it, and the kinds of non-lenses by fraction."""
+
+    survey: Survey
+    law: LensLaw
+    mixture: Mapping[str, float]
+
+    def draw(self, rng: np.random.Generator, name: str, strength: float = 1.0) -> Scene:
+        """Draw a scene; both classes draw a lens system first, so one law serves them both."""
+        survey = self.survey
+        system = draw_system(rng, self.law, survey)
+        fwhm = survey.psf_fwhm * math.exp(rng.normal(0.0, 1.0) * survey.seeing_scatter)
+        around = field(rng, survey)
+        keys = np.stack([noise_key(rng) for _ in survey.bands])
+        is_lens = name == "lens"
+        if is_lens:
+            kind = "lens"
+            middle = elliptical(rng, system, survey) + _source(rng, system)
+        else:
+            kind = str(rng.choice(list(self.mixture), p=list(self.mixture.values())))
+            middle = KINDS[kind](rng, system, survey)
+        return Scene(
+            values={
+                "kind": kind,
+                **_central(middle, system, survey),
+                **_only(is_lens, system.truth(survey.names)),
+                **{f"psf_fwhm_{n}": float(w) for n, w in zip(survey.names, fwhm, strict=True)},
+            },
+            keys=keys,
+            arrays={
+                **banks(middle + around, SLOTS, len(survey.bands)),
+                **_deflector(is_lens, system),
+                "psf_fwhm": fwhm.astype(np.float32),
+            },
+        )
+
+
+def _source(rng: np.random.Generator, s: LensSystem) -> list[Component]:
+    """The source, half of them with one or two bright clumps."""
+    n = int(rng.choice(3, p=(0.5, 0.3, 0.2)))
+    shares = rng.uniform(0.08, 0.25, n)
+    clumps = [
+        Galaxy(s.source.flux * share, s.source.r_eff * rng.uniform(0.12, 0.25), 1.0, 0.0, 0.0)
+        for share in shares
+    ]
+    body = replace(s.source, flux=s.source.flux * (1 - shares.sum()))
+    found = [body.component(s.source_x, s.source_y, _SOURCE_CORE, "source")]
+    for clump in clumps:
+        dx, dy = rng.normal(0.0, 0.6, 2) * s.source.r_eff
+        found.append(clump.component(s.source_x + dx, s.source_y + dy, _SOURCE_CORE, "source"))
+    return found
+
+
+_SOURCE_CORE = 0.02  # arcsec; magnified, it is as wide as a sample
+
+
+def _central(middle: list[Component], s: LensSystem, survey: Survey) -> dict[str, float]:
+    """Magnitudes of what is centred in the middle and not lensed."""
+    own = [c.flux for c in middle if c.profile != "source" and (c.x, c.y) == (s.x, s.y)]
+    values = zip(survey.names, magnitude(np.sum(own, axis=0)), strict=True)
+    return {f"central_magnitude_{name}": float(value) for name, value in values}
+
+
+def _only(is_lens: bool, truth: Mapping[str, float]) -> dict[str, float]:
+    return {name: value if is_lens else math.nan for name, value in truth.items()}
+
+
+def _deflector(is_lens: bool, system: LensSystem) -> dict[str, np.ndarray]:
+    values = system.deflector()
+    massless = {"einstein_radius": 0.0, "gamma1": 0.0, "gamma2": 0.0}
+    return {
+        name: np.array([value], np.float32)
+        for name, value in (values if is_lens else {**values, **massless}).items()
+    }
+
+
+def _preset(name: str, summary: str, sky: LensFindingSky) -> Preset:
+    return Preset(
+        name=name,
+        summary=summary,
+        classes=("nonlens", "lens"),
+        instrument=sky.survey,
+        draw=sky.draw,
+        observe=sky.survey.observe,
+        lens="sie",
+        points={"nonlens": 0, "lens": 0},
+        minmax=False,
+        bands=sky.survey.names,
+        zero_point=ZERO_POINT,
+        brightness=composite.brightness,
+        expose=composite.expose,
+        measured=composite.MEASURED,
+        reference="Metcalf et al. 2019, arXiv:1802.03609; Collett 2015, arXiv:1507.02657",
+        notes=(
+            "Half of the scenes are lenses; the sky has about one in a thousand.",
+            "Every scene draws a lens system; non-lenses put other light in the place of its arcs.",
+            "Noise is white; there are no bad pixels, saturated stars or residual background.",
+            "Lenses have Einstein radii drawn from a broad law, not the rarer wide ones of nature.",
+        ),
+    )
+
+
+_EASY = LensLaw((1.0, 3.0), signal_to_noise=40.0, contrast=0.12)
+_HARD = LensLaw((0.5, 2.0), signal_to_noise=20.0, contrast=0.06)
+
+PRESETS = (
+    _preset(
+        "lens_finding_easy",
+        "Lenses and what is taken for them, u g r i as in KiDS: wide, bright arcs",
+        LensFindingSky(KIDS, _EASY, MIXTURE),
+    ),
+    _preset(
+        "lens_finding_hard",
+        "The same through worse seeing and more noise: faint arcs, small radii",
+        LensFindingSky(SHALLOW, _HARD, MIXTURE),
+    ),
+    _preset(
+        "lens_finding_easy_vis",
+        "Lenses and what is taken for them in Euclid's VIS: wide, bright arcs",
+        LensFindingSky(EUCLID, _EASY, MIXTURE),
+    ),
+    _preset(
+        "lens_finding_hard_vis",
+        "The same in one exposure, the PSF wider: faint arcs, small radii",
+        LensFindingSky(EUCLID_SINGLE, _HARD, MIXTURE),
+    ),
+)

@@ -1,0 +1,159 @@
+"""A survey's camera: several bands, each with its own PSF, sky and depth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from lenszoo.simulation.psf import PSF, blur_matrix, star_profile
+from lenszoo.simulation.random import normal_from_uniform, pixel_uniform
+
+ZERO_POINT = 25.0  # AB magnitude of flux 1
+
+
+def flux(magnitude):
+    """Flux of an AB magnitude, in units of magnitude 25; scalars or arrays."""
+    return 10.0 ** (-0.4 * (np.asarray(magnitude) - ZERO_POINT))
+
+
+def magnitude(flux):
+    """AB magnitude of a flux in units of magnitude 25; scalars or arrays."""
+    return ZERO_POINT - 2.5 * np.log10(flux)
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a survey.
+
+    Attributes:
+        name: as in tables and headers.
+        psf_fwhm: median full width at half maximum of the effective PSF, arcsec.
+        depth: magnitude that an aperture measures at ``depth_snr``.
+        depth_snr: that signal-to-noise ratio.
+        aperture: its diameter, arcsec.
+        sky: magnitudes per square arcsec.
+    """
+
+    name: str
+    psf_fwhm: float
+    depth: float
+    depth_snr: float
+    aperture: float
+    sky: float
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A camera of several bands on one pixel grid.
+
+    Attributes:
+        bands: from blue to red.
+        pixels: pixels a side.
+        pixel_scale: arcsec a pixel.
+        psf: shape of the PSF in all bands.
+        seeing_scatter: scatter of ln(PSF width) from image to image, the same for all bands.
+        supersampling: samples a side of each pixel.
+        margin: pixels beyond each edge whose light is blurred into the image.
+    """
+
+    bands: tuple[Band, ...]
+    pixels: int
+    pixel_scale: float
+    psf: PSF
+    seeing_scatter: float = 0.0
+    supersampling: int = 2
+    margin: int = 3
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return tuple(band.name for band in self.bands)
+
+    @property
+    def pixel_area(self) -> float:
+        """Square arcsec."""
+        return self.pixel_scale**2
+
+    @property
+    def sky(self) -> np.ndarray:
+        """Flux of the sky in a pixel, (bands,)."""
+        return flux([band.sky for band in self.bands]) * self.pixel_area
+
+    @property
+    def noise(self) -> np.ndarray:
+        """Standard deviation of an empty pixel, (bands,), from depth and aperture."""
+        pixels = [np.pi * band.aperture**2 / 4 / self.pixel_area for band in self.bands]
+        limit = flux([band.depth for band in self.bands])
+        return limit / np.array([band.depth_snr for band in self.bands]) / np.sqrt(pixels)
+
+    @property
+    def psf_fwhm(self) -> np.ndarray:
+        """Median widths, arcsec, (bands,)."""
+        return np.array([band.psf_fwhm for band in self.bands])
+
+    def axis(self, supersampling: int = 1, margin: int = 0) -> np.ndarray:
+        """Centres of samples along one axis, arcsec from the image's centre."""
+        n = (self.pixels + 2 * margin) * supersampling
+        return (np.arange(n) + 0.5 - n / 2) * (self.pixel_scale / supersampling)
+
+    def grid(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sample positions x and y, arcsec, margin included: each (1, n) float32."""
+        axis = self.axis(self.supersampling, self.margin).astype(np.float32)
+        y, x = np.meshgrid(axis, axis, indexing="ij")
+        return x.reshape(1, -1), y.reshape(1, -1)
+
+    def blurred(self, brightness, fwhm):
+        """Flux in pixels of brightness on the grid: (batch, bands, n) to (batch, bands, pixels^2).
+
+        The core of the PSF is applied to the samples; its wings, twice as wide and more, to their
+        means over pixels, at a tenth of the cost.
+
+        Args:
+            brightness: flux per square arcsec; fwhm: (batch, bands), arcsec.
+        """
+        side, s = self.pixels + 2 * self.margin, self.supersampling
+        bands = len(self.bands)
+        fine = ops.reshape(brightness, (-1, bands, side * s, side * s))
+        coarse = ops.mean(ops.reshape(fine, (-1, bands, side, s, side, s)), axis=(3, 5))
+        (core, core_sigma), (wings, wings_sigma) = self.psf.gaussians()
+        pixels = self.axis()
+        near = blur_matrix(pixels, self.axis(s, self.margin), core_sigma * fwhm)
+        far = blur_matrix(pixels, self.axis(1, self.margin), wings_sigma * fwhm)
+        image = core * _sandwich(near, fine) + wings * _sandwich(far, coarse)
+        return ops.reshape(image * self.pixel_area, (-1, bands, self.pixels**2))
+
+    def stars(self, x, y, fluxes, fwhm):
+        """Flux in pixels of point sources, (batch, bands, pixels^2).
+
+        Args:
+            x, y: (batch, stars), arcsec; fluxes: (batch, stars, bands); fwhm: (batch, bands).
+        """
+        image = 0.0
+        for fraction, sigma in self.psf.gaussians():
+            rows = star_profile(self.axis(), y, sigma * fwhm)
+            columns = star_profile(self.axis(), x, sigma * fwhm)
+            light = fraction * ops.transpose(fluxes, (0, 2, 1))[..., None]
+            image = image + ops.matmul(ops.transpose(rows * light, (0, 1, 3, 2)), columns)
+        return ops.reshape(image, (-1, len(self.bands), self.pixels**2))
+
+    def observe(self, image, arrays: Mapping[str, Any]):
+        """Add noise to a sky-subtracted image, (batch, bands, n): noisy image and its variance.
+
+        ``sigma^2 (1 + flux / sky)``: an empty pixel has the survey's noise, all of it the sky's
+        photons, and light adds its own. Noise is keyed by band, ``arrays["keys"]``
+        (batch, bands, 2).
+        """
+        noise = ops.convert_to_tensor(self.noise.astype(np.float32)[:, None])
+        sky = ops.convert_to_tensor(self.sky.astype(np.float32)[:, None])
+        variance = noise * noise * (1.0 + ops.maximum(image, 0.0) / sky)
+        keys, n = arrays["keys"], image.shape[2]
+        uniform = [pixel_uniform(keys[:, band], n) for band in range(len(self.bands))]
+        deviates = normal_from_uniform(ops.stack(uniform, axis=1))
+        return image + ops.sqrt(variance) * deviates, variance
+
+
+def _sandwich(matrix, image):
+    """``M image M^T`` for (..., n, m) and (..., m, m)."""
+    return ops.matmul(ops.matmul(matrix, image), ops.swapaxes(matrix, -1, -2))
