@@ -15,6 +15,7 @@ from .checks import OnBad
 from .layouts import Layout, find_layout
 from .matching import Matched, match_by_name, match_by_pattern
 from .names import LENS_CLASSES, canonical_class
+from .photometry import ZERO_POINT
 from .readers import read_images
 from .sky import SkyMethod
 from .table import MISSING, NotNumbersError, Table, check_ids, check_rows, read_table
@@ -127,6 +128,7 @@ def read_catalogue(
     columns: Sequence[str] | None = None,
     missing_values: Sequence[float] = (),
     mask_value: float | None = None,
+    zero_point: float | None = None,
     on_bad: OnBad | None = None,
     on_missing: OnMissing = "raise",
     sky: SkyMethod | None = None,
@@ -144,8 +146,8 @@ def read_catalogue(
     Args:
         path: the catalogue; its header names the columns.
         images: the folder of the images; by default that of the catalogue.
-        layout: a known survey's, which sets pattern, bands, id, label, mask_value and on_bad
-            where they are not given: "bologna_ground" or "bologna_space".
+        layout: a known survey's, which sets pattern, bands, id, label, mask_value, zero_point and
+            on_bad where they are not given: "bologna_ground" or "bologna_space".
         pattern: where the images lie below the folder.
         bands: the names of the bands, in the order that the images get.
         id: the column of unique ids, by default "id" in any case.
@@ -155,6 +157,8 @@ def read_catalogue(
             never the id and the label, nor a column that is called like one ("is_lens").
         missing_values: numbers that stand for a missing value, such as -99.
         mask_value: the pixel value that marks masked pixels; they count as bad.
+        zero_point: AB magnitude of flux 1 in the files; fluxes are multiplied so that it becomes
+            25, the zero point of lenszoo's skies. None leaves fluxes as they are.
         on_bad: "raise" (the default), "zero", "skip" or "fill" for NaN, infinite, masked and
             constant pixels; see :func:`lenszoo.data.checks.apply_policy`.
         on_missing: "raise" names the first object without a file; "skip" leaves out objects that
@@ -174,7 +178,10 @@ def read_catalogue(
             images, images of other sizes.
     """
     known = find_layout(layout) if layout is not None else Layout()
-    known = known.given(pattern, bands, id, label, mask_value, on_bad)
+    known = known.given(
+        pattern=pattern, bands=bands, id=id, label=label, mask_value=mask_value, on_bad=on_bad,
+        zero_point=zero_point,
+    )  # fmt: skip
     if on_missing not in get_args(OnMissing):
         raise unknown("policy for missing images (on_missing)", on_missing, get_args(OnMissing))
     read = read_table(path)
@@ -212,13 +219,13 @@ def _with_images(
         matched = match_by_pattern(folder, cutouts.ids, known.pattern, bands)
     rows = _present(matched, cutouts.ids, known, source, folder, on_missing)
     if len(rows) < len(cutouts):
-        notes.append(f"{len(cutouts) - len(rows)} objects without images were left out.")
+        notes.append(f"Objects without images, left out: {len(cutouts) - len(rows)}.")
     blank = sum(None in matched.files[i] for i in rows)
     if blank:
-        notes.append(f"{blank} objects lack a band; its pixels were taken for bad ones.")
+        notes.append(f"Objects that lack a band, its pixels taken for bad ones: {blank}.")
     if matched.strangers:
         n, first = len(matched.strangers), matched.strangers[0]
-        notes.append(f"{n} images belong to no row of the table (the first: {first}).")
+        notes.append(f"Images that belong to no row of the table: {n} (the first: {first}).")
     paths = [f[0] if len(f) == 1 else f for f in (matched.files[i] for i in rows)]
     pixels, kept, counts = read_images(
         paths, size, known.on_bad or "raise", mask_value=known.mask_value, sky=sky
@@ -228,15 +235,18 @@ def _with_images(
             f"{paths[0]}: {pixels.shape[-1]} band(s), but bands= names {len(bands)} "
             f"({', '.join(bands)})."
         )
+    if known.zero_point is not None:
+        pixels *= np.float32(10 ** (0.4 * (ZERO_POINT - known.zero_point)))
     if len(kept) < len(rows):
-        notes.append(f"{len(rows) - len(kept)} objects with bad pixels were left out.")
+        notes.append(f"Objects with bad pixels, left out: {len(rows) - len(kept)}.")
     elif counts.any():
-        notes.append(f"{int((counts > 0).sum())} images had bad pixels (on_bad={known.on_bad!r}).")
+        notes.append(f"Images with bad pixels (on_bad={known.on_bad!r}): {(counts > 0).sum()}.")
     chosen = cutouts.take(rows[kept])
     provenance = chosen.provenance | {
         "images": str(folder),
         "pattern": known.pattern,
         "mask_value": known.mask_value,
+        "zero_point": known.zero_point,
         "on_bad": known.on_bad or "raise",
         "on_missing": on_missing,
         "sky": sky,
@@ -262,7 +272,7 @@ def _present(
         row = int(np.flatnonzero(~whole)[0])
         files = matched.files[row]
         lacking = [b for b, file in zip(known.bands, files, strict=False) if file is None]
-        band = f" in band {', '.join(lacking)}" if len(files) > 1 else ""
+        band = f" in band {', '.join(lacking)}" if 0 < len(lacking) < len(files) else ""
         wanted = known.pattern or "called like the id"
         raise LenszooError(
             f"{source}: id {ids[row]!r} has no image{band} ({int((~whole).sum())} of {len(ids)} "
@@ -356,7 +366,7 @@ def _floats(
         values = numbers.astype(np.float32)
     infinite = np.isinf(values)
     if infinite.any():
-        notes.append(f"{int(infinite.sum())} infinite values in column {column!r} became missing.")
+        notes.append(f"Infinite values in column {column!r}, now missing: {infinite.sum()}.")
     return np.where(infinite | np.isin(numbers, list(missing_values)), np.float32(np.nan), values)
 
 

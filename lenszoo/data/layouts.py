@@ -1,6 +1,5 @@
 """How known surveys and challenges lay out their catalogues and images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +18,7 @@ class Layout:
         label: the column of labels.
         mask_value: the pixel value that marks masked pixels.
         on_bad: what happens to bad pixels.
+        zero_point: AB magnitude of flux 1 in the files.
     """
 
     pattern: str | None = None
@@ -27,29 +27,18 @@ class Layout:
     label: str | None = None
     mask_value: float | None = None
     on_bad: OnBad | None = None
+    zero_point: float | None = None
 
-    def given(
-        self,
-        pattern: str | None,
-        bands: Sequence[str] | None,
-        id: str | None,
-        label: str | None,
-        mask_value: float | None,
-        on_bad: OnBad | None,
-    ) -> "Layout":
-        """Return this layout with everything in place that is given (is not None)."""
-        values: dict[str, Any] = {
-            "pattern": pattern,
-            "bands": None if bands is None else tuple(bands),
-            "id": id,
-            "label": label,
-            "mask_value": mask_value,
-            "on_bad": on_bad,
-        }
+    def given(self, **values: Any) -> "Layout":
+        """Return this layout with the values in place that are given (are not None)."""
+        if values.get("bands") is not None:
+            values["bands"] = tuple(values["bands"])
         return replace(self, **{name: v for name, v in values.items() if v is not None})
 
 
-_BOLOGNA = Layout("**/image*_{band}-{id}.fits", (), "ID", "is_lens", None, "fill")
+_BOLOGNA = Layout(
+    "**/image*_{band}-{id}.fits", id="ID", label="is_lens", on_bad="fill", zero_point=0.0
+)
 
 LAYOUTS = {
     "bologna_ground": replace(_BOLOGNA, bands=("U", "G", "R", "I"), mask_value=100.0),
@@ -57,7 +46,8 @@ LAYOUTS = {
 }
 """Layouts by name. Bologna lens-finding challenge 1 (Metcalf et al. 2019, arXiv 1802.03609): one
 FITS file for each band and id, sorted into folders by band and, in published samples, by class;
-masked pixels of the ground-based frames are 100."""
+masked pixels of the ground-based frames are 100. Fluxes are taken for maggies (zero point 0): the
+files do not say, but so the frames' noise agrees with the depths of KiDS and Euclid to a magnitude."""
 
 
 def find_layout(name: str) -> Layout:

@@ -48,9 +48,10 @@ class Leak:
         if self.constant_class is not None and self.constant_value is not None:
             missing = np.isnan(self.constant_value)
             value = "missing" if missing else f"{self.constant_value:g}"
+            other = LENS_CLASSES[1 - LENS_CLASSES.index(self.constant_class)]
             text += (
                 f"; {value} for {100 * self.fraction:.4g} % of {self.constant_class} and "
-                f"{100 * self.other_fraction:.3g} % of the rest"
+                f"{100 * self.other_fraction:.3g} % of {other}"
             )
         return f"{text})"
 

@@ -13,6 +13,9 @@ from ..errors import LenszooError
 from .profiles import asymmetry, centroids, ellipticities, growth_curves
 from .sky import measure_sky
 
+ZERO_POINT = 25.0
+"""AB magnitude of flux 1."""
+
 APERTURE = 1.5
 """Radius of the aperture of magnitudes, in arcsec."""
 
@@ -39,7 +42,7 @@ def measure(
     *,
     pixel_scale: float,
     bands: Sequence[str],
-    zero_point: float = 25.0,
+    zero_point: float = ZERO_POINT,
     aperture: float = APERTURE,
 ) -> dict[str, np.ndarray]:
     """Measure the object in the middle of each cutout.

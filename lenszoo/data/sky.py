@@ -56,7 +56,7 @@ def measure_sky(images: np.ndarray, method: SkyMethod = "border") -> Sky:
     pixels = (
         _border(images) if method == "border" else images.reshape(len(images), -1, images.shape[-1])
     )
-    pixels = np.ascontiguousarray(np.moveaxis(pixels, 2, 1), np.float32)
+    pixels = np.array(np.moveaxis(pixels, 2, 1), np.float32, order="C")  # a copy, to be sorted
     infinite = np.isinf(pixels)
     if infinite.any():
         pixels[infinite] = np.nan

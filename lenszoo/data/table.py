@@ -197,15 +197,14 @@ def _read_parquet(name: str) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not Path(name).is_file():  # a folder would be read as a table in parts
-        raise LenszooError(f"{name}: no such file.")
-    try:
-        return _ParquetTable(name, pq.ParquetFile(name).read())
-    except pa.ArrowException as error:
-        raise LenszooError(
-            f"{name}: not a Parquet file, or a damaged one ({one_line(error)}); copy or make it "
-            "again."
-        ) from error
+    with Path(name).open("rb") as stream:
+        try:
+            return _ParquetTable(name, pq.ParquetFile(stream).read())
+        except (pa.ArrowException, OSError) as error:  # damaged pages raise an OSError
+            raise LenszooError(
+                f"{name}: not a Parquet file, or a damaged one ({one_line(error)}); copy or make "
+                "it again."
+            ) from error
 
 
 def _is_number(cell: str) -> bool:

@@ -74,6 +74,24 @@ def test_zero_mends_bad_pixels_only():
     np.testing.assert_array_equal(images, before)
 
 
+def test_fill_takes_the_median_of_the_band():
+    images = _images(2)
+    images[0, 1, 1, 0] = np.nan
+    images[0, 2, 2, 1] = -np.inf
+    images[2, ..., 1] = 7
+    images[3, ..., 0] = np.nan
+    before = images.copy()
+    keep, counts = apply_policy(images, NAMES, "fill")
+    assert keep.all()
+    assert counts.tolist() == [2, 0, 20, 20, 0, 0]
+    for pixel in ((1, 1, 0), (2, 2, 1)):
+        band = before[0, ..., pixel[2]]
+        assert images[0][pixel] == np.median(band[np.isfinite(band)])
+    assert not images[3, ..., 0].any()  # nothing to take a median of
+    assert (images[2, ..., 1] == 7).all()  # nothing to fill
+    np.testing.assert_array_equal(images[[1, 4, 5]], before[[1, 4, 5]])
+
+
 def test_unknown_policy_lists_the_legal_ones():
     with pytest.raises(LenszooError, match="raise, skip, zero"):
         apply_policy(_images(), NAMES, "drop")

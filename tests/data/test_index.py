@@ -106,6 +106,45 @@ def test_two_folders_of_one_class(deeplense):
     assert len(DatasetIndex.from_directory(root)) == 8
 
 
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("train_lenses", "train_nonlenses"),
+        ("lens", "nolens"),
+        ("Lenses", "non_lens"),
+        ("test_lens", "test_non-lenses"),
+    ],
+)
+def test_lens_folders_have_one_order(deeplense, classes):
+    root = deeplense(classes=classes, per_class=3)
+    np.save(root / classes[0] / "0.npy", np.zeros((3, 64, 64)))
+    index = DatasetIndex.from_directory(root)
+    assert index.class_names == ("nonlens", "lens")
+    assert index.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert index.ids[3] == f"{classes[0]}/0.npy"
+    mapped = DatasetIndex.from_directory(root, classes=("lens", "nonlens"))
+    assert mapped.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert mapped.class_names == ("lens", "nonlens")
+
+
+def test_two_sets_of_lens_folders_side_by_side(deeplense):
+    names = ("train_lenses", "train_nonlenses", "test_lenses", "test_nonlenses")
+    root = deeplense(classes=names)
+    text = _fails("several sets side by side", lambda: DatasetIndex.from_directory(root))
+    assert str(root / "train") in text
+    train, test = (DatasetIndex.from_directory(root / part) for part in ("train", "test"))
+    assert train.class_names == test.class_names == ("nonlens", "lens")
+    assert train.ids[0] == "train_nonlenses/0.npy"
+    assert {name.split("/")[0] for name in test.ids} == {"test_lenses", "test_nonlenses"}
+    assert all(path.is_file() for path in train.paths + test.paths)
+    _fails("no such folder", lambda: DatasetIndex.from_directory(root / "val"))
+
+
+def test_other_classes_beside_lenses_keep_their_names(deeplense):
+    root = deeplense(classes=("lens", "nonlens", "star"))
+    assert DatasetIndex.from_directory(root).class_names == ("lens", "nonlens", "star")
+
+
 def test_files_one_by_one(deeplense, tmp_path):
     files = sorted((deeplense() / "no").iterdir())
     index = DatasetIndex.from_files(files)
@@ -216,6 +255,13 @@ def test_bands_in_columns(table):
     index = DatasetIndex.from_csv(csv, path_column=["g", "r"], label_column=None)
     assert len(index.paths[0]) == 2
     assert index.labels is None
+
+
+def test_lens_labels_of_a_table_have_one_order(table):
+    csv = table("id,path,label\n1,set/no/0.npy,Lens\n2,set/no/1.npy,nolens\n")
+    index = DatasetIndex.from_csv(csv)
+    assert index.class_names == ("nonlens", "lens")
+    assert index.labels.tolist() == [1, 0]
 
 
 def test_integer_labels_are_positions(table):

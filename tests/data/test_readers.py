@@ -112,7 +112,7 @@ def test_fits_is_native_float32_from_the_first_image_hdu(tmp_path):
     np.testing.assert_array_equal(image[..., 0], data.astype(np.float32))
 
 
-@pytest.mark.parametrize("suffix", [".fits", ".fit", ".fits.gz"])
+@pytest.mark.parametrize("suffix", [".fits", ".fit", ".fits.gz", ".fits.fz"])
 def test_compressed_fits(tmp_path, suffix):
     data = RNG.integers(0, 1000, (24, 32)).astype(np.int16)
     path = _fits(tmp_path / f"a{suffix}", fits.PrimaryHDU(), fits.CompImageHDU(data))
@@ -127,6 +127,13 @@ def test_fits_scaling_and_blank_pixels(tmp_path):
     image = read_image(_fits(tmp_path / "a.fits", hdu))[..., 0]
     np.testing.assert_allclose(image[0], [10.5, 11, 11.5])
     assert np.isnan(image[1, 2])
+
+
+def test_unsigned_integers_of_bzero(tmp_path):
+    data = np.array([[0, 1, 32767], [32768, 40000, 65535]], np.uint16)
+    path = _fits(tmp_path / "a.fits", fits.PrimaryHDU(data))
+    assert fits.getheader(path)["BZERO"] == 32768
+    np.testing.assert_array_equal(read_image(path)[..., 0], data)
 
 
 def test_bands_from_a_cube_from_hdus_and_from_files(tmp_path):
@@ -151,6 +158,18 @@ def test_bands_of_different_size_and_no_bands(tmp_path):
     assert "small.fits" in text
     assert "large.fits" in text
     _one_line([], "at least one file")
+
+
+def test_a_missing_band_is_nan(tmp_path):
+    band = _fits(tmp_path / "a.fits", fits.PrimaryHDU(RNG.random((5, 6))))
+    image = read_image([None, band, None])
+    assert image.shape == (5, 6, 3)
+    assert np.isnan(image[..., [0, 2]]).all()
+    assert np.isfinite(image[..., 1]).all()
+    _one_line([None, None], "at least one file")
+    images, _, bad = read_images([[band, band], [None, band]], on_bad="zero")
+    assert bad.tolist() == [0, 30]
+    assert not images[1, ..., 0].any()
 
 
 def test_fits_that_hold_no_image(tmp_path):
@@ -227,6 +246,24 @@ def test_size_is_checked_not_guessed(tmp_path):
     for size in ((7, 6), (6, 7, 3)):
         with pytest.raises(LenszooError, match=r"0\.npy: 6 x 7 pixels in 1 band, but .* expected"):
             read_images(paths, size=size)
+
+
+def test_masked_pixels_and_the_sky(tmp_path):
+    array = RNG.normal(7, 1, (40, 16, 16)).astype(np.float32)
+    array[3, 2:4, 5] = 100
+    paths = _files(tmp_path, array)
+    plain, _, none = read_images(paths)
+    assert not none.any()
+    images, _, bad = read_images(paths, on_bad="fill", mask_value=100, sky="median")
+    assert bad[3] == bad.sum() == 2
+    level = np.median(array[0])
+    np.testing.assert_allclose(images[0, ..., 0], array[0] - level, atol=1e-6)
+    assert np.abs(images[3, 2:4, 5]).max() < 1e-6
+    assert plain[3, 2, 5] == 100
+    with pytest.raises(LenszooError, match=r"3\.npy: 2 NaN"):
+        read_images(paths, mask_value=100)
+    with pytest.raises(LenszooError, match="border, median"):
+        read_images(paths, sky="mode")
 
 
 def test_nothing_to_read():

@@ -1,0 +1,93 @@
+"""Tables from CSV and Parquet: text, numbers, what is missing, and damage."""
+
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lenszoo.data.table import NotNumbersError, read_table
+from lenszoo.errors import LenszooError
+
+
+def _csv(tmp_path, text: str):
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_table(path)
+
+
+def test_csv_columns_are_stripped_and_missing_cells_are_nan(tmp_path):
+    table = _csv(tmp_path, "\ufeffid, mag ,ok\n a , 1.5e1,True\n\nb,null,false\nc\nd,NaN,--\n")
+    assert len(table) == 4
+    assert table.columns == ("id", "mag", "ok")
+    assert table.text("id") == ["a", "b", "c", "d"]
+    np.testing.assert_array_equal(table.numbers("mag"), [15, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(table.numbers("ok"), [1, 0, np.nan, np.nan])
+    assert table.where(1) == "line 4"
+
+
+def test_text_among_numbers_is_named_with_its_line(tmp_path):
+    table = _csv(tmp_path, "id,mag\na,1\nb,faint\n")
+    with pytest.raises(NotNumbersError, match=r"t\.csv: line 3 has 'faint' in column 'mag'"):
+        table.numbers("mag")
+
+
+def test_parquet_of_all_types(tmp_path):
+    path = tmp_path / "t.parquet"
+    columns = {
+        "id": pa.array([3.0, 12.0]),  # an id that some tool made a float
+        "name": pa.array([" a", None]),
+        "count": pa.array([7, None], pa.int64()),
+        "flux": pa.array([1.5, float("nan")], pa.float32()),
+        "flag": pa.array([True, None]),
+        "number": pa.array(["2.5", ""]),
+        "masses": pa.array([[1.0], [2.0]]),
+    }
+    pq.write_table(pa.table(columns), path)
+    table = read_table(path)
+    assert table.text("id") == ["3", "12"]
+    assert table.text("name") == ["a", ""]
+    assert table.numbers("count")[0] == 7
+    assert all(np.isnan(table.numbers(c)[1]) for c in ("count", "flux", "flag", "number"))
+    assert table.numbers("flag")[0] == 1
+    for column in ("name", "masses"):
+        with pytest.raises(NotNumbersError):
+            table.numbers(column)
+
+
+def test_damaged_and_missing_tables(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"id": list(range(5000))}), path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", whole[:50] + bytes(99) + whole[149:]):
+        path.write_bytes(damaged)
+        with pytest.raises(
+            LenszooError, match=r"t\.parquet: not a Parquet file, or a damaged"
+        ) as e:
+            read_table(path)
+        assert "\n" not in str(e.value)
+    for name in ("none.parquet", "none.csv"):
+        with pytest.raises(LenszooError, match="no such file"):
+            read_table(tmp_path / name)
+    with pytest.raises(LenszooError, match="cannot be read"):
+        read_table(tmp_path)
+
+
+def test_two_columns_of_one_name(tmp_path):
+    table = _csv(tmp_path, "id,mag,mag\na,1,2\n")
+    table.need(["id"], "")
+    with pytest.raises(LenszooError, match="two columns 'mag'"):
+        table.need(["mag"], "")
+
+
+def test_twenty_thousand_rows_take_less_than_a_second(tmp_path):
+    row = ",".join(f"{i}.25" for i in range(10))
+    text = "id," + ",".join(f"c{i}" for i in range(10)) + "\n"
+    path = tmp_path / "t.csv"
+    path.write_text(text + "".join(f"{i},{row}\n" for i in range(20000)))
+    start = time.process_time()
+    table = read_table(path)
+    values = np.stack([table.numbers(f"c{i}") for i in range(10)])
+    assert time.process_time() - start < 1
+    assert values.shape == (10, 20000)
