@@ -12,6 +12,7 @@ _BLUE_TO_RED = ("u", "g", "r", "i", "z", "y", "Y", "J", "H", "K")
 _WEIGHTS = (0.75, 1.0, 1.7)
 _NOISE_AT = 3.0  # softening in units of the sky noise
 _BRIGHTEST = 99.7  # percentile that is shown as white
+_FAINTEST = 20.0  # percentile that is shown as black: the sky is dark, its noise not cut off
 
 
 def colour_bands(bands: Sequence[str] | None, n_bands: int) -> tuple[int, int, int] | None:
@@ -63,15 +64,17 @@ def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArra
     bad = ~np.isfinite(layers).all(axis=2)
     if bad.all():
         return np.full(layers.shape, 0.4)
-    layers = layers - np.median(layers[~bad], axis=0)
+    # noise from pixel to pixel and sky from the faintest fifth: a galaxy may fill the image
+    steps = np.diff(np.where(bad, np.nan, layers.mean(axis=2)), axis=1)
+    steps = steps[np.isfinite(steps)]
+    noise = 1.4826 * np.median(np.abs(steps)) / np.sqrt(2) if len(steps) else 0.0
+    layers = layers - np.percentile(layers[~bad], _FAINTEST, axis=0)
     intensity = layers.mean(axis=2)
-    noise = 1.4826 * np.median(np.abs(intensity[~bad]))
     top = np.percentile(intensity[~bad], _BRIGHTEST)
     if top <= 0:
         top = max(float(intensity[~bad].max()), 1e-30)
     soft = max(_NOISE_AT * noise, top / 1e3)
-    layers = layers + 0.5 * noise  # a sky that is dark, but whose noise is not cut off at zero
-    intensity = np.maximum(layers.mean(axis=2), 0)
+    intensity = np.maximum(intensity, 0)
     bright = np.arcsinh(intensity / soft) / np.arcsinh(top / soft)
     factor = np.divide(bright, intensity, out=np.zeros_like(bright), where=intensity > 0)
     shown = np.maximum(layers * factor[..., None], 0)
