@@ -25,7 +25,7 @@ quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, rep
 	$(BIN)/lenszoo quickstart
 
 test: .venv/.dev ## Run the tests
-	$(BIN)/python -m pytest -q --durations=15 -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q --durations=15 -n 2 --dist worksteal
 
 harness: .venv/.dev ## Put every model through the whole harness on both backends: hours
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
