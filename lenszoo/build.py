@@ -164,20 +164,27 @@ def fingerprint(model: keras.Model, seed: int, input_shape: Shape | None = None)
 
     Args:
         model: a model of the zoo.
-        seed: seeds the images: ``Generator(Philox(seed)).random((2, height, width, bands))``.
+        seed: seeds the images: ``Generator(Philox(seed)).random((2, height, width, bands))``. A
+            model that takes a table too is given one of noise, drawn in the same way.
         input_shape: ``(height, width, bands)``; by default the model's own. A super-resolution
             network of open size is asked at 8 x 8 pixels.
 
     Returns:
         The outputs, float32 ``(2, num_classes)``, or ``(2, number of pixels)`` for images.
     """
-    shape = tuple(input_shape or model.input_shape[1:])
-    if None in shape and len(model.output_shape) == 4:
-        shape = (8, 8, shape[2])
-    if None in shape:
-        raise LenszooError(f"{model.name} takes any size: give fingerprint an input_shape.")
-    images = np.random.Generator(np.random.Philox(seed)).random((2, *shape), dtype=np.float32)
-    return keras.ops.convert_to_numpy(model(images, training=False)).reshape(2, -1)
+    several = isinstance(model.input, dict)
+    noise = {}
+    for name, tensor in (model.input if several else {"": model.input}).items():
+        own = tensor.shape[1:]
+        shape = tuple(input_shape if input_shape and len(own) == 3 else own)
+        if None in shape and len(model.output_shape) == 4:
+            shape = (8, 8, shape[2])
+        if None in shape:
+            raise LenszooError(f"{model.name} takes any size: give fingerprint an input_shape.")
+        rng = np.random.Generator(np.random.Philox(seed))
+        noise[name] = rng.random((2, *shape), dtype=np.float32)
+    inputs = noise if several else noise[""]
+    return keras.ops.convert_to_numpy(model(inputs, training=False)).reshape(2, -1)
 
 
 def _wrap(input_shape: Any, num_classes: Any, weights: Any, options: dict[str, Any]) -> keras.Model:

@@ -17,7 +17,7 @@ class ModelSpec:
 
     Attributes:
         name: the row's name, as given to ``build_model``.
-        task: what the model does: ``"classify"`` or ``"super_resolve"``.
+        task: what the model does: ``"classify"``, ``"find_lenses"`` or ``"super_resolve"``.
         factory: where its factory lives, as ``"package.module:function"``.
         paper: the paper behind the architecture, with its arXiv number where there is one.
         summary: one line for people who choose.
@@ -225,6 +225,15 @@ _ROWS = (
         paper="Bao et al. 2021, arXiv:2106.08254",
         summary="Vision transformer with relative positions, base; 85 M parameters.",
         min_size=16,
+    ),
+    ModelSpec(
+        name="lens_finder",
+        task="find_lenses",
+        factory="lenszoo.models.lens_finder:lens_finder",
+        paper="Vaswani et al. 2017, arXiv:1706.03762; Metcalf et al. 2019, arXiv:1802.03609",
+        summary="Images and a table through one self-attention; 0.1 M parameters and a backbone.",
+        input_shape=(64, 64, 4),
+        min_size=8,
     ),
     _super_resolver(
         "srcnn",

@@ -162,7 +162,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     lacking, left = needed - stored, stored - needed
     if lacking or left:
         raise LenszooError(
-            f"{path} does not fit {model.name} with input {model.input_shape[1:]} and output "
+            f"{path} does not fit {model.name} with input {_shape(model)} and output "
             f"{model.output_shape[1:]}: the model needs {_tensors(lacking)} that the file lacks, "
             f"and the file has {_tensors(left)} that the model lacks."
         )
@@ -248,6 +248,11 @@ def _stored_shapes(path: Path, beside: Iterable[str]) -> Counter[tuple[int, ...]
             if group in file:
                 file[group].visititems(visit)
     return shapes
+
+
+def _shape(model: keras.Model) -> Any:
+    """Shape of what a model takes, without the batch; of several inputs a dictionary."""
+    return keras.tree.map_structure(lambda tensor: tensor.shape[1:], model.input)
 
 
 def _tensors(shapes: Counter[tuple[int, ...]]) -> str:

@@ -5,6 +5,8 @@ a ``.keras`` file load in a fresh process.
 """
 
 from lenszoo.layers.bicubic import BicubicUpsampling
+from lenszoo.layers.branches import BranchDropout, TokenMean
+from lenszoo.layers.column_tokens import ColumnTokens
 from lenszoo.layers.consensus import MeanLogSoftmax
 from lenszoo.layers.guard import NonFiniteGuard
 from lenszoo.layers.layer_scale import LayerScale
@@ -12,6 +14,8 @@ from lenszoo.layers.normalization import BatchNormalization
 from lenszoo.layers.pixel_shuffle import ICNR, PixelShuffle
 from lenszoo.layers.relative_attention import RelativeAttention
 from lenszoo.layers.spectral import SpectralConv2D
+from lenszoo.layers.stretch import Stretch
+from lenszoo.layers.temperature import Temperature
 from lenszoo.layers.tokens import ClassToken, PositionEmbedding
 from lenszoo.layers.unfold import Fold, Unfold
 
@@ -19,7 +23,9 @@ __all__ = [
     "ICNR",
     "BatchNormalization",
     "BicubicUpsampling",
+    "BranchDropout",
     "ClassToken",
+    "ColumnTokens",
     "Fold",
     "LayerScale",
     "MeanLogSoftmax",
@@ -28,5 +34,8 @@ __all__ = [
     "PositionEmbedding",
     "RelativeAttention",
     "SpectralConv2D",
+    "Stretch",
+    "Temperature",
+    "TokenMean",
     "Unfold",
 ]

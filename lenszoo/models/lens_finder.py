@@ -1,0 +1,221 @@
+"""The lens finder: the images and the catalogue of a survey through one attention network."""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from lenszoo.catalog import model_info
+from lenszoo.errors import LenszooError, unknown
+from lenszoo.layers import (
+    BatchNormalization,
+    BranchDropout,
+    ColumnTokens,
+    NonFiniteGuard,
+    Stretch,
+    Temperature,
+    TokenMean,
+)
+from lenszoo.models.heads import InputShape, check_width
+
+USES = ("both", "image", "table")
+CONV = "conv"  # the backbone that is no row of the catalogue
+_POSITIONS = 8  # a side of the grid of image tokens, at most
+
+
+def lens_finder(
+    input_shape: InputShape,
+    *,
+    columns: int | Sequence[str] = (),
+    use: str | None = None,
+    backbone: str = CONV,
+    stretch: str = "asinh",
+    softening: float = 1.0,
+    width: int = 32,
+    dim: int = 64,
+    heads: int = 4,
+    dropout: float = 0.1,
+    branch_dropout: float = 0.2,
+    name: str = "lens_finder",
+) -> keras.Model:
+    """Build image tokens and table tokens, one self-attention over both, and two dense layers.
+
+    The image branch stretches each band and convolves it; every position of its last maps is a
+    token. The table branch makes a token of every column. One layer of self-attention (Vaswani et
+    al. 2017, arXiv:1706.03762) lets them look at each other; :func:`attention_maps` reads out who
+    looked at whom. The mean of the tokens goes through two dense layers to one logit.
+
+    Args:
+        input_shape: ``(height, width, bands)`` of sky-subtracted images in a linear unit of flux.
+        columns: names of the table's columns, or their number.
+        use: ``"both"``, ``"image"`` or ``"table"``; by default both where there are columns.
+        backbone: ``"conv"``, two rounds of convolution and max-pooling, or a classifier of the
+            catalogue, whose last maps are taken.
+        stretch: ``asinh``, ``sqrt``, ``log``, ``linear`` or ``zscale``, see
+            :class:`lenszoo.layers.Stretch`.
+        softening: scale of the stretch in units of the sky noise.
+        width: channels of the first convolution of ``"conv"``; the second doubles them.
+        dim: length of a token.
+        heads: heads of the attention; they share ``dim``.
+        dropout: rate in the two dense layers.
+        branch_dropout: share of the training examples that are shown one branch alone.
+        name: the model's name.
+
+    Returns:
+        A model to one float32 logit ``(batch, 1)``, from a dictionary of ``images`` (batch, height,
+        width, bands) and ``table`` (batch, columns), or from one of them alone. Missing values of
+        the table are NaN; a NaN pixel makes the answer NaN.
+
+    Raises:
+        LenszooError: when an option is not legal.
+    """
+    n_columns = columns if isinstance(columns, int) else len(columns)
+    if use is None:
+        use = "both" if n_columns else "image"
+    _check(use, n_columns, dim, heads, dropout)
+    inputs: dict[str, Any] = {}
+    branches = []
+    if use != "table":
+        inputs["images"] = keras.Input(input_shape, name="images")
+        check_width(width)
+        x = Stretch(stretch, softening, name="stretch")(inputs["images"])
+        branches.append(_image_tokens(x, backbone, width, dim))
+    if use != "image":
+        inputs["table"] = keras.Input((n_columns,), name="table")
+        branches.append(ColumnTokens(dim, name="columns")(inputs["table"]))
+    if len(branches) == 2:
+        weights = BranchDropout(branch_dropout, name="branches")(*branches)
+        tokens = layers.Concatenate(axis=1, name="tokens")(branches)
+    else:
+        tokens = branches[0]
+        weights = ops.ones_like(tokens[..., 0])
+    x = _attend(
+        tokens,
+        weights,
+        layers.LayerNormalization(name="attention_norm"),
+        layers.MultiHeadAttention(heads, dim // heads, name="attention"),
+    )
+    x = layers.LayerNormalization(name="norm")(x)
+    x = TokenMean(name="features")(x, weights)
+    for i in (1, 2):
+        x = layers.Dense(dim, activation="gelu", name=f"dense{i}")(x)
+        x = layers.Dropout(dropout, name=f"dropout{i}")(x)
+    x = layers.Dense(1, dtype="float32", name="logits")(x)
+    x = Temperature(name="temperature")(x)
+    # a table may have gaps; its tokens never have
+    x = NonFiniteGuard(name="guard")(x, inputs.get("images", branches[-1]))
+    return keras.Model(inputs if len(inputs) == 2 else next(iter(inputs.values())), x, name=name)
+
+
+def _check(use: str, n_columns: int, dim: int, heads: int, dropout: float) -> None:
+    if use not in USES:
+        raise unknown("use", use, USES)
+    if use != "image" and n_columns < 1:
+        raise LenszooError(
+            f"use={use!r} needs columns, the names of the table's columns or their number."
+        )
+    if not (isinstance(heads, int) and isinstance(dim, int) and heads > 0 and dim > 0):
+        raise LenszooError(f"dim and heads must be positive integers, got {dim!r} and {heads!r}.")
+    if dim % heads:
+        raise LenszooError(f"heads must divide dim={dim}, got {heads}.")
+    if isinstance(dropout, bool) or not 0 <= dropout < 1:
+        raise LenszooError(f"dropout must be a number in [0, 1), got {dropout!r}.")
+
+
+def _image_tokens(x: Any, backbone: str, width: int, dim: int) -> Any:
+    """Maps of the image branch as tokens (batch, positions, dim), at most 8 x 8 of them."""
+    maps = _convolve(x, width) if backbone == CONV else _body(backbone, x.shape[1:])(x)
+    if len(maps.shape) == 4:
+        side = max(maps.shape[1:3])
+        if side > _POSITIONS:
+            maps = layers.MaxPooling2D(-(-side // _POSITIONS), padding="same", name="grid")(maps)
+        maps = layers.Reshape((-1, maps.shape[-1]), name="positions")(maps)
+    elif len(maps.shape) == 2:
+        maps = layers.Reshape((1, -1), name="positions")(maps)
+    return layers.Dense(dim, name="image_tokens")(maps)
+
+
+def _convolve(x: Any, width: int) -> Any:
+    """Two rounds of convolution, BatchNorm, ReLU and max-pooling."""
+    for i in (1, 2):
+        x = layers.Conv2D(width * i, 5, padding="same", use_bias=False, name=f"conv{i}")(x)
+        x = BatchNormalization(momentum=0.9, name=f"bn{i}")(x)
+        x = layers.ReLU(name=f"relu{i}")(x)
+        x = layers.MaxPooling2D(name=f"pool{i}")(x)
+    return x
+
+
+def _body(backbone: str, shape: InputShape) -> keras.Model:
+    """A classifier of the catalogue up to its last maps, tokens or vector."""
+    row = model_info(backbone)
+    if row.task != "classify":
+        raise LenszooError(f"backbone {backbone} is no classifier: see `lenszoo models`.")
+    module, factory = row.factory.split(":")
+    net = getattr(importlib.import_module(module), factory)(shape, 2, name="net", **row.options)
+    return keras.Model(net.input, net.get_layer("features").input, name="backbone")
+
+
+def _attend(tokens: Any, weights: Any, norm: Any, attention: Any) -> Any:
+    """Tokens plus what they gather from those whose weight is not zero."""
+    x = norm(tokens)
+    mask = ops.expand_dims(ops.greater(weights, 0.5), axis=1)
+    return layers.Add()([tokens, attention(x, x, attention_mask=mask)])
+
+
+def branch(model: keras.Model, use: str) -> keras.Model:
+    """One branch of a lens finder that was built with both, sharing its weights.
+
+    Args:
+        model: from ``build_model("lens_finder", columns=...)``, trained with branch dropout.
+        use: ``"image"`` or ``"table"``.
+
+    Returns:
+        A model from images, or from a table, to the logit that the others would see without the
+        other branch.
+
+    Raises:
+        LenszooError: the model has not that branch, or ``use`` is neither.
+    """
+    if use not in ("image", "table"):
+        raise unknown("branch", use, ("image", "table"))
+    names = [layer.name for layer in model.layers]
+    ends = {"image": ("images", "image_tokens"), "table": ("table", "columns")}
+    if "branches" not in names:
+        raise LenszooError(f"{model.name} has not two branches to take the {use} of.")
+    start, end = ends[use]
+    x = model.get_layer(end).output
+    inputs = model.get_layer(start).output
+    weights = ops.ones_like(x[..., 0])
+    tokens = x
+    x = _attend(tokens, weights, model.get_layer("attention_norm"), model.get_layer("attention"))
+    x = model.get_layer("norm")(x)
+    x = model.get_layer("features")(x, weights)
+    for layer in ("dense1", "dropout1", "dense2", "dropout2", "logits", "temperature"):
+        x = model.get_layer(layer)(x)
+    x = NonFiniteGuard(name="guard")(x, inputs if use == "image" else tokens)
+    return keras.Model(inputs, x, name=f"{model.name}_{use}")
+
+
+def attention_maps(model: keras.Model, inputs: Any) -> tuple[Any, tuple[int, int] | None]:
+    """What the tokens of a lens finder looked at.
+
+    Args:
+        model: a ``lens_finder``.
+        inputs: what it takes, as arrays.
+
+    Returns:
+        Weights, NumPy (n, heads, tokens, tokens): row i says how token i looked at the others; rows
+        sum to 1. Image positions come first, row by row, then the columns of the table. And the
+        (rows, columns) of the grid of image positions, None without an image branch.
+    """
+    layer = model.get_layer("attention")
+    norm = keras.Model(model.inputs, model.get_layer("attention_norm").output)
+    x = norm.predict(inputs, verbose=0)
+    _, scores = layer(x, x, return_attention_scores=True)
+    names = [each.name for each in model.layers]
+    if "positions" not in names:
+        return ops.convert_to_numpy(scores), None
+    shape = model.get_layer("positions").input.shape
+    return ops.convert_to_numpy(scores), (shape[1], shape[2]) if len(shape) == 4 else (1, 1)
