@@ -46,8 +46,8 @@ LAYOUTS = {
 }
 """Layouts by name. Bologna lens-finding challenge 1 (Metcalf et al. 2019, arXiv 1802.03609): one
 FITS file for each band and id, sorted into folders by band and, in published samples, by class;
-masked pixels of the ground-based frames are 100. Fluxes are taken for maggies (zero point 0): the
-files do not say, but so the frames' noise agrees with the depths of KiDS and Euclid to a magnitude."""
+masked pixels of the ground-based frames are 100. The files name no unit of flux; as maggies (zero
+point 0) their noise is that of KiDS and Euclid, which they imitate, to a magnitude."""
 
 
 def find_layout(name: str) -> Layout:

@@ -17,24 +17,36 @@ EXTENT = 1.5
 _STEP = 0.25  # of growth curves
 _CORE = 5  # pixels about the centre that are split into points, each side into
 _SPLIT = 4
-_ITERATIONS = 5
+_ITERATIONS = 6
 _LANCZOS = 3
 
 
 def centroids(images: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the centroid (y, x) of what lies in the middle, under a Gaussian window.
 
-    The window follows the centroid (SExtractor's XWIN_IMAGE). Where it leaves the middle by more
-    than two sigma, or there is no light, the middle itself is returned.
+    The window follows the centroid, as SExtractor's XWIN_IMAGE, and becomes as wide as the object
+    under it, so that faint neighbours of a small one count for little. Where it leaves the middle
+    by more than two sigma, or there is no light, the middle itself is returned.
+
+    Args:
+        images: (m, H, W).
+        sigma: the width of the window at first, and the most it may have.
     """
     middle = np.array([(n - 1) / 2 for n in images.shape[1:]], np.float32)
     centre = np.broadcast_to(middle, (len(images), 2))
+    width = np.full(len(images), sigma, np.float32)
     for _ in range(_ITERATIONS):
-        moments = _moments(images, centre, np.full(len(images), sigma, np.float32))
-        step = 2 * np.stack([moments[:, 1, 0], moments[:, 0, 1]], axis=1) / moments[:, :1, 0]
-        moved = centre + step
-        lost = ~(np.hypot(*(moved - middle).T) <= 2 * sigma) | ~(moments[:, 0, 0] > 0)
-        centre = np.where(lost[:, None], middle, moved)
+        moments = _moments(images, centre, width)
+        light = moments[:, 0, 0]
+        offset = np.stack([moments[:, 1, 0], moments[:, 0, 1]], axis=1) / light[:, None]
+        seen = (moments[:, 2, 0] + moments[:, 0, 2]) / light / 2 - np.square(offset).mean(1)
+        share = seen / width**2
+        size = np.sqrt(seen / np.maximum(1 - share, 0.05))  # without the window
+        # The window pulls a Gaussian towards itself by this share: half, at its own width.
+        moved = centre + offset / (1 - np.clip(share, 0, 0.5))[:, None]
+        lost = ~(np.hypot(*(moved - middle).T) <= 2 * sigma) | ~(light > 0)
+        centre = np.where(lost[:, None], middle, moved).astype(np.float32)
+        width = np.clip(np.where(size > 0, size, sigma), 1, sigma).astype(np.float32)
     return centre[:, 0], centre[:, 1]
 
 
@@ -78,13 +90,11 @@ def asymmetry(
         extent: the radius.
         noise: noise of one pixel.
     """
-    turn_y, kept_y = _half_turn(y, images.shape[1])
-    turn_x, kept_x = _half_turn(x, images.shape[2])
-    turned = np.matmul(np.matmul(turn_y, images), turn_x)  # turn_x is symmetric
+    turned, kept = _half_turn(images, y, x)
     object_ = r <= extent[:, None, None]
     difference = np.sum(np.abs(images - turned), axis=(1, 2), where=object_)
     light = np.sum(np.abs(images), axis=(1, 2), where=object_)
-    by_noise = noise * np.sqrt(2 / np.pi * (1 + kept_y * kept_x)) * object_.sum((1, 2))
+    by_noise = noise * np.sqrt(2 / np.pi * (1 + kept)) * object_.sum((1, 2))
     return np.where(light > 0, (difference - by_noise) / light, np.nan)
 
 
@@ -212,10 +222,33 @@ def _moments(images: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> np.nd
     return np.matmul(np.swapaxes(sides[0], 1, 2), np.matmul(images, sides[1])).astype(np.float64)
 
 
-def _half_turn(centre: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return matrices (m, n, n) that mirror n pixels about a centre, and the noise they keep."""
-    t = (2 * centre[:, None] - np.arange(2 * n - 1)).astype(np.float32)
-    kernel = np.where(np.abs(t) < _LANCZOS, np.sinc(t) * np.sinc(t / _LANCZOS), 0)
-    kernel = (kernel / kernel.sum(1, keepdims=True)).astype(np.float32)
-    matrix = np.lib.stride_tricks.sliding_window_view(kernel, n, axis=1)  # [i, j] is kernel[i + j]
-    return np.ascontiguousarray(matrix), np.square(kernel).sum(1)
+def _half_turn(images: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return images turned by 180 degrees about (y, x), 0 from outside, and the noise they keep.
+
+    The latter (m,) is the sum of the squares of the interpolation's weights.
+    """
+    m, height, width = images.shape
+    rows, row_weights = _mirror(y, height)
+    columns, column_weights = _mirror(x, width)
+    padded = np.zeros((m, height + 2, width + 2), np.float32)
+    padded[:, 1:-1, 1:-1] = images
+    turned = padded[np.arange(m)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    taps = range(2 * _LANCZOS)
+    turned = sum(row_weights[:, t, None, None] * turned[:, t : t + height] for t in taps)
+    turned = sum(column_weights[:, t, None, None] * turned[..., t : t + width] for t in taps)
+    return turned, np.square(row_weights).sum(1) * np.square(column_weights).sum(1)
+
+
+def _mirror(centre: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what mirrors n pixels about a centre, by a Lanczos kernel.
+
+    Returns:
+        (m, n + 5) positions in the row with a zero at both ends, and (m, 6) weights: mirrored
+        pixel i is the sum over t of weight t times the pixel at position i + t.
+    """
+    whole = np.floor(2 * centre)
+    at = whole[:, None] + _LANCZOS - np.arange(n + 2 * _LANCZOS - 1)
+    t = (2 * centre - whole)[:, None] - _LANCZOS + np.arange(2 * _LANCZOS)
+    weights = np.sinc(t) * np.sinc(t / _LANCZOS)
+    weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return np.clip(at + 1, 0, n + 1).astype(np.intp), weights
