@@ -355,6 +355,8 @@ def _numbers(
             continue
         names.append(column)
         values.append(_floats(numbers, column, missing_values, notes))
+        if not np.nanmin(values[-1], initial=np.inf) < np.nanmax(values[-1], initial=-np.inf):
+            notes.append(f"Column {column!r} tells nothing: it is constant, or all missing.")
     stacked = np.stack(values, axis=1) if values else np.empty((len(table), 0), np.float32)
     return stacked, tuple(names), tuple(notes)
 

@@ -97,6 +97,21 @@ def test_missing_and_infinite_values(survey):
     expected = [[np.nan, np.nan, np.nan], [5, np.nan, 2], [np.nan, 4, 3]]
     np.testing.assert_array_equal(cutouts.table, expected)
     assert "Infinite values in column 'b', now missing: 1." in cutouts.notes
+    assert "Infinite values in column 'c', now missing: 1." in cutouts.notes
+
+
+def test_columns_that_tell_nothing_are_told_of(survey):
+    cutouts = read_catalogue(survey("id,a,b,c,d\n1,5,,1,\n2,5,,2,3\n3,,,1,3\n"), table_only=True)
+    assert cutouts.columns == ("a", "b", "c", "d")
+    assert [note.split()[1] for note in cutouts.notes] == ["'a'", "'b'", "'d'"]
+
+
+def test_the_bands_of_cubes_may_be_named(survey):
+    path = survey()
+    assert read_catalogue(path).bands == ()
+    assert read_catalogue(path, bands=["g", "r", "i"]).bands == ("g", "r", "i")
+    named = read_catalogue(path, pattern="cubes/{id}.npy")
+    np.testing.assert_array_equal(named.images, read_catalogue(path).images)
 
 
 @pytest.mark.parametrize(

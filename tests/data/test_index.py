@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lenszoo.data import DatasetIndex
+from lenszoo.data import DatasetIndex, read_image
 from lenszoo.errors import LenszooError
 
 MODEL_CLASSES = ("no", "sphere", "vort")
@@ -122,6 +122,7 @@ def test_lens_folders_have_one_order(deeplense, classes):
     assert index.class_names == ("nonlens", "lens")
     assert index.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert index.ids[3] == f"{classes[0]}/0.npy"
+    assert read_image(index.paths[3]).shape == (64, 64, 3)
     mapped = DatasetIndex.from_directory(root, classes=("lens", "nonlens"))
     assert mapped.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert mapped.class_names == ("lens", "nonlens")

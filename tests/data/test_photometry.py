@@ -74,6 +74,14 @@ def test_symmetric_galaxies_are_symmetric_and_neighbours_are_not():
     assert _one(pair)["asymmetry"] > 0.2
 
 
+def test_the_light_around_a_star_does_not_move_its_centre():
+    star = _sersic(0.5, 1.2, centre=(0.45, 0.2), flux=1e4)
+    halo = _sersic(1, 6, centre=(4, -3), flux=500)
+    measured = _one(star + halo)
+    assert measured["asymmetry"] < 0.2
+    assert measured["half_light_radius"] == pytest.approx(1.25 * SCALE, rel=0.1)
+
+
 def test_noise_is_taken_out_of_the_asymmetry():
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 20, (100, SIDE, SIDE, 1))
