@@ -12,7 +12,7 @@ _BLUE_TO_RED = ("u", "g", "r", "i", "z", "y", "Y", "J", "H", "K")
 _WEIGHTS = (0.75, 1.0, 1.7)
 _NOISE_AT = 3.0  # softening in units of the sky noise
 _BRIGHTEST = 99.7  # percentile that is shown as white
-_FAINTEST = 20.0  # percentile that is shown as black: the sky is dark, its noise not cut off
+_FAINTEST = 30.0  # percentile that is shown as black: the sky is dark, its noise not cut off
 
 
 def colour_bands(bands: Sequence[str] | None, n_bands: int) -> tuple[int, int, int] | None:

@@ -119,6 +119,24 @@ def matching(array: ArrayLike | None, found: Candidates, what: str) -> NDArray[A
     return stack
 
 
+def check_bands(images: NDArray[Any] | None, bands: Sequence[str] | None) -> None:
+    """Check that images are images and have as many bands as there are names.
+
+    Raises:
+        LenszooError: they are not, or have not.
+    """
+    if images is None:
+        return
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise LenszooError(f"The images have shape {images.shape}; pass (n, H, W, bands).")
+    n_bands = images.shape[3] if images.ndim == 4 else 1
+    if bands is not None and len(bands) != n_bands:
+        raise LenszooError(
+            f"The images have {n_bands} bands but there are {len(bands)} names "
+            f"({', '.join(map(str, bands))}); give one name a band."
+        )
+
+
 def completeness(found: Candidates) -> dict[str, dict[str, Completeness]]:
     """Completeness of every score against what is known of the lenses."""
     result: dict[str, dict[str, Completeness]] = {}

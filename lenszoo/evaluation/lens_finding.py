@@ -20,6 +20,7 @@ from lenszoo.evaluation.classification_view import history as history_figure
 from lenszoo.evaluation.lens_candidates import (
     Candidates,
     candidates,
+    check_bands,
     completeness,
     galleries,
     matching,
@@ -104,6 +105,7 @@ def lens_finding_report(
     lm.check_prior(prior)
     found = candidates(labels, scores, ids, truth, false_positive_rate)
     stack = matching(images, found, "images")
+    check_bands(stack, bands)
     rows = matching(table, found, "rows of the table")
     before = None if uncalibrated is None else _before(uncalibrated, found)
     notes: list[str] = []
@@ -178,7 +180,9 @@ def _figures(
         figures.append(view.thresholds(parts.curves, values))
     if parts.completeness:
         figures.append(view.completeness(parts.completeness, found))
-    figures += [view.reliability(bins, earlier, values), view.distribution(found)]
+    if curves:
+        figures.append(view.reliability(bins, earlier, values))
+    figures.append(view.distribution(found))
     if found.kinds():
         figures.append(view.kinds(found))
     if images is not None:
@@ -216,10 +220,9 @@ def _scores(y: NDArray[np.bool_], scores: m.Floats) -> dict[str, float]:
 
 
 def _calibration(y: NDArray[np.bool_], logits: m.Floats) -> dict[str, float]:
-    return {
-        "log_loss": m.log_loss(y, logits),
-        "calibration_error": lens_calibration(y, logits).error,
-    }
+    # of one class alone every probability that is not 0 or 1 looks wrong
+    error = float("nan") if y.all() or not y.any() else lens_calibration(y, logits).error
+    return {"log_loss": m.log_loss(y, logits), "calibration_error": error}
 
 
 def _before(uncalibrated: ArrayLike, found: Candidates) -> m.Floats:

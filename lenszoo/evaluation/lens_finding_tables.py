@@ -43,9 +43,7 @@ def rate_text(rate: float) -> str:
 
 def rate_rule(rate: float) -> str:
     """The name of a threshold that allows such a rate of false positives."""
-    return (
-        f"at most {rate_text(rate)} false positives" if rate else "no false positive in these data"
-    )
+    return f"at most {rate_text(rate)} false positives" if rate else "no false positive here"
 
 
 def at_rate(values: Mapping[str, Any], found: Candidates) -> Mapping[str, Any]:
@@ -95,7 +93,8 @@ def _overview(values: Mapping[str, Any]) -> Table:
     if before:
         quality = [number(before["log_loss"], 3), number(before["calibration_error"], 3)]
         rows.append([f"{values['main']}, before temperature", "", "", "", "", *quality])
-    for name, base in values["baselines"].items():
+    baselines = {name: base for name, base in values["baselines"].items() if not base["reason"]}
+    for name, base in baselines.items():
         cells = [number(base[key]) for key in _NAMES]
         rows.append([f"logistic regression on {name}", *cells, "", ""])
     note = (
@@ -105,7 +104,7 @@ def _overview(values: Mapping[str, Any]) -> Table:
         "interval of TPR0, which hangs on a single object, is rough. Average precision is at the "
         "balance of these data. Calibration error is that of the probability of a lens."
     )
-    if values["baselines"]:
+    if baselines:
         note += " The logistic regressions are cross-validated: what needs no network."
     return Table("Scores", ["", *_NAMES.values(), "log loss", "calibration error"], rows, note)
 
@@ -136,7 +135,9 @@ def _operating(values: Mapping[str, Any]) -> Table:
                 probability(float(sigmoid(at))),
                 percent(point["completeness"]),
                 _count(point["lenses_found"]),
-                f"{_count(wrong)} ({_count(bounds[0])} to {_count(bounds[1])})",
+                f"{_count(wrong)} ({_count(bounds[0])} to {_count(bounds[1])})"
+                if np.isfinite(wrong)
+                else "n/a",
                 _purity(point),
             ]
         )
@@ -149,9 +150,10 @@ def _operating(values: Mapping[str, Any]) -> Table:
     balance = values["lenses"] / values["n"]
     if 0 < balance < 1:
         shift = float(np.log(values["prior"] / (1 - values["prior"]) * (1 - balance) / balance))
+        change = f"subtract {-shift:.2f} from" if shift < 0 else f"add {shift:.2f} to"
         note += (
-            f" Probabilities are for {percent(balance, 0)} lenses, as here; in that survey add "
-            f"{shift:.2f} to the logit."
+            f" Probabilities are for {percent(balance, 0)} lenses, as here; in that survey "
+            f"{change} the logit."
         )
     columns = ["threshold", "logit", "probability", "completeness", "lenses found"]
     return Table(
@@ -166,13 +168,16 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if np.isfinite(value) else "n/a"
 
 
+def purity_text(point: Mapping[str, Any]) -> str:
+    """Purity; its lower limit where no non-lens passes, as with too few of them."""
+    if point["false_positives"] == 0 and np.isfinite(point["purity"]):
+        return f"> {percent(point['purity_interval'][0])}"
+    return percent(point["purity"])
+
+
 def _purity(point: Mapping[str, Any]) -> str:
-    if not np.isfinite(point["purity"]):
-        return "n/a"
-    low, high = point["purity_interval"]
-    if point["false_positives"] == 0:  # 100 % is what too few non-lenses look like
-        return f"> {percent(low)}"
-    return f"{percent(point['purity'])} ({percents((low, high))})"
+    text = purity_text(point)
+    return f"{text} ({percents(point['purity_interval'])})" if text[0].isdigit() else text
 
 
 def _kinds(values: Mapping[str, Any], found: Candidates) -> Table:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from lenszoo.evaluation import lens_plots, plots
 from lenszoo.evaluation.colour import colour_bands, colour_image
 from lenszoo.evaluation.lens_candidates import PROPERTIES, Candidates
-from lenszoo.evaluation.lens_finding_tables import at_rate, percent, probability, rate_text
+from lenszoo.evaluation.lens_finding_tables import (
+    at_rate,
+    percent,
+    probability,
+    purity_text,
+    rate_text,
+)
 from lenszoo.evaluation.lens_metrics import OperatingCurve
 from lenszoo.evaluation.lens_plots import odds
 from lenszoo.evaluation.lens_yield import Completeness
@@ -36,7 +42,7 @@ def summary(values: Mapping[str, Any], found: Candidates) -> str:
     said += (
         f". At a false-positive rate of {rate_text(found.rate)} it finds "
         f"{percent(point['completeness'])} of the lenses; where {odds(values['prior'])} objects "
-        f"is a lens, {percent(point['purity'])} of such candidates would be lenses"
+        f"is a lens, {purity_text(point)} of such candidates would be lenses"
     )
     rest = [f"{k} {number(v['auc'])}" for k, v in values["by_score"].items() if k != found.main]
     rest += [
@@ -66,7 +72,7 @@ def cards(values: Mapping[str, Any], found: Candidates) -> list[Card]:
         ),
         Card(
             "Purity in a survey",
-            percent(point["purity"]),
+            purity_text(point),
             f"{odds(values['prior'])} a lens",
         ),
         Card("Calibration error", number(values["calibration_error"], 3), "15 bins"),
@@ -90,7 +96,9 @@ def notes(values: Mapping[str, Any]) -> list[str]:
         )
     if not (values["lenses"] and values["nonlenses"]):
         absent = "non-lens" if values["lenses"] else "lens"
-        lines.append(f"Every AUC, TPR and purity is undefined (null): there is no {absent}.")
+        lines.append(
+            f"AUC, TPR, purity and calibration are undefined (null): there is no {absent}."
+        )
         return lines
     if values["nonlenses"] < 10:
         lines.append("TPR10 is undefined (null): there are fewer than ten non-lenses.")
@@ -106,8 +114,8 @@ def roc(
     """ROC curves of the scores and of the baselines."""
     areas = ", ".join(f"{curve.name} {curve.auc:.4f}" for curve in (*curves, *base))
     caption = (
-        "Dashed: where a candidate is a lens with a chance of 90, 50 and 10 % if "
-        f"{odds(values['prior'])} objects is a lens; only what lies left of such a line is purer. "
+        "Dashed: where candidates have the purity written there if "
+        f"{odds(values['prior'])} objects is a lens; left of the line they are purer. "
         f"{values['nonlenses']:,} non-lenses measure no rate below "
         f"{1 / values['nonlenses']:.2g}."
     )
@@ -177,6 +185,7 @@ def completeness(panels: Mapping[str, Mapping[str, Completeness]], found: Candid
         f"Completeness of {found.main}: {'; '.join(parts)}.",
         caption,
         partial(lens_plots.completeness_figure, panels, {key: PROPERTIES[key] for key in panels}),
+        wide=len(panels) > 1,
     )
 
 

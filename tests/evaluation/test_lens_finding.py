@@ -233,7 +233,7 @@ def test_one_class_is_told_and_nothing_made_up(label):
         columns=COLUMNS,
         render={"completeness", "scores", "kinds"},
     )
-    for key in ("auc", "average_precision", "tpr0", "tpr10"):
+    for key in ("auc", "average_precision", "tpr0", "tpr10", "calibration_error"):
         assert report.metrics[key] is None
     assert report.metrics["intervals"] is None
     what = "lenses" if label else "non-lenses"
@@ -241,7 +241,9 @@ def test_one_class_is_told_and_nothing_made_up(label):
     main = given["scores"]["image and table"][rows]
     key = "completeness" if label else "false_positive_rate"
     assert report.metrics["operating_points"][-1][key] == (main >= 0).mean()
-    assert ("completeness" in {figure.name for figure in report.figures}) == bool(label)
+    names = {figure.name for figure in report.figures}
+    assert ("completeness" in names) == bool(label)
+    assert not names & {"roc", "thresholds", "reliability"}
     assert any("only one class occurs" in note for note in report.notes)
 
 
@@ -312,6 +314,8 @@ def test_missing_values_of_the_table_are_features():
     [
         ({"ids": ["x"]}, "1 ids but 240"),
         ({"images": np.zeros((2, 4, 4))}, "2 images but 240"),
+        ({"images": np.zeros((240, 8))}, "images have shape (240, 8)"),
+        ({"bands": ("g", "r", "i")}, "4 bands but there are 3 names (g, r, i)"),
         ({"table": np.zeros((2, 3))}, "2 rows of the table but 240"),
         ({"table": np.zeros(240)}, "pass (n, columns)"),
         ({"columns": ("a",)}, "3 columns but there are 1 column names"),
