@@ -3,8 +3,9 @@
     python benchmarks/lens_finding_sky.py FOLDER [--presets NAME ...] [--images 3000] [--seed 5]
 
 For each sky, prints the images rendered a second, the fractions of kinds, the AUC that a logistic
-regression on global image statistics reaches (cross-validated; what a network adds to it is worth
-something), and the same for each kind of non-lens against the lenses. Writes a contact sheet a kind
+regression reaches on global image statistics (cross-validated; what a network adds to it is worth
+something), for images as they are, stretched, and for the table that a survey would measure, and
+the first of these for each kind of non-lens against the lenses. Writes a contact sheet a kind
 into FOLDER as PNG: i, r and g as red, green and blue, stretched by asinh (Lupton et al. 2004,
 astro-ph/0312483), or VIS in grey.
 """
@@ -20,11 +21,12 @@ import numpy as np
 from _machine import describe
 from PIL import Image
 
+from lenszoo.data.photometry import measure
 from lenszoo.evaluation.metrics import roc_auc
 from lenszoo.evaluation.shortcut import shortcut_baseline
 from lenszoo.simulation import Sample, get_preset, list_presets, sample
 from lenszoo.simulation.preset import Preset
-from lenszoo.simulation.survey import Survey
+from lenszoo.simulation.survey import ZERO_POINT, Survey
 
 COLUMNS, ROWS, ZOOM = 10, 6, 2
 SOFTENING = 6.0
@@ -64,11 +66,28 @@ def contact_sheet(pictures: np.ndarray, path: Path) -> None:
     image.resize((image.width * ZOOM, image.height * ZOOM), Image.Resampling.NEAREST).save(path)
 
 
-def shortcuts(drawn: Sample) -> None:
-    """Print the AUC of the shortcut baseline, over all and by kind of non-lens."""
-    result = shortcut_baseline(drawn.images, drawn.labels, 2)
-    assert result.scores is not None
-    print(f"  shortcut baseline, image statistics: AUC {result.macro_ovr_auc:.3f}")
+def table(drawn: Sample, preset: Preset) -> np.ndarray:
+    """What a survey would measure on the images, (n, columns); missing values are medians."""
+    measured = measure(
+        drawn.images, pixel_scale=preset.pixel_scale, bands=preset.bands, zero_point=ZERO_POINT
+    )
+    columns = np.stack(list(measured.values()), axis=1).astype(np.float64)
+    return np.where(np.isnan(columns), np.nanmedian(columns, axis=0), columns)
+
+
+def shortcuts(drawn: Sample, preset: Preset) -> None:
+    """Print the AUC of the shortcut baselines, over all and by kind of non-lens."""
+    camera = preset.instrument
+    assert isinstance(camera, Survey)
+    stretched_images = np.arcsinh(drawn.images / camera.noise).astype(np.float32)
+    for what, seen in (
+        ("table", table(drawn, preset)),
+        ("image statistics, asinh", stretched_images),
+        ("image statistics", drawn.images),
+    ):
+        result = shortcut_baseline(seen, drawn.labels, 2)
+        assert result.scores is not None
+        print(f"  shortcut baseline, {what}: AUC {result.macro_ovr_auc:.3f}")
     kinds = drawn.truth["kind"][result.rows]
     for kind in np.unique(kinds[kinds != "lens"]):
         rows = (kinds == kind) | (kinds == "lens")
@@ -98,7 +117,7 @@ def main() -> None:
         for column in ("einstein_radius", *preset.measured):
             spread = np.percentile(truth[column][lens], [5, 25, 50, 75, 95])
             print(f"  {column:<20}" + " ".join(f"{v:8.2f}" for v in spread))
-        shortcuts(drawn)
+        shortcuts(drawn, preset)
         for kind in np.unique(truth["kind"]):
             rows = np.flatnonzero(truth["kind"] == kind)[: ROWS * COLUMNS]
             path = options.folder / f"{name}_{kind}.png"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from lenszoo.simulation.shine import LANE
+
 # parameters of each profile, in the order of lenszoo.simulation.shine, and what an empty slot holds
 PARAMETERS: Mapping[str, Mapping[str, float]] = {
     "sersic": {"r_eff": 1.0, "index": 1.0, "e1": 0.0, "e2": 0.0, "core": 0.1},
@@ -35,7 +37,7 @@ PARAMETERS: Mapping[str, Mapping[str, float]] = {
         "phase": 0.0,
         "clumps": 0.0,
     },
-    "edge_on": {"scale": 1.0, "height": 1.0, "cosine": 1.0, "sine": 0.0},
+    "edge_on": {"scale": 1.0, "height": 1.0, "cosine": 1.0, "sine": 0.0, "dust": 0.0},
     "star": {},
 }
 
@@ -93,6 +95,7 @@ _T = np.linspace(0.0, 40.0, 40001)
 # integral of R exp(-R) (1 - exp(-R^2)) dR, and of exp(-t) sqrt(1 + pi t / 2) dt
 _ARMS = float(np.trapezoid(_T * np.exp(-_T) * (1 - np.exp(-_T * _T)), _T))
 _EDGE_ON = float(np.trapezoid(np.exp(-_T) * np.sqrt(1 + 0.5 * np.pi * _T), _T))
+_LANE = float(np.trapezoid(np.exp(-((_T / LANE) ** 2)) / np.cosh(_T) ** 2, _T))
 
 
 def _arms_amplitude(p: Mapping[str, float]) -> float:
@@ -108,7 +111,8 @@ def _ring_amplitude(p: Mapping[str, float]) -> float:
 
 
 def _edge_on_amplitude(p: Mapping[str, float]) -> float:
-    return 1.0 / (4 * p["scale"] * p["height"] * _EDGE_ON)
+    across = 2.0 * p["height"] * (1.0 - p["dust"] * _LANE)
+    return 1.0 / (2.0 * p["scale"] * _EDGE_ON * across)
 
 
 _AMPLITUDES = {

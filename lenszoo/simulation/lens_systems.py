@@ -25,14 +25,16 @@ _TRIES = 200
 class LensLaw:
     """What a population of lenses is drawn from and how findable each must be.
 
-    The limits are those of Collett (2015, arXiv:1507.02657), magnification, signal-to-noise, and an
-    Einstein radius that source and seeing do not smear, and a contrast with the lens galaxy.
+    The limits are those of Collett (2015, arXiv:1507.02657), magnification, signal-to-noise, an
+    Einstein radius that source and seeing do not smear and arcs longer than the seeing, and a
+    contrast with the lens galaxy.
 
     Attributes:
         einstein_radius: least and largest, arcsec.
         signal_to_noise: least, estimated, of the lensed light in all bands together.
         contrast: least lensed flux over that of the lens galaxy, within two Einstein radii.
         magnification: least, estimated.
+        offset: largest distance of the source from the axis, in Einstein radii.
         source_magnitude: brightest and faintest in r, unlensed.
     """
 
@@ -40,6 +42,7 @@ class LensLaw:
     signal_to_noise: float
     contrast: float
     magnification: float = 3.0
+    offset: float = 0.5
     source_magnitude: tuple[float, float] = (21.0, 27.0)
 
 
@@ -161,10 +164,10 @@ def early_type(
     distance = comoving_distance(z)
     r = absolute + 5 * math.log10((1 + z) * distance * 1e5) + colours.k_correction(z)
     kpc = 10 ** (0.45 - 0.24 * (absolute + 21.15) + rng.normal(0.0, 0.12))
-    r_eff = float(np.clip(kpc * 1e-3 * (1 + z) / distance / _RADIANS, 0.35, 2.5))
+    r_eff = min(max(kpc * 1e-3 * (1 + z) / distance / _RADIANS, 0.35), 2.5)
     angle = rng.uniform(0.0, math.pi)
     e1, e2 = ellipticity(0.5 + 0.5 * rng.beta(2.5, 1.5), angle)
-    index = float(np.clip(rng.normal(4.0, 0.8), 2.3, 6.0))
+    index = min(max(rng.normal(4.0, 0.8), 2.3), 6.0)
     flux = colours.fluxes(r, colours.early_type(rng, z), names)
     return Galaxy(flux, r_eff, index, e1, e2), angle
 
@@ -225,19 +228,19 @@ def draw_system(rng: np.random.Generator, law: LensLaw, survey: Survey) -> LensS
     for _ in range(_TRIES):
         theta_e, z_lens, z_source, sigma = _geometry(rng, law)
         lens, angle = early_type(rng, z_lens, sigma, survey.names)
-        r_eff = float(np.clip(math.exp(rng.normal(math.log(0.22), 0.4)), 0.08, 0.6))
-        offset = 0.65 * theta_e * math.sqrt(rng.random())
+        r_eff = min(max(0.22 * math.exp(rng.normal(0.0, 0.4)), 0.08), 0.6)
+        offset = law.offset * theta_e * math.sqrt(rng.random())
         boost = magnification(offset, theta_e, r_eff)
         colour = colours.star_forming(rng, z_source)
         unit = colours.fluxes(25.0, colour, survey.names)
         bright, faint = law.source_magnitude
         faint = min(faint, faintest_source(unit, lens, theta_e, r_eff, boost, law, survey))
-        resolved = theta_e**2 > r_eff**2 + (0.5 * seeing) ** 2
+        resolved = theta_e**2 > r_eff**2 + (0.5 * seeing) ** 2 and boost * r_eff > seeing
         if resolved and boost > law.magnification and faint > bright:
             break
     source_flux = unit * 10 ** (0.4 * (25.0 - bounded_power(rng, bright, max(faint, bright), 0.3)))
     q_light = (1 - math.hypot(lens.e1, lens.e2)) / (1 + math.hypot(lens.e1, lens.e2))
-    q_mass = float(np.clip(q_light + rng.normal(0.0, 0.07), 0.45, 0.99))
+    q_mass = min(max(q_light + rng.normal(0.0, 0.07), 0.45), 0.99)
     e1, e2 = ellipticity(q_mass, angle + rng.normal(0.0, 0.12))
     shear, shear_angle = min(rng.rayleigh(0.04), 0.15), rng.uniform(0.0, math.pi)
     around = rng.uniform(0.0, 2 * math.pi)

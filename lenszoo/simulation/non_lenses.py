@@ -18,7 +18,7 @@ from lenszoo.simulation.scene import ellipticity
 from lenszoo.simulation.survey import Survey, magnitude
 
 # room for each profile: a galaxy in the middle of two parts, a second one, companions and field
-SLOTS = {"sersic": 10, "source": 3, "arms": 2, "ring": 1, "edge_on": 1, "star": 3}
+SLOTS = {"sersic": 10, "source": 3, "arms": 1, "ring": 1, "edge_on": 1, "star": 3}
 FIELD = 5  # most galaxies of the field
 _MOST_COMPANIONS = 3
 
@@ -72,7 +72,7 @@ def companion(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[C
         angle = tangent if rng.random() < 0.5 else rng.uniform(0.0, math.pi)
         galaxy = Galaxy(
             blue * share,
-            float(np.clip(math.exp(rng.normal(math.log(0.32), 0.4)), 0.12, 0.8)),
+            min(max(0.32 * math.exp(rng.normal(0.0, 0.4)), 0.12), 0.8),
             rng.uniform(0.7, 2.0),
             *ellipticity(rng.uniform(0.25, 0.9), angle),
         )
@@ -91,11 +91,11 @@ def spiral(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Comp
         "scale": scale,
         "e1": e1,
         "e2": e2,
-        "arms": float(rng.choice((1, 2, 3, 4), p=(0.08, 0.62, 0.15, 0.15))),
-        "winding": float(rng.choice((-1, 1)) / math.tan(math.radians(rng.uniform(9.0, 32.0)))),
+        "arms": float(rng.choice((2, 3, 4), p=(0.66, 0.17, 0.17))),
+        "winding": float(rng.choice((-1, 1)) / math.tan(math.radians(rng.uniform(11.0, 34.0)))),
         "phase": rng.uniform(0.0, 2 * math.pi),
         "sharpness": rng.uniform(1.0, 5.0),
-        "clumps": rng.uniform(0.0, 0.7),
+        "clumps": rng.uniform(0.1, 0.8),
     }
     blue = _blue(rng, s, survey, 0.35) * 1.3
     return [
@@ -111,12 +111,12 @@ def ring(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Compon
     radius = s.einstein_radius * rng.uniform(0.8, 1.35)
     around = {
         "radius": radius,
-        "width": radius * rng.uniform(0.10, 0.32),
+        "width": radius * rng.uniform(0.07, 0.28),
         "e1": e1,
         "e2": e2,
         "lopsidedness": rng.uniform(0.0, 0.6),
         "phase": rng.uniform(0.0, 2 * math.pi),
-        "clumps": rng.uniform(0.0, 0.7),
+        "clumps": rng.uniform(0.1, 0.8),
     }
     found = [
         _rescaled(s.lens, rng.uniform(0.6, 1.0), r_eff=0.7 * s.lens.r_eff).component(
@@ -149,7 +149,7 @@ def merger(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Comp
         "winding": float(rng.choice((-1, 1)) / math.tan(math.radians(rng.uniform(22.0, 55.0)))),
         "phase": rng.uniform(0.0, 2 * math.pi),
         "sharpness": rng.uniform(2.0, 9.0),
-        "clumps": rng.uniform(0.0, 0.4),
+        "clumps": 0.0,
     }
     tails["e1"], tails["e2"] = ellipticity(rng.uniform(0.5, 1.0), rng.uniform(0.0, math.pi))
     x, y = s.x + separation * math.cos(turn), s.y + separation * math.sin(turn)
@@ -163,13 +163,14 @@ def merger(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Comp
 def edge_on(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
     """A thin disc from the side, with a small bulge."""
     angle = rng.uniform(0.0, math.pi)
-    scale = rng.uniform(0.4, 0.9) * (s.einstein_radius + 0.5)
+    scale = rng.uniform(0.3, 0.65) * (s.einstein_radius + 0.5)
     disc = _with_colour(s.lens.flux, colours.disc(rng, s.z_lens), survey) * rng.uniform(0.5, 0.9)
     thin = {
         "scale": scale,
         "height": max(0.12, scale * rng.uniform(0.1, 0.25)),
         "cosine": math.cos(angle),
         "sine": math.sin(angle),
+        "dust": rng.uniform(0.0, 0.7),
     }
     e1, e2 = ellipticity(rng.uniform(0.5, 0.8), angle)
     bulge = _rescaled(s.lens, rng.uniform(0.05, 0.45), r_eff=0.4 * scale, index=2.0, e1=e1, e2=e2)
@@ -219,7 +220,7 @@ def field(rng: np.random.Generator, survey: Survey) -> list[Component]:
     found = []
     for _ in range(min(FIELD, rng.poisson(0.028 * 4 * half * half / 1.6))):
         r = bounded_power(rng, 19.0, 26.0, 0.33)
-        z = float(np.clip(rng.normal(0.5 + 0.12 * (r - 21.0), 0.25), 0.1, 2.5))
+        z = min(max(rng.normal(0.5 + 0.12 * (r - 21.0), 0.25), 0.1), 2.5)
         red = rng.random() < 0.2 and z < 0.8
         colour = colours.early_type(rng, z) if red else colours.star_forming(rng, z)
         size = 0.45 * 10 ** (-0.09 * (r - 21.0) + rng.normal(0.0, 0.15))

@@ -64,18 +64,26 @@ def _cosine_and_sine(angle):
     return cosine * cosine - sine * sine, 2.0 * sine * cosine
 
 
-def _clumps(c, s, log_r, strength, phase):
-    """``1 + strength cos(7 phi + 5 ln r + phase)``, of mean 1 around the centre.
+# of the clumps: harmonic of the azimuth, and how it winds with ln r
+_HARMONICS = ((5, 6.0), (7, -5.0), (11, 3.0))
 
-    The seventh harmonic is in no pattern of one to four arms, so that the mean of their product is
-    the product of their means.
+
+def _clumps(c, s, log_r, strength, phase):
+    """``1 + 0.4 strength (sum over k of cos(k phi + w_k ln r + k phase))``, k = 5, 7, 11.
+
+    Its mean around the centre is 1, and so it is after multiplication by a pattern of two to four
+    arms, which has none of these harmonics.
     """
     c2, s2 = c * c - s * s, 2.0 * c * s
     c4, s4 = c2 * c2 - s2 * s2, 2.0 * c2 * s2
-    c6, s6 = c4 * c2 - s4 * s2, s4 * c2 + c4 * s2
-    c7, s7 = c6 * c - s6 * s, s6 * c + c6 * s
-    cosine, sine = _cosine_and_sine(5.0 * log_r + phase)
-    return 1.0 + strength * (c7 * cosine - s7 * sine)
+    c5, s5 = c4 * c - s4 * s, s4 * c + c4 * s
+    c7, s7 = c5 * c2 - s5 * s2, s5 * c2 + c5 * s2
+    c11, s11 = c7 * c4 - s7 * s4, s7 * c4 + c7 * s4
+    total = 0.0
+    for (k, winding), ck, sk in zip(_HARMONICS, (c5, c7, c11), (s5, s7, s11), strict=True):
+        cosine, sine = _cosine_and_sine(winding * log_r + k * phase)
+        total = total + ck * cosine - sk * sine
+    return 1.0 + (0.4 * strength) * total
 
 
 def spiral_arms(x, y, amplitude, scale, e1, e2, arms, winding, phase, sharpness, clumps):
@@ -89,7 +97,8 @@ def spiral_arms(x, y, amplitude, scale, e1, e2, arms, winding, phase, sharpness,
         x, y: positions from the centre, arcsec.
         amplitude: A; scale: arcsec; e1, e2: ellipticity of the inclined disc.
         arms: m, one to four; winding: w, cotangent of the pitch angle, its sign the sense of
-            rotation; phase: p, radians; sharpness: k; clumps: 0 to 1.
+            rotation; phase: p, radians; sharpness: k; clumps: 0 to 0.8, 0 for a single arm, whose
+        flux they would change.
     """
     u, v = disc_plane(x, y, e1, e2)
     r2 = (u * u + v * v) / (scale * scale) + 1e-6
@@ -122,18 +131,24 @@ def ring(x, y, amplitude, radius, width, e1, e2, lopsidedness, phase, clumps):
     return amplitude * ops.exp(-0.5 * t * t) * around * _clumps(c, s, ops.log(r), clumps, phase)
 
 
-def edge_on_disc(x, y, amplitude, scale, height, cosine, sine):
+LANE = 0.35  # height of the dust, of that of the stars
+
+
+def edge_on_disc(x, y, amplitude, scale, height, cosine, sine, dust):
     """An exponential disc seen from the side (van der Kruit & Searle 1981).
 
     ``I = A t K_1(t) sech^2(z / z_0)`` with t = |x'| / scale; ``t K_1(t)`` is taken as
-    ``exp(-t) sqrt(1 + pi t / 2)``, which is right at both ends and within 2 % between.
+    ``exp(-t) sqrt(1 + pi t / 2)``, which is right at both ends and within 2 % between. A lane of
+    dust in the plane takes ``dust exp(-(z / (LANE z_0))^2)`` of the light.
 
     Args:
         x, y: positions from the centre, arcsec.
         amplitude: A; scale: scale length, height: z_0, arcsec.
-        cosine, sine: of the position angle of the disc.
+        cosine, sine: of the position angle of the disc; dust: 0 to 1.
     """
     along = ops.abs(cosine * x + sine * y) / scale
-    below = ops.exp(-2.0 * ops.abs(cosine * y - sine * x) / height)
+    above = ops.abs(cosine * y - sine * x) / height
+    tail = ops.exp(-2.0 * above)
     radial = ops.exp(-along) * ops.sqrt(1.0 + (0.5 * math.pi) * along)
-    return amplitude * radial * 4.0 * below / ((1.0 + below) * (1.0 + below))
+    lane = 1.0 - dust * ops.exp(-above * above * (1.0 / LANE**2))
+    return amplitude * radial * lane * 4.0 * tail / ((1.0 + tail) * (1.0 + tail))

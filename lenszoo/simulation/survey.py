@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Survey:
     supersampling: int = 2
     margin: int = 3
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the bands."""
         return tuple(band.name for band in self.bands)
@@ -76,19 +77,19 @@ class Survey:
         """Square arcsec."""
         return self.pixel_scale**2
 
-    @property
+    @cached_property
     def sky(self) -> np.ndarray:
         """Flux of the sky in a pixel, (bands,)."""
         return flux([band.sky for band in self.bands]) * self.pixel_area
 
-    @property
+    @cached_property
     def noise(self) -> np.ndarray:
         """Standard deviation of an empty pixel, (bands,), from depth and aperture."""
         pixels = [np.pi * band.aperture**2 / 4 / self.pixel_area for band in self.bands]
         limit = flux([band.depth for band in self.bands])
         return limit / np.array([band.depth_snr for band in self.bands]) / np.sqrt(pixels)
 
-    @property
+    @cached_property
     def psf_fwhm(self) -> np.ndarray:
         """Median widths, arcsec, (bands,)."""
         return np.array([band.psf_fwhm for band in self.bands])

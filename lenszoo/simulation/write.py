@@ -86,8 +86,8 @@ def write_dataset(
         n_train: images for training, all classes together.
         n_val: images for validation.
         seed: seed of the scenes.
-        format: ``"npy"``, (1, H, W) float64 in [0, 1] as DeepLense's files, or ``"png"``, 16-bit
-            grey: steps of 1/65535, far below the noise.
+        format: ``"npy"``, (bands, H, W) float64, as DeepLense's files in [0, 1] where the sky is
+            scaled, or ``"png"``, 16-bit grey, of such a sky: steps of 1/65535, far below the noise.
         strength: multiplies the mass of the substructure; 1 is the true sky.
         progress: called as ``progress(done, total)`` after every few hundred images.
 
@@ -111,6 +111,8 @@ def write_dataset(
         "classes": list(preset.classes),
         "image_shape": list(preset.image_shape),
         "pixel_scale": preset.pixel_scale,
+        "bands": list(preset.bands),
+        "zero_point": preset.zero_point,
         "backend": keras.config.backend(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
