@@ -260,15 +260,9 @@ def _add_intervals(values: dict[str, Any], found: Candidates, seed: int, n_resam
     y, names = found.labels, list(found.scores)
 
     def statistics(weights: m.Floats) -> m.Floats:
-        each = []
-        for scores in found.scores.values():
-            each += [
-                m.weighted_auc(y, scores, weights),
-                lm.weighted_average_precision(y, scores, weights),
-                lm.weighted_true_positive_rate_at(y, scores, weights, 0),
-                lm.weighted_true_positive_rate_at(y, scores, weights, lm.TPR10_FALSE_POSITIVES),
-            ]
-        table = np.stack(each, axis=1).reshape(len(weights), len(names), len(_RANKED))
+        table = np.stack(
+            [lm.weighted_ranking(y, scores, weights) for scores in found.scores.values()], axis=1
+        )
         return np.concatenate([table, table[:, :1] - table[:, 1:]], axis=1).reshape(
             len(weights), -1
         )

@@ -151,30 +151,6 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(np.sum(np.diff(curve.completeness) * curve.purity()[1:]))
 
 
-def weighted_average_precision(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) -> Floats:
-    """Average precision of B resamples at once, as :func:`.metrics.weighted_auc` does it.
-
-    Args:
-        positive: shape (n,), bool.
-        scores: shape (n,).
-        counts: shape (B, n), the weight of each object in each resample.
-
-    Returns:
-        Shape (B,); NaN where a class has no weight.
-    """
-    is_lens, values, weights = np.asarray(positive, bool), np.asarray(scores), np.asarray(counts)
-    order = np.argsort(-values, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)
-    ranked = weights[:, order].astype(float)
-    everything = np.cumsum(ranked, axis=1)[:, last]
-    found = np.cumsum(ranked * is_lens[order], axis=1)[:, last]
-    lenses = found[:, -1]
-    purity = np.divide(found, everything, out=np.zeros_like(found), where=everything > 0)
-    area = np.sum(np.diff(found, axis=1, prepend=0) * purity, axis=1)
-    known = (lenses > 0) & (everything[:, -1] > lenses)
-    return np.divide(area, lenses, out=np.full(len(area), np.nan), where=known)
-
-
 def true_positive_rate_at(labels: ArrayLike, scores: ArrayLike, false_positives: int) -> float:
     """Highest true-positive rate with at most so many false positives.
 
@@ -223,36 +199,43 @@ def tpr10(labels: ArrayLike, scores: ArrayLike) -> float:
     return true_positive_rate_at(labels, scores, TPR10_FALSE_POSITIVES)
 
 
-def weighted_true_positive_rate_at(
-    positive: ArrayLike, scores: ArrayLike, counts: ArrayLike, false_positives: int
-) -> Floats:
-    """:func:`true_positive_rate_at` of B resamples at once.
+def weighted_ranking(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) -> Floats:
+    """ROC-AUC, average precision, TPR0 and TPR10 of B resamples at once, from one sort.
 
     Args:
         positive: shape (n,), bool.
         scores: shape (n,).
         counts: shape (B, n), how often each object is in each resample.
-        false_positives: how many are allowed.
 
     Returns:
-        Shape (B,); NaN where there are no lenses or too few non-lenses.
+        Shape (B, 4); NaN where the metric is undefined.
     """
     is_lens, values, weights = np.asarray(positive, bool), np.asarray(scores), np.asarray(counts)
     order = np.argsort(-values, kind="stable")
-    ups, downs = order[is_lens[order]], order[~is_lens[order]]
-    result = np.full(len(weights), np.nan)
-    if not (len(ups) and len(downs)):
-        return result
-    passed = np.cumsum(weights[:, downs], axis=1)
-    known = passed[:, -1] > false_positives
-    limits = values[downs][np.argmax(passed > false_positives, axis=1)]
-    # ups fall, so their negatives rise: so many lenses lie strictly above the limit
-    above = np.searchsorted(-values[ups], -limits, side="left")
-    found = np.cumsum(weights[:, ups], axis=1, dtype=float)
-    rows = np.arange(len(weights))
-    total = found[:, -1]
-    hits = np.where(above > 0, found[rows, above - 1], 0.0)
-    return np.divide(hits, total, out=result, where=known & (total > 0))
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)  # of groups of ties
+
+    def passed(side: NDArray[np.bool_]) -> Floats:
+        """Weight of one class down to the end of each group, after a 0, shape (B, groups + 1)."""
+        mine = side[order]
+        sums = np.zeros((len(weights), int(mine.sum()) + 1))
+        np.cumsum(weights[:, order[mine]], axis=1, out=sums[:, 1:])
+        return sums[:, np.append(0, np.cumsum(mine)[last])]
+
+    lenses, others = passed(is_lens), passed(~is_lens)
+    total, rest = lenses[:, -1], others[:, -1]
+    gained = np.diff(lenses, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # a lens beats every non-lens below its group and half of those in it
+        beaten = rest[:, None] - (others[:, 1:] + others[:, :-1]) / 2
+        auc = np.einsum("bg,bg->b", gained, beaten) / (total * rest)
+        purity = np.nan_to_num(lenses[:, 1:] / (lenses + others)[:, 1:])
+        precision = np.where(rest > 0, np.einsum("bg,bg->b", gained, purity) / total, np.nan)
+        rates = []
+        for allowed in (0, TPR10_FALSE_POSITIVES):
+            end = np.argmax(others > allowed, axis=1) - 1  # the last group that may be had
+            found = lenses[np.arange(len(lenses)), end] / total
+            rates.append(np.where(rest > allowed, found, np.nan))
+    return np.stack([auc, precision, *rates], axis=1)
 
 
 def threshold_at(labels: ArrayLike, scores: ArrayLike, false_positive_rate: float) -> float:

@@ -7,6 +7,7 @@ import sklearn.metrics as sk
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import lens_metrics as lm
 from lenszoo.evaluation import roc_auc
+from lenszoo.evaluation.metrics import weighted_auc
 
 
 def draw(seed, n=120, step=0.5, share=0.4):
@@ -120,32 +121,28 @@ def test_one_class_is_undefined(labels):
     assert np.isnan(curve.false_positive_rate if labels[0] else curve.completeness).all()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(8))
 def test_weighted_metrics_are_those_of_the_repeated_objects(seed):
-    labels, scores = draw(seed, n=60)
+    labels, scores = draw(seed, n=60, step=(0.01, 0.5)[seed % 2])
     counts = np.random.default_rng(seed).integers(0, 3, (7, 60)).astype(float)
-    for row in counts:
+    got = lm.weighted_ranking(labels == 1, scores, counts)
+    for row, values in zip(counts, got, strict=True):
         repeated = np.repeat(np.arange(60), row.astype(int))
         y, s = labels[repeated], scores[repeated]
-        got = lm.weighted_average_precision(labels == 1, scores, row[None])
-        assert got[0] == pytest.approx(lm.average_precision(y, s))
-        for allowed in (0, 9):
-            got = lm.weighted_true_positive_rate_at(labels == 1, scores, row[None], allowed)
-            expected = lm.true_positive_rate_at(y, s, allowed)
-            assert got[0] == pytest.approx(expected, nan_ok=True)
-    block = lm.weighted_true_positive_rate_at(labels == 1, scores, counts, 3)
-    one_by_one = [
-        lm.weighted_true_positive_rate_at(labels == 1, scores, row[None], 3)[0] for row in counts
-    ]
-    np.testing.assert_array_equal(block, one_by_one)
+        metrics = (roc_auc, lm.average_precision, lm.tpr0, lm.tpr10)
+        expected = [metric(y, s) for metric in metrics]
+        np.testing.assert_allclose(values, expected, atol=1e-12)
+    np.testing.assert_allclose(got[:, 0], weighted_auc(labels == 1, scores, counts), atol=1e-12)
 
 
 def test_weights_without_a_class_are_undefined():
     labels, scores = draw(0)
     lenses_only = (labels == 1).astype(float)[None]
     for weights in (lenses_only, 1 - lenses_only, 0 * lenses_only):
-        assert np.isnan(lm.weighted_average_precision(labels == 1, scores, weights)).all()
-        assert np.isnan(lm.weighted_true_positive_rate_at(labels == 1, scores, weights, 0)).all()
+        assert np.isnan(lm.weighted_ranking(labels == 1, scores, weights)).all()
+    few = np.where((labels == 1) | (np.cumsum(labels == 0) <= 9), 1.0, 0.0)[None]
+    undefined = np.isnan(lm.weighted_ranking(labels == 1, scores, few))
+    assert undefined.tolist() == [[False, False, False, True]]  # nine non-lenses have no TPR10
 
 
 @pytest.mark.parametrize("seed", range(8))
