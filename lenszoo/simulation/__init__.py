@@ -1,5 +1,6 @@
 """Simulated lens images: draw -> trace -> shine -> observe."""
 
+from lenszoo.simulation.cutouts import sample_cutouts
 from lenszoo.simulation.presets import get_preset, list_presets
 from lenszoo.simulation.sample import SPLIT_START, Sample, sample, sample_scenes
 from lenszoo.simulation.stream import SimulatedDataset, stream
@@ -13,6 +14,7 @@ __all__ = [
     "get_preset",
     "list_presets",
     "sample",
+    "sample_cutouts",
     "sample_scenes",
     "stream",
     "write_dataset",

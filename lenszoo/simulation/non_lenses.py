@@ -163,7 +163,7 @@ def merger(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Comp
 def edge_on(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
     """A thin disc from the side, with a small bulge."""
     angle = rng.uniform(0.0, math.pi)
-    scale = rng.uniform(0.3, 0.65) * (s.einstein_radius + 0.5)
+    scale = rng.uniform(0.25, 0.5) * (s.einstein_radius + 0.5)
     disc = _with_colour(s.lens.flux, colours.disc(rng, s.z_lens), survey) * rng.uniform(0.5, 0.9)
     thin = {
         "scale": scale,
