@@ -31,10 +31,10 @@ Inputs = Annotated[
     ),
 ]
 OnBad = Annotated[
-    Literal["raise", "zero", "skip"],
+    Literal["raise", "zero", "skip", "fill"],
     typer.Option(
-        help="Images with NaN, infinite or constant pixels: stop, set those pixels to 0, or skip "
-        "the image (and any file that cannot be read)."
+        help="Images with NaN, infinite or constant pixels: stop, set those pixels to 0, skip the "
+        "image (and any file that cannot be read), or fill in the median of the band."
     ),
 ]
 Resize = Annotated[

@@ -4,9 +4,10 @@ Nothing here imports a Keras backend, scikit-learn, Pillow or astropy before it 
 """
 
 from .augment import D4_SIZE, d4
-from .catalogue import Cutouts, read_catalogue
+from .catalogue import read_catalogue
 from .checks import count_bad_pixels
 from .convert import Conversion, convert
+from .cutouts import Cutouts
 from .index import DatasetIndex
 from .layouts import LAYOUTS
 from .leaks import Leak, check_leaks, find_leaks

@@ -1,17 +1,17 @@
-"""A survey's catalogue as arrays: cutouts, the table beside them, and labels."""
+"""Read a survey's catalogue: cutouts, the table beside them, and labels."""
 
 import hashlib
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from ..errors import LenszooError, unknown
 from .checks import OnBad
+from .cutouts import UNLABELLED, Cutouts
 from .layouts import Layout, find_layout
 from .matching import Matched, match_by_name, match_by_pattern
 from .names import LENS_CLASSES, canonical_class
@@ -25,95 +25,9 @@ logger = logging.getLogger("lenszoo")
 OnMissing = Literal["raise", "skip", "blank"]
 """What happens to an object that lacks an image: refused, left out, or given a band of NaN."""
 
-UNLABELLED = -1
-"""The label of an object without one, where that is allowed."""
-
 # These say which class an object is, so they are no part of the table, even unasked.
 _LABEL_NAMES = frozenset(("label", "labels", "is_lens", "islens", "lens", "class", "target"))
 _LABELS = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Cutouts:
-    """Objects in memory: images, a table of numbers, labels.
-
-    Attributes:
-        ids: n unique names.
-        images: (n, H, W, bands) float32, or None where only the table was read.
-        table: (n, k) float32; a missing value is NaN.
-        columns: the k names of the table's columns.
-        labels: (n,) int32 positions in ``class_names``, -1 for an object without a label; None
-            without labels.
-        bands: the names of the bands, in order; empty where nobody named them.
-        bad_counts: (n,) int64, the bad pixel values of each image before they were dealt with,
-            masked ones among them; None without images.
-        class_names: ("nonlens", "lens").
-        notes: what was left out or changed, a sentence each.
-        provenance: where all this comes from.
-    """
-
-    ids: tuple[str, ...]
-    images: np.ndarray | None
-    table: np.ndarray
-    columns: tuple[str, ...]
-    labels: np.ndarray | None = None
-    bands: tuple[str, ...] = ()
-    bad_counts: np.ndarray | None = None
-    class_names: tuple[str, ...] = LENS_CLASSES
-    notes: tuple[str, ...] = ()
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __repr__(self) -> str:
-        image = "no images" if self.images is None else "x".join(map(str, self.images.shape[1:]))
-        counts = ", ".join(f"{name} {n}" for name, n in self.class_counts().items())
-        return (
-            f"Cutouts({len(self)}, {image}, {len(self.columns)} columns, {counts or 'no labels'})"
-        )
-
-    def class_counts(self) -> dict[str, int]:
-        """Return the number of objects of each class; empty without labels."""
-        if self.labels is None:
-            return {}
-        counts = np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names))
-        return dict(zip(self.class_names, counts.tolist(), strict=True))
-
-    def take(self, rows: Sequence[int] | np.ndarray) -> "Cutouts":
-        """Return the objects at some positions, in that order."""
-        rows = np.asarray(rows, np.int64)
-
-        def pick(array: np.ndarray | None) -> np.ndarray | None:
-            return None if array is None else array[rows]
-
-        return Cutouts(
-            tuple(self.ids[i] for i in rows),
-            pick(self.images),
-            self.table[rows],
-            self.columns,
-            pick(self.labels),
-            self.bands,
-            pick(self.bad_counts),
-            self.class_names,
-            self.notes,
-            self.provenance,
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """Return what a report says of the data: provenance, sizes and notes, as plain values."""
-        return self.provenance | {
-            "objects": len(self),
-            "classes": self.class_counts(),
-            "image_shape": None if self.images is None else list(self.images.shape[1:]),
-            "bands": list(self.bands),
-            "columns": list(self.columns),
-            "missing_values": int(np.isnan(self.table).sum()),
-            "images_with_bad_pixels": int(np.sum(self.bad_counts > 0))
-            if self.bad_counts is not None
-            else 0,
-            "notes": list(self.notes),
-        }
 
 
 def read_catalogue(

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from lenszoo.build import build_model, model_config
-from lenszoo.training.recipe import Adversarial
+from lenszoo.training.recipe_parts import Adversarial
 
 
 class AdversarialModel(keras.Model):

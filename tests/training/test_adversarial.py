@@ -4,7 +4,7 @@ import pytest
 
 from lenszoo.build import build_model
 from lenszoo.training.adversarial import AdversarialModel
-from lenszoo.training.recipe import Adversarial
+from lenszoo.training.recipe_parts import Adversarial
 
 LOSSES = ["relativistic", "hinge"]
 # BatchNorm would answer otherwise in training than after it, and its statistics lead the weights

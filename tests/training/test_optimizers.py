@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lenszoo.training.optimizers import LearningRate, build_optimizer
-from lenszoo.training.recipe import Optimizer
+from lenszoo.training.recipe_parts import Optimizer
 
 
 def rates(schedule, n):

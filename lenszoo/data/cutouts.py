@@ -1,0 +1,118 @@
+"""Lens candidates in memory: cutouts, the table beside them, and labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import LenszooError
+from .names import LENS_CLASSES
+
+UNLABELLED = -1
+"""The label of an object without one, where that is allowed."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cutouts:
+    """Objects in memory: images, a table of numbers, labels.
+
+    Attributes:
+        ids: n unique names.
+        images: (n, H, W, bands) float32, or None where only the table was read.
+        table: (n, k) float32; a missing value is NaN.
+        columns: the k names of the table's columns.
+        labels: (n,) int32 positions in ``class_names``, -1 for an object without a label; None
+            without labels.
+        bands: the names of the bands, in order; empty where nobody named them.
+        bad_counts: (n,) int64, the bad pixel values of each image before they were dealt with,
+            masked ones among them; None without images.
+        class_names: ("nonlens", "lens").
+        notes: what was left out or changed, a sentence each.
+        provenance: where all this comes from.
+        truth: what a simulation knows of the objects, arrays (n,) by name; None for real ones.
+    """
+
+    ids: tuple[str, ...]
+    images: np.ndarray | None
+    table: np.ndarray
+    columns: tuple[str, ...]
+    labels: np.ndarray | None = None
+    bands: tuple[str, ...] = ()
+    bad_counts: np.ndarray | None = None
+    class_names: tuple[str, ...] = LENS_CLASSES
+    notes: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+    truth: dict[str, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        image = "no images" if self.images is None else "x".join(map(str, self.images.shape[1:]))
+        counts = ", ".join(f"{name} {n}" for name, n in self.class_counts().items())
+        return (
+            f"Cutouts({len(self)}, {image}, {len(self.columns)} columns, {counts or 'no labels'})"
+        )
+
+    def class_counts(self) -> dict[str, int]:
+        """Return the number of objects of each class; empty without labels."""
+        if self.labels is None:
+            return {}
+        counts = np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+    def known_labels(self) -> np.ndarray:
+        """Return the labels.
+
+        Raises:
+            LenszooError: there are none.
+        """
+        if self.labels is None:
+            source = self.provenance.get("catalogue", "These candidates")
+            raise LenszooError(f"{source}: no labels; name the column that holds them, label=.")
+        return self.labels
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Cutouts":
+        """Return the objects at some positions, in that order."""
+        rows = np.asarray(rows, np.int64)
+
+        def pick(array: np.ndarray | None) -> np.ndarray | None:
+            return None if array is None else array[rows]
+
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in rows),
+            images=pick(self.images),
+            table=self.table[rows],
+            labels=pick(self.labels),
+            bad_counts=pick(self.bad_counts),
+            truth=self.truth and {name: values[rows] for name, values in self.truth.items()},
+        )
+
+    def inputs(self) -> Any:
+        """Return what a lens finder takes: ``images`` and ``table`` by name, or the one there is.
+
+        Raises:
+            LenszooError: there is neither.
+        """
+        if self.images is not None and self.columns:
+            return {"images": self.images, "table": self.table}
+        if self.images is None and not self.columns:
+            raise LenszooError("There are neither images nor columns of numbers to look at.")
+        return self.table if self.images is None else self.images
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a report says of the data: provenance, sizes and notes, as plain values."""
+        return self.provenance | {
+            "objects": len(self),
+            "classes": self.class_counts(),
+            "image_shape": None if self.images is None else list(self.images.shape[1:]),
+            "bands": list(self.bands),
+            "columns": list(self.columns),
+            "missing_values": int(np.isnan(self.table).sum()),
+            "images_with_bad_pixels": int(np.sum(self.bad_counts > 0))
+            if self.bad_counts is not None
+            else 0,
+            "notes": list(self.notes),
+        }

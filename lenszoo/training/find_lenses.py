@@ -1,0 +1,180 @@
+"""The lens-finding task: images and a table on a simulated sky or a catalogue."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lenszoo.build import build_model, model_config
+from lenszoo.catalog import model_info
+from lenszoo.data import Cutouts
+from lenszoo.data.names import LENS_CLASSES
+from lenszoo.errors import LenszooError
+from lenszoo.evaluation import fit_temperature, lens_finding_report, metrics
+from lenszoo.models.lens_finder import branch
+from lenszoo.training.compute import jit, precision
+from lenszoo.training.environment import provenance
+from lenszoo.training.lens_sources import STATISTICS, LensSource, open_lenses
+from lenszoo.training.optimizers import build_optimizer
+from lenszoo.training.recipe import FindLensesRecipe
+
+PREDICT_BATCH = 256
+
+
+class FindLensesTask:
+    """See :class:`lenszoo.training.task.Task`."""
+
+    monitor = "val_auc"
+    phases: tuple[int, ...] = (0,)
+
+    def __init__(self, recipe: FindLensesRecipe, source: LensSource | None = None):
+        self.recipe = recipe
+        check_finder(recipe.model)
+        self.source = source or open_lenses(
+            recipe.data, recipe.use, recipe.data_seed, allow_leaks=recipe.allow_leaky_columns
+        )
+        self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
+        self._validation: Cutouts | None = None
+
+    def build(self) -> keras.Model:
+        """The lens finder, its scales and means taken from the training cutouts."""
+        recipe, source = self.recipe, self.source
+        shape = source.image_shape
+        if recipe.input_shape is not None and shape is not None and recipe.input_shape != shape:
+            raise LenszooError(
+                f"The recipe's input_shape {recipe.input_shape} is not that of the images, "
+                f"{shape}; leave input_shape out to take the images' own."
+            )
+        options = {"use": recipe.use, "columns": list(source.columns), **recipe.options}
+        with precision(recipe.mixed_precision):
+            model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
+        if recipe.weights is None:
+            adapt_scales(model, source.first())
+        return model
+
+    def compile(self, model: keras.Model, epoch: int) -> None:
+        """Compile for the whole run; there is one phase."""
+        recipe = self.recipe
+        model.compile(
+            optimizer=build_optimizer(recipe.optimizer, recipe.epochs, self.steps_per_epoch),
+            loss=keras.losses.BinaryCrossentropy(
+                from_logits=True, label_smoothing=recipe.label_smoothing
+            ),
+            jit_compile=jit(recipe.jit_compile),
+        )
+
+    def epoch(self, epoch: int) -> Any:
+        """Training batches of an epoch."""
+        augment = None if self.recipe.augment == "none" else self.recipe.augment
+        return self.source.epoch(epoch, self.recipe.batch_size, augment)
+
+    def answers(self, model: keras.Model) -> keras.Model:
+        """The lens finder itself."""
+        return model
+
+    def validate(self, model: keras.Model) -> dict[str, float]:
+        """Exact ROC-AUC and log loss; the temperature is fitted on the way."""
+        if self._validation is None:
+            self._validation = self.source.validation()
+        return calibrate(model, self._validation)
+
+    def identity(self) -> dict[str, Any]:
+        """Classes, bands and data, for ``run.json``."""
+        return {
+            "task": "find_lenses",
+            "classes": list(LENS_CLASSES),
+            "bands": list(self.source.bands),
+            "pixel_scale": self.source.describe.get("pixel_scale"),
+            "data": self.source.describe,
+        }
+
+    def report(
+        self, model: keras.Model, history: list[dict[str, Any]], folder: Path
+    ) -> dict[str, Any]:
+        """Report on the test examples, or on the validation examples where there are none."""
+        split = "test" if self.source.test else "validation"
+        held = self.source.test() if self.source.test else self.source.validation()
+        scores = branch_logits(model, held)
+        main = next(iter(scores.values()))
+        report = lens_finding_report(
+            held.known_labels(),
+            scores,
+            uncalibrated=main * float(model.get_layer("temperature").temperature),
+            truth=held.truth,
+            images=held.images,
+            bands=self.source.bands or None,
+            table=held.table,
+            columns=self.source.columns,
+            ids=held.ids,
+            leaks=self.source.leaks,
+            history=history,
+            title=f"{self.recipe.model} on {len(held):,} {split} images",
+            provenance=provenance(self.recipe.seed)
+            | {"model": model_config(model)["model"], "data": self.source.describe, "split": split},
+            seed=self.recipe.seed,
+        )
+        report.save(folder)
+        return report.metrics
+
+
+def check_finder(name: str) -> None:
+    """Raise LenszooError unless a row of the catalogue finds lenses."""
+    if model_info(name).task != "find_lenses":
+        raise LenszooError(
+            f"{name} is no lens finder: see `lenszoo models --task find_lenses`; as its image "
+            f'branch it is options.backbone = "{name}".'
+        )
+
+
+def adapt_scales(model: keras.Model, cutouts: Cutouts) -> None:
+    """Set the stretch of the image branch and the means of the table branch from cutouts."""
+    names = [layer.name for layer in model.layers]
+    if "stretch" in names:
+        assert cutouts.images is not None  # a model with an image branch was given images
+        model.get_layer("stretch").adapt(cutouts.images[:STATISTICS])
+    if "columns" in names:
+        model.get_layer("columns").adapt(cutouts.table[:STATISTICS])
+
+
+def lens_logits(model: keras.Model, inputs: Any) -> np.ndarray:
+    """(n,) float32 calibrated logits of a lens finder."""
+    return np.asarray(model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0))[:, 0]
+
+
+def branch_logits(model: keras.Model, cutouts: Cutouts) -> dict[str, np.ndarray]:
+    """Logits of the whole network and, of one of two branches, of each branch alone."""
+    inputs = cutouts.inputs()
+    if not isinstance(inputs, dict):
+        only = "table only" if cutouts.images is None else "image only"
+        return {only: lens_logits(model, inputs)}
+    return {
+        "image and table": lens_logits(model, inputs),
+        "image only": lens_logits(branch(model, "image"), cutouts.images),
+        "table only": lens_logits(branch(model, "table"), cutouts.table),
+    }
+
+
+def calibrate(model: keras.Model, held: Cutouts) -> dict[str, float]:
+    """Validation scores; the temperature that the model divides its logits by is fitted anew.
+
+    Raises:
+        LenszooError: the model answers NaN.
+    """
+    temperature = model.get_layer("temperature").temperature
+    temperature.assign(1.0)
+    logits = lens_logits(model, held.inputs())
+    if not np.isfinite(logits).all():
+        raise LenszooError(
+            "The model answers NaN: the training diverged. Lower optimizer.learning_rate or set "
+            "optimizer.clip_norm."
+        )
+    labels = held.known_labels()
+    fitted = fit_temperature(labels, logits)
+    temperature.assign(fitted)
+    pairs = np.stack([np.zeros_like(logits), logits], axis=1)
+    return {
+        "val_auc": metrics.roc_auc(labels, pairs),
+        "val_log_loss": metrics.log_loss(labels, pairs / fitted),
+        "temperature": fitted,
+    }

@@ -1,0 +1,159 @@
+import json
+
+import numpy as np
+import pytest
+
+from lenszoo import load_model
+from lenszoo.errors import LenszooError
+from lenszoo.training import Recipe, train
+from lenszoo.training.find_lenses import FindLensesTask
+from lenszoo.training.lens_sources import open_lenses
+
+TINY = {"width": 4, "dim": 8, "heads": 2}
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """A catalogue of 40 candidates, lenses with a ring and a redder colour, and their images."""
+    root = tmp_path_factory.mktemp("survey")
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:20, :20] - 9.5
+    ring = np.abs(np.hypot(x, y) - 6) < 1.5
+    rows = ["name,is_lens,colour,size,flux_of_arc"]
+    for kind in ("lenses", "nonlenses"):
+        (root / "folders" / kind).mkdir(parents=True)
+    (root / "images").mkdir()
+    for i in range(40):
+        lens = i % 2
+        image = rng.normal(size=(2, 20, 20)) + 4 * lens * ring
+        np.save(root / "images" / f"c{i}.npy", image)
+        np.save(root / "folders" / ("lenses" if lens else "nonlenses") / f"c{i}.npy", image)
+        gap = "" if i == 3 else f"{rng.normal() + lens:.3f}"
+        rows.append(f"c{i},{lens},{gap},{rng.normal():.3f},{lens * (5 + rng.random()):.3f}")
+    (root / "table.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def fields(survey, **changes):
+    data = {
+        "catalogue": str(survey / "table.csv"),
+        "folder": str(survey / "images"),
+        "id": "name",
+        "label": "is_lens",
+        "columns": ["colour", "size"],
+        "bands": ["g", "r"],
+    }
+    data |= changes.pop("data", {})
+    return {
+        "task": "find_lenses",
+        "data": {k: v for k, v in data.items() if v is not None},
+        "options": TINY,
+        "epochs": 2,
+        "batch_size": 8,
+        "optimizer": {"learning_rate": 1e-2},
+        "seed": 3,
+        **changes,
+    }
+
+
+def test_a_run_on_a_catalogue_learns_calibrates_and_reports(survey, tmp_path):
+    result = train(fields(survey, epochs=8), tmp_path / "run")
+    assert result.metrics["auc"] > 0.9
+    assert set(result.metrics["by_score"]) == {"image and table", "image only", "table only"}
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["classes"] == ["nonlens", "lens"]
+    assert run["bands"] == ["g", "r"]
+    assert run["model"]["options"]["columns"] == ["colour", "size"]
+    model = load_model(tmp_path / "run")
+    best = max(result.history, key=lambda row: row["val_auc"])
+    assert float(model.get_layer("temperature").temperature) == pytest.approx(best["temperature"])
+    scale = np.asarray(model.get_layer("stretch").scale)
+    assert scale == pytest.approx([1.0, 1.0], rel=0.2)  # the noise of the images, not 1 by default
+
+
+def test_a_run_that_was_cut_ends_the_same(survey, tmp_path):
+    class Quiet(FindLensesTask):
+        def report(self, model, history, folder):
+            return {}  # drawing takes longer than training here
+
+    class Cut(Quiet):
+        def epoch(self, epoch):
+            if epoch == 1:
+                raise InterruptedError
+            return super().epoch(epoch)
+
+    recipe = Recipe(**fields(survey))
+    train(recipe, tmp_path / "whole", task=Quiet(recipe))
+    with pytest.raises(InterruptedError):
+        train(recipe, tmp_path / "cut", task=Cut(recipe))
+    train(recipe, tmp_path / "cut", task=Quiet(recipe))
+    ends = (load_model(tmp_path / run).get_weights() for run in ("whole", "cut"))
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("use", ["image", "table"])
+def test_one_branch_is_given_only_what_it_uses(survey, use):
+    recipe = Recipe(**fields(survey, use=use))
+    task = FindLensesTask(recipe)
+    model = task.build()
+    batch, labels = task.epoch(0)[0]
+    assert batch.shape == ((8, 20, 20, 2) if use == "image" else (8, 2))
+    assert labels.shape == (8, 1)
+    assert model(batch).shape == (8, 1)
+    assert task.source.validation().images is None or use == "image"
+
+
+def test_class_folders(survey):
+    data = {"directory": str(survey / "folders"), "bands": ("g", "r")}
+    recipe = Recipe(**fields(survey, use="image") | {"data": data})
+    task = FindLensesTask(recipe)
+    assert task.source.image_shape == (20, 20, 2)
+    held = task.source.validation()
+    assert sorted(held.labels) == [0] * 4 + [1] * 4
+    assert all(
+        ("nonlenses" in name) == (label == 0)
+        for name, label in zip(held.ids, held.labels, strict=True)
+    )
+
+
+def test_a_simulated_sky_held_or_streamed():
+    data = {"preset": "lens_finding_easy", "images": 12, "val_images": 4, "columns": ["mag_g"]}
+    epochs = {}
+    for fresh in (False, True):
+        checked = Recipe(task="find_lenses", data=data | {"fresh": fresh}).data
+        source = open_lenses(checked, "both", 5)
+        epochs[fresh] = [source.epoch(e, 12, None)[0] for e in (0, 1)]
+        again = source.epoch(1, 12, None)[0]
+        assert np.array_equal(again[0]["images"], epochs[fresh][1][0]["images"])
+    tables = {k: [np.sort(b["table"][:, 0]) for b, _ in v] for k, v in epochs.items()}
+    assert np.array_equal(tables[False][0], tables[False][1])  # the same candidates, shuffled
+    assert np.array_equal(tables[False][0], tables[True][0])
+    assert not np.intersect1d(tables[True][0], tables[True][1]).size
+    assert source.validation().truth["scene"].min() >= 2**40
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": {"columns": None}}, r"gives the label away: flux_of_arc .*--allow-leaky-columns"),
+        ({"data": {"label": "colour"}}, "in column 'colour'"),
+        ({"data": {"label": None}}, "label"),
+        ({"data": {"catalogue": "nowhere.csv"}}, "nowhere.csv"),
+        ({"data": {"preset": "lens_finding_easy"}}, "give exactly one of"),
+        ({"data": {"directory": "x", "catalogue": None}, "use": "both"}, "class folders hold no"),
+        ({"model": "resnet18"}, 'is no lens finder.*options.backbone = "resnet18"'),
+        ({"input_shape": (24, 24, 2)}, "is not that of the images"),
+        ({"freeze": 1, "weights": "x"}, "are for classifiers"),
+        ({"data": {"bands": ["g"]}}, "names 1"),
+    ],
+)
+def test_bad_recipes_are_one_line(survey, tmp_path, changes, message):
+    with pytest.raises(LenszooError, match=message) as caught:
+        train(fields(survey, **changes), tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_leak_may_be_allowed_and_is_told(survey):
+    recipe = Recipe(**fields(survey, data={"columns": None}, allow_leaky_columns=True))
+    assert [leak.column for leak in FindLensesTask(recipe).source.leaks] == ["flux_of_arc"]
