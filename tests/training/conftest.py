@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lenszoo.evaluation.plots import new_figure, to_png
+from lenszoo.evaluation.report import Figure
+
 SIZE = 24
 
 
@@ -20,6 +23,12 @@ def write_images(root: Path, per_class: int = 12) -> Path:
             image[0, y - dy : y + dy, x - dx : x + dx] += 0.6
             np.save(folder / f"{i}.npy", image)
     return root
+
+
+@pytest.fixture
+def blank_figures(monkeypatch) -> None:
+    """Reports with empty pictures: drawing takes longer than the small trainings of these tests."""
+    monkeypatch.setattr(Figure, "png", to_png(new_figure(1, 1)))
 
 
 @pytest.fixture

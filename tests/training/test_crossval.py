@@ -6,6 +6,8 @@ import pytest
 from lenszoo.errors import LenszooError
 from lenszoo.training import Recipe, TrainingResult, cross_validate, train
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def test_every_fold_is_a_run_and_the_spread_is_theirs(fields, tmp_path):
     recipe = Recipe(**(fields | {"epochs": 1}))

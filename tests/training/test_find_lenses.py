@@ -9,6 +9,8 @@ from lenszoo.training import Recipe, train
 from lenszoo.training.find_lenses import FindLensesTask
 from lenszoo.training.lens_sources import open_lenses
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 TINY = {"width": 4, "dim": 8, "heads": 2}
 
 

@@ -17,6 +17,8 @@ from lenszoo.training.classify import ClassifyTask, predict_logits
 from lenszoo.training.loop import _is_best
 from lenszoo.training.state import STATE_FILE, Progress
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 SHAPE = (24, 24, 1)
 
 

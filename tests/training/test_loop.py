@@ -10,6 +10,8 @@ from lenszoo.errors import LenszooError
 from lenszoo.training import train
 from lenszoo.training.state import STATE_FILE
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def test_run_folder_holds_what_it_says_and_loads_as_a_model(fields, tmp_path):
     result = train(fields, tmp_path / "run")

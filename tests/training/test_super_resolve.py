@@ -9,6 +9,8 @@ from lenszoo.training import Recipe, train
 from lenszoo.training.pair_sources import open_pairs
 from lenszoo.training.super_resolve import SuperResolveTask
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 SRCNN = {"model": "srcnn", "options": {"width": 8}}
 SRGAN = {
     "model": "srgan",
