@@ -1,4 +1,4 @@
-"""Score a classifier on labelled files or on a simulated sky."""
+"""Score a classifier or a lens finder on labelled files, candidates or a simulated sky."""
 
 import csv
 import os
@@ -9,22 +9,34 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.cutouts import Cutouts
 from lenszoo.data.index import DatasetIndex, canonical_class
-from lenszoo.data.readers import aligned_empty
+from lenszoo.data.leaks import find_leaks
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import ClassificationReport, classification_report, tta_logits
+from lenszoo.evaluation import (
+    ClassificationReport,
+    LensFindingReport,
+    classification_report,
+    lens_finding_report,
+)
+from lenszoo.prediction.candidates import Candidates, open_inputs, reads_catalogue
+from lenszoo.prediction.catalogue import Catalogue
+from lenszoo.prediction.gathered import LOOKS, Gathered
 from lenszoo.prediction.inputs import Inputs
 from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
-from lenszoo.prediction.predictor import BATCH_SIZE, Progress, answer, open_images, run
-from lenszoo.simulation import SPLIT_START, Sample
+from lenszoo.prediction.predictor import BATCH_SIZE, Progress, run
+from lenszoo.simulation import SPLIT_START, Sample, sample
+from lenszoo.simulation.cutouts import sample_cutouts
+
+Labelled = DatasetIndex | Sample | Cutouts | Catalogue | str | os.PathLike[str]
 
 
 def evaluate(
     model: ModelLike,
-    data: DatasetIndex | Sample | str | os.PathLike[str],
+    data: Labelled,
     *,
     batch_size: int = BATCH_SIZE,
-    on_bad: OnBad = "raise",
+    on_bad: OnBad | None = None,
     classes: Sequence[str] | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
@@ -33,16 +45,22 @@ def evaluate(
     provenance: dict[str, Any] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> ClassificationReport:
-    """Score a classifier on labelled images, exactly and beside the shortcut baseline.
+) -> ClassificationReport | LensFindingReport:
+    """Score a model on labelled data, exactly and beside the shortcut baseline.
+
+    A lens finder gets the lens-finding report; one that looks at images and a table has three
+    scores there: both, the image only and the table only.
 
     Args:
         model: as in :func:`lenszoo.predict`; of a run folder the history is shown too.
         data: a folder of class folders (of one that holds ``train`` and ``val``, the latter); a
             ``.csv`` with columns ``id``, ``path`` and ``label``; an index with labels; or a
-            simulated sample. Classes are matched by name or alias, whatever their order.
+            simulated sample. Classes are matched by name or alias, whatever their order. Lens
+            candidates with labels: ``Cutouts``, a :class:`lenszoo.prediction.Catalogue` or the path
+            of one, without a column ``path``.
         batch_size, on_bad, resize, bands, progress: as in :func:`lenszoo.predict`; images that
-            "skip" passes over are counted in a note and score nothing.
+            "skip" passes over, and objects without a label, are counted in a note and score
+            nothing.
         classes: the model's class names, where the weights do not know them.
         tta: score the mean over the quarter turns and flips of each image as well
             (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
@@ -55,62 +73,154 @@ def evaluate(
             the model does not know; for images that are not square with tta.
     """
     opened = open_model(model, classes)
-    inputs, labels, ids, facts = _labelled(opened, data)
-    images = open_images(opened, inputs, on_bad, resize, bands)
-    height, width, n_bands = images.fit.shape
-    stack = aligned_empty((len(images), height or 1, width or 1, n_bands))
-    looks = np.full((len(images), len(opened.classes)), np.nan, np.float32) if tta else None
-    padded = _Padded(opened, min(batch_size, len(images)))
-
-    def collect(rows: np.ndarray, batch: np.ndarray) -> None:
-        stack[rows] = batch
-        if looks is not None and len(rows):
-            looks[rows] = tta_logits(padded, batch)
-
-    answers = run(opened.model, images, batch_size, progress, collect)
-    kept = np.flatnonzero(answers.kept)
-    if not len(kept):
-        raise LenszooError(f"{facts['data']}: none of the {len(images)} images could be scored.")
-    whole = len(kept) == len(images)
-    report = classification_report(
-        labels[kept],
-        opened.logits(answers.values[kept]),
-        opened.classes,
-        images=stack if whole else stack[kept],
-        model=opened.model,
-        tta=None if looks is None else looks[kept],
-        ids=[ids[int(i)] for i in kept],
-        history=_history(opened.run_dir),
-        title=title or f"{opened.name} on {len(kept):,} images",
-        provenance=opened.provenance | facts | (provenance or {}),
-        seed=seed,
+    inputs, found = _labelled(opened, data)
+    asked = open_inputs(opened, inputs, on_bad, resize, bands, labels=True)
+    if found is None:
+        found = _labels_of(opened, asked)
+    gathered = Gathered(opened, asked, batch_size, tta)
+    answers = run(opened.model, asked, batch_size, progress, gathered.collect)
+    scored = np.flatnonzero(answers.kept & (found.labels >= 0))
+    if not len(scored):
+        raise LenszooError(f"{found.source}: none of the {len(asked)} images could be scored.")
+    parts = _Parts(
+        found.labels[scored],
+        opened.logits(answers.values[scored]),
+        {name: values[scored] for name, values in gathered.looks.items()},
+        _at(gathered.images, scored),
+        [found.ids[int(i)] for i in scored],
     )
-    if not whole:
-        left = len(images) - len(kept)
-        first = next(error for error in answers.errors if error)
-        report.notes = [*report.notes, f"{left} of {len(images)} images were left out: {first}"]
+    what = "candidates" if opened.finds_lenses else "images"
+    given: dict[str, Any] = {
+        "title": title or f"{opened.name} on {len(scored):,} {what}",
+        "history": _history(opened.run_dir),
+        "provenance": opened.provenance | {"data": found.source} | (provenance or {}),
+        "seed": seed,
+    }
+    report: ClassificationReport | LensFindingReport
+    if opened.finds_lenses:
+        report = _finder_report(opened, asked, scored, parts, given)
+    else:
+        report = classification_report(
+            parts.labels, parts.logits, opened.classes, images=parts.images, model=opened.model,
+            tta=parts.looks.get(LOOKS), ids=parts.ids, **given,
+        )  # fmt: skip
+    report.notes = [*report.notes, *_left_out(answers.errors, answers.kept, found.labels)]
     return report
 
 
-class _Padded(NamedTuple):
-    """What ``tta_logits`` asks: answers as logits, from batches of one size."""
+def simulated(opened: OpenedModel, preset: str, images: int, seed: int) -> Sample | Cutouts:
+    """Draw the test split of a sky for a model: for one that looks at a table, with its columns.
 
-    opened: OpenedModel
-    size: int
+    Raises:
+        LenszooError: an unknown preset, or one that measures other columns.
+    """
+    if not opened.finds_lenses:
+        return sample(preset, images, seed, SPLIT_START["test"])
+    columns = opened.columns if "table" in opened.takes else ()
+    return sample_cutouts(preset, images, seed, "test", columns=columns)
 
-    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
-        return self.opened.logits(answer(self.opened.model, images, self.size))
+
+class _Parts(NamedTuple):
+    """What was scored: m objects of those that were asked about."""
+
+    labels: np.ndarray  # (m,) positions in the model's classes
+    logits: np.ndarray  # (m, classes)
+    looks: dict[str, np.ndarray]  # (m, classes) each
+    images: np.ndarray | None  # (m, H, W, bands)
+    ids: list[str]
+
+
+def _finder_report(
+    opened: OpenedModel,
+    asked: Candidates,
+    scored: np.ndarray,
+    parts: _Parts,
+    given: dict[str, Any],
+) -> LensFindingReport:
+    takes, cutouts = opened.takes, asked.cutouts
+    main = "image and table" if len(takes) == 2 else f"{next(iter(takes)).removesuffix('s')} only"
+    logits = {main: parts.logits} | parts.looks
+    scores = {name: pair[:, 1] - pair[:, 0] for name, pair in logits.items()}
+    table = _at(asked.table, scored)
+    known: dict[str, Any] = {}
+    if table is not None:
+        columns = opened.columns or (cutouts.columns if cutouts is not None else ())
+        both = 0 < parts.labels.sum() < len(parts.labels)
+        leaks = find_leaks(table, columns, parts.labels) if both else None
+        known = {"table": table, "columns": columns, "leaks": leaks}
+    if cutouts is not None and cutouts.truth is not None:
+        known["truth"] = {name: values[scored] for name, values in cutouts.truth.items()}
+    if cutouts is not None:
+        given["provenance"]["data"] = cutouts.provenance
+    return lens_finding_report(
+        parts.labels,
+        scores,
+        uncalibrated=scores[main] * float(opened.model.get_layer("temperature").temperature),
+        images=parts.images,
+        bands=_bands(opened, asked),
+        ids=parts.ids,
+        **known,
+        **given,
+    )
+
+
+def _bands(opened: OpenedModel, asked: Candidates) -> Sequence[str] | None:
+    """Names of the bands as the model was given them; None where nobody named them."""
+    if asked.images is None:
+        return None
+    fit, names = asked.images.fit, opened.bands
+    if not names and asked.cutouts is not None and asked.cutouts.bands:
+        have = asked.cutouts.bands
+        names = have if fit.bands is None else tuple(have[k] for k in fit.bands)
+    return names if len(names) == fit.shape[2] else None
+
+
+def _at(array: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    """Some rows; without a copy where they are all."""
+    return array if array is None or len(rows) == len(array) else array[rows]
+
+
+def _left_out(errors: Sequence[str | None], kept: np.ndarray, labels: np.ndarray) -> list[str]:
+    notes = []
+    if not kept.all():
+        first = next(error for error in errors if error)
+        notes.append(f"{(~kept).sum()} of {len(kept)} images were left out: {first}")
+    if (labels < 0).any():
+        notes.append(f"Without a label, and left out: {(labels < 0).sum()} of {len(labels)}.")
+    return notes
+
+
+class _Found(NamedTuple):
+    """Labels in the model's order (-1: none), ids, and what messages call the data."""
+
+    labels: np.ndarray
+    ids: Sequence[str]
+    source: str
+
+
+def _labels_of(opened: OpenedModel, asked: Candidates) -> _Found:
+    """Labels that were read together with the candidates."""
+    cutouts = asked.cutouts
+    assert cutouts is not None  # of Cutouts or a Catalogue
+    known = cutouts.known_labels()
+    source = str(cutouts.provenance.get("catalogue", "the candidates"))
+    labels = _relabel(opened, np.maximum(known, 0), cutouts.class_names, source)
+    return _Found(np.where(known < 0, -1, labels), asked.ids, source)
 
 
 def _labelled(
-    opened: OpenedModel, data: Any
-) -> tuple[Inputs, np.ndarray, Sequence[str], dict[str, Any]]:
-    """Return inputs, labels in the model's order, ids, and what is known of the data."""
+    opened: OpenedModel, data: Labelled
+) -> tuple[Inputs | Cutouts | Catalogue, _Found | None]:
+    """Return inputs and their labels; None for labels that are read with the inputs."""
+    if isinstance(data, Cutouts | Catalogue):
+        return data, None
     if isinstance(data, Sample):
         labels = _relabel(opened, data.labels, data.class_names, "the sample")
         ids = [_scene_name(int(scene)) for scene in data.truth["scene"]]
-        return data.images, labels, ids, {"data": "a simulated sample"}
+        return data.images, _Found(labels, ids, "a simulated sample")
     if not isinstance(data, DatasetIndex):
+        if opened.finds_lenses and reads_catalogue(opened, data):
+            return Catalogue(data), None
         if not opened.named:
             raise LenszooError(
                 f"{opened.name} does not say what its classes are called; pass classes=, their "
@@ -128,7 +238,7 @@ def _labelled(
             "with a label column."
         )
     labels = _relabel(opened, data.labels, data.class_names, data.source)
-    return data, labels, data.ids, {"data": data.source}
+    return data, _Found(labels, data.ids, data.source)
 
 
 def _scene_name(scene: int) -> str:

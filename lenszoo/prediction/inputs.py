@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ def as_index(
     if path.suffix.lower() != ".csv":
         return _from_files([path])
     if id_column is None:
-        id_column = "id" if "id" in _header(path) else None
+        id_column = "id" if "id" in header(path) else None
     return DatasetIndex.from_csv(
         path, id_column=id_column, path_column=path_column, label_column=None
     )
@@ -80,7 +80,8 @@ def _from_folder(root: Path) -> DatasetIndex:
     return DatasetIndex(tuple(names), tuple(root / name for name in names), source=str(root))
 
 
-def _header(table: Path) -> list[str]:
+def header(table: Path) -> list[str]:
+    """Return the names in the header of a CSV; none where it cannot be read."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as stream:
             return [cell.strip() for cell in next(csv.reader(stream), [])]
@@ -95,8 +96,8 @@ class Fit:
     Attributes:
         shape: (height, width, bands) that the model takes; height and width may be None.
         label: what messages call the model.
-        on_bad: what happens to images with NaN, infinite or constant bands: "raise", "zero", or
-            "skip", which also passes over files that cannot be read or do not fit.
+        on_bad: what happens to images with NaN, infinite or constant bands: "raise", "zero",
+            "fill", or "skip", which also passes over files that cannot be read or do not fit.
         resize: interpolate images of another size bilinearly (with a filter as wide as the step
             when they shrink). This changes the pixel scale, which the model does not learn of.
         bands: positions of the bands to take, in the model's order; a band may stand twice.
@@ -122,40 +123,61 @@ class Batch(NamedTuple):
 
     Attributes:
         rows: (n,) positions in the inputs.
-        images: (m, H, W, bands) float32, those of ``rows[kept]``.
+        images: (m, H, W, bands) float32, those of ``rows[kept]``; None for a model without images.
         kept: (n,) bool.
         bad_pixels: n counts, None for what could not be read.
         errors: n reasons, None where all is well.
+        table: (m, columns) float32 beside the images; None for a model without a table.
     """
 
     rows: np.ndarray
-    images: np.ndarray
+    images: np.ndarray | None
     kept: np.ndarray
     bad_pixels: list[int | None]
     errors: list[str | None]
+    table: np.ndarray | None = None
+
+    @property
+    def inputs(self) -> Any:
+        """What the model is given: images, a table, or a dictionary of both."""
+        if self.images is None or self.table is None:
+            return self.table if self.images is None else self.images
+        return {"images": self.images, "table": self.table}
+
+
+class Source(NamedTuple):
+    """Where images come from.
+
+    Attributes:
+        ids: n names.
+        paths: n files, or tuples of files a band; None for an object without. None for an array.
+        array: (n, H, W, bands); None for files.
+        bad_counts: (n,) bad pixels that were dealt with before, where they were counted.
+        prepare: what is done to an image (H, W, bands) that was read from files, in place.
+    """
+
+    ids: Sequence[str]
+    paths: Sequence[Any] | None = None
+    array: np.ndarray | None = None
+    bad_counts: np.ndarray | None = None
+    prepare: Callable[[np.ndarray], None] | None = None
 
 
 class Images:
     """The inputs of a prediction, one by one or in batches.
 
     Args:
-        inputs: as :func:`as_index` takes them, or an array (n, H, W, bands) or (n, H, W).
+        inputs: as :func:`as_index` takes them, an array (n, H, W, bands) or (n, H, W), or a source.
         fit: what the model needs.
 
     Raises:
         LenszooError: no inputs, an array of another kind, or an unknown policy.
     """
 
-    def __init__(self, inputs: Inputs, fit: Fit) -> None:
+    def __init__(self, inputs: Inputs | Source, fit: Fit) -> None:
         check_policy(fit.on_bad)
-        self.array: np.ndarray | None = None
-        self.paths: tuple[Any, ...] | None = None
-        if isinstance(inputs, np.ndarray):
-            self.array = _as_stack(inputs)
-            self.ids = tuple(map(str, range(len(self.array))))
-        else:
-            index = as_index(inputs)
-            self.ids, self.paths = index.ids, index.paths
+        self.source = inputs if isinstance(inputs, Source) else _as_source(inputs)
+        self.ids, self.paths = tuple(self.source.ids), self.source.paths
         self.fit = fit if None not in fit.shape[:2] else self._sized(fit)
 
     def __len__(self) -> int:
@@ -163,7 +185,8 @@ class Images:
 
     def name(self, row: int) -> str:
         """Return how messages call an image."""
-        return f"image {row}" if self.paths is None else image_name(self.paths[row])
+        path = None if self.paths is None else self.paths[row]
+        return f"image {self.ids[row]}" if path is None else image_name(path)
 
     def read(self, row: int) -> Read:
         """Read one image and make it fit.
@@ -172,11 +195,14 @@ class Images:
             LenszooError: it cannot be read or does not fit; not under on_bad="skip".
         """
         fit, bad = self.fit, None
+        if self._is_missing(row):
+            return Read(None, None, f"{self.name(row)}: there is no such file, or not in all bands")
         try:
             image = np.array(self._raw(row))  # a copy: "zero" writes into it
             image = _take_bands(image, fit, self.name(row))
             keep, counts = apply_policy(image[None], [self.name(row)], fit.on_bad)
-            bad = int(counts[0])
+            before = 0 if self.source.bad_counts is None else int(self.source.bad_counts[row])
+            bad = max(int(counts[0]), before)
             if not keep[0]:
                 reason = f"{self.name(row)}: NaN, infinite or constant pixels"
                 return Read(None, bad, reason)
@@ -216,15 +242,23 @@ class Images:
             [read.error for read in reads],
         )
 
+    def _is_missing(self, row: int) -> bool:
+        return self.paths is not None and self.paths[row] is None
+
     def _raw(self, row: int) -> np.ndarray:
-        if self.array is not None:
-            return self.array[row].astype(np.float32)
+        if self.source.array is not None:
+            return self.source.array[row].astype(np.float32)
         assert self.paths is not None  # one of the two is there
-        return read_image(self.paths[row])
+        image = read_image(self.paths[row])
+        if self.source.prepare is not None:
+            self.source.prepare(image)
+        return image
 
     def _sized(self, fit: Fit) -> Fit:
         """Give a model of any size that of the first image that can be read."""
         for row in range(len(self)):
+            if self._is_missing(row):
+                continue
             try:
                 height, width = self._raw(row).shape[:2]
             except LenszooError:
@@ -234,6 +268,14 @@ class Images:
             shape = (fit.shape[0] or height, fit.shape[1] or width, fit.shape[2])
             return Fit(shape, fit.label, fit.on_bad, fit.resize, fit.bands)
         return fit
+
+
+def _as_source(inputs: Inputs) -> Source:
+    if isinstance(inputs, np.ndarray):
+        array = _as_stack(inputs)
+        return Source(tuple(map(str, range(len(array)))), array=array)
+    index = as_index(inputs)
+    return Source(index.ids, index.paths)
 
 
 def _as_stack(array: np.ndarray) -> np.ndarray:

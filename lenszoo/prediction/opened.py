@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from lenszoo._version import __version__
 from lenszoo.build import _as_path, load_model, model_config
+from lenszoo.catalog import CATALOG
+from lenszoo.data.names import LENS_CLASSES
 from lenszoo.ensemble import Source, known_classes, read_run, weights_file
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.metrics import log_softmax
@@ -31,6 +33,7 @@ class OpenedModel:
         provenance: lenszoo, keras and backend versions, weights and their sha256, recipe and seed
             (None where unknown; of an ensemble each a list, one item a member).
         run_dir: the run folder, when it is one.
+        bands: names of the bands it was trained on; empty where nobody named them.
     """
 
     model: keras.Model
@@ -39,6 +42,40 @@ class OpenedModel:
     named: bool
     provenance: dict[str, Any]
     run_dir: Path | None = None
+    bands: tuple[str, ...] = ()
+
+    @property
+    def finds_lenses(self) -> bool:
+        """Whether the model is a lens finder of the catalogue."""
+        return _finds_lenses(self.model)
+
+    @property
+    def takes(self) -> dict[str, tuple[Any, ...]]:
+        """What the model takes and its shape: ``images`` (H, W, bands), ``table`` (columns,).
+
+        Raises:
+            LenszooError: it takes something else.
+        """
+        given = self.model.input
+        parts = list(given.values()) if isinstance(given, dict) else [given]
+        shapes = {}
+        for part in parts:
+            shape: Any = getattr(part, "shape", ())
+            if len(shape) not in _KINDS or not isinstance(shape[-1], int):
+                raise LenszooError(
+                    f"Model {self.name} takes {self.model.input_shape}, not (batch, H, W, bands)."
+                )
+            shapes[_KINDS[len(shape)]] = tuple(shape[1:])
+        return shapes
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of the table that a lens finder takes; empty where unknown."""
+        try:
+            columns = model_config(self.model)["options"].get("columns", ())
+        except LenszooError:
+            return ()
+        return () if isinstance(columns, int) else tuple(columns)
 
     def logits(self, answers: np.ndarray) -> np.ndarray:
         """Turn raw answers (n, outputs) into logits (n, classes), float64.
@@ -61,6 +98,9 @@ class OpenedModel:
         return np.exp(log_softmax(logits))
 
 
+# by the number of axes
+_KINDS = {4: "images", 2: "table"}
+
 ModelLike: TypeAlias = keras.Model | OpenedModel | Source | Sequence[Source]
 
 
@@ -79,6 +119,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     if isinstance(source, OpenedModel):
         return source if classes is None else _renamed(source, classes)
     known: Sequence[str] = ()
+    bands: Sequence[str] = ()
     run_dir = None
     if isinstance(source, keras.Model):
         model, origins = source, [_Origin(source.name)]
@@ -88,6 +129,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         known = next((names for member in members if (names := known_classes(member))), ())
         origins, folders = zip(*map(_origin, members), strict=True)
         run_dir = folders[0] if len(members) == 1 else None
+        bands = _known_bands(members[0])
     name = " + ".join(origin.weights for origin in origins)
     found = {
         key: values[0] if len(origins) == 1 else list(values)
@@ -95,6 +137,8 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     }
     outputs = _count_outputs(model)
     count = max(2, outputs)
+    if not known and _finds_lenses(model):
+        known = LENS_CLASSES
     provenance = {
         "lenszoo": __version__,
         "backend": keras.backend.backend(),
@@ -105,13 +149,13 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     chosen = classes if classes is not None else known
     names = tuple(map(str, chosen)) if named else tuple(map(str, range(count)))
     _check_classes(names, count, name)
-    return OpenedModel(model, name, names, named, provenance, run_dir)
+    return OpenedModel(model, name, names, named, provenance, run_dir, tuple(bands))
 
 
 def _renamed(opened: OpenedModel, classes: Sequence[str]) -> OpenedModel:
     names = tuple(map(str, classes))
     _check_classes(names, len(opened.classes), opened.name)
-    return OpenedModel(opened.model, opened.name, names, True, opened.provenance, opened.run_dir)
+    return replace(opened, classes=names, named=True)
 
 
 def _check_classes(names: Sequence[str], count: int, label: str) -> None:
@@ -137,6 +181,20 @@ def _row(model: keras.Model) -> str:
         return model_config(model)["model"]
     except LenszooError:
         return model.name
+
+
+def _finds_lenses(model: keras.Model) -> bool:
+    """Tell whether a model is a row of the catalogue that finds lenses."""
+    row = CATALOG.get(_row(model))
+    return row is not None and row.task == "find_lenses"
+
+
+def _known_bands(source: Source) -> Sequence[str]:
+    """Return the names of the bands that weights were trained on, where they were written down."""
+    path = _as_path(source)
+    if path is None:
+        return get_entry(str(source)).data.get("bands") or ()
+    return read_run(weights_file(path)).get("bands") or ()
 
 
 def _last_activation(model: keras.Model) -> str | None:

@@ -11,7 +11,8 @@ import pyarrow as pa
 from lenszoo.data.checks import OnBad
 from lenszoo.data.readers import image_name
 from lenszoo.errors import LenszooError
-from lenszoo.prediction.inputs import Fit, Images, Inputs
+from lenszoo.prediction.candidates import Asked, Candidates, open_inputs
+from lenszoo.prediction.inputs import Batch
 from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
 
 Progress = Callable[[int, int], None]
@@ -22,16 +23,16 @@ METADATA = b"lenszoo"
 
 def predict(
     model: ModelLike,
-    inputs: Inputs,
+    inputs: Asked,
     *,
     batch_size: int = BATCH_SIZE,
-    on_bad: OnBad = "raise",
+    on_bad: OnBad | None = None,
     classes: Sequence[str] | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> pa.Table:
-    """Classify images and return a table with one row an image, in the order of the inputs.
+    """Classify images or lens candidates and return a table, a row each, in their order.
 
     The columns: ``id``; ``path`` (null for arrays); ``predicted``, a class name;
     ``prob_<class>`` and ``logit_<class>`` (float32; rank on logits, which do not saturate);
@@ -39,28 +40,39 @@ def predict(
     no answer, else null. The table's metadata under ``lenszoo`` (see
     :func:`lenszoo.prediction.provenance_of`) names version, backend, weights, sha256, recipe, seed.
 
+    A lens finder's classes are ``nonlens`` and ``lens``. Its logits are divided by the temperature
+    that was fitted on its validation data, so ``prob_lens`` is calibrated for objects like those,
+    of which as many were lenses; where one in 1,000 is a lens, far fewer candidates of a given
+    probability are.
+
     Args:
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
             them, for their ensemble; or a model.
         inputs: an image file, a list of them, a folder (with all below it), a ``.csv`` with a
-            column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W).
+            column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W). For a
+            model that looks at a table: ``Cutouts``, a :class:`lenszoo.prediction.Catalogue`, or
+            the path of one (CSV or Parquet). Its columns, and bands where both sides name them,
+            are found by name; a missing value is NaN.
         batch_size: images a step; the last batch is padded, so that the model compiles once.
-        on_bad: "raise" stops at the first bad image; "zero" sets bad pixels to 0; "skip" leaves
-            rows without an answer for images that are bad, unreadable or of another size.
+        on_bad: "raise" stops at the first bad image; "zero" sets bad pixels to 0, "fill" to the
+            median of their band; "skip" leaves rows without an answer for images that are bad,
+            missing, unreadable or of another size. By default that of the catalogue's layout, else
+            "raise".
         classes: names of the classes, where the weights do not know them.
         resize: interpolate images of another size bilinearly; this changes their pixel scale.
         bands: positions of the bands to give to the model, such as ``[0]``.
         progress: is told (images done, images in all).
 
     Raises:
-        LenszooError: in one line, for weights that cannot be loaded, no inputs, and images that
-            cannot be read, are bad, or have another size or number of bands than the model takes.
+        LenszooError: in one line, for weights that cannot be loaded, no inputs, a column or band
+            that is not there, and images that cannot be read, are bad, or have another size or
+            number of bands than the model takes.
     """
     opened = open_model(model, classes)
-    images = open_images(opened, inputs, on_bad, resize, bands)
-    answers = run(opened.model, images, batch_size, progress)
+    asked = open_inputs(opened, inputs, on_bad, resize, bands)
+    answers = run(opened.model, asked, batch_size, progress)
     kept = answers.kept
-    logits = np.zeros((len(images), len(opened.classes)))
+    logits = np.zeros((len(asked), len(opened.classes)))
     logits[kept] = opened.logits(answers.values[kept])
     shares = opened.probabilities(logits)
     names = [
@@ -71,15 +83,15 @@ def predict(
         for k, name in enumerate(opened.classes):
             column = values[:, k].astype(np.float32)
             columns[f"{kind}_{name}"] = pa.array(column, mask=~kept)
-    return _table(opened, images, answers, columns)
+    return _table(opened, asked, answers, columns)
 
 
 def embed(
     model: ModelLike,
-    inputs: Inputs,
+    inputs: Asked,
     *,
     batch_size: int = BATCH_SIZE,
-    on_bad: OnBad = "raise",
+    on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
     progress: Progress | None = None,
@@ -98,30 +110,30 @@ def embed(
         LenszooError: as :func:`predict`, and when the model has no layer ``features``.
     """
     opened = open_model(model)
-    images = open_images(opened, inputs, on_bad, resize, bands)
-    return run(_features(opened.model), images, batch_size, progress).values
+    asked = open_inputs(opened, inputs, on_bad, resize, bands)
+    return run(_features(opened.model), asked, batch_size, progress).values
 
 
 def embedding_table(
     model: ModelLike,
-    inputs: Inputs,
+    inputs: Asked,
     *,
     batch_size: int = BATCH_SIZE,
-    on_bad: OnBad = "raise",
+    on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> pa.Table:
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
     opened = open_model(model)
-    images = open_images(opened, inputs, on_bad, resize, bands)
-    answers = run(_features(opened.model), images, batch_size, progress)
+    asked = open_inputs(opened, inputs, on_bad, resize, bands)
+    answers = run(_features(opened.model), asked, batch_size, progress)
     width = answers.values.shape[1]
     flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
     vectors = pa.FixedSizeListArray.from_arrays(flat, width)
     at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
     column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
-    return _table(opened, images, answers, {FEATURES: column})
+    return _table(opened, asked, answers, {FEATURES: column})
 
 
 def features_of(table: pa.Table) -> np.ndarray:
@@ -144,32 +156,34 @@ class Answers(NamedTuple):
 
 def run(
     model: keras.Model,
-    images: Images,
+    asked: Candidates,
     batch_size: int,
     progress: Progress | None = None,
-    collect: Callable[[np.ndarray, np.ndarray], None] | None = None,
+    collect: Callable[[np.ndarray, Batch], None] | None = None,
 ) -> Answers:
-    """Run a model over images; ``collect(rows, images)`` is given every batch as it was read.
+    """Run a model over its inputs; ``collect(rows, batch)`` is given all that was read.
 
     Raises:
         LenszooError: an image is bad, or the model's answer to a good one is not finite; the latter
             leaves a row without an answer under on_bad="skip".
     """
-    total = len(images)
+    total = len(asked)
+    if batch_size < 1:
+        raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
     size = min(batch_size, total)
     values = np.full((total, model.output_shape[-1]), np.nan, np.float32)
     bad_pixels: list[int | None] = []
     errors: list[str | None] = []
-    for batch in images.batches(size):
-        found, reasons = batch.rows[batch.kept], batch.errors
+    for batch in asked.batches(size):
+        found, reasons = batch.rows[batch.kept], list(batch.errors)
         if collect is not None:
-            collect(found, batch.images)
+            collect(found, batch)
         if len(found):
-            values[found] = answer(model, batch.images, size)
+            values[found] = answer(model, batch.inputs, size)
             for row in found[~np.isfinite(values[found]).all(axis=1)]:
-                reason = f"{images.name(int(row))}: the model's answer is not finite; are its "
+                reason = f"{asked.name(int(row))}: the model's answer is not finite; are its "
                 reason += "pixels scaled as the model expects?"
-                if images.fit.on_bad != "skip":
+                if asked.on_bad != "skip":
                     raise LenszooError(reason)
                 reasons[int(row) - int(batch.rows[0])] = reason
                 values[row] = np.nan
@@ -181,26 +195,15 @@ def run(
     return Answers(values, kept, bad_pixels, errors)
 
 
-def answer(model: keras.Model, images: np.ndarray, size: int) -> np.ndarray:
+def answer(model: keras.Model, inputs: Any, size: int) -> np.ndarray:
     """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
-    padding = np.zeros((size - len(images), *images.shape[1:]), np.float32)
-    padded = np.concatenate([images, padding]) if len(padding) else images
-    return np.asarray(model.predict_on_batch(padded))[: len(images)]
 
+    def padded(array: np.ndarray) -> np.ndarray:
+        spare = size - len(array)
+        return np.pad(array, [(0, spare)] + [(0, 0)] * (array.ndim - 1)) if spare else array
 
-def open_images(
-    opened: OpenedModel,
-    inputs: Inputs,
-    on_bad: OnBad,
-    resize: bool,
-    bands: Sequence[int] | None,
-) -> Images:
-    """Put the inputs of a model in order, without reading them yet."""
-    shape = opened.model.input_shape
-    if not (isinstance(shape, tuple) and len(shape) == 4 and isinstance(shape[3], int)):
-        raise LenszooError(f"Model {opened.name} takes {shape}, not (batch, H, W, bands).")
-    chosen = None if bands is None else tuple(map(int, bands))
-    return Images(inputs, Fit(shape[1:], opened.name, on_bad, bool(resize), chosen))
+    asked = len(keras.tree.flatten(inputs)[0])
+    return np.asarray(model.predict_on_batch(keras.tree.map_structure(padded, inputs)))[:asked]
 
 
 def _features(model: keras.Model) -> keras.Model:
@@ -209,23 +212,32 @@ def _features(model: keras.Model) -> keras.Model:
         raise LenszooError(
             f"Model {model.name!r} has no layer named {FEATURES!r} to take vectors from."
         )
-    return keras.Model(model.inputs, model.get_layer(FEATURES).output, name=model.name)
+    return keras.Model(model.input, model.get_layer(FEATURES).output, name=model.name)
 
 
 def _table(
-    opened: OpenedModel, images: Images, answers: Answers, columns: dict[str, Any]
+    opened: OpenedModel, asked: Candidates, answers: Answers, columns: dict[str, Any]
 ) -> pa.Table:
-    paths = [None] * len(images) if images.paths is None else map(image_name, images.paths)
-    fit = images.fit
-    facts = opened.provenance | {"classes": list(opened.classes), "on_bad": fit.on_bad}
-    facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
+    paths = [None] * len(asked) if asked.paths is None else map(_path, asked.paths)
+    facts = opened.provenance | {"classes": list(opened.classes), "on_bad": asked.on_bad}
+    if asked.images is not None:
+        fit = asked.images.fit
+        facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
+    if asked.table is not None:
+        facts["columns"] = list(opened.columns)
+    if asked.cutouts is not None:
+        facts["data"] = asked.cutouts.provenance
     table = pa.table(
         {
-            "id": pa.array(images.ids, pa.string()),
+            "id": pa.array(asked.ids, pa.string()),
             "path": pa.array(paths, pa.string()),
             **columns,
             "bad_pixels": pa.array(answers.bad_pixels, pa.int64()),
             "error": pa.array(answers.errors, pa.string()),
         }
     )
-    return table.replace_schema_metadata({METADATA: json.dumps(facts)})
+    return table.replace_schema_metadata({METADATA: json.dumps(facts, default=str)})
+
+
+def _path(path: Any) -> str | None:
+    return None if path is None else image_name(path)

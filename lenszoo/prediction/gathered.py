@@ -1,0 +1,76 @@
+"""What a report shows beside the answers, gathered while a model is asked."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from lenszoo.data.readers import aligned_empty
+from lenszoo.errors import LenszooError
+from lenszoo.evaluation import tta_logits
+from lenszoo.models.lens_finder import branch
+from lenszoo.prediction.candidates import Candidates
+from lenszoo.prediction.inputs import Batch
+from lenszoo.prediction.opened import OpenedModel
+from lenszoo.prediction.predictor import answer
+
+LOOKS = "eight looks"
+
+
+class Gathered:
+    """Images and other looks at them, filled batch by batch.
+
+    Attributes:
+        images: (n, H, W, bands) as the model was given them, or None for a table alone.
+        looks: logits (n, classes) by name, NaN where there are none: of a lens finder each branch
+            alone, and with tta the mean over turns and flips.
+    """
+
+    def __init__(self, opened: OpenedModel, asked: Candidates, batch_size: int, tta: bool) -> None:
+        self.images = None
+        if asked.images is not None:
+            height, width, bands = asked.images.fit.shape
+            self.images = aligned_empty((len(asked), height or 1, width or 1, bands))
+        size = min(batch_size, len(asked))
+        self._ways = _ways(opened, size, tta)
+        shape = (len(asked), len(opened.classes))
+        self.looks = {name: np.full(shape, np.nan, np.float32) for name in self._ways}
+
+    def collect(self, rows: np.ndarray, batch: Batch) -> None:
+        """Keep the images of a batch and look at them in the other ways."""
+        if self.images is not None:
+            self.images[rows] = batch.images
+        if len(rows):
+            for name, look in self._ways.items():
+                self.looks[name][rows] = look(batch)
+
+
+def _ways(opened: OpenedModel, size: int, tta: bool) -> dict[str, Callable[[Batch], np.ndarray]]:
+    ways: dict[str, Callable[[Batch], np.ndarray]] = {}
+    takes = opened.takes
+    if opened.finds_lenses and len(takes) == 2:
+        image, table = branch(opened.model, "image"), branch(opened.model, "table")
+        ways["image only"] = lambda batch: opened.logits(answer(image, batch.images, size))
+        ways["table only"] = lambda batch: opened.logits(answer(table, batch.table, size))
+    if tta:
+        if "images" not in takes:
+            raise LenszooError(f"{opened.name} looks at a table, which has no turns and flips.")
+        ways[LOOKS] = lambda batch: _turned(opened, batch, size)
+    return ways
+
+
+def _turned(opened: OpenedModel, batch: Batch, size: int) -> np.ndarray:
+    assert batch.images is not None  # a model without images was refused
+    return tta_logits(_Padded(opened, size, batch), batch.images, size)
+
+
+class _Padded(NamedTuple):
+    """What ``tta_logits`` asks: answers as logits, from batches of one size."""
+
+    opened: OpenedModel
+    size: int
+    batch: Batch
+
+    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
+        turned = self.batch._replace(images=images)
+        return self.opened.logits(answer(self.opened.model, turned.inputs, self.size))
