@@ -8,6 +8,7 @@ from lenszoo.layers.bicubic import BicubicUpsampling
 from lenszoo.layers.branches import BranchDropout, TokenMean
 from lenszoo.layers.column_tokens import ColumnTokens
 from lenszoo.layers.consensus import MeanLogSoftmax
+from lenszoo.layers.gradient_reversal import GradientReversal
 from lenszoo.layers.guard import NonFiniteGuard
 from lenszoo.layers.layer_scale import LayerScale
 from lenszoo.layers.normalization import BatchNormalization
@@ -27,6 +28,7 @@ __all__ = [
     "ClassToken",
     "ColumnTokens",
     "Fold",
+    "GradientReversal",
     "LayerScale",
     "MeanLogSoftmax",
     "NonFiniteGuard",

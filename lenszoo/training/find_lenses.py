@@ -11,7 +11,12 @@ from lenszoo.catalog import model_info
 from lenszoo.data import Cutouts
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import fit_temperature, lens_finding_report, metrics
+from lenszoo.evaluation import (
+    LensFindingReport,
+    fit_temperature,
+    lens_finding_report,
+    metrics,
+)
 from lenszoo.models.lens_finder import branch
 from lenszoo.training.compute import jit, precision
 from lenszoo.training.environment import provenance
@@ -93,11 +98,24 @@ class FindLensesTask:
         self, model: keras.Model, history: list[dict[str, Any]], folder: Path
     ) -> dict[str, Any]:
         """Report on the test examples, or on the validation examples where there are none."""
-        split = "test" if self.source.test else "validation"
-        held = self.source.test() if self.source.test else self.source.validation()
+        split, held = self.held_out()
+        report = self.scored(model, history, split, held)
+        report.save(folder)
+        return report.metrics
+
+    def held_out(self) -> tuple[str, Cutouts]:
+        """The examples to report on, and of which split they are."""
+        if self.source.test:
+            return "test", self.source.test()
+        return "validation", self.source.validation()
+
+    def scored(
+        self, model: keras.Model, history: list[dict[str, Any]], split: str, held: Cutouts
+    ) -> LensFindingReport:
+        """The report on some examples."""
         scores = branch_logits(model, held)
         main = next(iter(scores.values()))
-        report = lens_finding_report(
+        return lens_finding_report(
             held.known_labels(),
             scores,
             uncalibrated=main * float(model.get_layer("temperature").temperature),
@@ -114,8 +132,6 @@ class FindLensesTask:
             | {"model": model_config(model)["model"], "data": self.source.describe, "split": split},
             seed=self.recipe.seed,
         )
-        report.save(folder)
-        return report.metrics
 
 
 def check_finder(name: str) -> None:

@@ -17,6 +17,7 @@ import keras
 from lenszoo.build import load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
+from lenszoo.training.adapt import AdaptTask
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.ctrl_c import heard
 from lenszoo.training.environment import environment
@@ -37,6 +38,7 @@ BEST, LAST, RECIPE, RUN, HISTORY = (
 )
 # one row a task: what the `task` field of a recipe names
 TASKS: dict[str, Callable[[Any], Task]] = {
+    "adapt": AdaptTask,
     "classify": ClassifyTask,
     "find_lenses": FindLensesTask,
     "super_resolve": SuperResolveTask,

@@ -9,11 +9,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.training.recipe_parts import (
+    AdaMatch,
     Adversarial,
+    Dann,
     Data,
     Distill,
     EarlyStopping,
     LensData,
+    MeanTeacher,
     Optimizer,
     PairData,
     Stage,
@@ -183,8 +186,71 @@ class FindLensesRecipe(RecipeBase):
         return self
 
 
+class AdaptRecipe(RecipeBase):
+    """Adapt a lens finder to a sky with few labels, from one with many."""
+
+    task: Literal["adapt"]
+    model: str = Field("lens_finder", description="Row of the catalogue that finds lenses.")
+    weights: str = Field(description="The lens finder to adapt: a name or a path.")
+    source: LensData | None = Field(
+        None,
+        description="The labelled sky or catalogue to learn from besides, best the one that the "
+        "weights were trained on; by default its seed is the run's plus one. fine_tune and "
+        "batch_norm do not look at it.",
+    )
+    data: LensData = Field(
+        description="The sky or catalogue to adapt to. Its validation examples keep their labels, "
+        "which choose the best epoch and fit the temperature: count them as labels too."
+    )
+    label_fraction: float = Field(
+        0.2, ge=0, le=1, description="Share of each class of data that keeps its label to learn by."
+    )
+    method: Literal["fine_tune", "joint", "dann", "adamatch", "mean_teacher", "batch_norm"] = Field(
+        "adamatch",
+        description="fine_tune: on the target's labels alone; joint: on the source's labels and "
+        "these; dann, adamatch and mean_teacher: joint, and learning from the target without "
+        "labels; batch_norm: no learning, only the statistics of BatchNorm are taken anew from the "
+        "target (Li et al. 2017, arXiv:1603.04779).",
+    )
+    dann: Dann = Field(default_factory=Dann, description="For method dann.")
+    adamatch: AdaMatch = Field(default_factory=AdaMatch, description="For method adamatch.")
+    mean_teacher: MeanTeacher = Field(
+        default_factory=MeanTeacher, description="For method mean_teacher."
+    )
+    batch_size: int = Field(
+        32,
+        ge=1,
+        description="Examples of each kind in a step: of the source, of the target with a label, "
+        "of the target without one, as the method wants them.",
+    )
+    optimizer: Optimizer = Field(
+        default_factory=lambda: Optimizer(learning_rate=3e-4), description="Optimizer."
+    )
+    allow_leaky_columns: bool = Field(
+        False, description="Train although a column of a table gives the answer away."
+    )
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        if self.freeze is not None or self.curriculum:
+            raise ValueError("freeze and curriculum are for classifiers")
+        given = {"dann", "adamatch", "mean_teacher"} & self.model_fields_set
+        if given - {self.method}:
+            raise ValueError(
+                f"a table {min(given - {self.method})} is for that method, not for {self.method}"
+            )
+        if self.source is None and self.method not in ("fine_tune", "batch_norm"):
+            raise ValueError(f"method {self.method} needs a source, the labelled sky or catalogue")
+        if self.method == "fine_tune" and self.label_fraction == 0:
+            raise ValueError("fine_tune needs labels: label_fraction is 0")
+        if any(part is not None and part.fresh for part in (self.source, self.data)):
+            raise ValueError("fresh is for find_lenses: a few labels of an endless sky are no few")
+        return self
+
+
 # one member a task; pydantic picks by the `task` field
 TASKS: dict[str, type[RecipeBase]] = {
+    "adapt": AdaptRecipe,
     "classify": ClassifyRecipe,
     "find_lenses": FindLensesRecipe,
     "super_resolve": SuperResolveRecipe,

@@ -223,3 +223,64 @@ class Adversarial(Strict):
     average: float = Field(
         0.999, ge=0, lt=1, description="Memory of the average of the generator's weights, a step."
     )
+
+
+class Dann(Strict):
+    """Features that do not tell the skies apart (Ganin et al. 2016, arXiv:1505.07818).
+
+    A second head learns to tell source from target by the features, and the features learn,
+    through a reversed gradient, to leave it in the dark.
+    """
+
+    weight: float = Field(
+        0.3, gt=0, description="Strength of the reversed gradient, reached by and by."
+    )
+    steepness: float = Field(
+        10.0,
+        gt=0,
+        description="At a share p of the run the strength is weight * (2 / (1 + exp(-steepness * "
+        "p)) - 1).",
+    )
+
+
+class Consistency(Strict):
+    """What methods share that ask two views of an unlabelled image for one answer."""
+
+    weight: float = Field(1.0, gt=0, description="Weight of the loss on unlabelled examples.")
+    ramp_up: float = Field(
+        0.3, ge=0, le=1, description="Share of the run over which the weight rises from 0."
+    )
+    confidence: float = Field(
+        0.8, ge=0.5, lt=1, description="Answers on the weak view that are less sure teach nothing."
+    )
+    shift: int = Field(2, ge=0, description="Strong view: moved by up to so many pixels.")
+    noise: float = Field(
+        0.5, ge=0, description="Strong view: added noise, at most, in units of the target's sky."
+    )
+    flux: float = Field(0.1, ge=0, description="Strong view: scatter of the log of the flux.")
+    jitter: float = Field(
+        0.1, ge=0, description="Strong view: scatter of the table, in deviations of each column."
+    )
+
+
+class AdaMatch(Consistency):
+    """Pseudo-labels, their classes in step with the source's (Berthelot et al. 2022).
+
+    arXiv:2106.04732: the answer on a weak view, aligned so that the shares of the classes are as
+    among the source's answers, teaches the strong view where it is as sure as ``confidence`` times
+    the mean sureness on the source.
+    """
+
+
+class MeanTeacher(Consistency):
+    """An average of the network teaches it on unlabelled images (French et al. 2018).
+
+    arXiv:1706.05208, after Tarvainen & Valpola 2017, arXiv:1703.01780: the average's probability
+    on a weak view is what the network's on the strong view is drawn to, in squares, where it is
+    sure. Their loss that balances the classes is left out: in a survey they are not balanced.
+    """
+
+    weight: float = Field(10.0, gt=0, description="Weight of the loss on unlabelled examples.")
+    memory: float = Field(
+        0.99, ge=0, lt=1, description="Memory of the average of the weights, a step."
+    )
