@@ -23,6 +23,7 @@ from lenszoo.training.ctrl_c import heard
 from lenszoo.training.environment import environment
 from lenszoo.training.find_lenses import FindLensesTask
 from lenszoo.training.recipe import Recipe, RecipeBase, validate
+from lenszoo.training.settle import settle
 from lenszoo.training.state import Progress, read_progress, restore_state, save_state
 from lenszoo.training.super_resolve import SuperResolveTask
 from lenszoo.training.task import Task
@@ -133,8 +134,10 @@ def _epochs(
         epoch, start = progress.epoch, time.monotonic()
         if epoch and epoch in task.phases:
             _enter_phase(task, model, epoch)
+        data = task.epoch(epoch)
+        settle(model, data)
         fitted = model.fit(
-            task.epoch(epoch),
+            data,
             initial_epoch=epoch,
             epochs=epoch + 1,
             verbose=1 if verbose else 0,
