@@ -4,7 +4,8 @@
 
 NAME is ``row.tag``. The packed file (float16 kernels) is scored, not the float32 one, on simulated
 images of the test split, which no training or validation has seen. Super-resolution networks are
-scored on 1,500 pairs by default, and --real is for classifiers.
+scored on 1,500 pairs by default, and --real is for classifiers. Lens finders are scored on the sky
+that they are for.
 """
 
 import argparse
@@ -20,7 +21,12 @@ import numpy as np
 from lenszoo import load_model
 from lenszoo._version import __version__
 from lenszoo.build import build_model, fingerprint, model_config, save_weights
-from lenszoo.evaluation import classification_report, metrics, super_resolution_report
+from lenszoo.evaluation import (
+    classification_report,
+    lens_finding_report,
+    metrics,
+    super_resolution_report,
+)
 from lenszoo.pretrained.manifest import (
     Fingerprint,
     WeightsEntry,
@@ -29,8 +35,9 @@ from lenszoo.pretrained.manifest import (
     load_manifest,
 )
 from lenszoo.pretrained.pack import pack_weights
-from lenszoo.simulation import SPLIT_START, get_preset, sample
+from lenszoo.simulation import SPLIT_START, get_preset, sample, sample_cutouts
 from lenszoo.training.classify import predict_logits
+from lenszoo.training.find_lenses import branch_logits
 from lenszoo.training.super_resolve import super_resolve
 
 ROOT = Path(__file__).parent.parent
@@ -168,8 +175,35 @@ def score_pairs(model, preset: str, arguments: argparse.Namespace) -> tuple[dict
     return measured, {key: report.metrics[key] for key in ("bicubic", "floor")}
 
 
+def score_finder(model, preset: str, arguments: argparse.Namespace) -> tuple[dict, dict]:
+    """Exact metrics on fresh candidates from images and table and from each alone."""
+    use = model_config(model)["options"]["use"]
+    columns = () if use == "image" else model_config(model)["options"]["columns"]
+    held = sample_cutouts(
+        preset, arguments.images, arguments.seed, "test", columns=columns, images=use != "table"
+    )
+    report = lens_finding_report(
+        held.known_labels(),
+        branch_logits(model, held),
+        truth=held.truth,
+        images=held.images,
+        bands=held.bands,
+        table=held.table if columns else None,
+        columns=columns or None,
+        seed=arguments.seed,
+    )
+    keep = ("n", "lenses", "nonlenses", "auc", "average_precision", "tpr0", "tpr10")
+    keep += ("log_loss", "calibration_error", "intervals", "by_score")
+    return {key: report.metrics[key] for key in keep}, {"baselines": report.metrics["baselines"]}
+
+
 # by task of the recipe: what scores it, and on how many images
-SCORERS = {"classify": (score_classifier, 7500), "super_resolve": (score_pairs, 1500)}
+SCORERS = {
+    "classify": (score_classifier, 7500),
+    "find_lenses": (score_finder, 7500),
+    "adapt": (score_finder, 7500),
+    "super_resolve": (score_pairs, 1500),
+}
 
 
 if __name__ == "__main__":

@@ -48,6 +48,22 @@ def pair_row(entry: WeightsEntry) -> tuple[str, ...]:
     )
 
 
+def finder_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of lens finders."""
+    test, baselines = entry.metrics["test"], entry.metrics["baselines"]
+    low, high = test["intervals"]["auc"]
+    alone = (test["by_score"].get(f"{part} only") for part in ("image", "table"))
+    return (
+        f"`{entry.name}`",
+        f"`{entry.data['preset']}`",
+        f"**{test['auc']:.4f}** ({low:.4f} to {high:.4f})",
+        *(f"{score['auc']:.4f}" if score else "" for score in alone),
+        f"{test['tpr0']:.3f}, {test['tpr10']:.3f} ({test['nonlenses']:,})",
+        f"{test['calibration_error']:.3f}",
+        ", ".join(f"{name} {value['auc']:.3f}" for name, value in baselines.items()),
+    )
+
+
 # by task: name of the block in README.md, heads of the columns with their alignment, and a line
 TABLES = {
     "classify": (
@@ -56,6 +72,13 @@ TABLES = {
         "shortcut baseline | 45 real images: AUC, accuracy |\n"
         "|---|---|---:|---|---|---:|---:|---|\n",
         classifier_row,
+    ),
+    "find_lenses": (
+        "lens-finding results",
+        "| weights | sky | ROC-AUC (95 %) | image only | table only | TPR0, TPR10 (non-lenses) | "
+        "calibration error | baselines: ROC-AUC |\n"
+        "|---|---|---|---:|---:|---|---:|---|\n",
+        finder_row,
     ),
     "super_resolve": (
         "super-resolution results",
