@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import ClassificationReport, Report
+from lenszoo.evaluation import Report
 from lenszoo.evaluation.report import Card, Figure, Table, interval, number
 from lenszoo.prediction import evaluate, open_model, predict, write_table
 from lenszoo.prediction.opened import OpenedModel
@@ -155,7 +155,7 @@ def _load(story: _Story, weights: str) -> OpenedModel:
     return opened
 
 
-def _score(story: _Story, opened: OpenedModel, scale: Scale) -> ClassificationReport:
+def _score(story: _Story, opened: OpenedModel, scale: Scale) -> Report:
     sky = sample(SKY, scale.test_images, scale.seed, SPLIT_START["test"])
     report = evaluate(
         opened,
@@ -183,7 +183,7 @@ def _auc(values: dict[str, Any]) -> str:
 class _Tuned:
     """The fine-tuned run, its report on the held-out images, and the run it is held against."""
 
-    report: ClassificationReport
+    report: Report
     scratch: TrainingResult
 
 
@@ -236,7 +236,7 @@ def _predict(story: _Story, out: Path) -> None:
         story.say(f"  {row['id']:<14} {row['predicted']:<4} logit {logit:+.2f}")
 
 
-def _report(story: _Story, scale: Scale, scored: ClassificationReport, tuned: _Tuned) -> Report:
+def _report(story: _Story, scale: Scale, scored: Report, tuned: _Tuned) -> Report:
     """One page of both reports: the pretrained weights first, then what came of them."""
     before, after = scored.metrics, tuned.report.metrics
     scratch = tuned.scratch.metrics["macro_ovr_auc"]
@@ -277,7 +277,7 @@ def _report(story: _Story, scale: Scale, scored: ClassificationReport, tuned: _T
     )
 
 
-def _figures(scored: ClassificationReport, tuned: ClassificationReport) -> list[Figure]:
+def _figures(scored: Report, tuned: Report) -> list[Figure]:
     """The images first, then the curves; of the second report what differs, under other names."""
     pictures = [figure for figure in scored.figures if figure.name == "examples"]
     rest = [figure for figure in scored.figures if figure.name != "examples"]

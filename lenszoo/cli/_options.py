@@ -1,9 +1,12 @@
 """Options that several verbs take."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+from lenszoo.errors import LenszooError
 
 Weights = Annotated[
     str,
@@ -26,15 +29,18 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUTS",
-        help="Image files (npy, png, jpg, fits), one folder with all below it, or one CSV table.",
+        help="Image files (npy, png, jpg, fits), one folder with all below it, or one table: a CSV "
+        "with a column of paths, or a catalogue (CSV or Parquet) of lens candidates.",
         show_default=False,
     ),
 ]
 OnBad = Annotated[
-    Literal["raise", "zero", "skip", "fill"],
+    Literal["raise", "zero", "skip", "fill"] | None,
     typer.Option(
         help="Images with NaN, infinite or constant pixels: stop, set those pixels to 0, skip the "
-        "image (and any file that cannot be read), or fill in the median of the band."
+        "image (and any file that cannot be read), or fill in the median of the band. By default "
+        "the layout's, else raise.",
+        show_default=False,
     ),
 ]
 Resize = Annotated[
@@ -51,12 +57,108 @@ Classes = Annotated[
     typer.Option(help="Names of the classes, a,b,c, for weights that do not know them."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images a step.")]
-IdColumn = Annotated[str | None, typer.Option(help="The CSV's column of ids.")]
 PathColumn = Annotated[str, typer.Option(help="The CSV's column of paths.")]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="The catalogue's column that is 1 for a lens, by default the layout's, else 'label'.",
+        rich_help_panel="Catalogues",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is random.")]
 OutFolder = Annotated[Path, typer.Option(help="The folder to write.", show_default=False)]
 
 
+def _of_catalogue(kind: Any, text: str, **option: Any) -> Any:
+    return Annotated[kind, typer.Option(help=text, rich_help_panel="Catalogues", **option)]
+
+
+# Option -> what it is called in Python, and its type and help. Verbs that read catalogues have all.
+CATALOGUE: dict[str, tuple[str, Any]] = {
+    "images_in": (
+        "images",
+        _of_catalogue(str | None, "Folder of the images, by default the catalogue's own."),
+    ),
+    "layout": (
+        "layout",
+        _of_catalogue(
+            str | None,
+            "A known survey's: bologna_ground or bologna_space. Sets what else is not given here.",
+        ),
+    ),
+    "pattern": (
+        "pattern",
+        _of_catalogue(
+            str | None,
+            "Where an image lies in the folder, such as '{band}/{id}.fits'; by default it is "
+            "called like its object.",
+        ),
+    ),
+    "band_names": (
+        "bands",
+        _of_catalogue(str | None, "Names of the bands, in order, such as u,g,r,i."),
+    ),
+    "id_column": ("id", _of_catalogue(str | None, "Column of ids, by default 'id'.")),
+    "columns": (
+        "columns",
+        _of_catalogue(
+            str | None,
+            "Columns of the table, a,b,c: to train, those to learn from (by default all that hold "
+            "numbers); later, those that stand for the model's, in its order (by default those of "
+            "the same names).",
+        ),
+    ),
+    "missing_values": (
+        "missing_values",
+        _of_catalogue(str | None, "Numbers that stand for a missing value, such as -99."),
+    ),
+    "mask_value": ("mask_value", _of_catalogue(float | None, "Value of masked pixels.")),
+    "zero_point": ("zero_point", _of_catalogue(float | None, "AB magnitude of flux 1.")),
+    "sky": (
+        "sky",
+        _of_catalogue(Literal["border", "median"] | None, "Sky level to subtract."),
+    ),
+}
+OnMissing = Annotated[
+    Literal["raise", "skip", "blank"] | None,
+    typer.Option(
+        help="Objects of a catalogue without (all) their images: stop, give them no answer, or "
+        "take a missing band for bad pixels. By default skip with --on-bad skip, else raise.",
+        rich_help_panel="Catalogues",
+        show_default=False,
+    ),
+]
+
+
+def catalogue_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of a catalogue out of a verb's; return those given, named as in Python."""
+    given = {}
+    for option, (name, _) in CATALOGUE.items():
+        value = options.pop(option, None)
+        if value is not None:
+            given[name] = _LISTS[option](value) if option in _LISTS else value
+    return given
+
+
+def names_list(text: str) -> list[str]:
+    """Split ``"a, b"`` into its parts."""
+    return [part.strip() for part in text.split(",")]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise LenszooError(f"--missing-values {text!r}: give numbers such as -99.") from None
+
+
+_LISTS: dict[str, Callable[[str], list[Any]]] = {
+    "band_names": names_list,
+    "columns": names_list,
+    "missing_values": _numbers,
+}
+
+
 def weights_list(text: str) -> list[str]:
     """Split ``"A,B"`` into the weights it names; the path of a file may hold commas itself."""
-    return [text] if Path(text).exists() else [part.strip() for part in text.split(",")]
+    return [text] if Path(text).exists() else names_list(text)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from lenszoo.cli._options import CATALOGUE, catalogue_options, names_list
 from lenszoo.errors import LenszooError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,13 +26,20 @@ _OPTIONS = (
     (re.compile(r"\bresize=True"), "--resize"),
     (re.compile(r"\boverwrite=True"), "--overwrite"),
     (re.compile(r"\bskip_existing=True"), "--skip-existing"),
-    (re.compile(r"\b(resize|bands|classes|hdu)=(?=[\s,;.]|$)"), r"--\1"),
+    (re.compile(r'\buse = "(\w+)"'), r"--use \1"),
+    (re.compile(r"\bon_missing='(\w+)'"), r"--on-missing \1"),
+    (re.compile(r"\bbands=(?= names)|(?<=in order: )bands="), "--band-names"),
+    (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--images-in"),
+    (re.compile(r"\b(id|label)=(?=[\s,;.]|$)"), r"--\1-column"),
+    (re.compile(r"\b(resize|bands|classes|hdu|pattern|columns)=(?=[\s,;.]|$)"), r"--\1"),
 )
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def verb(*, backend: bool = False, stopped: str = "stopped.") -> Callable[[Function], Function]:
+def verb(
+    *, backend: bool = False, stopped: str = "stopped.", catalogue: bool = False
+) -> Callable[[Function], Function]:
     """Make a function a verb: its errors become one line and an exit code, unless ``--debug``.
 
     LenszooError and what the operating system refuses exit with 2, anything else with 1.
@@ -39,6 +47,8 @@ def verb(*, backend: bool = False, stopped: str = "stopped.") -> Callable[[Funct
     Args:
         backend: import keras and its backend first, without their start-up noise.
         stopped: what to say after Ctrl-C, which exits with 130.
+        catalogue: add the options that say how to read a catalogue; the verb gets those that were
+            given as a dictionary, ``catalogue``, with their names in Python.
     """
 
     def decorate(function: Function) -> Function:
@@ -46,6 +56,8 @@ def verb(*, backend: bool = False, stopped: str = "stopped.") -> Callable[[Funct
         def run(*args: Any, debug: bool = False, **options: Any) -> None:
             with _messages():
                 try:
+                    if catalogue:
+                        options["catalogue"] = catalogue_options(options)
                     if backend:
                         _start_backend(quiet=not debug)
                     function(*args, **options)
@@ -59,12 +71,17 @@ def verb(*, backend: bool = False, stopped: str = "stopped.") -> Callable[[Funct
                     fail(*_explain(error))
 
         signature = inspect.signature(function)
-        option = inspect.Parameter(
-            "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug
-        )
-        parameters = [*signature.parameters.values(), option]
+        shared: dict[str, tuple[Any, Any]] = {"debug": (False, Debug)}
+        if catalogue:
+            shared = {name: (None, kind) for name, (_, kind) in CATALOGUE.items()} | shared
+        own = {k: v for k, v in signature.parameters.items() if not catalogue or k != "catalogue"}
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=kind)
+            for name, (value, kind) in shared.items()
+        ]
+        parameters = [*own.values(), *added]
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {**function.__annotations__, "debug": Debug}
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
         return run  # type: ignore[return-value]
 
     return decorate
@@ -174,7 +191,7 @@ def progress_bar(title: str) -> Iterator[Progress | None]:
 
 def comma_list(text: str | None) -> list[str] | None:
     """Split ``"a, b"`` into its parts; None stays None."""
-    return None if text is None else [part.strip() for part in text.split(",")]
+    return None if text is None else names_list(text)
 
 
 def band_list(text: str | None) -> list[int] | None:

@@ -1,16 +1,16 @@
 """``lenszoo embed``: images in, feature vectors out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lenszoo.cli._options import (
     Bands,
     BatchSize,
-    IdColumn,
     Inputs,
     OnBad,
+    OnMissing,
     PathColumn,
     Resize,
     Weights,
@@ -18,7 +18,7 @@ from lenszoo.cli._options import (
 from lenszoo.cli._verb import band_list, progress_bar, verb
 
 
-@verb(backend=True)
+@verb(backend=True, catalogue=True)
 def embed(
     weights: Weights,
     inputs: Inputs,
@@ -29,24 +29,27 @@ def embed(
             show_default=False,
         ),
     ],
-    on_bad: OnBad = "raise",
+    catalogue: dict[str, Any],
+    on_bad: OnBad = None,
+    on_missing: OnMissing = None,
     resize: Resize = False,
     bands: Bands = None,
-    id_column: IdColumn = None,
     path_column: PathColumn = "path",
     batch_size: BatchSize = 128,
 ) -> None:
     """Write the feature vector of each image: what the model sees before it decides."""
-    from lenszoo.prediction import as_index, embedding_table, write_features, write_table
+    from lenszoo.prediction import embedding_table, list_inputs, write_features, write_table
     from lenszoo.prediction.predictor import features_of
     from lenszoo.prediction.tables import check_target
 
     check_target(out, (".parquet", ".npy"))
-    index = as_index(inputs, id_column=id_column, path_column=path_column)
+    if on_missing is not None:
+        catalogue["on_missing"] = on_missing
+    asked = list_inputs(inputs, path_column, catalogue)
     with progress_bar("Embedding") as progress:
         table = embedding_table(
             weights,
-            index,
+            asked,
             on_bad=on_bad,
             resize=resize,
             bands=band_list(bands),

@@ -8,7 +8,9 @@ from lenszoo.cli._options import (
     Bands,
     BatchSize,
     Classes,
+    LabelColumn,
     OnBad,
+    OnMissing,
     OutFolder,
     Resize,
     Seed,
@@ -18,18 +20,24 @@ from lenszoo.cli._options import (
 from lenszoo.cli._verb import band_list, comma_list, progress_bar, verb
 
 
-@verb(backend=True)
+@verb(backend=True, catalogue=True)
 def evaluate(
     weights: WeightsList,
     out: OutFolder,
+    catalogue: dict[str, Any],
     data: Annotated[
         str | None,
-        typer.Option(help="Folder of class folders, or CSV with columns id, path and label."),
+        typer.Option(
+            help="Folder of class folders, or CSV with columns id, path and label; to find lenses, "
+            "also a catalogue (CSV or Parquet)."
+        ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Score on this simulated sky.")] = None,
     images: Annotated[int, typer.Option(min=2, help="Simulated images.")] = 1500,
     seed: Seed = 0,
-    on_bad: OnBad = "raise",
+    label_column: LabelColumn = None,
+    on_bad: OnBad = None,
+    on_missing: OnMissing = None,
     resize: Resize = False,
     bands: Bands = None,
     classes: Classes = None,
@@ -38,18 +46,21 @@ def evaluate(
     ] = False,
     batch_size: BatchSize = 128,
 ) -> None:
-    """Score weights on labelled images, beside the shortcut baseline; write report.html."""
+    """Score weights on labelled data, beside the shortcut baseline; write report.html."""
     from lenszoo.errors import LenszooError
+    from lenszoo.prediction import Catalogue, open_model, simulated
     from lenszoo.prediction import evaluate as score
-    from lenszoo.prediction import open_model
-    from lenszoo.simulation import SPLIT_START, sample
 
     if (data is None) == (preset is None):
         raise LenszooError("Give --data FOLDER-or-CSV or --preset NAME, one of them.")
     opened = open_model(weights_list(weights), comma_list(classes))
+    more = {"label": label_column, "on_missing": on_missing}
+    catalogue |= {name: value for name, value in more.items() if value is not None}
     scored: Any = data
     if preset is not None:
-        scored = sample(preset, images, seed, SPLIT_START["test"])
+        scored = simulated(opened, preset, images, seed)
+    elif catalogue and data is not None:
+        scored = Catalogue(data, **catalogue)
     with progress_bar("Scoring") as progress:
         report = score(
             opened,

@@ -1,7 +1,7 @@
 """``lenszoo predict``: images in, a table out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,9 +9,9 @@ from lenszoo.cli._options import (
     Bands,
     BatchSize,
     Classes,
-    IdColumn,
     Inputs,
     OnBad,
+    OnMissing,
     PathColumn,
     Resize,
     WeightsList,
@@ -20,30 +20,37 @@ from lenszoo.cli._options import (
 from lenszoo.cli._verb import band_list, comma_list, progress_bar, verb
 
 
-@verb(backend=True)
+@verb(backend=True, catalogue=True)
 def predict(
     weights: WeightsList,
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file.", show_default=False)],
-    on_bad: OnBad = "raise",
+    catalogue: dict[str, Any],
+    on_bad: OnBad = None,
+    on_missing: OnMissing = None,
     resize: Resize = False,
     bands: Bands = None,
     classes: Classes = None,
-    id_column: IdColumn = None,
     path_column: PathColumn = "path",
     batch_size: BatchSize = 128,
 ) -> None:
-    """Classify images: id, path, class, probabilities, logits, bad pixels, provenance."""
-    from lenszoo.prediction import as_index, write_table
+    """Classify images, or find lenses: id, path, class, probabilities, logits, provenance.
+
+    A model that looks at a table finds its columns in a catalogue by name. The probability of a
+    lens is calibrated for data like those the model was trained on.
+    """
+    from lenszoo.prediction import list_inputs, write_table
     from lenszoo.prediction import predict as classify
     from lenszoo.prediction.tables import check_target
 
     check_target(out)
-    index = as_index(inputs, id_column=id_column, path_column=path_column)
+    if on_missing is not None:
+        catalogue["on_missing"] = on_missing
+    asked = list_inputs(inputs, path_column, catalogue)
     with progress_bar("Predicting") as progress:
         table = classify(
             weights_list(weights),
-            index,
+            asked,
             on_bad=on_bad,
             resize=resize,
             bands=band_list(bands),

@@ -3,17 +3,22 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 import typer
 
-from lenszoo.cli._options import OutFolder, weights_list
+from lenszoo.cli._options import CATALOGUE, LabelColumn, OutFolder, weights_list
 from lenszoo.cli._verb import verb
 
 # the scores of all tasks that are worth a line: their names in report.json, and how they read
 _SCORES = {
     "macro_ovr_auc": "AUC {:.4f}",
     "accuracy": "accuracy {:.4f}",
+    "auc": "AUC {:.4f}",
+    "tpr0": "TPR0 {:.3f}",
+    "tpr10": "TPR10 {:.3f}",
+    "nonlenses": "{:,} non-lenses",
     "psnr": "PSNR {:.2f} dB",
     "ssim": "SSIM {:.4f}",
     "share_of_way": "{:.1%} of the way from bicubic to the floor",
@@ -26,10 +31,21 @@ _PLACES = {
     "teacher_weight": ("distill", "weight"),
 }
 # what a recipe's data may come from, whatever its task
-_SOURCES = ("preset", "directory", "csv", "low", "high")
+_SOURCES = ("preset", "directory", "csv", "low", "high", "catalogue")
+# options of a catalogue that are called otherwise in a recipe
+_CATALOGUE = {"images": "folder"}
+_OPTION_NAMES = {"label": "--label-column"} | {
+    name: f"--{option.replace('_', '-')}" for option, (name, _) in CATALOGUE.items()
+}
+# ... and that mean something elsewhere too
+_ELSEWHERE = {"columns": "preset", "bands": "directory"}
 
 
-@verb(backend=True, stopped="stopped; the same command goes on from the last whole epoch.")
+@verb(
+    backend=True,
+    catalogue=True,
+    stopped="stopped; the same command goes on from the last whole epoch.",
+)
 def train(
     recipe: Annotated[
         str,
@@ -40,11 +56,13 @@ def train(
         ),
     ],
     out: OutFolder,
+    catalogue: dict[str, Any],
     data: Annotated[
         str | None,
         typer.Option(
             help="Folder of class folders, or CSV with id, path, label. To super-resolve: folder "
-            "of fine images, or of the folders low and high."
+            "of fine images, or of the folders low and high. To find lenses: a catalogue (CSV or "
+            "Parquet), or folder of class folders."
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Train on this simulated sky.")] = None,
@@ -73,6 +91,19 @@ def train(
     folds: Annotated[
         int | None, typer.Option(help="Cross-validate over this many folds of --data.")
     ] = None,
+    use: Annotated[
+        Literal["both", "image", "table"] | None,
+        typer.Option(help="What a lens finder is given.", rich_help_panel="Catalogues"),
+    ] = None,
+    label_column: LabelColumn = None,
+    allow_leaky_columns: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-leaky-columns",
+            help="Train although a column gives the answer away.",
+            rich_help_panel="Catalogues",
+        ),
+    ] = None,
 ) -> None:
     """Train, or go on where the run in --out stands: the same command resumes exactly."""
     from lenszoo.training import Recipe, cross_validate
@@ -91,8 +122,12 @@ def train(
         "teacher_weight": teacher_weight,
         "tta": tta,
         "folds": folds,
+        "use": use,
+        "allow_leaky_columns": allow_leaky_columns,
     }
-    fields = _with(_fields(recipe), data, preset, changes)
+    if label_column is not None:
+        catalogue["label"] = label_column
+    fields = _with(_fields(recipe), data, preset, changes, catalogue)
     checked = Recipe(**fields)
     if getattr(checked, "folds", None) is not None:
         summary = cross_validate(checked, out)
@@ -131,7 +166,11 @@ def _fields(recipe: str) -> dict[str, Any]:
 
 
 def _with(
-    fields: dict[str, Any], data: str | None, preset: str | None, changes: dict[str, Any]
+    fields: dict[str, Any],
+    data: str | None,
+    preset: str | None,
+    changes: dict[str, Any],
+    catalogue: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Put the command line's wishes into a recipe's fields."""
     from lenszoo.errors import LenszooError
@@ -149,6 +188,7 @@ def _with(
         fields.pop("curriculum", None)  # files have no strength to change
     if all(source.get(name) is None for name in _SOURCES):
         raise LenszooError("Nothing to train on: give --data FOLDER-or-CSV or --preset NAME.")
+    source |= _catalogue_fields(fields.get("task", "classify"), source, catalogue)
     tables = {"data": source} | {
         name: dict(fields.get(name) or {}) for name in ("optimizer", "distill")
     }
@@ -163,9 +203,32 @@ def _with(
 
 def _files(task: str, data: str) -> dict[str, str]:
     """The fields of a recipe's data that ``--data`` stands for."""
+    if task == "find_lenses":
+        from lenszoo.data.table import PARQUET_SUFFIXES
+
+        table = data.lower().endswith((".csv", *PARQUET_SUFFIXES))
+        return {"catalogue" if table else "directory": data}
     if task != "super_resolve":
         return {"csv" if data.lower().endswith(".csv") else "directory": data}
     pair = {name: Path(data, name) for name in ("low", "high")}
     if all(folder.is_dir() for folder in pair.values()):
         return {name: str(folder) for name, folder in pair.items()}
     return {"high": data}
+
+
+def _catalogue_fields(
+    task: str, source: Mapping[str, Any], catalogue: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields of a recipe's data that options of a catalogue stand for."""
+    from lenszoo.errors import LenszooError
+
+    for name in catalogue:
+        option = _OPTION_NAMES[name]
+        if task != "find_lenses":
+            raise LenszooError(f"{option} is for lens finders; this is a recipe to {task}.")
+        places = ("catalogue", _ELSEWHERE.get(name, "catalogue"))
+        if all(source.get(place) is None for place in places):
+            raise LenszooError(
+                f"{option} is said of a catalogue: give --data TABLE, CSV or Parquet."
+            )
+    return {_CATALOGUE.get(name, name): value for name, value in catalogue.items()}

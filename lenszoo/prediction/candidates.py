@@ -73,8 +73,8 @@ def list_inputs(
 ) -> Asked:
     """Tell from names on a command line what is to be predicted.
 
-    One table (CSV or Parquet) is a catalogue, unless it is a CSV with a column of paths and nothing
-    was said of a catalogue but its column of ids; then it lists image files, as do all others.
+    A table (CSV or Parquet) of which more is said than its columns of ids and paths is a catalogue;
+    of a CSV without a column of paths the model decides. All else lists image files.
 
     Args:
         inputs: files, a folder, or a table.
@@ -85,21 +85,17 @@ def list_inputs(
         LenszooError: nothing there; something said of a catalogue where there is none.
     """
     options = dict(catalogue or {})
-    if len(inputs) == 1 and _is_catalogue(inputs[0], path_column, options):
-        return Catalogue(inputs[0], **options)
-    if set(options) - {"id"}:
+    first = Path(inputs[0])
+    parquet = first.suffix.lower() in PARQUET_SUFFIXES
+    if len(inputs) == 1 and (parquet or first.suffix.lower() == ".csv"):
+        if set(options) - {"id"} or parquet:
+            return Catalogue(first, **options)
+        if path_column == "path" and "path" not in header(first):
+            return Catalogue(first, **options) if options else first
+    elif set(options) - {"id"}:
         name = min(set(options) - {"id"})
-        raise LenszooError(f"{inputs[0]}: {name}= is said of a catalogue, a CSV or Parquet table.")
+        raise LenszooError(f"{first}: {name}= is said of a catalogue, one CSV or Parquet table.")
     return as_index(inputs, id_column=options.get("id"), path_column=path_column)
-
-
-def _is_catalogue(name: str | os.PathLike[str], path_column: str, options: Mapping) -> bool:
-    path = Path(name)
-    if path.suffix.lower() in PARQUET_SUFFIXES:
-        return True
-    if path.suffix.lower() != ".csv":
-        return False
-    return bool(set(options) - {"id"}) or path_column not in header(path)
 
 
 def open_inputs(
@@ -148,9 +144,10 @@ def open_inputs(
 
 def reads_catalogue(opened: OpenedModel, path: str | os.PathLike[str]) -> bool:
     """Tell whether a path is a catalogue to a model, and no list of image files."""
-    if Path(path).suffix.lower() == ".csv" and "table" in opened.takes:
-        return True
-    return _is_catalogue(path, "path", {})
+    suffix = Path(path).suffix.lower()
+    if suffix != ".csv" or "table" in opened.takes:
+        return suffix in (".csv", *PARQUET_SUFFIXES)
+    return opened.finds_lenses and "path" not in header(Path(path))
 
 
 def _of_catalogue(
