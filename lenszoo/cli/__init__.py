@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lenszoo._version import __version__
+from lenszoo.cli.adapt import adapt
 from lenszoo.cli.convert import convert
 from lenszoo.cli.doctor import doctor
 from lenszoo.cli.embed import embed
@@ -57,6 +58,11 @@ _add(simulate, "lenszoo simulate common_test_sim images --train 3000 --val 750")
 _add(
     train,
     "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim --out run",
+)
+_add(
+    adapt,
+    "lenszoo adapt lens_finder.easy_sim --source lens_finding_easy --preset lens_finding_hard "
+    "--method dann --label-fraction 0.2 --out adapted",
 )
 _add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim --data images/val --out report")
 _add(predict, "lenszoo predict resnet18_slim.common_test_sim cutouts --out answers.parquet")

@@ -20,6 +20,7 @@ VERBS = (
     "weights",
     "simulate",
     "train",
+    "adapt",
     "evaluate",
     "predict",
     "embed",
