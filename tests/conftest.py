@@ -5,7 +5,10 @@ import tempfile
 
 # Before any test imports a backend: its start-up log would bury the tests' own output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Two workers share two cores; with two threads each they would wait for one another.
+# Two workers share two cores; with two threads each they would wait for one another, those of
+# OpenBLAS by turning round and round.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 # What JAX has compiled once, in any process of this run, it need not compile again.

@@ -53,7 +53,11 @@ def test_rows_are_complete(name):
     module, function = row.factory.split(":")
     parameters = inspect.signature(getattr(importlib.import_module(module), function)).parameters
     assert set(row.options) <= set(parameters)
-    common = {"classify": {"num_classes", "activation", "dropout", "head"}}
-    assert {"name", *common.get(row.task, {"scale"})} <= set(parameters)
+    common = {
+        "classify": {"num_classes", "activation", "dropout", "head"},
+        "find_lenses": {"columns", "use"},
+        "super_resolve": {"scale"},
+    }
+    assert {"name", *common[row.task]} <= set(parameters)
     assert "num_classes" not in parameters or row.task == "classify"
     assert set(row.warm_starts) <= set(CATALOG)

@@ -65,9 +65,9 @@ def check_pin(name):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["check"]:
+    if sys.argv[1:2] == ["check"]:
         with tempfile.TemporaryDirectory() as temporary:
-            for row in ("srcnn", "esrn_1", "srgan"):  # srgan's graph is srresnet_1
+            for row in sys.argv[2:] or ("srcnn", "esrn_1", "srgan"):  # srgan's graph is srresnet_1
                 (folder := Path(temporary) / row).mkdir()
                 check_super_resolver(row, folder)
                 check_pin(row)
@@ -76,5 +76,5 @@ if __name__ == "__main__":
     elif sys.argv[1:] == ["pin"]:
         harness.write_pins(OPTIONS, pinned, PINS)
     else:
-        sys.exit(f"upscaling_harness.py check | pin, got {sys.argv[1:]}")
+        sys.exit(f"upscaling_harness.py check [ROW...] | pin, got {sys.argv[1:]}")
     print("all well")
