@@ -15,9 +15,10 @@ def settle(model: keras.Model, data: Any) -> None:
 
     Args:
         model: compiled; its weights, optimizer and metrics' values are left as they are.
-        data: what ``fit`` will be given; nothing is done for other than a ``PyDataset``.
+        data: what ``fit`` will be given; nothing is done for other than a ``PyDataset``, nor
+            for a model whose loss is its own and not a compiled one.
     """
-    if not isinstance(data, keras.utils.PyDataset):
+    if model.loss is None or not isinstance(data, keras.utils.PyDataset):
         return
     x, y = data[0]
     spec = model.compute_output_spec(
