@@ -1,0 +1,235 @@
+"""train, evaluate, predict and embed of lens finders at the command line."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tinysurvey import COLUMNS, PATTERN, SIZE, TINY, tiny_survey
+
+from lenszoo import build_model
+from lenszoo.build import save_weights
+from lenszoo.cli.train import _fields, _scores, _with
+from lenszoo.errors import LenszooError
+from lenszoo.evaluation.plots import new_figure, to_png
+from lenszoo.evaluation.report import Figure
+from lenszoo.prediction import provenance_of
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return tiny_survey()
+
+
+@pytest.fixture(scope="module")
+def blank():
+    return to_png(new_figure(1, 1))
+
+
+@pytest.fixture(autouse=True)
+def blank_figures(blank, monkeypatch):
+    """Drawing takes longer than all the rest."""
+    monkeypatch.setattr(Figure, "png", blank)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Files of finders of one branch, untrained."""
+    root = tmp_path_factory.mktemp("weights")
+    keras.utils.set_random_seed(1)
+    image = build_model("lens_finder", input_shape=(SIZE, SIZE, 2), **TINY)
+    table = build_model("lens_finder", columns=list(COLUMNS), use="table", **TINY)
+    return {
+        name: save_weights(model, root / f"{name}.weights.h5")
+        for name, model in (("image", image), ("table", table))
+    }
+
+
+def where(survey):
+    return ["--images-in", survey.images, "--pattern", PATTERN, "--band-names", "g,r"]
+
+
+class TestTrain:
+    def test_on_a_catalogue(self, lenszoo, survey, tmp_path):
+        (tmp_path / "r.toml").write_text(
+            'task = "find_lenses"\n[options]\nwidth = 4\ndim = 8\nheads = 2\n'
+            '[data]\npreset = "lens_finding_easy"\nval_fraction = 0.5\n'
+        )
+        done = lenszoo(
+            "train", tmp_path / "r.toml", "--data", survey.table, *where(survey), "--epochs", 1,
+            "--label-column", "is_lens", "--columns", "colour, size", "--missing-values=-99,99",
+            "--batch-size", 10, "--out", tmp_path / "run",
+        )  # fmt: skip
+        line = done.stdout.strip().splitlines()[-1]
+        assert line.startswith(f"{tmp_path / 'run'}: AUC 0.")
+        assert ", TPR0 " in line and ", TPR10 " in line and ", 10 non-lenses; open " in line
+        recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+        data = recipe["data"]
+        assert data["catalogue"] == str(survey.table) and data["preset"] is None
+        assert data["folder"] == str(survey.images) and data["label"] == "is_lens"
+        assert data["columns"] == ["colour", "size"] and data["bands"] == ["g", "r"]
+        assert data["missing_values"] == [-99, 99] and data["pattern"] == PATTERN
+
+    def test_what_options_mean_in_a_recipe(self):
+        fields = _fields("lens_finder")
+        assert fields == {"task": "find_lenses", "model": "lens_finder", "data": {}}
+        given = _with(
+            dict(fields), "t.PARQUET", None, {"use": "table", "allow_leaky_columns": True},
+            {"layout": "bologna_ground", "images": "in", "id": "ID", "zero_point": 0.0},
+        )  # fmt: skip
+        assert given["use"] == "table" and given["allow_leaky_columns"] is True
+        assert given["data"] == {
+            "catalogue": "t.PARQUET",
+            "layout": "bologna_ground",
+            "folder": "in",
+            "id": "ID",
+            "zero_point": 0.0,
+        }
+        folder = _with(dict(fields), "classes", None, {}, {"bands": ["g"]})
+        assert folder["data"] == {"directory": "classes", "bands": ["g"]}
+        sky = _with(dict(fields), None, "lens_finding_easy", {}, {"columns": ["mag_r"]})
+        assert sky["data"] == {"preset": "lens_finding_easy", "columns": ["mag_r"]}
+        for source, option in ((("x", None), "layout"), ((None, "lens_finding_easy"), "bands")):
+            with pytest.raises(LenszooError, match="is said of a catalogue: give --data TABLE"):
+                _with(dict(fields), *source, {}, {option: "x"})
+
+    def test_scores_in_a_line(self):
+        metrics = {"auc": 0.98765, "tpr0": 0.25, "tpr10": None, "nonlenses": 1234}
+        assert _scores(metrics) == "AUC 0.9877, TPR0 0.250, 1,234 non-lenses"
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ("lens_finder --data {table}", "no column 'label'"),
+            ("lens_finder --data {table} --label-column is_lens --use table", "arc_flux (AUC 1"),
+            ("lens_finder --data {table} --label-column is_lens", "are both called like id"),
+            ("lens_finder --data {table} --label-column colour", "in column 'colour'"),
+            ("{finder} --columns colour,x --use table", "no column 'x'"),
+            ("lens_finder --data {images}", "hold no table; --use image."),
+            ("lens_finder --data {table} --layout bolonga_space", "Did you mean 'bologna_space'"),
+            ("lens_finder --data {table} --missing-values x", "--missing-values 'x'"),
+            ("{finder} --pattern x.npy", "lacks {id}"),
+            ("lens_finder --data {table} --folds 3", "'folds'"),
+            ("lens_finder --data gone.csv", "gone.csv"),
+            ("lens_finder", "Nothing to train on"),
+            ("lens_finder --preset common_test_sim", "is no sky of lenses"),
+            ("lens_finder --preset lens_finding_easy --layout bologna_ground", "--layout is said"),
+            ("lens_finder --preset lens_finding_easy --columns mag_x", "Did you mean 'mag_"),
+            ("simple_cnn --data {images} --images-in x", "--images-in is for lens finders"),
+            ("simple_cnn --data {images} --use table", "Unknown field 'use'"),
+            ("resnet18 --data {table} --label-column is_lens", "--label-column is for lens"),
+        ],
+    )
+    def test_bad_input(self, refused, survey, tmp_path, arguments, message):
+        finder = "lens_finder --data {table} --label-column is_lens"
+        words = arguments.replace("{finder}", finder).split()
+        places = {"{table}": str(survey.table), "{images}": str(survey.images)}
+        line = refused("train", *(places.get(w, w) for w in words), "--out", tmp_path / "run")
+        assert message in line
+
+    def test_leaks_are_refused_until_allowed(self, lenszoo, refused, survey, tmp_path):
+        command = ["train", "lens_finder", "--data", survey.table, "--label-column", "is_lens"]
+        command += ["--use", "table", "--epochs", 1, "--out"]
+        assert "--allow-leaky-columns" in refused(*command, tmp_path / "a")
+        done = lenszoo(*command, tmp_path / "b", "--allow-leaky-columns")
+        assert "warning: This column gives the label away: arc_flux" in done.stderr
+        assert "AUC" in done.stdout
+
+
+class TestPredict:
+    def test_a_catalogue_to_csv_and_parquet(self, lenszoo, survey, tmp_path):
+        command = ("predict", survey.run, survey.table, *where(survey), "--out")
+        done = lenszoo(*command, tmp_path / "t.csv")
+        assert done.stdout.startswith(f"{tmp_path / 't.csv'}: 40 images: lens ")
+        with (tmp_path / "t.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        lenszoo(*command, tmp_path / "t.parquet")
+        table = pq.read_table(tmp_path / "t.parquet")
+        assert [row["id"] for row in rows] == table["id"].to_pylist()
+        assert {row["weights"] for row in rows} == {str(survey.run)}
+        right = [(row["predicted"] == "lens") == bool(i % 2) for i, row in enumerate(rows)]
+        assert np.mean(right) > 0.9
+        facts = provenance_of(tmp_path / "t.parquet")
+        assert facts["columns"] == list(COLUMNS) and facts["data"]["pattern"] == PATTERN
+
+    def test_images_alone_or_a_table_alone(self, lenszoo, survey, weights, tmp_path):
+        image = np.load(survey.images / "g" / "c1.npy")
+        np.save(tmp_path / "one.npy", np.stack([image, image]))
+        done = lenszoo(
+            "predict", weights["image"], tmp_path / "one.npy", "--out", tmp_path / "a.csv"
+        )
+        assert ": 1 images: " in done.stdout
+        done = lenszoo("predict", weights["table"], survey.table, "--out", tmp_path / "b.csv")
+        assert ": 40 images: " in done.stdout
+
+    def test_objects_without_images(self, lenszoo, refused, survey, tmp_path):
+        (tmp_path / "t.csv").write_text(survey.table.read_text() + "x1,0,1,1,0\n")
+        command = ("predict", survey.run, tmp_path / "t.csv", *where(survey))
+        command = (*command, "--out", tmp_path / "a.csv")
+        line = refused(*command)
+        assert "id 'x1' has no image" in line and "--on-missing skip" in line
+        assert "mend --images-in or --pattern" in line
+        for option in ("--on-missing", "--on-bad"):
+            assert "; 1 without an answer" in lenszoo(*command, option, "skip").stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ("{run} {images}", "looks at images and a table (columns: colour, size)"),
+            ("{table_only} {images}", "looks at a table, not at images"),
+            ("{run} {table} --columns size", "but --columns names 1"),
+            ("{run} {table}", "are both called like id"),
+            ("{run} {table} --pattern {band}/{id}.npy", "in order: --band-names"),
+            ("{run} {table} --pattern {band}/{id}.npy --band-names g,g", "band 'r' among g, g"),
+            ("{run} {images} --layout bologna_ground", "layout= is said of a catalogue"),
+            ("{run} gone.csv", "gone.csv"),
+            ("{run} gone.parquet", "gone.parquet"),
+            ("{run} empty.csv", "the table has no rows"),
+            ("{run} other.csv", "no column 'colour'"),
+            ("{run},{run} {table}", "lens finders"),
+        ],
+    )
+    def test_bad_input(self, refused, survey, weights, tmp_path, monkeypatch, arguments, message):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "empty.csv").write_text("id,colour,size\n")
+        (tmp_path / "other.csv").write_text("id,size\nc1,2\n")
+        places = {"{table}": survey.table, "{images}": survey.images, "{run}": survey.run}
+        places["{table_only}"] = weights["table"]
+        for name, path in places.items():
+            arguments = arguments.replace(name, str(path))
+        assert message in refused("predict", *arguments.split(), "--out", "t.csv")
+
+
+class TestEvaluate:
+    def test_a_catalogue(self, lenszoo, refused, survey, tmp_path):
+        command = ("evaluate", survey.run, "--data", survey.table, *where(survey), "--out")
+        assert "no column 'label'" in refused(*command, tmp_path / "r")
+        done = lenszoo(*command, tmp_path / "r", "--label-column", "is_lens")
+        assert f"Open {tmp_path / 'r' / 'report.html'}" in done.stdout
+        report = json.loads((tmp_path / "r" / "report.json").read_text())
+        scores = report["metrics"]["by_score"]
+        assert list(scores) == ["image and table", "image only", "table only"]
+        assert report["provenance"]["weights"] == str(survey.run)
+        assert report["provenance"]["data"]["catalogue"] == str(survey.table)
+
+    def test_a_sky(self, lenszoo, refused, survey, tmp_path):
+        keras.utils.set_random_seed(1)
+        model = build_model("lens_finder", input_shape=(64, 64, 4), columns=["mag_r"], **TINY)
+        file = save_weights(model, tmp_path / "m.weights.h5")
+        command = ("evaluate", file, "--preset", "lens_finding_easy", "--images", 12)
+        lenszoo(*command, "--seed", 4, "--out", tmp_path / "r")
+        report = json.loads((tmp_path / "r" / "report.json").read_text())
+        assert report["provenance"]["preset"] == "lens_finding_easy"
+        assert report["metrics"]["n"] == 12
+        assert list(report["metrics"]["by_score"])[0] == "image and table"
+        assert report["metrics"]["false_positives_by_kind"]
+        line = refused("evaluate", survey.run, *command[2:], "--out", tmp_path / "s")
+        assert "Unknown column of lens_finding_easy" in line
+
+
+def test_embed(lenszoo, survey, tmp_path):
+    done = lenszoo("embed", survey.run, survey.table, *where(survey), "--out", tmp_path / "f.npy")
+    assert ": 40 vectors of 8" in done.stdout
+    assert np.load(tmp_path / "f.npy").shape == (40, 8)
