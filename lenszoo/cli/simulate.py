@@ -41,4 +41,4 @@ def simulate(
     for split, counts in done.counts.items():
         shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         typer.echo(f"{done.path / split}: {shown}")
-    typer.echo(f"{done.truth}: einstein radius, masses, positions, signal-to-noise of every image")
+    typer.echo(f"{done.truth}: what was drawn and measured, for every image")
