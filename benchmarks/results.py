@@ -104,7 +104,8 @@ def table(task: str) -> str:
         for e in entries
     )
     begin, end = (mark.format(name) for mark in MARKS)
-    return f"{begin}\n{header}{lines}\n{notes}{end}"
+    rows = f"{header}{lines}\n{notes}" if entries else ""
+    return f"{begin}\n{rows}{end}"
 
 
 def main() -> int:
