@@ -83,6 +83,16 @@ def test_super_resolve(tmp_path, monkeypatch, capsys):
     check_picture(tmp_path / "run" / "super_resolve.png")
 
 
+def test_find_lenses(tmp_path, monkeypatch, capsys):
+    small = ("--epochs", 1, "--images", 48, "--test-images", 40, "--out", tmp_path / "run")
+    run_main("find_lenses", monkeypatch, *small)
+    said = capsys.readouterr().out
+    assert "image and table  AUC 0." in said and "of the 12 best candidates are lenses" in said
+    with (tmp_path / "run" / "candidates.csv").open() as stream:
+        assert len(stream.readlines()) == 1 + 22  # 20 others and 2 lenses
+    check_picture(tmp_path / "run" / "find_lenses.png")
+
+
 def test_bring_your_own(tmp_path, monkeypatch, capsys):
     from tinyzoo import tiny_zoo
 
