@@ -77,11 +77,12 @@ def adapt(
     }
     given = {name: value for name, value in fields.items() if value is not None}
     metrics = run(Recipe(task="adapt", **given), out, verbose=sys.stdout.isatty()).metrics
-    before = metrics["before"]
-    typer.echo(
-        f"{out}: AUC {metrics['auc']:.4f} ({before['auc']:.4f} before), "
-        f"TPR10 {metrics['tpr10']:.4f} ({before['tpr10']:.4f} before); open {out / 'report.html'}"
-    )
+    scores = [
+        f"{title} {metrics[name]:.4f} ({metrics['before'][name]:.4f} before)"
+        for name, title in (("auc", "AUC"), ("tpr10", "TPR10"))
+        if isinstance(metrics[name], float)  # a TPR10 of a handful of non-lenses is undefined
+    ]
+    typer.echo(f"{out}: {', '.join(scores) or 'done'}; open {out / 'report.html'}")
 
 
 def _named(source: str) -> tuple[str | None, str | None]:

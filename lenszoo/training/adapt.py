@@ -26,7 +26,7 @@ from lenszoo.training.find_lenses import FindLensesTask, check_finder, lens_logi
 from lenszoo.training.lens_sources import LensSource, open_lenses
 from lenszoo.training.optimizers import build_optimizer
 from lenszoo.training.recipe import AdaptRecipe
-from lenszoo.training.recipe_parts import LensData
+from lenszoo.training.recipe_parts import AdaMatch, Dann, LensData, MeanTeacher, Strict
 
 
 class Method(NamedTuple):
@@ -36,7 +36,7 @@ class Method(NamedTuple):
         network: the model in training.
         source, labelled, unlabelled: whether a batch holds such a part.
         views: whether it compares weak and strong views.
-        table: whether the recipe has a table of its name.
+        settings: its table in the recipe.
     """
 
     network: Callable[..., Adapting]
@@ -44,15 +44,15 @@ class Method(NamedTuple):
     labelled: bool
     unlabelled: bool
     views: bool = False
-    table: bool = False
+    settings: type[Strict] | None = None
 
 
 METHODS: dict[str, Method] = {
     "fine_tune": Method(Adapting, False, True, False),
     "joint": Method(Adapting, True, True, False),
-    "dann": Method(DomainAdversarial, True, True, True, table=True),
-    "adamatch": Method(Matching, True, True, True, views=True, table=True),
-    "mean_teacher": Method(Teaching, True, True, True, views=True, table=True),
+    "dann": Method(DomainAdversarial, True, True, True, settings=Dann),
+    "adamatch": Method(Matching, True, True, True, views=True, settings=AdaMatch),
+    "mean_teacher": Method(Teaching, True, True, True, views=True, settings=MeanTeacher),
     "batch_norm": Method(StatisticsOnly, False, False, True),
 }
 
@@ -72,6 +72,8 @@ class AdaptTask(FindLensesTask):
         self.recipe = recipe
         check_finder(recipe.model)
         self.method = METHODS[recipe.method]
+        own = self.method.settings
+        self.settings: Any = own and (getattr(recipe, recipe.method) or own())
         trained = model_config(load_model(recipe.weights))
         check_finder(trained["model"])
         columns = trained["options"]["columns"]
@@ -83,10 +85,9 @@ class AdaptTask(FindLensesTask):
         self._labelled_sky: Cutouts | None = None
         if self.method.source:
             assert recipe.source is not None  # the recipe was checked
-            own = recipe.source.seed
+            seed = recipe.source.seed
             # other objects than the target's, whose scenes a simulation would draw alike
-            seed = recipe.data_seed + 1 if own is None else own
-            sky = opened(recipe.source, seed=seed)
+            sky = opened(recipe.source, seed=recipe.data_seed + 1 if seed is None else seed)
             _check_same(sky, self.source)
             self._labelled_sky = sky.first()
         _check_bands(recipe.weights, self.source.bands)
@@ -108,7 +109,7 @@ class AdaptTask(FindLensesTask):
         """The lens finder of the weights, in the training network of the method."""
         recipe = self.recipe
         steps = recipe.epochs * self.steps_per_epoch
-        options = {"recipe": getattr(recipe, recipe.method)} if self.method.table else {}
+        options = {"recipe": self.settings} if self.settings else {}
         with precision(recipe.mixed_precision):
             finder = self._finder()
             model = self.method.network(finder, self.parts, steps, **options)
@@ -150,7 +151,7 @@ class AdaptTask(FindLensesTask):
             seed=recipe.seed,
             epoch=epoch,
             augment=None if recipe.augment == "none" else recipe.augment,
-            views=getattr(recipe, recipe.method) if self.method.views else None,
+            views=self.settings if self.method.views else None,
         )
 
     def answers(self, model: keras.Model) -> keras.Model:

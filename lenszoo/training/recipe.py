@@ -212,11 +212,9 @@ class AdaptRecipe(RecipeBase):
         "labels; batch_norm: no learning, only the statistics of BatchNorm are taken anew from the "
         "target (Li et al. 2017, arXiv:1603.04779).",
     )
-    dann: Dann = Field(default_factory=Dann, description="For method dann.")
-    adamatch: AdaMatch = Field(default_factory=AdaMatch, description="For method adamatch.")
-    mean_teacher: MeanTeacher = Field(
-        default_factory=MeanTeacher, description="For method mean_teacher."
-    )
+    dann: Dann | None = Field(None, description="Of method dann, by default its defaults.")
+    adamatch: AdaMatch | None = Field(None, description="Of method adamatch, likewise.")
+    mean_teacher: MeanTeacher | None = Field(None, description="Of method mean_teacher, likewise.")
     batch_size: int = Field(
         32,
         ge=1,
@@ -234,11 +232,9 @@ class AdaptRecipe(RecipeBase):
     def _fits_the_task(self) -> Self:
         if self.freeze is not None or self.curriculum:
             raise ValueError("freeze and curriculum are for classifiers")
-        given = {"dann", "adamatch", "mean_teacher"} & self.model_fields_set
-        if given - {self.method}:
-            raise ValueError(
-                f"a table {min(given - {self.method})} is for that method, not for {self.method}"
-            )
+        for name in ("dann", "adamatch", "mean_teacher"):
+            if name != self.method and getattr(self, name) is not None:
+                raise ValueError(f"a table {name} is for that method, not for {self.method}")
         if self.source is None and self.method not in ("fine_tune", "batch_norm"):
             raise ValueError(f"method {self.method} needs a source, the labelled sky or catalogue")
         if self.method == "fine_tune" and self.label_fraction == 0:

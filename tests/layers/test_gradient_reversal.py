@@ -1,0 +1,68 @@
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from lenszoo.errors import LenszooError
+from lenszoo.layers import GradientReversal
+
+
+def gradient(function, x):
+    """Gradient of a scalar function of an array, on the backend that runs."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.grad(function)(x))
+    import tensorflow as tf
+
+    x = tf.Variable(x)
+    with tf.GradientTape() as tape:
+        y = function(x)
+    return tape.gradient(y, x).numpy()
+
+
+def check(strength):
+    layer = GradientReversal(strength)
+    x = np.random.default_rng(0).normal(0, 1e3, (5, 3)).astype(np.float32)
+    factors = np.arange(15, dtype=np.float32).reshape(5, 3)
+    assert np.array_equal(ops.convert_to_numpy(layer(x)), x)
+    found = gradient(lambda v: ops.sum(layer(v) * factors), x)
+    assert np.array_equal(found, np.float32(-strength) * factors)
+    layer.strength.assign(2.0)
+    assert np.array_equal(gradient(lambda v: ops.sum(layer(v) * factors), x), -2.0 * factors)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
+def test_values_pass_and_gradients_turn_round(strength):
+    check(strength)
+
+
+def test_on_jax():
+    pytest.importorskip("jax")
+    done = subprocess.run(
+        [sys.executable, __file__],
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "jax: exact", done.stderr
+
+
+def test_it_is_rebuilt_from_its_configuration():
+    layer = GradientReversal.from_config(GradientReversal(0.25, name="r").get_config())
+    assert (layer.name, layer.start) == ("r", 0.25)
+
+
+def test_a_negative_strength():
+    with pytest.raises(LenszooError, match="must not be negative"):
+        GradientReversal(-1.0)
+
+
+if __name__ == "__main__":
+    check(0.3)
+    print(f"{keras.backend.backend()}: exact")
