@@ -223,7 +223,7 @@ class TestEvaluate:
         report = json.loads((tmp_path / "r" / "report.json").read_text())
         assert report["provenance"]["preset"] == "lens_finding_easy"
         assert report["metrics"]["n"] == 12
-        assert list(report["metrics"]["by_score"])[0] == "image and table"
+        assert next(iter(report["metrics"]["by_score"])) == "image and table"
         assert report["metrics"]["false_positives_by_kind"]
         line = refused("evaluate", survey.run, *command[2:], "--out", tmp_path / "s")
         assert "Unknown column of lens_finding_easy" in line
