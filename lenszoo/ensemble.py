@@ -39,10 +39,10 @@ def load_ensemble(names: Sequence[Source]) -> keras.Model:
     labels = [os.fspath(name) for name in names]
     for label, member in zip(labels, members, strict=True):
         check_logits(member, label)
-        if member.output_shape[-1] == 1:  # whose softmax is 1, whatever it saw
+        if isinstance(member.input, dict):
             raise LenszooError(
-                f"{label} answers one logit, and ensembles are made of classifiers that answer one "
-                "a class; average the logits of lens finders one by one."
+                f"{label} looks at images and a table, and ensembles are made of models that look "
+                "at images; average the logits of such lens finders one by one."
             )
         _check_alike(label, member, labels[0], members[0])
     _check_classes(labels)

@@ -12,6 +12,7 @@ import pytest
 from tinysurvey import BANDS, COLUMNS, PATTERN, SIZE, TINY, tiny_survey
 
 from lenszoo import build_model, embed, load_model, predict
+from lenszoo.build import save_weights
 from lenszoo.data import read_catalogue
 from lenszoo.errors import LenszooError
 from lenszoo.prediction import Catalogue, open_model, provenance_of
@@ -278,3 +279,17 @@ def test_features(finder, image_only, table_only, cutouts):
         vectors = embed(model, cutouts, batch_size=16)
         assert vectors.shape == (40, TINY["dim"]) and np.isfinite(vectors).all()
         assert vectors.std(axis=0).min() > 0
+
+
+def test_an_ensemble_is_of_models_of_images(survey, cutouts, tmp_path):
+    with pytest.raises(LenszooError, match="run looks at images and a table, and ensembles are"):
+        predict([survey.run, survey.run], cutouts)
+    files = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        model = build_model("lens_finder", input_shape=(SIZE, SIZE, 2), **TINY)
+        files.append(save_weights(model, tmp_path / f"{seed}.weights.h5"))
+    names = ("nonlens", "lens")
+    each = [logits(predict(file, cutouts.images[:6])) for file in files]
+    both = logits(predict(files, cutouts.images[:6], classes=names))
+    np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-4)
