@@ -25,9 +25,11 @@ quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, rep
 	$(BIN)/lenszoo quickstart
 
 test: .venv/.dev ## Run the tests
-	$(BIN)/python -m pytest -q --durations=15 -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -m "not slow" --durations=15 -n 2 --dist worksteal
 
-harness: .venv/.dev ## Put every model through the whole harness on both backends: hours
+harness: .venv/.dev ## Run the slow tests, and put every model through the whole harness on both backends: hours
+	$(BIN)/python -m pytest -q -m slow -n 2 --dist worksteal
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/training/test_super_resolve.py tests/training/test_find_lenses.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=jax $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check

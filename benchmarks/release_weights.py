@@ -86,7 +86,8 @@ def main() -> None:
             "images_seen": epochs * recipe["data"]["images"],
             "epochs": epochs,
             "trained_on": identity["environment"]["machine"],
-        },
+        }
+        | ({"bands": identity["bands"]} if "bands" in identity else {}),
         metrics={
             "test": measured,
             **extra,

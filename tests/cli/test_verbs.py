@@ -136,6 +136,7 @@ class TestTrain:
         assert _scores(scores) == "PSNR 31.46 dB, SSIM 0.9123"
         assert _scores({}) == ""
 
+    @pytest.mark.slow
     def test_folds(self, lenszoo, zoo, tmp_path):
         done = lenszoo(
             "train", "simple_cnn", "--data", zoo.data / "val", "--weights", NAME, "--epochs", 1,

@@ -64,6 +64,7 @@ def run_main(name, monkeypatch, *arguments):
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
 
 
+@pytest.mark.slow
 def test_compare_architectures(tmp_path, monkeypatch, capsys):
     small = ("--epochs", 1, "--images", 48, "--test-images", 48, "--preset", "deeplense_model_2")
     run_main(
@@ -83,6 +84,7 @@ def test_super_resolve(tmp_path, monkeypatch, capsys):
     check_picture(tmp_path / "run" / "super_resolve.png")
 
 
+@pytest.mark.slow
 def test_find_lenses(tmp_path, monkeypatch, capsys):
     small = ("--epochs", 1, "--images", 48, "--test-images", 40, "--out", tmp_path / "run")
     run_main("find_lenses", monkeypatch, *small)
@@ -93,6 +95,7 @@ def test_find_lenses(tmp_path, monkeypatch, capsys):
     check_picture(tmp_path / "run" / "find_lenses.png")
 
 
+@pytest.mark.slow
 def test_bring_your_own(tmp_path, monkeypatch, capsys):
     from tinyzoo import tiny_zoo
 
@@ -102,6 +105,7 @@ def test_bring_your_own(tmp_path, monkeypatch, capsys):
     assert "macro AUC" in mine and "shortcut baseline" in old
 
 
+@pytest.mark.slow
 def test_finetune_vit(tmp_path, monkeypatch, capsys):
     from tinyzoo import SIZE, tiny_zoo
 

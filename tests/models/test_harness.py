@@ -34,7 +34,10 @@ def test_reload_in_a_fresh_process(saved):
     harness.run(harness.__file__, "reload", saved)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize(
+    "name",
+    [row if row in DISTINCT else pytest.param(row, marks=pytest.mark.slow) for row in ROWS],
+)
 def test_full_size(name):
     harness.check_full_size(name)
 
@@ -45,8 +48,11 @@ def test_answers_never_change(name):
     harness.check_pin(name)
 
 
-def test_quick_rows_on_jax():
+@pytest.mark.parametrize(
+    "rows", [["resnet18_slim"], pytest.param(QUICK, marks=pytest.mark.slow)], ids=["one", "all"]
+)
+def test_on_jax(rows):
     pytest.importorskip("jax")
     # Compiling is nearly all of the time here; it is the operations that are under test.
     quick = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    harness.run(harness.__file__, "check", *QUICK, **quick)
+    harness.run(harness.__file__, "check", *rows, **quick)

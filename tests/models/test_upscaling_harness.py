@@ -39,6 +39,7 @@ def test_answers_never_change(name):
     upscaling_harness.check_pin(name)
 
 
+@pytest.mark.slow
 def test_on_jax():
     pytest.importorskip("jax")
     quick = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}

@@ -42,7 +42,12 @@ def resnet50(tmp_path_factory):
     return published(keras.applications.ResNet50, path), path
 
 
-@pytest.mark.parametrize("row", SCALED)
+SLOW = ("densenet121", "xception")
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, marks=[pytest.mark.slow] * (row in SLOW)) for row in SCALED]
+)
 def test_one_band_is_exactly_grey_repeated(row, tmp_path, request):
     if row == "resnet50":
         theirs, path = request.getfixturevalue("resnet50")

@@ -70,6 +70,7 @@ class Quiet(AdaptTask):
         return {}  # drawing takes longer than training here
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_ends_the_same(skies, tmp_path):
     """With all that a method may keep besides: an average, and the step that it is at."""
 
@@ -79,7 +80,7 @@ def test_a_run_that_was_cut_ends_the_same(skies, tmp_path):
                 raise InterruptedError
             return super().epoch(epoch)
 
-    recipe = Recipe(**fields(skies, method="mean_teacher"))
+    recipe = Recipe(**fields(skies, weights="table", method="mean_teacher"))
     whole = train(recipe, tmp_path / "whole", task=Quiet(recipe))
     with pytest.raises(InterruptedError):
         train(recipe, tmp_path / "cut", task=Cut(recipe))

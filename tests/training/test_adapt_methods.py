@@ -123,6 +123,7 @@ def test_pseudo_labels_take_no_gradient_and_no_temperature():
     np.testing.assert_allclose(plain, again, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_on_jax():
     """Every method's step compiles there, learns, and counts its steps."""
     pytest.importorskip("jax")

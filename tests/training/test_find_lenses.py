@@ -73,6 +73,7 @@ def test_a_run_on_a_catalogue_learns_calibrates_and_reports(survey, tmp_path):
     assert scale == pytest.approx([1.0, 1.0], rel=0.2)  # the noise of the images, not 1 by default
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_ends_the_same(survey, tmp_path):
     class Quiet(FindLensesTask):
         def report(self, model, history, folder):

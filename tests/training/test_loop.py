@@ -98,6 +98,7 @@ def test_divergence_is_said_in_one_line(fields, tmp_path):
         train(fields, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_it_learns(fields, tmp_path):
     fields |= {"epochs": 12, "options": {}, "augment": "d4"}
     result = train(fields, tmp_path / "run")

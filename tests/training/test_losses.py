@@ -133,6 +133,7 @@ def test_gradients_are_finite_and_true():
     check_gradients(*losses.LOSSES, ALL)
 
 
+@pytest.mark.slow
 def test_a_network_learns():
     check_fit()
 
@@ -141,6 +142,7 @@ def test_half_precision():
     check_mixed_precision()
 
 
+@pytest.mark.slow
 def test_jax():
     pytest.importorskip("jax")
     done = subprocess.run(

@@ -100,7 +100,7 @@ def test_killed_run_ends_bit_for_bit_like_an_uninterrupted_one(fields, tmp_path)
     assert a["finished"]
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "jax"])
 def test_fine_tuning_stopped_at_and_after_the_unfreezing_ends_the_same(backend, fields, tmp_path):
     options = {"width": 4, "dropout": 0.3}
     for name in ("start", "teacher"):

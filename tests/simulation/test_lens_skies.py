@@ -357,6 +357,7 @@ np.savez(sys.argv[3], images=drawn.images, arcs=drawn.truth["arc_signal_to_noise
 """
 
 
+@pytest.mark.slow
 def test_the_other_backend_sees_the_same_sky(tmp_path, sky):
     path = tmp_path / "images.npz"
     done = subprocess.run(
