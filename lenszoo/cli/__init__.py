@@ -61,7 +61,7 @@ _add(
 )
 _add(
     adapt,
-    "lenszoo adapt lens_finder.easy_sim --source lens_finding_easy --preset lens_finding_hard "
+    "lenszoo adapt RUN --source lens_finding_easy --preset lens_finding_hard "
     "--method dann --label-fraction 0.2 --out adapted",
 )
 _add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim --data images/val --out report")
