@@ -15,6 +15,7 @@ import numpy as np
 from _machine import describe
 
 from lenszoo import load_model
+from lenszoo.build import model_config
 from lenszoo.simulation import SPLIT_START, sample
 from lenszoo.training.super_resolve import super_resolve
 
@@ -48,7 +49,9 @@ def main() -> None:
             f"images, by {100 * np.ptp(phases(error)) / noise:.2f} % of the noise; "
             f"error {100 * error.std() / noise:.1f} % of the noise"
         )
-        rows.append((name, made[1], error[1], inner[0]))
+        upsampling = model_config(model)["options"]["upsampling"].replace("_", " ")
+        title = f"{model.name}, {upsampling}" if Path(name).is_dir() else name
+        rows.append((title, made[1], error[1], inner[0]))
     if arguments.out:
         draw(rows, noise, arguments.out)
 
@@ -58,7 +61,7 @@ def draw(rows: list, noise: float, path: Path) -> None:
     figure, axes = plt.subplots(
         len(rows), 3, figsize=(9, 3.1 * len(rows)), layout="constrained", squeeze=False
     )
-    for line, (name, made, error, field) in zip(axes, rows, strict=True):
+    for line, (title, made, error, field) in zip(axes, rows, strict=True):
         line[0].imshow(made[CUT, CUT, 0], cmap="magma", vmin=0, vmax=1)
         shown = line[1].imshow(
             error[CUT, CUT, 0] / noise, cmap="RdBu_r", vmin=-0.5, vmax=0.5, interpolation="nearest"
@@ -72,10 +75,10 @@ def draw(rows: list, noise: float, path: Path) -> None:
         )
         figure.colorbar(shown, ax=line[1], label="noise of the target", shrink=0.85)
         figure.colorbar(level, ax=line[2], label="% of the level", shrink=0.85)
-        titles = (Path(name).name, "its error against the truth", "its answer to a flat field")
-        for axis, title in zip(line, titles, strict=True):
+        titles = (title, "its error against the truth", "its answer to a flat field")
+        for axis, text in zip(line, titles, strict=True):
             axis.set(xticks=[], yticks=[])
-            axis.set_title(title, fontsize=10)
+            axis.set_title(text, fontsize=10)
     figure.savefig(path, dpi=110)
 
 
