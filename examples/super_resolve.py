@@ -1,6 +1,6 @@
 """Super-resolve lens images: simulate pairs, learn for a minute, look at what is left over.
 
-    python examples/super_resolve.py [--model srcnn] [--weights NAME] [--epochs 5] [--out pairs]
+    python examples/super_resolve.py [--model srresnet_1] [--weights NAME] [--out pairs]
 
 The sky is seen twice, with pixels of 0.1 and of 0.05 arcsec, each with its own noise. The network
 learns to make the fine image from the coarse one; given --weights it starts from trained ones. The
@@ -23,18 +23,21 @@ from lenszoo.training import Recipe, train
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", default="srcnn")
+    parser.add_argument("--model", default="srresnet_1")
     parser.add_argument("--weights", help="name or path of weights to start from")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--images", type=int, default=1200, help="simulated pairs an epoch")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--images", type=int, default=400, help="simulated pairs an epoch")
     parser.add_argument("--test-images", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("pairs"))
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("lenszoo").setLevel(logging.INFO)
+    # what it adds to bicubic interpolation is learned soonest
+    plain = options.model.startswith("srresnet") and not options.weights
     recipe = Recipe(
         task="super_resolve",
         model=options.model,
+        options={"batch_norm": False, "skip": "bicubic"} if plain else {},
         weights=options.weights,
         epochs=options.epochs,
         batch_size=16,
