@@ -56,6 +56,7 @@ def test_a_run_learns_reports_and_loads(folder, tmp_path):
     assert (tmp_path / "run" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_ends_the_same(folder, tmp_path):
     """With an adversary, whose discriminator and average have to go on as well."""
 
