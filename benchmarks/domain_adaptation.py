@@ -1,13 +1,14 @@
 """From an easy sky with labels to a hard one with few: which method is worth its while?
 
-    python benchmarks/domain_adaptation.py OUT [--seeds 3] [--images 8000] [--epochs 8]
+    python benchmarks/domain_adaptation.py OUT [--weights lens_finder.easy_sim] [--seeds 3]
 
-Trains a lens finder on ``lens_finding_easy``, then adapts it by every method and seed to
-``lens_finding_hard`` with ``--label-fraction`` of the labels, all for the same number of steps, and
-prints AUROC and TPR10 on one fixed set of test scenes: mean over seeds, sample standard deviation,
-and the number of negatives, on which TPR10 depends. ``none`` is the source model as it is;
-``target_only`` starts from scratch on the labels that ``fine_tune`` has; ``joint`` is what dann,
-adamatch and mean_teacher are without the unlabelled images.
+Takes a lens finder that was trained on ``lens_finding_easy``, given by name or run folder, or
+trains a small one, adapts it by every method and seed to ``lens_finding_hard`` with
+``--label-fraction`` of the labels, all for the same number of steps, and prints AUROC and TPR10 on
+one fixed set of test scenes: mean over seeds, sample standard deviation, and the number of
+negatives, on which TPR10 depends. ``none`` is the source model as it is; ``target_only`` starts
+from scratch on the labels that ``fine_tune`` has; ``joint`` is what dann, adamatch and mean_teacher
+are without the unlabelled images.
 
 A seed decides the scenes of the target, which of them keep labels, and the training. The best epoch
 is chosen on ``--val-images`` labelled scenes of the target, the same for all methods: these are
@@ -101,12 +102,15 @@ def sky(preset: str, seed: int, options: argparse.Namespace) -> dict:
     }
 
 
-def train_source(options: argparse.Namespace) -> Path:
-    """Train the source model; returns its run folder."""
+def train_source(options: argparse.Namespace) -> str:
+    """Train the source model, unless weights are given; returns what to load."""
+    if options.weights:
+        return options.weights
     recipe = Recipe(
         task="find_lenses",
         use=options.use,
         options={"width": options.width},
+        mixed_precision=options.mixed_precision,
         data=sky(SOURCE, SOURCE_SEED, options),
         epochs=options.source_epochs,
         batch_size=options.batch_size,
@@ -114,7 +118,7 @@ def train_source(options: argparse.Namespace) -> Path:
     )
     run = options.out / "source"
     train(recipe, run, task=None if finished(run) else Train(recipe))
-    return run
+    return str(run)
 
 
 def finished(run: Path) -> bool:
@@ -123,7 +127,7 @@ def finished(run: Path) -> bool:
     return progress is not None and progress.finished
 
 
-def train_row(row: str, seed: int, source: Path, options: argparse.Namespace) -> Path:
+def train_row(row: str, seed: int, source: str, options: argparse.Namespace) -> Path:
     """Train a row of the table with one seed; returns its run folder."""
     run = options.out / f"{row}_{seed}"
     done = finished(run)
@@ -131,13 +135,16 @@ def train_row(row: str, seed: int, source: Path, options: argparse.Namespace) ->
         "data": sky(TARGET, seed, options),
         "epochs": options.epochs,
         "batch_size": options.batch_size,
+        "mixed_precision": options.mixed_precision,
         "seed": seed,
     }
     if row == "target_only":
+        network = dict(model_config(load_model(source))["options"])
+        columns, use = network.pop("columns"), network.pop("use")
         recipe = Recipe(
             task="find_lenses",
-            use=options.use,
-            options={"width": options.width},
+            use=use or ("both" if columns else "image"),
+            options=network,
             optimizer={"learning_rate": options.scratch_rate},
             **fields,
         )
@@ -146,7 +153,7 @@ def train_row(row: str, seed: int, source: Path, options: argparse.Namespace) ->
         recipe = Recipe(
             task="adapt",
             method=row,
-            weights=str(source),
+            weights=source,
             source=sky(SOURCE, SOURCE_SEED, options),
             label_fraction=options.label_fraction,
             optimizer={"learning_rate": options.learning_rate},
@@ -157,14 +164,13 @@ def train_row(row: str, seed: int, source: Path, options: argparse.Namespace) ->
     return run
 
 
-def score(run: Path, test: Cutouts, key: str) -> dict[str, float]:
-    """AUROC and TPR10 of a run's best weights; kept in its folder."""
-    kept = run / "test_scores.json"
+def score(model: str | Path, kept: Path, test: Cutouts, key: str) -> dict[str, float]:
+    """AUROC and TPR10 of a run's best weights, or of weights by name; kept in a file."""
     if kept.exists():
         known = json.loads(kept.read_text(encoding="utf-8"))
         if known["test"] == key:
             return known
-    labels, logits = test.known_labels(), lens_logits(load_model(run), test.inputs())
+    labels, logits = test.known_labels(), lens_logits(load_model(model), test.inputs())
     found = {"test": key, "auc": roc_auc(labels, logits), "tpr10": tpr10(labels, logits)}
     write_atomic(kept, (json.dumps(found) + "\n").encode())
     return found
@@ -190,6 +196,7 @@ def main() -> None:
     """Train, score, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
+    parser.add_argument("--weights", help="trained on the easy sky; none: trains its own")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=8000, help="of each sky")
     parser.add_argument("--val-images", type=int, default=1500)
@@ -200,14 +207,16 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=3e-4, help="of adaptation")
     parser.add_argument("--scratch-rate", type=float, default=1e-3, help="from scratch")
-    parser.add_argument("--width", type=int, default=32, help="of the first convolution")
-    parser.add_argument("--use", choices=("both", "image"), default="both")
+    parser.add_argument("--width", type=int, default=32, help="of its own: first convolution")
+    parser.add_argument("--use", choices=("both", "image"), default="both", help="of its own")
+    parser.add_argument("--mixed-precision", default="none")
     parser.add_argument("--rows", nargs="+", default=ROWS, choices=ROWS)
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     source = train_source(options)
     columns = model_config(load_model(source))["options"]["columns"]
     test = sample_cutouts(TARGET, options.test_images, TEST_SEED, "test", columns=columns)
-    key = f"{TARGET} {options.test_images} {TEST_SEED}"
+    key = f"{TARGET} {options.test_images} {TEST_SEED} from {options.weights}"
     negatives = test.class_counts()["nonlens"]
     scores: dict[str, list[dict]] = {}
     # seed by seed, so that the table of what there is can be read early
@@ -215,8 +224,9 @@ def main() -> None:
         for row in options.rows:
             if row == "none" and seed:
                 continue
-            run = source if row == "none" else train_row(row, seed, source, options)
-            scores.setdefault(row, []).append(score(run, test, key))
+            model = source if row == "none" else train_row(row, seed, source, options)
+            kept = options.out / f"{row}_{seed}.scores.json"
+            scores.setdefault(row, []).append(score(model, kept, test, key))
             print(f"seed {seed}, {row}: {scores[row][-1]}", flush=True)
     settings = {name: str(value) for name, value in vars(options).items()}
     text = f"{describe()}\n{json.dumps(settings)}\n\n{table(scores, negatives)}\n"

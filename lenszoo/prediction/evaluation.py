@@ -117,7 +117,8 @@ def simulated(opened: OpenedModel, preset: str, images: int, seed: int) -> Sampl
     if not opened.finds_lenses:
         return sample(preset, images, seed, SPLIT_START["test"])
     columns = opened.columns if "table" in opened.takes else ()
-    return sample_cutouts(preset, images, seed, "test", columns=columns)
+    bands = opened.bands or None
+    return sample_cutouts(preset, images, seed, "test", bands=bands, columns=columns)
 
 
 class _Parts(NamedTuple):

@@ -19,6 +19,7 @@ def sample_cutouts(
     seed: int = 0,
     split: str = "train",
     *,
+    bands: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     images: bool = True,
 ) -> Cutouts:
@@ -29,6 +30,7 @@ def sample_cutouts(
         n: candidates; lenses and non-lenses take turns.
         seed: of the scenes, as for :func:`lenszoo.simulation.sample`.
         split: ``"train"``, ``"val"`` or ``"test"``, whose scenes never overlap.
+        bands: names of the sky's bands that are looked at, in order; by default all.
         columns: measured columns of the table, by default all of
             :func:`lenszoo.data.measured_columns`; an empty list measures nothing.
         images: False leaves the images out once they are measured.
@@ -37,20 +39,22 @@ def sample_cutouts(
         The candidates, named ``split/0`` and on, with their truth.
 
     Raises:
-        LenszooError: unknown preset, split or column, or a sky of other classes.
+        LenszooError: unknown preset, split, band or column, or a sky of other classes.
     """
     preset = lens_sky(preset)
     if split not in SPLIT_START:
         raise unknown("split", split, SPLIT_START)
-    wanted = chosen_columns(preset, columns)
+    seen_bands = chosen_bands(preset, bands)
+    wanted = chosen_columns(preset, columns, seen_bands)
     seen = sample(preset, n, seed, SPLIT_START[split])
+    looked_at = take_bands(preset, seen.images, seen_bands)
     return Cutouts(
         tuple(f"{split}/{i}" for i in range(n)),
-        seen.images if images else None,
-        measured_table(preset, seen.images, wanted),
+        looked_at if images else None,
+        measured_table(preset, looked_at, seen_bands, wanted),
         wanted,
         seen.labels,
-        preset.bands,
+        seen_bands,
         provenance={"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
         truth=seen.truth,
     )
@@ -67,21 +71,42 @@ def lens_sky(preset: str | Preset) -> Preset:
     return preset
 
 
-def chosen_columns(preset: Preset, wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of what is measured on a sky: all of it, or what is wanted."""
-    measured = measured_columns(preset.bands)
+def chosen_bands(preset: Preset, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the bands of a sky: all of them, or those that are wanted."""
+    for i, name in enumerate(wanted or ()):
+        if name not in preset.bands:
+            raise unknown(f"band of {preset.name}", name, preset.bands)
+        if wanted is not None and name in wanted[:i]:
+            raise LenszooError(f"Band {name} of {preset.name} is asked for twice.")
+    return tuple(wanted or preset.bands)
+
+
+def take_bands(preset: Preset, images: np.ndarray, bands: Sequence[str]) -> np.ndarray:
+    """Return images (n, H, W, bands) of a sky in the bands that are wanted, in their order."""
+    if tuple(bands) == preset.bands:
+        return images
+    return np.ascontiguousarray(images[..., [preset.bands.index(name) for name in bands]])
+
+
+def chosen_columns(
+    preset: Preset, wanted: Sequence[str] | None, bands: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the names of what is measured in bands of a sky: all of it, or what is wanted."""
+    measured = measured_columns(bands)
     for name in wanted or ():
         if name not in measured:
             raise unknown(f"column of {preset.name}", name, measured)
     return measured if wanted is None else tuple(wanted)
 
 
-def measured_table(preset: Preset, images: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-    """Return the photometry of images of a sky as a table (n, columns) float32."""
+def measured_table(
+    preset: Preset, images: np.ndarray, bands: Sequence[str], columns: Sequence[str]
+) -> np.ndarray:
+    """Return the photometry of images in bands of a sky as a table (n, columns) float32."""
     if not columns:
         return np.empty((len(images), 0), np.float32)
     assert preset.zero_point is not None  # every sky of lenses and other galaxies has one
     measured = measure(
-        images, pixel_scale=preset.pixel_scale, bands=preset.bands, zero_point=preset.zero_point
+        images, pixel_scale=preset.pixel_scale, bands=bands, zero_point=preset.zero_point
     )
     return np.stack([measured[name] for name in columns], axis=1)

@@ -13,7 +13,7 @@ from lenszoo.data import Cutouts, DatasetIndex, Leak, check_leaks, load_arrays, 
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset
-from lenszoo.simulation.cutouts import chosen_columns, lens_sky, sample_cutouts
+from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
 from lenszoo.training.lens_batches import HeldBatches, StreamedBatches
 from lenszoo.training.recipe_parts import LensData
 from lenszoo.training.sources import split_folder
@@ -72,23 +72,24 @@ def open_lenses(data: LensData, use: str, seed: int, allow_leaks: bool = False) 
 
 def _simulated(data: LensData, use: str, seed: int) -> LensSource:
     preset = lens_sky(data.preset or "")
-    columns = () if use == "image" else chosen_columns(preset, data.columns)
+    bands = chosen_bands(preset, data.bands)
+    columns = () if use == "image" else chosen_columns(preset, data.columns, bands)
 
     def drawn(split: str, n: int) -> Cutouts:
-        return _sampled(preset.name, split, n, seed, columns, use != "table")
+        return _sampled(preset.name, split, n, seed, bands, columns, use != "table")
 
     def epoch(e: int, batch_size: int, augment: str | None) -> keras.utils.PyDataset:
         if not data.fresh:
             return HeldBatches(drawn("train", data.images), batch_size, seed, e, augment)
         start = SPLIT_START["train"] + e * data.images
         stream = SimulatedDataset(preset, data.images, seed, batch_size, start, augment=augment)
-        return StreamedBatches(stream, columns, use != "table")
+        return StreamedBatches(stream, bands, columns, use != "table")
 
     first = min(data.images, STATISTICS) if data.fresh else data.images
     return LensSource(
         columns=columns,
-        bands=preset.bands,
-        image_shape=None if use == "table" else preset.image_shape,
+        bands=bands,
+        image_shape=None if use == "table" else (*preset.image_shape[:2], len(bands)),
         train_images=data.images,
         epoch=epoch,
         first=functools.partial(drawn, "train", first),
@@ -101,10 +102,16 @@ def _simulated(data: LensData, use: str, seed: int) -> LensSource:
 
 @functools.lru_cache(maxsize=8)
 def _sampled(
-    preset: str, split: str, n: int, seed: int, columns: tuple[str, ...], images: bool
+    preset: str,
+    split: str,
+    n: int,
+    seed: int,
+    bands: tuple[str, ...],
+    columns: tuple[str, ...],
+    images: bool,
 ) -> Cutouts:
     """Draw a split once: the trainings of one process share it."""
-    return sample_cutouts(preset, n, seed, split, columns=columns, images=images)
+    return sample_cutouts(preset, n, seed, split, bands=bands, columns=columns, images=images)
 
 
 def _catalogue(data: LensData, use: str, seed: int) -> tuple[Cutouts, Cutouts]:

@@ -127,7 +127,9 @@ class LensData(_Data):
     pattern: str | None = Field(
         None, description="Path of an image in the folder, such as '{band}/{id}.fits'."
     )
-    bands: tuple[str, ...] | None = Field(None, description="Names of the bands, in order.")
+    bands: tuple[str, ...] | None = Field(
+        None, description="Names of the bands, in order; of a preset those to look at."
+    )
     id: str | None = Field(None, description="Column of the objects' names, by default 'id'.")
     label: str | None = Field(None, description="Column that is 1 for a lens, by default 'label'.")
     columns: tuple[str, ...] | None = Field(

@@ -31,6 +31,17 @@ def test_columns_may_be_chosen_and_images_left_out():
         sample_cutouts("lens_finding_easy", 2, columns=[], images=False).inputs()
 
 
+def test_bands_may_be_chosen_and_the_table_is_measured_on_them():
+    made = sample_cutouts("lens_finding_easy", 2, seed=3, bands=["r", "g"])
+    every = sample_cutouts("lens_finding_easy", 2, seed=3)
+    assert made.bands == ("r", "g")
+    np.testing.assert_array_equal(made.images, every.images[..., [2, 1]])
+    assert made.columns == measured_columns(["r", "g"])
+    again = [every.columns.index(name) for name in ("mag_r", "mag_g")]
+    found = [made.columns.index(name) for name in ("mag_r", "mag_g")]
+    np.testing.assert_allclose(made.table[:, found], every.table[:, again], atol=0.2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -43,3 +54,7 @@ def test_what_is_refused(arguments, message):
         sample_cutouts(*arguments)
     with pytest.raises(LenszooError, match="Did you mean 'mag_g'"):
         sample_cutouts("lens_finding_easy", 2, columns=["mag_gg"])
+    with pytest.raises(LenszooError, match=r"Unknown band.*'k'"):
+        sample_cutouts("lens_finding_easy", 2, bands=["g", "k"])
+    with pytest.raises(LenszooError, match="asked for twice"):
+        sample_cutouts("lens_finding_easy", 2, bands=["g", "g"])
