@@ -77,6 +77,14 @@ def known_classes(source: Source) -> tuple[str, ...] | None:
     return tuple(classes) if classes else None
 
 
+def known_bands(source: Source) -> tuple[str, ...]:
+    """Return the names of the bands that weights were trained on; empty where nobody named them."""
+    path = _as_path(source)
+    if path is None:
+        return tuple(get_entry(str(source)).data.get("bands") or ())
+    return tuple(read_run(weights_file(path)).get("bands") or ())
+
+
 def weights_file(path: Path) -> Path:
     """Return the file that a path to weights means: itself, or the best of a run folder."""
     return path if path.name.endswith(MODEL) else find_weights(path).path

@@ -1,8 +1,14 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
+import pytest
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before any test imports a backend: its start-up log would bury the tests' own output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Two workers share two cores; with two threads each they would wait for one another, those of
@@ -18,3 +24,19 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+
+@pytest.fixture(scope="session")
+def blank():
+    """An empty picture."""
+    from lenszoo.evaluation.plots import new_figure, to_png
+
+    return to_png(new_figure(1, 1))
+
+
+@pytest.fixture
+def blank_figures(blank, monkeypatch):
+    """Reports with empty pictures: drawing takes longer than all else in a small test."""
+    from lenszoo.evaluation.report import Figure
+
+    monkeypatch.setattr(Figure, "png", blank)

@@ -13,6 +13,13 @@ UNLABELLED = -1
 """The label of an object without one, where that is allowed."""
 
 
+def as_inputs(images: np.ndarray | None, table: np.ndarray | None) -> Any:
+    """Return images and table as a lens finder takes them: by name, or the one that there is."""
+    if images is None or table is None or not table.shape[1]:
+        return table if images is None else images
+    return {"images": images, "table": table}
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Cutouts:
     """Objects in memory: images, a table of numbers, labels.
@@ -96,11 +103,9 @@ class Cutouts:
         Raises:
             LenszooError: there is neither.
         """
-        if self.images is not None and self.columns:
-            return {"images": self.images, "table": self.table}
         if self.images is None and not self.columns:
             raise LenszooError("There are neither images nor columns of numbers to look at.")
-        return self.table if self.images is None else self.images
+        return as_inputs(self.images, self.table)
 
     def describe(self) -> dict[str, Any]:
         """Return what a report says of the data: provenance, sizes and notes, as plain values."""

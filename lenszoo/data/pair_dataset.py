@@ -2,17 +2,15 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from .pairs import Pairs
 from .patches import training_pairs
 from .pipeline import epoch_order
+from .threaded import ThreadedDataset
 
-THREADS = 2  # with one, Keras prepares nothing ahead of the step that needs it
 
-
-class PairDataset(keras.utils.PyDataset):
+class PairDataset(ThreadedDataset):
     """Shuffled batches of random patches of pairs, for ``fit`` on any backend.
 
     The batches of one object are always the same; give every epoch one of its own.
@@ -38,7 +36,7 @@ class PairDataset(keras.utils.PyDataset):
         patches: int = 1,
         augment: str | None = None,
     ):
-        super().__init__(workers=THREADS, use_multiprocessing=False, max_queue_size=8)
+        super().__init__()
         self.pairs, self.batch_size = pairs, batch_size
         self.cut: dict[str, Any] = {"patch": patch, "patches": patches, "augment": augment}
         self.seed, self.epoch = seed, epoch

@@ -70,7 +70,7 @@ def load_arrays(
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order (n,) int64 in which epoch ``epoch`` of ``seed`` visits n images."""
-    return _randomness(seed, epoch, _ORDER).permutation(n)
+    return randomness(seed, epoch, _ORDER).permutation(n)
 
 
 def d4_elements(n: int, seed: int, epoch: int) -> np.ndarray:
@@ -78,7 +78,7 @@ def d4_elements(n: int, seed: int, epoch: int) -> np.ndarray:
 
     Element i belongs to image i of the index, wherever the shuffle puts it.
     """
-    return _randomness(seed, epoch, _D4).integers(0, D4_SIZE, n, dtype=np.int32)
+    return randomness(seed, epoch, _D4).integers(0, D4_SIZE, n, dtype=np.int32)
 
 
 def patch_corners(
@@ -89,14 +89,18 @@ def patch_corners(
     Row and column are uniform in 0..spare, the pixels by which the image is larger than a patch.
     """
     room = np.asarray(spare) + 1
-    return _randomness(seed, epoch, _PATCH).integers(0, room, (n, patches, 2))
+    return randomness(seed, epoch, _PATCH).integers(0, room, (n, patches, 2))
 
 
-def _randomness(seed: int, epoch: int, purpose: int) -> np.random.Generator:
-    if seed < 0 or epoch < 0:
-        raise LenszooError(f"Seeds and epochs are not negative: seed {seed}, epoch {epoch}.")
-    key = np.random.SeedSequence((seed, epoch, purpose))
-    return np.random.Generator(np.random.Philox(key))
+def randomness(*key: int) -> np.random.Generator:
+    """Return the random numbers of a key: a seed, then an epoch, a purpose and the like.
+
+    Raises:
+        LenszooError: a negative number.
+    """
+    if min(key) < 0:
+        raise LenszooError(f"Seeds and epochs are not negative: {', '.join(map(str, key))}.")
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
 def image_dataset(

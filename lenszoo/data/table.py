@@ -1,5 +1,6 @@
 """Tables of objects from CSV and Parquet files, column by column."""
 
+import abc
 import csv
 import os
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,7 @@ class NotNumbersError(LenszooError):
     """A column holds text where numbers are wanted."""
 
 
-class Table:
+class Table(abc.ABC):
     """A table in memory: a header and rows, of which messages name the line in the file.
 
     Attributes:
@@ -39,12 +40,12 @@ class Table:
     def __init__(self, source: str, columns: Sequence[str]) -> None:
         self.source, self.columns = source, tuple(columns)
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
 
+    @abc.abstractmethod
     def text(self, column: str) -> list[str]:
         """Return the cells of a column without the blanks around them; "" is a missing value."""
-        raise NotImplementedError
 
     def numbers(self, column: str) -> np.ndarray:
         """Return a column as (n,) float64; a missing value is NaN, true and false are 1 and 0.

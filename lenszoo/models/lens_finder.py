@@ -21,6 +21,9 @@ from lenszoo.layers import (
 from lenszoo.models.heads import InputShape, check_width
 
 USES = ("both", "image", "table")
+BRANCHES = {"image": "images", "table": "table"}
+"""The branches, and what each takes."""
+
 CONV = "conv"  # the backbone that is no row of the catalogue
 _POSITIONS = 8  # a side of the grid of image tokens, at most
 
@@ -178,15 +181,13 @@ def branch(model: keras.Model, use: str) -> keras.Model:
     Raises:
         LenszooError: the model has not that branch, or ``use`` is neither.
     """
-    if use not in ("image", "table"):
-        raise unknown("branch", use, ("image", "table"))
+    if use not in BRANCHES:
+        raise unknown("branch", use, tuple(BRANCHES))
     names = [layer.name for layer in model.layers]
-    ends = {"image": ("images", "image_tokens"), "table": ("table", "columns")}
     if "branches" not in names:
         raise LenszooError(f"{model.name} has not two branches to take the {use} of.")
-    start, end = ends[use]
-    x = model.get_layer(end).output
-    inputs = model.get_layer(start).output
+    x = model.get_layer("image_tokens" if use == "image" else "columns").output
+    inputs = model.get_layer(BRANCHES[use]).output
     weights = ops.ones_like(x[..., 0])
     tokens = x
     x = _attend(tokens, weights, model.get_layer("attention_norm"), model.get_layer("attention"))

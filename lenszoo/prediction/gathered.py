@@ -1,14 +1,16 @@
 """What a report shows beside the answers, gathered while a model is asked."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from lenszoo.data.readers import aligned_empty
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import tta_logits
-from lenszoo.models.lens_finder import branch
+from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.prediction.candidates import Candidates
 from lenszoo.prediction.inputs import Batch
 from lenszoo.prediction.opened import OpenedModel
@@ -49,17 +51,23 @@ def _ways(opened: OpenedModel, size: int, tta: bool) -> dict[str, Callable[[Batc
     ways: dict[str, Callable[[Batch], np.ndarray]] = {}
     takes = opened.takes
     if opened.finds_lenses and len(takes) == 2:
-        image, table = branch(opened.model, "image"), branch(opened.model, "table")
-        ways["image only"] = lambda batch: opened.logits(answer(image, batch.images, size))
-        ways["table only"] = lambda batch: opened.logits(answer(table, batch.table, size))
+        for use, taken in BRANCHES.items():
+            alone = branch(opened.model, use)
+            ways[f"{use} only"] = functools.partial(_alone, opened, alone, taken, size)
     if tta:
         if "images" not in takes:
             raise LenszooError(f"{opened.name} looks at a table, which has no turns and flips.")
-        ways[LOOKS] = lambda batch: _turned(opened, batch, size)
+        ways[LOOKS] = functools.partial(_turned, opened, size)
     return ways
 
 
-def _turned(opened: OpenedModel, batch: Batch, size: int) -> np.ndarray:
+def _alone(
+    opened: OpenedModel, model: keras.Model, taken: str, size: int, batch: Batch
+) -> np.ndarray:
+    return opened.logits(answer(model, batch.inputs[taken], size))
+
+
+def _turned(opened: OpenedModel, size: int, batch: Batch) -> np.ndarray:
     assert batch.images is not None  # a model without images was refused
     return tta_logits(_Padded(opened, size, batch), batch.images, size)
 

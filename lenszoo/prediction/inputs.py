@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lenszoo.data.checks import OnBad, apply_policy, check_policy
+from lenszoo.data.cutouts import as_inputs
 from lenszoo.data.index import DatasetIndex, natural_key
 from lenszoo.data.readers import IMAGE_SUFFIXES, image_name, is_image_file, read_image
 from lenszoo.errors import LenszooError
@@ -140,9 +141,7 @@ class Batch(NamedTuple):
     @property
     def inputs(self) -> Any:
         """What the model is given: images, a table, or a dictionary of both."""
-        if self.images is None or self.table is None:
-            return self.table if self.images is None else self.images
-        return {"images": self.images, "table": self.table}
+        return as_inputs(self.images, self.table)
 
 
 class Source(NamedTuple):

@@ -13,7 +13,7 @@ from lenszoo._version import __version__
 from lenszoo.build import _as_path, load_model, model_config
 from lenszoo.catalog import CATALOG
 from lenszoo.data.names import LENS_CLASSES
-from lenszoo.ensemble import Source, known_classes, read_run, weights_file
+from lenszoo.ensemble import Source, known_bands, known_classes, read_run, weights_file
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.metrics import log_softmax
 from lenszoo.pretrained._files import sha256_of
@@ -129,7 +129,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         known = next((names for member in members if (names := known_classes(member))), ())
         origins, folders = zip(*map(_origin, members), strict=True)
         run_dir = folders[0] if len(members) == 1 else None
-        bands = _known_bands(members[0])
+        bands = known_bands(members[0])
     name = " + ".join(origin.weights for origin in origins)
     found = {
         key: values[0] if len(origins) == 1 else list(values)
@@ -187,14 +187,6 @@ def _finds_lenses(model: keras.Model) -> bool:
     """Tell whether a model is a row of the catalogue that finds lenses."""
     row = CATALOG.get(_row(model))
     return row is not None and row.task == "find_lenses"
-
-
-def _known_bands(source: Source) -> Sequence[str]:
-    """Return the names of the bands that weights were trained on, where they were written down."""
-    path = _as_path(source)
-    if path is None:
-        return get_entry(str(source)).data.get("bands") or ()
-    return read_run(weights_file(path)).get("bands") or ()
 
 
 def _last_activation(model: keras.Model) -> str | None:

@@ -2,21 +2,19 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from lenszoo.data.augment import d4
 from lenszoo.data.patches import training_pairs
 from lenszoo.data.pipeline import d4_elements
+from lenszoo.data.threaded import ThreadedDataset
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.sample import sample_scenes
 
-THREADS = 2  # with one, Keras renders nothing ahead of the step that needs it
 
-
-class SimulatedDataset(keras.utils.PyDataset):
+class SimulatedDataset(ThreadedDataset):
     """Batches of freshly simulated images, for ``model.fit`` on any backend.
 
     The batches of one object are always the same: scenes ``start .. start + n - 1`` of ``seed``, in
@@ -56,7 +54,7 @@ class SimulatedDataset(keras.utils.PyDataset):
         patch: int | None = None,
         patches: int = 1,
     ):
-        super().__init__(workers=THREADS, use_multiprocessing=False, max_queue_size=8)
+        super().__init__()
         if n < 1 or batch_size < 1:
             raise LenszooError(f"n and batch_size must be at least 1, not {n} and {batch_size}.")
         if augment not in (None, "d4"):

@@ -10,7 +10,7 @@ import keras
 from lenszoo.build import build_model, load_model, model_config
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import check_square
-from lenszoo.ensemble import read_run, weights_file
+from lenszoo.ensemble import known_bands
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import lens_metrics, metrics
 from lenszoo.training.adapt_batches import AdaptBatches, Parts, hide_labels
@@ -21,6 +21,7 @@ from lenszoo.training.adapt_methods import (
     StatisticsOnly,
     Teaching,
 )
+from lenszoo.training.checks import images_shape
 from lenszoo.training.compute import jit, precision
 from lenszoo.training.find_lenses import FindLensesTask, check_finder, lens_logits
 from lenszoo.training.lens_sources import LensSource, open_lenses
@@ -122,12 +123,7 @@ class AdaptTask(FindLensesTask):
 
     def _finder(self) -> keras.Model:
         recipe = self.recipe
-        shape = recipe.input_shape or self.source.image_shape
-        if self.source.image_shape not in (None, shape):
-            raise LenszooError(
-                f"The recipe's input_shape {shape} is not that of the images, "
-                f"{self.source.image_shape}; leave input_shape out to take the images' own."
-            )
+        shape = images_shape(recipe.input_shape, self.source.image_shape)
         return build_model(
             recipe.model, input_shape=shape, weights=recipe.weights, **recipe.options
         )
@@ -213,10 +209,9 @@ def _check_same(source: LensSource, target: LensSource) -> None:
 
 
 def _check_bands(weights: str, bands: tuple[str, ...]) -> None:
-    """Raise LenszooError where the run of the weights names other bands, or another order."""
-    path = Path(weights)
-    known = read_run(weights_file(path)).get("bands") if path.exists() else None
-    if known and bands and tuple(known) != bands:
+    """Raise LenszooError where weights were trained on other bands, or in another order."""
+    known = known_bands(weights)
+    if known and bands and known != bands:
         raise LenszooError(
             f"{weights} was trained on the bands {', '.join(known)}, the data have "
             f"{', '.join(bands)}; name them in that order, data.bands."

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import D4_SIZE, d4
-from lenszoo.data.cutouts import UNLABELLED
-from lenszoo.training.lens_batches import THREADS, as_inputs, as_targets
+from lenszoo.data.cutouts import UNLABELLED, as_inputs
+from lenszoo.data.pipeline import randomness
+from lenszoo.data.threaded import ThreadedDataset
+from lenszoo.training.lens_batches import as_targets
 from lenszoo.training.recipe_parts import Consistency
 
 _HIDE, _ORDER, _LOOK = 0, 1, 2  # independent random streams
@@ -49,7 +50,7 @@ def hide_labels(cutouts: Cutouts, fraction: float, seed: int) -> Cutouts:
     """
     labels = cutouts.known_labels()
     kept = np.full_like(labels, UNLABELLED)
-    rng = _randomness(seed, _HIDE)
+    rng = randomness(seed, _HIDE)
     for label in range(len(cutouts.class_names)):
         rows = rng.permutation(np.flatnonzero(labels == label))
         kept[rows[: max(round(fraction * len(rows)), int(fraction > 0))]] = label
@@ -62,7 +63,7 @@ def sky_noise(images: np.ndarray) -> np.ndarray:
     return (_MAD_TO_SIGMA / np.sqrt(2.0) * np.median(np.abs(steps), 0)).astype(np.float32)
 
 
-class AdaptBatches(keras.utils.PyDataset):
+class AdaptBatches(ThreadedDataset):
     """Batches of fixed size for one epoch; the same ones each time they are asked for.
 
     Batch ``i`` is ``(x, y)``. ``x`` is what a lens finder takes, its rows those of ``parts``.
@@ -97,7 +98,7 @@ class AdaptBatches(keras.utils.PyDataset):
         augment: str | None,
         views: Consistency | None = None,
     ):
-        super().__init__(workers=THREADS, use_multiprocessing=False, max_queue_size=8)
+        super().__init__()
         self.parts, self.steps, self.augment, self.views = parts, steps, augment, views
         self.key = (seed, epoch)
         known = np.flatnonzero(target.known_labels() != UNLABELLED)
@@ -119,7 +120,7 @@ class AdaptBatches(keras.utils.PyDataset):
 
     def _order(self, rows: np.ndarray, count: int, part: int) -> np.ndarray:
         """(steps, count) positions: the rows shuffled, and shuffled anew when they are used up."""
-        rng, wanted = _randomness(*self.key, _ORDER, part), self.steps * count
+        rng, wanted = randomness(*self.key, _ORDER, part), self.steps * count
         rounds = [rng.permutation(rows) for _ in range(-(-wanted // max(1, len(rows))))]
         return np.concatenate([rows[:0], *rounds])[:wanted].reshape(self.steps, count)
 
@@ -129,7 +130,7 @@ class AdaptBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
         """Batch ``index``."""
-        rng = _randomness(*self.key, _LOOK, index)
+        rng = randomness(*self.key, _LOOK, index)
         images: list[np.ndarray | None] = []
         tables: list[np.ndarray] = []
         labels: list[np.ndarray] = []
@@ -190,7 +191,3 @@ def _deviation(table: np.ndarray) -> np.ndarray:
     count = np.maximum(np.isfinite(known).sum(0), 1)
     mean = np.nansum(known, 0) / count
     return np.sqrt(np.nansum((known - mean) ** 2, 0) / count).astype(np.float32)
-
-
-def _randomness(*key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))

@@ -11,9 +11,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from lenszoo.build import build_model, model_config
 from lenszoo.layers import GradientReversal
 from lenszoo.training.adapt_batches import Parts
+from lenszoo.training.average import follow, twin
 from lenszoo.training.recipe_parts import AdaMatch, Consistency, Dann, MeanTeacher
 
 
@@ -158,28 +158,17 @@ class Teaching(Adapting):
     ) -> None:
         super().__init__(finder, parts, total_steps)
         self.recipe = recipe or MeanTeacher()
-        config = model_config(finder)
-        self.average = build_model(
-            config["model"], input_shape=tuple(config["input_shape"]), **config["options"]
-        )
-        self.average.set_weights(finder.get_weights())
-        self.average.trainable = False
+        self.average = twin(finder)
 
     def loss_at(self, progress: Any, x: Any, y: Any, answers: Any) -> Any:
         """Labels, and what the average says."""
-        self._follow()
+        # the average's temperature is fitted to it
+        follow(self.average, self.finder, self.recipe.memory, skip="temperature")
         guess = ops.sigmoid(raw_logits(self.average, y["weak"]))
         sure = ops.cast(sureness(guess) >= self.recipe.confidence, "float32")
         gap = ops.sigmoid(answers[self.parts.supervised :]) - guess
         weight = unlabelled_weight(self.recipe, progress)
         return self.supervised(x, y, answers) + weight * ops.mean(sure * gap**2)
-
-    def _follow(self) -> None:
-        """Move the average a little towards the network, its BatchNorm statistics included."""
-        memory = self.recipe.memory
-        for mean, now in zip(self.average.weights, self.finder.weights, strict=True):
-            if "temperature" not in mean.path:  # the average's own is fitted to it
-                mean.assign(memory * mean + (1.0 - memory) * now)
 
     def adapted(self) -> keras.Model:
         """The average."""

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lenszoo.build import build_model, model_config
+from lenszoo.training.average import follow, twin
 from lenszoo.training.recipe_parts import Adversarial
 
 
@@ -38,12 +38,7 @@ class AdversarialModel(keras.Model):
         super().__init__(model.input, model.output, name=model.name)
         self.generator, self.discriminator = model.generator, model.discriminator
         self.adversary, self.share, self.memory = recipe.loss, recipe.weight, recipe.average
-        config = model_config(model)
-        self.average = build_model(
-            config["model"], input_shape=tuple(config["input_shape"]), **config["options"]
-        )
-        self.average.set_weights(model.get_weights())
-        self.average.trainable = False
+        self.average = twin(model)
 
     def compute_loss(
         self,
@@ -57,7 +52,7 @@ class AdversarialModel(keras.Model):
         image = super().compute_loss(x, y, y_pred, sample_weight, training)
         if not training:
             return image
-        self._follow()
+        follow(self.average.generator, self.generator, self.memory, skip="seed_generator")
         judge = self.discriminator
         y = ops.cast(y, "float32")
         real = judge(y, training=True)
@@ -75,12 +70,6 @@ class AdversarialModel(keras.Model):
             learn = _relativistic(real, fake)
             please = 0.5 * _relativistic(look(y_pred), ops.stop_gradient(look(y)))
         return image + self.share * please + 0.5 * learn
-
-    def _follow(self) -> None:
-        """Move the average a little towards the generator, its BatchNorm statistics included."""
-        for mean, now in zip(self.average.generator.weights, self.generator.weights, strict=True):
-            if "seed_generator" not in mean.path:
-                mean.assign(self.memory * mean + (1.0 - self.memory) * now)
 
     def averaged(self) -> keras.Model:
         """``srgan`` with the average as its generator, and the discriminator as it is."""

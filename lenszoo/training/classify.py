@@ -8,9 +8,9 @@ import numpy as np
 
 from lenszoo.build import build_model, model_config
 from lenszoo.ensemble import check_logits
-from lenszoo.errors import LenszooError
 from lenszoo.evaluation import classification_report, metrics, tta_logits
 from lenszoo.training.blocks import freeze, layer_rates
+from lenszoo.training.checks import check_answers, images_shape
 from lenszoo.training.compute import jit, precision
 from lenszoo.training.distill import Distilled, load_teacher
 from lenszoo.training.environment import provenance
@@ -38,12 +38,7 @@ class ClassifyTask:
         """The classifier, with its teacher beside it where the recipe has one."""
         recipe = self.recipe
         classes = len(self.source.class_names)
-        shape = recipe.input_shape or self.source.image_shape
-        if tuple(shape) != tuple(self.source.image_shape):
-            raise LenszooError(
-                f"The recipe's input_shape {tuple(shape)} is not that of the images, "
-                f"{self.source.image_shape}; leave input_shape out to take the images' own."
-            )
+        shape = images_shape(recipe.input_shape, self.source.image_shape)
         with precision(recipe.mixed_precision):
             model = build_model(
                 recipe.model,
@@ -91,11 +86,7 @@ class ClassifyTask:
             self._validation = self.source.validation()
         held = self._validation
         logits = predict_logits(model, held.images)
-        if not np.isfinite(logits).all():
-            raise LenszooError(
-                "The model answers NaN: the training diverged. Lower optimizer.learning_rate "
-                "or set optimizer.clip_norm."
-            )
+        check_answers(logits)
         return {
             "val_auc": metrics.roc_auc(held.labels, logits),
             "val_accuracy": metrics.accuracy(held.labels, logits),

@@ -17,7 +17,8 @@ from lenszoo.evaluation import (
     lens_finding_report,
     metrics,
 )
-from lenszoo.models.lens_finder import branch
+from lenszoo.models.lens_finder import BRANCHES, branch
+from lenszoo.training.checks import check_answers, images_shape
 from lenszoo.training.compute import jit, precision
 from lenszoo.training.environment import provenance
 from lenszoo.training.lens_sources import STATISTICS, LensSource, open_lenses
@@ -45,12 +46,7 @@ class FindLensesTask:
     def build(self) -> keras.Model:
         """The lens finder, its scales and means taken from the training cutouts."""
         recipe, source = self.recipe, self.source
-        shape = source.image_shape
-        if recipe.input_shape is not None and shape is not None and recipe.input_shape != shape:
-            raise LenszooError(
-                f"The recipe's input_shape {recipe.input_shape} is not that of the images, "
-                f"{shape}; leave input_shape out to take the images' own."
-            )
+        shape = images_shape(recipe.input_shape, source.image_shape)
         options = {"use": recipe.use, "columns": list(source.columns), **recipe.options}
         with precision(recipe.mixed_precision):
             model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
@@ -164,10 +160,10 @@ def branch_logits(model: keras.Model, cutouts: Cutouts) -> dict[str, np.ndarray]
     if not isinstance(inputs, dict):
         only = "table only" if cutouts.images is None else "image only"
         return {only: lens_logits(model, inputs)}
-    return {
-        "image and table": lens_logits(model, inputs),
-        "image only": lens_logits(branch(model, "image"), cutouts.images),
-        "table only": lens_logits(branch(model, "table"), cutouts.table),
+    whole = {"image and table": lens_logits(model, inputs)}
+    return whole | {
+        f"{use} only": lens_logits(branch(model, use), inputs[taken])
+        for use, taken in BRANCHES.items()
     }
 
 
@@ -180,17 +176,12 @@ def calibrate(model: keras.Model, held: Cutouts) -> dict[str, float]:
     temperature = model.get_layer("temperature").temperature
     temperature.assign(1.0)
     logits = lens_logits(model, held.inputs())
-    if not np.isfinite(logits).all():
-        raise LenszooError(
-            "The model answers NaN: the training diverged. Lower optimizer.learning_rate or set "
-            "optimizer.clip_norm."
-        )
+    check_answers(logits)
     labels = held.known_labels()
     fitted = fit_temperature(labels, logits)
     temperature.assign(fitted)
-    pairs = np.stack([np.zeros_like(logits), logits], axis=1)
     return {
-        "val_auc": metrics.roc_auc(labels, pairs),
-        "val_log_loss": metrics.log_loss(labels, pairs / fitted),
+        "val_auc": metrics.roc_auc(labels, logits),
+        "val_log_loss": metrics.log_loss(labels, logits / fitted),
         "temperature": fitted,
     }

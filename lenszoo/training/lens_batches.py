@@ -2,23 +2,15 @@
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import check_square, d4
+from lenszoo.data.cutouts import as_inputs
 from lenszoo.data.pipeline import d4_elements, epoch_order
+from lenszoo.data.threaded import ThreadedDataset
 from lenszoo.simulation import SimulatedDataset
-from lenszoo.simulation.cutouts import measured_table
-
-THREADS = 2  # with one, Keras prepares nothing ahead of the step that needs it
-
-
-def as_inputs(images: np.ndarray | None, table: np.ndarray | None) -> Any:
-    """Images and table as a lens finder takes them: by name, or the one that there is."""
-    if images is None or table is None or not table.shape[1]:
-        return table if images is None else images
-    return {"images": images, "table": table}
+from lenszoo.simulation.cutouts import measured_table, take_bands
 
 
 def as_targets(labels: np.ndarray) -> np.ndarray:
@@ -26,7 +18,7 @@ def as_targets(labels: np.ndarray) -> np.ndarray:
     return labels.astype(np.float32)[:, None]
 
 
-class HeldBatches(keras.utils.PyDataset):
+class HeldBatches(ThreadedDataset):
     """Shuffled batches of candidates in memory; the same ones each time they are asked for.
 
     Args:
@@ -39,7 +31,7 @@ class HeldBatches(keras.utils.PyDataset):
     def __init__(
         self, cutouts: Cutouts, batch_size: int, seed: int, epoch: int, augment: str | None
     ):
-        super().__init__(workers=THREADS, use_multiprocessing=False, max_queue_size=8)
+        super().__init__()
         self.cutouts, self.batch_size = cutouts, batch_size
         self.targets = as_targets(cutouts.known_labels())
         self.order = epoch_order(len(cutouts), seed, epoch)
@@ -61,18 +53,25 @@ class HeldBatches(keras.utils.PyDataset):
         return as_inputs(images, self.cutouts.table[rows]), self.targets[rows]
 
 
-class StreamedBatches(keras.utils.PyDataset):
+class StreamedBatches(ThreadedDataset):
     """Batches of a simulated sky, never repeated, their tables measured on the way.
 
     Args:
         stream: the images and labels.
+        bands: names of the bands that are looked at.
         columns: measured columns of the table; none for none.
         images: False leaves the images out once they are measured.
     """
 
-    def __init__(self, stream: SimulatedDataset, columns: tuple[str, ...], images: bool = True):
-        super().__init__(workers=THREADS, use_multiprocessing=False, max_queue_size=8)
-        self.stream, self.columns, self.images = stream, columns, images
+    def __init__(
+        self,
+        stream: SimulatedDataset,
+        bands: tuple[str, ...],
+        columns: tuple[str, ...],
+        images: bool = True,
+    ):
+        super().__init__()
+        self.stream, self.bands, self.columns, self.images = stream, bands, columns, images
 
     def __len__(self) -> int:
         """Batches."""
@@ -81,5 +80,6 @@ class StreamedBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
         """Batch ``index``, as of :class:`HeldBatches`."""
         images, labels = self.stream[index]
-        table = measured_table(self.stream.preset, images, self.columns)
+        images = take_bands(self.stream.preset, images, self.bands)
+        table = measured_table(self.stream.preset, images, self.bands, self.columns)
         return as_inputs(images if self.images else None, table), as_targets(labels)

@@ -73,6 +73,12 @@ class RecipeBase(Strict):
         return value
 
     @model_validator(mode="after")
+    def _some_are_for_classifiers(self) -> Self:
+        if self.task != "classify" and (self.freeze is not None or self.curriculum):
+            raise ValueError("freeze and curriculum are for classifiers")
+        return self
+
+    @model_validator(mode="after")
     def _freeze_makes_sense(self) -> Self:
         if self.freeze is not None and self.weights is None:
             raise ValueError("freeze needs weights: a random backbone that never learns is no use")
@@ -152,8 +158,6 @@ class SuperResolveRecipe(RecipeBase):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        if self.freeze is not None or self.curriculum:
-            raise ValueError("freeze and curriculum are for classifiers")
         if self.batch_size % self.data.patches:
             raise ValueError(
                 f"batch_size {self.batch_size} is no multiple of data.patches {self.data.patches}"
@@ -178,12 +182,6 @@ class FindLensesRecipe(RecipeBase):
     allow_leaky_columns: bool = Field(
         False, description="Train although a column of the table gives the answer away."
     )
-
-    @model_validator(mode="after")
-    def _fits_the_task(self) -> Self:
-        if self.freeze is not None or self.curriculum:
-            raise ValueError("freeze and curriculum are for classifiers")
-        return self
 
 
 class AdaptRecipe(RecipeBase):
@@ -230,8 +228,6 @@ class AdaptRecipe(RecipeBase):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        if self.freeze is not None or self.curriculum:
-            raise ValueError("freeze and curriculum are for classifiers")
         for name in ("dann", "adamatch", "mean_teacher"):
             if name != self.method and getattr(self, name) is not None:
                 raise ValueError(f"a table {name} is for that method, not for {self.method}")

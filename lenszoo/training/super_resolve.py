@@ -11,6 +11,7 @@ from lenszoo.catalog import model_info
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import image_quality, super_resolution_report
 from lenszoo.training.adversarial import AdversarialModel
+from lenszoo.training.checks import check_answers
 from lenszoo.training.compute import jit, precision
 from lenszoo.training.environment import provenance
 from lenszoo.training.losses import feature_extractor, image_loss
@@ -82,11 +83,7 @@ class SuperResolveTask:
             self._validation = self.source.validation()
         held = self._validation
         made = super_resolve(model, held.low)
-        if not np.isfinite(made).all():
-            raise LenszooError(
-                "The model answers NaN: the training diverged. Lower optimizer.learning_rate "
-                "or set optimizer.clip_norm."
-            )
+        check_answers(made)
         psnr = image_quality.psnr(held.high, made, data_range=DATA_RANGE)
         ssim = image_quality.ssim(held.high, made, data_range=DATA_RANGE)
         scores = {"val_psnr": float(np.mean(psnr)), "val_ssim": float(np.mean(ssim))}

@@ -7,7 +7,7 @@ from lenszoo import build_model, load_model
 from lenszoo.build import save_weights
 from lenszoo.cli.adapt import _named, _sky
 
-pytestmark = pytest.mark.usefixtures("own_manifest")
+pytestmark = pytest.mark.usefixtures("own_manifest", "blank_figures")
 
 
 @pytest.fixture(scope="module")

@@ -13,25 +13,14 @@ from lenszoo import build_model
 from lenszoo.build import save_weights
 from lenszoo.cli.train import _fields, _scores, _with
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation.plots import new_figure, to_png
-from lenszoo.evaluation.report import Figure
 from lenszoo.prediction import provenance_of
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
 
 
 @pytest.fixture(scope="module")
 def survey():
     return tiny_survey()
-
-
-@pytest.fixture(scope="module")
-def blank():
-    return to_png(new_figure(1, 1))
-
-
-@pytest.fixture(autouse=True)
-def blank_figures(blank, monkeypatch):
-    """Drawing takes longer than all the rest."""
-    monkeypatch.setattr(Figure, "png", blank)
 
 
 @pytest.fixture(scope="module")

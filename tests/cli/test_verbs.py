@@ -85,6 +85,7 @@ class TestSimulate:
         assert "not empty" in refused("simulate", "common_test_sim", tmp_path / "used")
 
 
+@pytest.mark.usefixtures("blank_figures")
 class TestTrain:
     def test_fine_tunes_from_a_name_and_goes_on(self, lenszoo, refused, zoo, tmp_path):
         command = ["train", "simple_cnn", "--data", zoo.data, "--weights", NAME]

@@ -299,7 +299,7 @@ def run(root):
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)])
 def test_feeds_fit_under_xla(index, backend):
     import keras
 

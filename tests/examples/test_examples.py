@@ -77,6 +77,7 @@ def test_compare_architectures(tmp_path, monkeypatch, capsys):
     check_picture(tmp_path / "compare.png", contrast=15)  # mostly white
 
 
+@pytest.mark.slow
 def test_super_resolve(tmp_path, monkeypatch, capsys):
     small = ("--epochs", 1, "--images", 16, "--test-images", 4, "--out", tmp_path / "run")
     run_main("super_resolve", monkeypatch, *small)

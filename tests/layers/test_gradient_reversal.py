@@ -1,11 +1,8 @@
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from onjax import run_on_jax, say_all_well
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import GradientReversal
@@ -41,16 +38,9 @@ def test_values_pass_and_gradients_turn_round(strength):
     check(strength)
 
 
+@pytest.mark.slow
 def test_on_jax():
-    pytest.importorskip("jax")
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.strip() == "jax: exact", done.stderr
+    run_on_jax(__file__)
 
 
 def test_it_is_rebuilt_from_its_configuration():
@@ -65,4 +55,4 @@ def test_a_negative_strength():
 
 if __name__ == "__main__":
     check(0.3)
-    print(f"{keras.backend.backend()}: exact")
+    say_all_well()

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from tinysurvey import tiny_survey
 from tinyzoo import CLASSES, draw, tiny_zoo
 
 from lenszoo.prediction import open_model
@@ -28,3 +29,13 @@ def stack():
     rng = np.random.default_rng(3)
     labels = np.arange(30) % len(CLASSES)
     return np.stack([draw(k, rng) for k in labels])[..., None].astype(np.float32), labels
+
+
+@pytest.fixture(scope="session")
+def survey():
+    return tiny_survey()
+
+
+@pytest.fixture(scope="session")
+def finder(survey):
+    return open_model(survey.run)

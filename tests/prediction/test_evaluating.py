@@ -12,6 +12,8 @@ from lenszoo.evaluation import log_loss, roc_auc, tta_logits
 from lenszoo.prediction import evaluate, open_model, predict
 from lenszoo.simulation import Sample
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 
 def test_scores_are_those_of_the_predictions(zoo, opened):
     report = evaluate(opened, zoo.data / "val", seed=1)

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from tinysurvey import BANDS, COLUMNS, PATTERN, SIZE, TINY, tiny_survey
+from tinysurvey import BANDS, COLUMNS, PATTERN, SIZE, TINY
 
 from lenszoo import build_model, predict
 from lenszoo.data import read_catalogue
@@ -14,17 +14,9 @@ from lenszoo.evaluation import roc_auc, tta_logits
 from lenszoo.prediction import Catalogue, evaluate, open_model, simulated
 from lenszoo.training.find_lenses import branch_logits
 
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
 SCORES = ["image and table", "image only", "table only"]
-
-
-@pytest.fixture(scope="module")
-def survey():
-    return tiny_survey()
-
-
-@pytest.fixture(scope="module")
-def finder(survey):
-    return open_model(survey.run)
 
 
 @pytest.fixture(scope="module")

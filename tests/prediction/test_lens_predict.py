@@ -9,23 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tinysurvey import BANDS, COLUMNS, PATTERN, SIZE, TINY, tiny_survey
+from tinysurvey import BANDS, COLUMNS, PATTERN, SIZE, TINY
 
 from lenszoo import build_model, embed, load_model, predict
 from lenszoo.build import save_weights
 from lenszoo.data import read_catalogue
 from lenszoo.errors import LenszooError
 from lenszoo.prediction import Catalogue, open_model, provenance_of
-
-
-@pytest.fixture(scope="module")
-def survey():
-    return tiny_survey()
-
-
-@pytest.fixture(scope="module")
-def finder(survey):
-    return open_model(survey.run)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from cutshort import train_whole_and_cut
 
 from lenszoo import build_model, load_model
 from lenszoo.build import save_weights
@@ -73,22 +74,8 @@ class Quiet(AdaptTask):
 @pytest.mark.slow
 def test_a_run_that_was_cut_ends_the_same(skies, tmp_path):
     """With all that a method may keep besides: an average, and the step that it is at."""
-
-    class Cut(Quiet):
-        def epoch(self, epoch):
-            if epoch == 1:
-                raise InterruptedError
-            return super().epoch(epoch)
-
     recipe = Recipe(**fields(skies, weights="table", method="mean_teacher"))
-    whole = train(recipe, tmp_path / "whole", task=Quiet(recipe))
-    with pytest.raises(InterruptedError):
-        train(recipe, tmp_path / "cut", task=Cut(recipe))
-    cut = train(recipe, tmp_path / "cut", task=Quiet(recipe))
-    assert [row["loss"] for row in cut.history] == [row["loss"] for row in whole.history]
-    ends = (load_model(tmp_path / run / "last.weights.h5") for run in ("whole", "cut"))
-    for one, other in zip(*(model.get_weights() for model in ends), strict=True):
-        np.testing.assert_array_equal(one, other)
+    train_whole_and_cut(AdaptTask, recipe, tmp_path)
     run = json.loads((tmp_path / "whole" / "run.json").read_text())
     assert (run["task"], run["method"], run["labels"]) == (
         "adapt",

@@ -1,18 +1,15 @@
 """The methods on a toy: a column that tells lenses apart on one sky is noise on the other."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from onjax import run_on_jax, say_all_well
 
 from lenszoo import build_model
 from lenszoo.data import Cutouts
 from lenszoo.evaluation.metrics import roc_auc
-from lenszoo.training import adapt_methods
+from lenszoo.training import adapt_methods, average
 from lenszoo.training.adapt import METHODS
 from lenszoo.training.adapt_batches import AdaptBatches, Parts, hide_labels
 from lenszoo.training.recipe_parts import AdaMatch, Dann, MeanTeacher
@@ -82,7 +79,12 @@ def start():
 
 
 @pytest.mark.parametrize(
-    ("method", "fraction"), [("dann", 0.04), ("adamatch", 0.0), ("mean_teacher", 0.0)]
+    ("method", "fraction"),
+    [
+        pytest.param("dann", 0.04, marks=pytest.mark.slow),
+        pytest.param("adamatch", 0.0, marks=pytest.mark.slow),
+        ("mean_teacher", 0.0),
+    ],
 )
 def test_the_target_gains(start, method, fraction):
     """Without a single label of the target; dann, which aligns no classes, with ten of each."""
@@ -98,7 +100,7 @@ def test_the_average_follows_and_leaves_its_temperature():
     network.average.get_layer("temperature").temperature.assign(3.0)
     for weight in start.weights:
         weight.assign(weight + 1.0)
-    network._follow()
+    average.follow(network.average, start, 0.75, skip="temperature")
     names = [v.path for v in network.average.weights]
     for name, old, now in zip(names, before, network.average.get_weights(), strict=True):
         expected = 3.0 if "temperature" in name else old + 0.25
@@ -126,15 +128,7 @@ def test_pseudo_labels_take_no_gradient_and_no_temperature():
 @pytest.mark.slow
 def test_on_jax():
     """Every method's step compiles there, learns, and counts its steps."""
-    pytest.importorskip("jax")
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.strip() == "jax: all well", done.stderr
+    run_on_jax(__file__, optimize=False)
 
 
 def check_steps():
@@ -151,4 +145,4 @@ def check_steps():
 
 if __name__ == "__main__":
     check_steps()
-    print(f"{keras.backend.backend()}: all well")
+    say_all_well()

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from cutshort import train_whole_and_cut
 
 from lenszoo import load_model
 from lenszoo.errors import LenszooError
@@ -75,24 +76,7 @@ def test_a_run_on_a_catalogue_learns_calibrates_and_reports(survey, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_was_cut_ends_the_same(survey, tmp_path):
-    class Quiet(FindLensesTask):
-        def report(self, model, history, folder):
-            return {}  # drawing takes longer than training here
-
-    class Cut(Quiet):
-        def epoch(self, epoch):
-            if epoch == 1:
-                raise InterruptedError
-            return super().epoch(epoch)
-
-    recipe = Recipe(**fields(survey))
-    train(recipe, tmp_path / "whole", task=Quiet(recipe))
-    with pytest.raises(InterruptedError):
-        train(recipe, tmp_path / "cut", task=Cut(recipe))
-    train(recipe, tmp_path / "cut", task=Quiet(recipe))
-    ends = (load_model(tmp_path / run).get_weights() for run in ("whole", "cut"))
-    for one, other in zip(*ends, strict=True):
-        np.testing.assert_array_equal(one, other)
+    train_whole_and_cut(FindLensesTask, Recipe(**fields(survey)), tmp_path)
 
 
 @pytest.mark.parametrize("use", ["image", "table"])
@@ -122,6 +106,7 @@ def test_class_folders(survey):
 
 def test_a_simulated_sky_held_or_streamed():
     data = {"preset": "lens_finding_easy", "images": 12, "val_images": 4, "columns": ["mag_g"]}
+    data["bands"] = ["g", "r"]
     epochs = {}
     for fresh in (False, True):
         checked = Recipe(task="find_lenses", data=data | {"fresh": fresh}).data
@@ -129,6 +114,7 @@ def test_a_simulated_sky_held_or_streamed():
         epochs[fresh] = [source.epoch(e, 12, None)[0] for e in (0, 1)]
         again = source.epoch(1, 12, None)[0]
         assert np.array_equal(again[0]["images"], epochs[fresh][1][0]["images"])
+        assert again[0]["images"].shape[1:] == source.image_shape == (64, 64, 2)
     tables = {k: [np.sort(b["table"][:, 0]) for b, _ in v] for k, v in epochs.items()}
     assert np.array_equal(tables[False][0], tables[False][1])  # the same candidates, shuffled
     assert np.array_equal(tables[False][0], tables[True][0])

@@ -1,9 +1,11 @@
 import csv
 import json
+import shutil
 
 import filelock
 import numpy as np
 import pytest
+from tinyrun import recipe_fields, write_images
 
 import lenszoo
 from lenszoo.errors import LenszooError
@@ -39,22 +41,38 @@ def test_run_folder_holds_what_it_says_and_loads_as_a_model(fields, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-def test_another_recipe_in_the_same_folder_is_refused(fields, tmp_path):
-    train(fields | {"epochs": 1}, tmp_path / "run")
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    """Fields of a recipe of one epoch, and its finished run."""
+    root = tmp_path_factory.mktemp("one_epoch")
+    fields = recipe_fields(write_images(root / "images")) | {"epochs": 1}
+    train(fields, root / "run")
+    return fields, root / "run"
+
+
+@pytest.fixture
+def finished(one_epoch, tmp_path):
+    """The same, and a copy of the run to spoil."""
+    fields, run = one_epoch
+    return fields, shutil.copytree(run, tmp_path / "run")
+
+
+def test_another_recipe_in_the_same_folder_is_refused(finished):
+    fields, run = finished
     with pytest.raises(LenszooError, match=r"another recipe \(epochs: 1 there, 2 here\)"):
-        train(fields | {"epochs": 2}, tmp_path / "run")
+        train(fields | {"epochs": 2}, run)
 
 
-def test_a_run_of_an_earlier_version_goes_on_though_recipes_have_new_fields(fields, tmp_path):
-    fields |= {"epochs": 1}
-    result = train(fields, tmp_path / "run")
-    file = tmp_path / "run" / "recipe.json"
+def test_a_run_of_an_earlier_version_goes_on_though_recipes_have_new_fields(finished):
+    fields, run = finished
+    result = train(fields, run)
+    file = run / "recipe.json"
     recipe = json.loads(file.read_text())
     for name in ("freeze", "unfreeze_after", "distill", "tta", "folds"):
         del recipe[name]
     del recipe["optimizer"]["layer_decay"]
     file.write_text(json.dumps(recipe))
-    assert train(fields, tmp_path / "run").metrics == result.metrics
+    assert train(fields, run).metrics == result.metrics
 
 
 def test_folder_with_other_files_is_refused_and_kept(fields, tmp_path):
@@ -78,12 +96,12 @@ def test_run_folder_below_a_file_is_one_line(fields, tmp_path):
         train(fields, tmp_path / "file" / "run")
 
 
-def test_damaged_state_is_one_line(fields, tmp_path):
-    train(fields | {"epochs": 1}, tmp_path / "run")
-    state = tmp_path / "run" / STATE_FILE
+def test_damaged_state_is_one_line(finished):
+    fields, run = finished
+    state = run / STATE_FILE
     state.write_bytes(state.read_bytes()[:5000])
     with pytest.raises(LenszooError, match="is damaged"):
-        train(fields | {"epochs": 1}, tmp_path / "run")
+        train(fields, run)
 
 
 def test_early_stopping_counts_epochs_without_a_better_score(fields, tmp_path):
@@ -105,12 +123,12 @@ def test_it_learns(fields, tmp_path):
     assert result.history[-1]["loss"] < 0.8 * result.history[0]["loss"]
 
 
-def test_starting_from_weights_starts_where_they_ended(fields, tmp_path):
-    train(fields | {"epochs": 2}, tmp_path / "first")
-    start = fields | {"weights": str(tmp_path / "first"), "epochs": 1}
+def test_starting_from_weights_starts_where_they_ended(one_epoch, tmp_path):
+    fields, run = one_epoch
+    start = fields | {"weights": str(run)}
     start["optimizer"] = {"learning_rate": 1e-12, "weight_decay": 0.0}
     train(start, tmp_path / "second")
-    first = lenszoo.load_model(tmp_path / "first")
+    first = lenszoo.load_model(run)
     second = lenszoo.load_model(tmp_path / "second")
     for a, b in zip(first.trainable_variables, second.trainable_variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)

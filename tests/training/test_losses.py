@@ -3,14 +3,11 @@
 ``python test_losses.py`` checks the backend that KERAS_BACKEND names.
 """
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
+from onjax import run_on_jax, say_all_well
 
 from lenszoo import build_model
 from lenszoo.errors import LenszooError
@@ -144,17 +141,7 @@ def test_half_precision():
 
 @pytest.mark.slow
 def test_jax():
-    pytest.importorskip("jax")
-    done = subprocess.run(
-        [sys.executable, __file__],
-        # compiling is nearly all of the time here; it is the operations that are under test
-        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip() == "jax: all well"
+    run_on_jax(__file__, optimize=False)
 
 
 def test_every_image_has_its_own_loss():
@@ -280,4 +267,4 @@ if __name__ == "__main__":
     check_gradients(ALL)
     check_fit()
     check_mixed_precision()
-    print(f"{keras.backend.backend()}: all well")
+    say_all_well()

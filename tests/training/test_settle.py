@@ -1,12 +1,8 @@
 """Run as a script too: on JAX, where the order of the batches is at stake."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
-import pytest
+from onjax import run_on_jax, say_all_well
 
 from lenszoo.training.settle import settle
 
@@ -55,16 +51,9 @@ def test_batches_come_in_order():
 
 
 def test_on_jax():
-    pytest.importorskip("jax")
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_on_jax(__file__)
 
 
 if __name__ == "__main__":
     check_order()
+    say_all_well()

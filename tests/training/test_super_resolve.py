@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from cutshort import train_whole_and_cut
 
 from lenszoo.build import build_model, load_model
 from lenszoo.data import degrade
@@ -59,26 +60,7 @@ def test_a_run_learns_reports_and_loads(folder, tmp_path):
 @pytest.mark.slow
 def test_a_run_that_was_cut_ends_the_same(folder, tmp_path):
     """With an adversary, whose discriminator and average have to go on as well."""
-
-    class Quiet(SuperResolveTask):
-        def report(self, model, history, folder):
-            return {}  # drawing takes longer than training here
-
-    class Cut(Quiet):
-        def epoch(self, epoch):
-            if epoch == 1:
-                raise InterruptedError
-            return super().epoch(epoch)
-
-    recipe = Recipe(**fields(folder, SRGAN))
-    whole = train(recipe, tmp_path / "whole", task=Quiet(recipe))
-    with pytest.raises(InterruptedError):
-        train(recipe, tmp_path / "cut", task=Cut(recipe))
-    again = train(recipe, tmp_path / "cut", task=Quiet(recipe))
-    assert [r["loss"] for r in again.history] == [r["loss"] for r in whole.history]
-    ends = (load_model(tmp_path / run).get_weights() for run in ("whole", "cut"))
-    for one, other in zip(*ends, strict=True):
-        np.testing.assert_array_equal(one, other)
+    train_whole_and_cut(SuperResolveTask, Recipe(**fields(folder, SRGAN)), tmp_path)
 
 
 def test_streamed_pairs_never_repeat():

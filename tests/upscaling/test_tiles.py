@@ -97,6 +97,7 @@ class TestTiling:
         with pytest.raises(LenszooError, match=r"20 x 60 pixels, but tiny takes images of 24 x 28"):
             upscale_array(upscaler, image[:20])
 
+    @pytest.mark.slow
     def test_on_jax(self):
         code = (
             "import numpy as np; from tinyupscaler import tiny_upscaler;"

@@ -1,0 +1,36 @@
+"""What every task refuses, in one line each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lenszoo.errors import LenszooError
+
+Shape = tuple[int, int, int]
+
+
+def images_shape(asked: Sequence[int] | None, shape: Shape | None) -> Shape | None:
+    """Return the shape of the images; None where there are none.
+
+    Args:
+        asked: the recipe's ``input_shape``.
+        shape: (height, width, bands) of the images of the data.
+
+    Raises:
+        LenszooError: they differ.
+    """
+    if asked is not None and shape is not None and tuple(asked) != tuple(shape):
+        raise LenszooError(
+            f"The recipe's input_shape {tuple(asked)} is not that of the images, {tuple(shape)}; "
+            "leave input_shape out to take the images' own."
+        )
+    return shape
+
+
+def check_answers(answers: np.ndarray) -> None:
+    """Raise LenszooError where a model in training answers NaN."""
+    if not np.isfinite(answers).all():
+        raise LenszooError(
+            "The model answers NaN: the training diverged. Lower optimizer.learning_rate or set "
+            "optimizer.clip_norm."
+        )
