@@ -10,10 +10,11 @@ import numpy as np
 from lenszoo.data.checks import OnBad, check_policy
 from lenszoo.data.cutouts import Cutouts
 from lenszoo.data.layouts import find_layout
+from lenszoo.data.listing import Inputs, as_index, header
 from lenszoo.data.table import PARQUET_SUFFIXES
 from lenszoo.errors import LenszooError
 from lenszoo.prediction.catalogue import Catalogue
-from lenszoo.prediction.inputs import Batch, Fit, Images, Inputs, Source, as_index, header
+from lenszoo.prediction.inputs import Batch, Fit, Images, Source
 from lenszoo.prediction.opened import OpenedModel
 
 Asked = Inputs | Cutouts | Catalogue

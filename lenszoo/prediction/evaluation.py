@@ -12,6 +12,7 @@ from lenszoo.data.checks import OnBad
 from lenszoo.data.cutouts import Cutouts
 from lenszoo.data.index import DatasetIndex, canonical_class
 from lenszoo.data.leaks import find_leaks
+from lenszoo.data.listing import Inputs
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import (
     ClassificationReport,
@@ -22,7 +23,6 @@ from lenszoo.evaluation import (
 from lenszoo.prediction.candidates import Candidates, open_inputs, reads_catalogue
 from lenszoo.prediction.catalogue import Catalogue
 from lenszoo.prediction.gathered import LOOKS, Gathered
-from lenszoo.prediction.inputs import Inputs
 from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
 from lenszoo.prediction.predictor import BATCH_SIZE, Progress, run
 from lenszoo.simulation import SPLIT_START, Sample, sample

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from lenszoo.data.listing import as_index
 from lenszoo.data.readers import IMAGE_SUFFIXES, image_name, split_hdu
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.prediction.inputs import as_index
 from lenszoo.pretrained._files import is_writable, replacing
 from lenszoo.upscaling.formats import open_image, suffixes_out
 from lenszoo.upscaling.opened import Upscaler, UpscalerLike, open_upscaler

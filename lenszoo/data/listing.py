@@ -1,0 +1,83 @@
+"""Images without labels: a file, several, a folder with all below it, or a table of paths."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import LenszooError
+from .index import DatasetIndex, natural_key
+from .readers import IMAGE_SUFFIXES, is_image_file
+
+Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray
+
+
+def as_index(
+    inputs: Inputs, *, id_column: str | None = None, path_column: str = "path"
+) -> DatasetIndex:
+    """List the images of a file, several files, a folder or a CSV table, without labels.
+
+    Args:
+        inputs: an image file; a list of them; a folder, searched with all folders below it, in
+            natural order (ids are paths relative to it; hidden ones and those that begin with two
+            underscores are passed over); a ``.csv`` table; or an index.
+        id_column: the table's column of unique ids; by default ``id`` where there is one, else
+            the paths are the ids.
+        path_column: the table's column of paths, relative to the table's folder.
+
+    Raises:
+        LenszooError: nothing there, or a table without the column or with missing files.
+    """
+    if isinstance(inputs, DatasetIndex):
+        return inputs
+    if isinstance(inputs, np.ndarray):
+        raise LenszooError("An array holds images, not the names of files.")
+    if not isinstance(inputs, str | os.PathLike):
+        if len(inputs) != 1:
+            return _from_files(inputs)
+        inputs = inputs[0]
+    path = Path(inputs)
+    if path.is_dir():
+        return _from_folder(path)
+    if path.suffix.lower() != ".csv":
+        return _from_files([path])
+    if id_column is None:
+        id_column = "id" if "id" in header(path) else None
+    return DatasetIndex.from_csv(
+        path, id_column=id_column, path_column=path_column, label_column=None
+    )
+
+
+def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:
+    for file in files:
+        if Path(file).is_dir() or str(file).lower().endswith(".csv"):
+            raise LenszooError(f"{file}: give one folder, one CSV table, or image files.")
+    return DatasetIndex.from_files(files)
+
+
+def _from_folder(root: Path) -> DatasetIndex:
+    names = []
+    for folder, inner, files in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith((".", "__"))]
+        names += [
+            (Path(folder) / file).relative_to(root).as_posix()
+            for file in files
+            if is_image_file(file) and not file.startswith((".", "__"))
+        ]
+    if not names:
+        raise LenszooError(
+            f"{root}: no images in this folder or below; read are {', '.join(IMAGE_SUFFIXES)}."
+        )
+    names.sort(key=lambda name: [natural_key(part) for part in name.split("/")])
+    return DatasetIndex(tuple(names), tuple(root / name for name in names), source=str(root))
+
+
+def header(table: Path) -> list[str]:
+    """Return the names in the header of a CSV; none where it cannot be read."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as stream:
+            return [cell.strip() for cell in next(csv.reader(stream), [])]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []  # from_csv says what is wrong
