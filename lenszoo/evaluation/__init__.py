@@ -4,6 +4,7 @@ Importing this package loads NumPy and scikit-learn, but neither keras nor a bac
 loaded when a figure is drawn.
 """
 
+from lenszoo.evaluation.candidates_page import candidates_page
 from lenszoo.evaluation.classification import ClassificationReport, classification_report
 from lenszoo.evaluation.image_quality import (
     bicubic,
@@ -65,6 +66,7 @@ __all__ = [
     "bootstrap_interval",
     "bright_pixels",
     "calibration_bins",
+    "candidates_page",
     "classification_report",
     "completeness_by",
     "confusion_matrix",

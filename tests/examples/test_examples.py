@@ -91,6 +91,8 @@ def test_find_lenses(tmp_path, monkeypatch, capsys):
     run_main("find_lenses", monkeypatch, *small)
     said = capsys.readouterr().out
     assert "image and table  AUC 0." in said and "of the 12 best candidates are lenses" in said
+    assert "on the harder sky AUC 0." in said
+    assert (tmp_path / "run" / "report.html").exists()
     with (tmp_path / "run" / "candidates.csv").open() as stream:
         assert len(stream.readlines()) == 1 + 22  # 20 others and 2 lenses
     check_picture(tmp_path / "run" / "find_lenses.png")
