@@ -1,0 +1,93 @@
+"""Whether an embedding still tells images apart, or has collapsed to a point or a line."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lenszoo.errors import LenszooError
+
+# Networks with random weights have stds of 0.01 to 0.05 and ranks above 2 on simulated lenses.
+STD_THRESHOLD = 0.005
+RANK_THRESHOLD = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingSpread:
+    """How far an embedding spreads; see :func:`collapse`.
+
+    Attributes:
+        std: of each dimension of the embeddings, scaled to unit length, times sqrt(d); shape (d,).
+            About 1 in every dimension where all directions are equally likely, 0 where all images
+            are one point.
+        effective_rank: from 1 (all on a line through the origin) to min(n, d).
+        n: images.
+    """
+
+    std: NDArray[np.float64]
+    effective_rank: float
+    n: int
+
+    @property
+    def mean_std(self) -> float:
+        """Mean of the standard deviation over dimensions."""
+        return float(self.std.mean())
+
+    @property
+    def min_std(self) -> float:
+        """Standard deviation of the least dimension; 0 for a unit that never fires."""
+        return float(self.std.min())
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the mean std is below 0.005, or the effective rank below 1.5."""
+        return self.mean_std < STD_THRESHOLD or self.effective_rank < RANK_THRESHOLD
+
+    def __str__(self) -> str:
+        said = "collapsed: " if self.collapsed else ""
+        return (
+            f"{said}std per dimension {self.mean_std:.4f} (1 is isotropic), effective rank "
+            f"{self.effective_rank:.1f} of {min(self.n, len(self.std))}"
+        )
+
+
+def collapse(features: ArrayLike) -> EmbeddingSpread:
+    """Measure the spread of an embedding over many images, and tell whether it has collapsed.
+
+    The standard deviation per dimension is that of Chen & He 2021 (SimSiam, arXiv:2011.10566),
+    which is 1/sqrt(d) for unit vectors of any direction, here times sqrt(d). The effective rank
+    is that of Garrido et al. 2023 (RankMe, arXiv:2210.02885), exp of the entropy of the singular
+    values divided by their sum, neither centred nor scaled; it also sees embeddings that keep to
+    a few dimensions, which are no collapse by the standard deviation. Features after a ReLU have
+    a mean far from zero: well trained ones stay below a std of 1 and far below the full rank.
+
+    Args:
+        features: shape (n, d), n and d at least 2; for a rank that means something n well above d.
+
+    Raises:
+        LenszooError: another shape, or values that are not finite.
+    """
+    x = np.asarray(features, np.float64)
+    if x.ndim != 2 or min(x.shape) < 2:
+        raise LenszooError(
+            f"The features have shape {x.shape}; pass (images, dimensions), two or more of each."
+        )
+    if not np.isfinite(x).all():
+        bad = int((~np.isfinite(x).all(axis=1)).sum())
+        raise LenszooError(f"{bad} of {len(x)} rows of the features hold NaN or inf.")
+    largest = np.abs(x).max()
+    x = x / (largest or 1.0)  # squares of neither very large nor very small values vanish
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    unit = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+    std = unit.std(axis=0) * np.sqrt(x.shape[1])
+    return EmbeddingSpread(std, effective_rank(x), len(x))
+
+
+def effective_rank(features: ArrayLike) -> float:
+    """exp(entropy) of the singular values (n, d) has, as shares of their sum; all zero gives 1.
+
+    Garrido et al. 2023, arXiv:2210.02885; Roy & Vetterli 2007.
+    """
+    values = np.linalg.svd(np.asarray(features, np.float64), compute_uv=False)
+    shares = values[values > 0] / (values.sum() or 1.0)
+    return float(np.exp(-(shares * np.log(shares)).sum()))
