@@ -13,7 +13,7 @@ RANK_THRESHOLD = 1.5
 
 
 @dataclass(frozen=True, eq=False)
-class EmbeddingSpread:
+class Collapse:
     """How far an embedding spreads; see :func:`collapse`.
 
     Attributes:
@@ -29,29 +29,29 @@ class EmbeddingSpread:
     n: int
 
     @property
-    def mean_std(self) -> float:
+    def std_mean(self) -> float:
         """Mean of the standard deviation over dimensions."""
         return float(self.std.mean())
 
     @property
-    def min_std(self) -> float:
+    def std_min(self) -> float:
         """Standard deviation of the least dimension; 0 for a unit that never fires."""
         return float(self.std.min())
 
     @property
     def collapsed(self) -> bool:
         """Whether the mean std is below 0.005, or the effective rank below 1.5."""
-        return self.mean_std < STD_THRESHOLD or self.effective_rank < RANK_THRESHOLD
+        return self.std_mean < STD_THRESHOLD or self.effective_rank < RANK_THRESHOLD
 
     def __str__(self) -> str:
         said = "collapsed: " if self.collapsed else ""
         return (
-            f"{said}std per dimension {self.mean_std:.4f} (1 is isotropic), effective rank "
+            f"{said}std per dimension {self.std_mean:.4f} (1 is isotropic), effective rank "
             f"{self.effective_rank:.1f} of {min(self.n, len(self.std))}"
         )
 
 
-def collapse(features: ArrayLike) -> EmbeddingSpread:
+def collapse(features: ArrayLike) -> Collapse:
     """Measure the spread of an embedding over many images, and tell whether it has collapsed.
 
     The standard deviation per dimension is that of Chen & He 2021 (SimSiam, arXiv:2011.10566),
@@ -80,7 +80,7 @@ def collapse(features: ArrayLike) -> EmbeddingSpread:
     length = np.linalg.norm(x, axis=1, keepdims=True)
     unit = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
     std = unit.std(axis=0) * np.sqrt(x.shape[1])
-    return EmbeddingSpread(std, effective_rank(x), len(x))
+    return Collapse(std, effective_rank(x), len(x))
 
 
 def effective_rank(features: ArrayLike) -> float:
