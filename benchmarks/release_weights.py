@@ -57,6 +57,7 @@ def main() -> None:
     score, default = SCORERS[recipe["task"]]
     arguments.images = arguments.images or default
     identity = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    arguments.bands = identity.get("bands")
 
     target = ROOT / "weights" / f"{name}.weights.h5"
     config = pack(run, target)
@@ -181,7 +182,13 @@ def score_finder(model, preset: str, arguments: argparse.Namespace) -> tuple[dic
     use = model_config(model)["options"]["use"]
     columns = () if use == "image" else model_config(model)["options"]["columns"]
     held = sample_cutouts(
-        preset, arguments.images, arguments.seed, "test", columns=columns, images=use != "table"
+        preset,
+        arguments.images,
+        arguments.seed,
+        "test",
+        bands=arguments.bands,
+        columns=columns,
+        images=use != "table",
     )
     report = lens_finding_report(
         held.known_labels(),
