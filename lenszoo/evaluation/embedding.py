@@ -7,9 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
 
-# Networks with random weights have stds of 0.01 to 0.05 and ranks above 2 on simulated lenses.
+# Random weights, no collapse, have a mean std of 0.011 to 0.06 and a rank of 1.8 to 6 on simulated
+# lenses (resnet18_slim and cnn_attention, four starts each).
 STD_THRESHOLD = 0.005
-RANK_THRESHOLD = 1.5
+RANK_THRESHOLD = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Collapse:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the mean std is below 0.005, or the effective rank below 1.5."""
+        """Whether the mean std is below 0.005, or the effective rank below 1.2."""
         return self.std_mean < STD_THRESHOLD or self.effective_rank < RANK_THRESHOLD
 
     def __str__(self) -> str:

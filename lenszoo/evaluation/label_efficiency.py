@@ -167,7 +167,7 @@ def _name_lines(axes: Axes, curves: list[EfficiencyCurve], height: float) -> Non
     ends = [float(curve.mean[-1]) for curve in curves]
     order = sorted(range(len(curves)), key=ends.__getitem__)
     places = _spread([ends[k] for k in order], room, low + room / 2, high - room / 2)
-    for k, place in zip(order, places, strict=True):
+    for k, place in sorted(zip(order, places, strict=True)):
         colour, _ = _look(k)
         axes.annotate(
             f"{ends[k]:.3f}  {plain(curves[k].candidate, 34)}",
