@@ -1,15 +1,12 @@
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+from onjax import run_on_jax, say_all_well
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.equivariant import equivariant_transformer
 from lenszoo.models.simple_cnn import simple_cnn
 from lenszoo.saving import load_keras
-from onjax import run_on_jax, say_all_well
 
 TINY = {"width": 4, "rounds": 2, "depth": 2, "heads": 2, "mlp_dim": 12, "rings": 4}
 
@@ -41,6 +38,8 @@ def turn(images, times=1):
 def embed(model, images):
     """Features and logits."""
     both = keras.Model(model.input, [model.get_layer("features").output, model.output])
+    if keras.config.backend() == "jax":  # one compilation instead of one for every operation
+        return both.predict_on_batch(images)
     return [keras.ops.convert_to_numpy(answer) for answer in both(images, training=False)]
 
 
@@ -110,15 +109,13 @@ def test_the_check_finds_what_is_not_invariant(option):
         assert np.abs(shifted - upright).max() > 1e-3
 
 
-@pytest.mark.parametrize("combine", ["add", "max"])
-def test_still_invariant_after_training(combine):
+def test_still_invariant_after_training():
     keras.utils.set_random_seed(4)
-    options = {**TINY, "depth": 1, "combine": combine}
-    model = equivariant_transformer((17, 17, 1), 3, **options)
+    model = equivariant_transformer((17, 17, 1), 3, **{**TINY, "depth": 1, "combine": "max"})
     images, labels = pictures(12, 17, 17, 1), np.arange(12) % 3
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-2), loss, run_eagerly=True)  # tracing takes longer
-    losses = [float(model.train_on_batch(images, labels)) for _ in range(10)]
+    losses = [float(model.train_on_batch(images, labels)) for _ in range(6)]
     assert losses[-1] < 0.9 * losses[0]
     assert max(error_of_turning(model, images)) < 1e-5
 
@@ -149,9 +146,8 @@ def test_a_broken_pixel_spoils_its_own_image_and_no_other():
     np.testing.assert_allclose(broken[[0, 2]], clean[[0, 2]], atol=1e-5)
 
 
-@pytest.mark.parametrize("combine", ["add", "max"])
-def test_a_keras_file_holds_the_whole_model(tmp_path, combine):
-    model = tiny((18, 18, 2), combine=combine)
+def test_a_keras_file_holds_the_whole_model(tmp_path):
+    model = tiny((18, 18, 2), combine="max")
     model.save(tmp_path / "model.keras")
     again = load_keras(tmp_path / "model.keras")
     images = pictures(2, 18, 18, 2)
@@ -187,11 +183,10 @@ def test_illegal_options(options, message):
 
 @pytest.mark.slow
 def test_quarter_turns_on_jax():
-    run_on_jax(__file__)
+    run_on_jax(__file__, optimize=False)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    for tiny_options in ({"size": 16}, {"size": 19, "bands": 4, "combine": "max"}):
-        check_turning(**tiny_options)
+    check_turning(size=19, bands=4, combine="max", depth=1)
+    check_turning(size=18, bands=1, combine="add", depth=1)
     say_all_well()
