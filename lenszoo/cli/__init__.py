@@ -14,6 +14,7 @@ from lenszoo.cli.embed import embed
 from lenszoo.cli.evaluate import evaluate
 from lenszoo.cli.models import models
 from lenszoo.cli.predict import predict
+from lenszoo.cli.pretrain import pretrain
 from lenszoo.cli.quickstart import quickstart
 from lenszoo.cli.simulate import simulate
 from lenszoo.cli.train import train
@@ -47,8 +48,9 @@ def lenszoo(
     """
 
 
-def _add(verb: Callable[..., None], example: str) -> None:
-    app.command(epilog=f"Example: {example}")(verb)
+def _add(verb: Callable[..., None], *examples: str) -> None:
+    # blank lines, lest they run together
+    app.command(epilog="\n\n".join(f"Example: {example}" for example in examples))(verb)
 
 
 _add(quickstart, "lenszoo quickstart")
@@ -58,6 +60,12 @@ _add(simulate, "lenszoo simulate common_test_sim images --train 3000 --val 750")
 _add(
     train,
     "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim --out run",
+    "lenszoo train lens_finder --data catalogue.csv --images-in cutouts --band-names g,r,i "
+    "--pattern '{band}/{id}.fits' --out run",
+)
+_add(
+    pretrain,
+    "lenszoo pretrain resnet18_slim --method simsiam --images-in cutouts --out run",
 )
 _add(
     adapt,
@@ -65,7 +73,11 @@ _add(
     "--method dann --label-fraction 0.2 --out adapted",
 )
 _add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim --data images/val --out report")
-_add(predict, "lenszoo predict resnet18_slim.common_test_sim cutouts --out answers.parquet")
+_add(
+    predict,
+    "lenszoo predict resnet18_slim.common_test_sim cutouts --out answers.parquet",
+    "lenszoo predict RUN catalogue.csv --images-in cutouts --out answers.parquet",
+)
 _add(embed, "lenszoo embed resnet18_slim.common_test_sim cutouts --out features.parquet")
 _add(upscale, "lenszoo upscale srcnn.sr_75_150_sim images --out upscaled")
 _add(convert, "lenszoo convert Model_I_axion images/axion")

@@ -4,6 +4,7 @@ Importing this package registers every layer for saving (package ``lenszoo``), w
 a ``.keras`` file load in a fresh process.
 """
 
+from lenszoo.layers.augmentation import LensAugmentation
 from lenszoo.layers.bicubic import BicubicUpsampling
 from lenszoo.layers.branches import BranchDropout, TokenMean
 from lenszoo.layers.column_tokens import ColumnTokens
@@ -30,6 +31,7 @@ __all__ = [
     "Fold",
     "GradientReversal",
     "LayerScale",
+    "LensAugmentation",
     "MeanLogSoftmax",
     "NonFiniteGuard",
     "PixelShuffle",

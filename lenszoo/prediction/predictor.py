@@ -111,7 +111,7 @@ def embed(
     """
     opened = open_model(model)
     asked = open_inputs(opened, inputs, on_bad, resize, bands)
-    return run(_features(opened.model), asked, batch_size, progress).values
+    return run(feature_model(opened.model), asked, batch_size, progress).values
 
 
 def embedding_table(
@@ -127,7 +127,7 @@ def embedding_table(
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
     opened = open_model(model)
     asked = open_inputs(opened, inputs, on_bad, resize, bands)
-    answers = run(_features(opened.model), asked, batch_size, progress)
+    answers = run(feature_model(opened.model), asked, batch_size, progress)
     width = answers.values.shape[1]
     flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
     vectors = pa.FixedSizeListArray.from_arrays(flat, width)
@@ -206,7 +206,7 @@ def answer(model: keras.Model, inputs: Any, size: int) -> np.ndarray:
     return np.asarray(model.predict_on_batch(keras.tree.map_structure(padded, inputs)))[:asked]
 
 
-def _features(model: keras.Model) -> keras.Model:
+def feature_model(model: keras.Model) -> keras.Model:
     """The part of a classifier up to its layer ``features``."""
     if FEATURES not in [layer.name for layer in model.layers]:
         raise LenszooError(

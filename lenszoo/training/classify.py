@@ -71,7 +71,7 @@ class ClassifyTask:
                 first_epoch=start,
                 rates=layer_rates(model, decay) if decay < 1 else None,
             ),
-            loss=_SmoothedCrossEntropy(len(self.source.class_names), recipe.label_smoothing),
+            loss=SmoothedCrossEntropy(len(self.source.class_names), recipe.label_smoothing),
             metrics=["sparse_categorical_accuracy"],
             jit_compile=jit(recipe.jit_compile),
         )
@@ -137,7 +137,7 @@ def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     return np.asarray(model.predict(images, batch_size=batch, verbose=0))
 
 
-class _SmoothedCrossEntropy(keras.losses.Loss):
+class SmoothedCrossEntropy(keras.losses.Loss):
     """Cross-entropy of integer labels on logits, with label smoothing.
 
     Keras smooths only one-hot labels; readers and simulators give integers.

@@ -22,6 +22,7 @@ from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.ctrl_c import heard
 from lenszoo.training.environment import environment
 from lenszoo.training.find_lenses import FindLensesTask
+from lenszoo.training.pretext import PretextTask
 from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.settle import settle
 from lenszoo.training.state import Progress, read_progress, restore_state, save_state
@@ -37,11 +38,13 @@ BEST, LAST, RECIPE, RUN, HISTORY = (
     "run.json",
     "history.csv",
 )
+_BEFORE = (".lock", RECIPE, RUN, "tensorboard")  # what stands before anything is trained
 # one row a task: what the `task` field of a recipe names
 TASKS: dict[str, Callable[[Any], Task]] = {
     "adapt": AdaptTask,
     "classify": ClassifyTask,
     "find_lenses": FindLensesTask,
+    "pretext": PretextTask,
     "super_resolve": SuperResolveTask,
 }
 
@@ -195,13 +198,15 @@ def _open_run(folder: Path, recipe: RecipeBase) -> Iterator[None]:
         raise LenszooError(f"Cannot write the run folder {folder}: {error.strerror}.") from error
     try:
         fields = recipe.model_dump(mode="json")
-        if recipe_file.exists():
+        anything = any(p.name not in _BEFORE for p in folder.iterdir())
+        if anything and not recipe_file.exists():
+            raise LenszooError(f"{folder} holds other files and no run; choose an empty folder.")
+        if anything:
             # validated, so that a field which is new since then has its default
             old = validate(json.loads(recipe_file.read_text(encoding="utf-8")), str(recipe_file))
             _check_same(old.model_dump(mode="json"), fields, folder)
-        elif any(p.name != ".lock" for p in folder.iterdir()):
-            raise LenszooError(f"{folder} holds other files and no run; choose an empty folder.")
         else:
+            # also in place of a recipe that never came through an epoch: a field of it was wrong
             write_atomic(recipe_file, (json.dumps(fields, indent=2) + "\n").encode())
         yield
     finally:
@@ -218,7 +223,8 @@ def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
 
 
 def _write_run(folder: Path, task: Task, model: keras.Model) -> None:
-    run = {"model": model_config(model), "environment": environment(), "seed": task.recipe.seed}
+    known = model_config(task.answers(model))
+    run = {"model": known, "environment": environment(), "seed": task.recipe.seed}
     content = json.dumps(run | task.identity(), indent=2, allow_nan=False) + "\n"
     write_atomic(folder / RUN, content.encode())
 

@@ -11,14 +11,18 @@ from lenszoo.errors import LenszooError, unknown
 from lenszoo.training.recipe_parts import (
     AdaMatch,
     Adversarial,
+    Contrastive,
     Dann,
     Data,
+    Denoising,
     Distill,
     EarlyStopping,
     LensData,
     MeanTeacher,
     Optimizer,
     PairData,
+    PoolData,
+    SimSiam,
     Stage,
     Strict,
 )
@@ -240,11 +244,36 @@ class AdaptRecipe(RecipeBase):
         return self
 
 
+class PretextRecipe(RecipeBase):
+    """Train a backbone on images without labels."""
+
+    task: Literal["pretext"]
+    data: PoolData = Field(description="Where images come from; labels are not looked at.")
+    method: Literal["rotation", "denoising", "contrastive", "simsiam"] = Field(
+        description="rotation: by which quarter turn was the image turned? (Gidaris et al. 2018, "
+        "arXiv:1803.07728); denoising: how strong is the noise that was added?; contrastive and "
+        "simsiam: two views of an image have the same vector.",
+    )
+    denoising: Denoising | None = Field(None, description="Of method denoising: its defaults.")
+    contrastive: Contrastive | None = Field(None, description="Of method contrastive, likewise.")
+    simsiam: SimSiam | None = Field(None, description="Of method simsiam, likewise.")
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> Self:
+        for name in ("denoising", "contrastive", "simsiam"):
+            if name != self.method and getattr(self, name) is not None:
+                raise ValueError(f"a table {name} is for that method, not for {self.method}")
+        if self.batch_size < 2 and self.method in ("contrastive", "simsiam"):
+            raise ValueError(f"{self.method} compares images: batch_size is 1")
+        return self
+
+
 # one member a task; pydantic picks by the `task` field
 TASKS: dict[str, type[RecipeBase]] = {
     "adapt": AdaptRecipe,
     "classify": ClassifyRecipe,
     "find_lenses": FindLensesRecipe,
+    "pretext": PretextRecipe,
     "super_resolve": SuperResolveRecipe,
 }
 

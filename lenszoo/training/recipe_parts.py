@@ -64,6 +64,16 @@ class Data(_Data):
     )
 
 
+class PoolData(_Data):
+    """Where images without labels come from. Give exactly one of preset and images_in."""
+
+    _sources: ClassVar = ("preset", "images_in")
+
+    images_in: str | None = Field(
+        None, description="Folder with images in it or below, or CSV with a column path."
+    )
+
+
 class Degrade(Strict):
     """How a coarser camera would have seen fine images, see `lenszoo.data.degrade`."""
 
@@ -286,3 +296,49 @@ class MeanTeacher(Consistency):
     memory: float = Field(
         0.99, ge=0, lt=1, description="Memory of the average of the weights, a step."
     )
+
+
+class Denoising(Strict):
+    """How strong the noise is, which the network is to tell."""
+
+    levels: int = Field(8, ge=2, description="Strengths to tell apart, evenly spaced in the log.")
+    weakest: float = Field(
+        0.03, gt=0, description="Deviation of the weakest noise, in units of the image's own."
+    )
+    strongest: float = Field(1.0, gt=0, description="Of the strongest, likewise.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.weakest >= self.strongest:
+            raise ValueError("weakest is not below strongest")
+        return self
+
+
+class TwoViews(Strict):
+    """What methods share that compare two views of an image."""
+
+    projection: int = Field(64, ge=2, description="Length of the vectors that are compared.")
+    strength: float = Field(
+        1.0, gt=0, description="How far views go, see `lenszoo.layers.LensAugmentation`."
+    )
+
+
+class Contrastive(TwoViews):
+    """Views of one image are drawn together, those of two images apart."""
+
+    loss: Literal["margin", "nt_xent"] = Field(
+        "margin",
+        description="margin: squared distance of a pair, squared hinge for others (Hadsell et al. "
+        "2006, doi:10.1109/CVPR.2006.100); nt_xent: cross-entropy of cosine similarities (Chen et "
+        "al. 2020, arXiv:2002.05709).",
+    )
+    margin: float = Field(
+        1.0, gt=0, le=2, description="Distance on the unit sphere beyond which others do no harm."
+    )
+    temperature: float = Field(0.2, gt=0, description="Of nt_xent.")
+
+
+class SimSiam(TwoViews):
+    """A view predicts the other's vector, without others (Chen & He 2021, arXiv:2011.10566)."""
+
+    bottleneck: int = Field(16, ge=1, description="Width of the predictor's inner layer.")

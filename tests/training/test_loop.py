@@ -63,6 +63,15 @@ def test_another_recipe_in_the_same_folder_is_refused(finished):
         train(fields | {"epochs": 2}, run)
 
 
+def test_a_recipe_that_failed_may_be_mended_in_place(one_epoch, tmp_path):
+    fields, _ = one_epoch
+    with pytest.raises(LenszooError, match="Unknown model"):
+        train(fields | {"model": "simple_cn"}, tmp_path)
+    assert (tmp_path / "recipe.json").exists()
+    train(fields, tmp_path)
+    assert json.loads((tmp_path / "recipe.json").read_text())["model"] == "simple_cnn"
+
+
 def test_a_run_of_an_earlier_version_goes_on_though_recipes_have_new_fields(finished):
     fields, run = finished
     result = train(fields, run)
