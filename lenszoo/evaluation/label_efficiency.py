@@ -53,7 +53,7 @@ def efficiency_curves(table: pa.Table | Mapping[str, ArrayLike]) -> list[Efficie
         raise LenszooError("The label-efficiency table has no rows, or an AUC that is not finite.")
     rows = list(zip(names.tolist(), counts.tolist(), seeds.tolist(), strict=True))
     if len(set(rows)) < len(rows):
-        name, count, seed = max(rows, key=rows.count)
+        name, count, seed = next(row for row in rows if rows.count(row) > 1)
         raise LenszooError(
             f"The label-efficiency table holds {name} with {count} labels and seed {seed} twice."
         )
@@ -140,11 +140,24 @@ def plot_label_efficiency(
     axes.minorticks_off()
     low, high = _limits(curves)
     axes.set_ylim(low, high)
+    ends = []
+    for k, curve in enumerate(curves):
+        text = f"{curve.mean[-1]:.3f}  {plain(curve.candidate, 34)}"
+        ends.append(_End(float(curve.labels[-1]), float(curve.mean[-1]), text, _look(k)[0]))
     if low <= 0.5:
         axes.axhline(0.5, color=FAINT, lw=1, ls="--")
-        axes.text(counts[0] / 1.1, 0.5, "chance", color=FAINT, fontsize=8, va="bottom")
-    _name_lines(axes, curves, figure.get_figheight())
+        ends.append(_End(float(counts[-1] * 1.12), 0.5, "0.500  chance", FAINT))
+    _name_lines(axes, ends, figure.get_figheight())
     return figure
+
+
+class _End(NamedTuple):
+    """Where a line ends, and what is written there."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
 
 
 def _look(index: int) -> tuple[str, str]:
@@ -160,25 +173,23 @@ def _limits(curves: list[EfficiencyCurve]) -> tuple[float, float]:
     return lowest - margin, min(highest + margin, 1 + margin)
 
 
-def _name_lines(axes: Axes, curves: list[EfficiencyCurve], height: float) -> None:
+def _name_lines(axes: Axes, ends: list[_End], height: float) -> None:
     """Write each name right of the axes at the height of its line's end, none over another."""
     low, high = axes.get_ylim()
     room = (high - low) * _LINE / (height - 1.0)  # 1 inch goes to the title and the axis below
-    ends = [float(curve.mean[-1]) for curve in curves]
-    order = sorted(range(len(curves)), key=ends.__getitem__)
-    places = _spread([ends[k] for k in order], room, low + room / 2, high - room / 2)
-    for k, place in sorted(zip(order, places, strict=True)):
-        colour, _ = _look(k)
+    rising = sorted(ends, key=lambda end: end.y)
+    places = _spread([end.y for end in rising], room, low + room / 2, high - room / 2)
+    for end, place in zip(rising, places, strict=True):
         axes.annotate(
-            f"{ends[k]:.3f}  {plain(curves[k].candidate, 34)}",
-            (float(curves[k].labels[-1]), ends[k]),
+            end.text,
+            (end.x, end.y),
             xytext=(1.06, place),
             textcoords=axes.get_yaxis_transform(),
             va="center",
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": colour,
+                "color": end.colour,
                 "lw": 1.0,
                 "alpha": 0.7,
                 "shrinkA": 1,

@@ -74,6 +74,12 @@ class LensAugmentation(Augmentation):
         for step in self.steps:
             step.check_shape(shape)
 
+    def build(self, images_shape: Any) -> None:
+        """Mark the steps as built: they are not called as layers, and on JAX ``fit`` looks."""
+        for step in self.steps:
+            step.build(images_shape)
+        super().build(images_shape)
+
     def change(self, images: Any) -> Any:
         """Return another view of each image."""
         for step in self.steps:

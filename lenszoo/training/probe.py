@@ -149,7 +149,8 @@ def label_efficiency(
             differ between candidates.
         train_labels: shape (n,), class numbers of the pool.
         test_labels: shape (m,).
-        counts: numbers of labels.
+        counts: numbers of labels. One that takes the whole pool is the same subset for every seed:
+            a spread over seeds then tells nothing, so keep the pool well above the largest count.
         seeds: of the subsets; 3 stands for 0, 1, 2.
         head: by default :class:`LogisticHead`.
 

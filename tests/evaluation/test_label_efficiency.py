@@ -61,8 +61,8 @@ def test_the_table_in_markdown():
 def test_the_figure_names_each_line_once_at_its_end():
     figure = plot_label_efficiency(table())
     axes = figure.axes[0]
-    assert [note.get_text() for note in axes.texts] == ["0.960  good", r"0.600  poor | \$x_"]
-    assert [note.xy for note in axes.texts] == [(600, pytest.approx(0.96)), (600, 0.6)]
+    assert [note.get_text() for note in axes.texts] == [r"0.600  poor | \$x_", "0.960  good"]
+    assert [note.xy for note in axes.texts] == [(600, 0.6), (600, pytest.approx(0.96))]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["50", "600"]
     assert pixels(figure).std() > 5
 
@@ -70,7 +70,7 @@ def test_the_figure_names_each_line_once_at_its_end():
 def test_chance_is_drawn_where_a_curve_comes_near_it():
     near = plot_label_efficiency(table([("a", 50, 0, 0.55), ("a", 100, 0, 0.9)]))
     far = plot_label_efficiency(table([("a", 50, 0, 0.95), ("a", 100, 0, 0.99)]))
-    chance = ["chance" in [note.get_text() for note in f.axes[0].texts] for f in (near, far)]
+    chance = ["0.500  chance" in [note.get_text() for note in f.axes[0].texts] for f in (near, far)]
     assert chance == [True, False]
     assert far.axes[0].get_ylim()[0] > 0.9
 
