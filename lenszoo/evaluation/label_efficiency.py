@@ -192,6 +192,7 @@ def _name_lines(axes: Axes, ends: list[_End], height: float) -> None:
                 "color": end.colour,
                 "lw": 1.0,
                 "alpha": 0.7,
+                "relpos": (0, 0.5),
                 "shrinkA": 1,
                 "shrinkB": 4,
             },
@@ -207,7 +208,7 @@ def _spread(ends: list[float], room: float, low: float, high: float) -> list[flo
 
     def bottom(block: list[float]) -> float:
         span = room * (len(block) - 1)
-        return float(min(max(np.mean(block) - span / 2, low), max(high - span, low)))
+        return min(max(float(np.mean(block)) - span / 2, low), max(high - span, low))
 
     for end in ends:
         blocks.append([end])
