@@ -61,14 +61,13 @@ class RotationalConv2D(keras.layers.Conv2D):
         kernel = ops.convert_to_tensor(self.kernel)
         turned = [ops.rot90(kernel, turns) for turns in range(4)]
         if self.combine == "add":
-            # pairs first: opposite turns then add up in the same order in every orientation
+            # opposite turns in pairs: so the sum is symmetric to the last bit
             kernel = (turned[0] + turned[2]) + (turned[1] + turned[3])
             outputs = self.convolution_op(inputs, kernel)
         else:
             four = self.convolution_op(inputs, ops.concatenate(turned, axis=-1))
-            # the maximum of slices, not of a reshaped axis: several times as fast on a CPU
-            first, second, third, fourth = ops.split(four, 4, axis=-1)
-            outputs = ops.maximum(ops.maximum(first, third), ops.maximum(second, fourth))
+            places = ops.shape(four)[1:3]
+            outputs = ops.max(ops.reshape(four, (-1, *places, 4, self.filters)), axis=3)
         if self.use_bias:
             outputs = outputs + ops.cast(self.bias, outputs.dtype)
         return outputs if self.activation is None else self.activation(outputs)

@@ -35,10 +35,9 @@ def equivariant_transformer(
     transformer's blocks are those of Dosovitskiy et al. (2021, arXiv:2010.11929) and see the tokens
     as a set, each with a learned vector for its distance from the centre
     (:class:`~lenszoo.layers.RadialPositions`), so that a quarter turn of the image turns the last
-    maps. With ``head="pool"`` it changes neither the features nor the logits, but for rounding:
-    below 1e-5 in float32, a few per cent under mixed_bfloat16, also after training and without
-    augmentation. (On a GPU, TensorFloat-32 must be off for that.) ``head="flatten"`` keeps where a
-    token stood and gives this up: its features turn with the image.
+    maps. With ``head="pool"`` it changes neither the features nor the logits, whatever was learned,
+    but for rounding: about 1e-6 in float32; half precision and the TensorFloat-32 of a GPU may
+    round more. ``head="flatten"`` keeps where a token stood and gives this up.
 
     All sizes are legal, even or odd, and the weights are the same for all; but each pooling looks
     whether a side is even, so a model is built for one size.

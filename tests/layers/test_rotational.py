@@ -51,6 +51,15 @@ def test_other_kernels_turn_too(options, combine):
     assert error_of_turning(conv(combine=combine, **options), maps(2, 9, 10, 3)) < 1e-5
 
 
+@pytest.mark.parametrize("combine", ["add", "max"])
+def test_maps_of_an_open_size(combine):
+    images = keras.Input((None, None, 2))
+    model = keras.Model(images, conv(combine=combine)(images))
+    assert model.output_shape == (None, None, None, 5)
+    assert error_of_turning(lambda x: model(x, training=False), maps(2, 7, 8, 2)) < 1e-5
+    assert model.predict(maps(2, 7, 8, 2), verbose=0).shape == (2, 7, 8, 5)
+
+
 def test_a_plain_convolution_does_not_turn():
     keras.utils.set_random_seed(3)
     assert error_of_turning(keras.layers.Conv2D(5, 3, padding="same"), maps(2, 8, 8, 4)) > 0.1
