@@ -68,6 +68,11 @@ class LensAugmentation(Augmentation):
         if noise:
             self.steps.append(RandomNoise(noise, relative=True, seed=seeds[3]))
 
+    def build(self, images_shape: Any) -> None:
+        """Build every step."""
+        for step in self.steps:
+            step.build(images_shape)
+
     def check_shape(self, shape: tuple[int | None, ...]) -> None:
         """Raise LenszooError unless every step can change images of this shape."""
         super().check_shape(shape)

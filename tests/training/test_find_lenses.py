@@ -89,6 +89,8 @@ def test_one_branch_is_given_only_what_it_uses(survey, use):
     assert labels.shape == (8, 1)
     assert model(batch).shape == (8, 1)
     assert task.source.validation().images is None or use == "image"
+    report = task.scored(model, [], *task.held_out())
+    assert list(report.metrics["by_score"]) == [f"{use} only"]
 
 
 def test_class_folders(survey):
