@@ -68,11 +68,6 @@ class LensAugmentation(Augmentation):
         if noise:
             self.steps.append(RandomNoise(noise, relative=True, seed=seeds[3]))
 
-    def build(self, images_shape: Any) -> None:
-        """Build every step."""
-        for step in self.steps:
-            step.build(images_shape)
-
     def check_shape(self, shape: tuple[int | None, ...]) -> None:
         """Raise LenszooError unless every step can change images of this shape."""
         super().check_shape(shape)
@@ -80,7 +75,7 @@ class LensAugmentation(Augmentation):
             step.check_shape(shape)
 
     def build(self, images_shape: Any) -> None:
-        """Mark the steps as built: they are not called as layers, and on JAX ``fit`` looks."""
+        """Build the steps: without training none is called, and on JAX ``fit`` looks."""
         for step in self.steps:
             step.build(images_shape)
         super().build(images_shape)
