@@ -17,10 +17,15 @@ from pathlib import Path
 import keras
 
 from lenszoo import build_model, load_model
-from lenszoo.evaluation.label_efficiency import label_efficiency_markdown, plot_label_efficiency
+from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
 from lenszoo.simulation import sample
-from lenszoo.training import Recipe, train
-from lenszoo.training.probe import cross_validate_frozen, frozen_features, label_efficiency
+from lenszoo.training import (
+    Recipe,
+    cross_validate_frozen,
+    frozen_features,
+    label_efficiency,
+    train,
+)
 
 SKY = "common_test_sim"
 FEW = 215

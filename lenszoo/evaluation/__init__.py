@@ -6,6 +6,7 @@ loaded when a figure is drawn.
 
 from lenszoo.evaluation.candidates_page import candidates_page
 from lenszoo.evaluation.classification import ClassificationReport, classification_report
+from lenszoo.evaluation.embedding import Collapse, collapse, effective_rank
 from lenszoo.evaluation.image_quality import (
     bicubic,
     bright_pixels,
@@ -17,6 +18,11 @@ from lenszoo.evaluation.image_quality import (
     residual_chi_square,
     share_of_way,
     ssim,
+)
+from lenszoo.evaluation.label_efficiency import (
+    efficiency_curves,
+    label_efficiency_markdown,
+    plot_label_efficiency,
 )
 from lenszoo.evaluation.lens_finding import LensFindingReport, lens_finding_report
 from lenszoo.evaluation.lens_metrics import (
@@ -55,6 +61,7 @@ from lenszoo.evaluation.tta import tta_logits
 
 __all__ = [
     "ClassificationReport",
+    "Collapse",
     "LensFindingReport",
     "Report",
     "ShortcutResult",
@@ -68,14 +75,18 @@ __all__ = [
     "calibration_bins",
     "candidates_page",
     "classification_report",
+    "collapse",
     "completeness_by",
     "confusion_matrix",
+    "effective_rank",
+    "efficiency_curves",
     "expected_calibration_error",
     "expected_counts",
     "fit_temperature",
     "flux_error",
     "global_statistics",
     "grad_cam",
+    "label_efficiency_markdown",
     "lens_calibration",
     "lens_finding_report",
     "log_loss",
@@ -84,6 +95,7 @@ __all__ = [
     "mse",
     "operating_curve",
     "per_class_auc",
+    "plot_label_efficiency",
     "power_spectrum",
     "power_spectrum_ratio",
     "psnr",
