@@ -133,6 +133,14 @@ _ROWS = (
         min_size=16,
     ),
     ModelSpec(
+        name="equivariant_transformer",
+        task="classify",
+        factory="lenszoo.models.equivariant:equivariant_transformer",
+        paper="Cohen & Welling 2016, arXiv:1602.07576; Dosovitskiy et al. 2021, arXiv:2010.11929",
+        summary="Blind to quarter turns: rotational convolutions, a transformer; 0.6 M parameters.",
+        min_size=16,
+    ),
+    ModelSpec(
         name="resnet18",
         task="classify",
         factory=_RESNET,

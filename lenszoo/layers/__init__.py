@@ -15,6 +15,7 @@ from lenszoo.layers.layer_scale import LayerScale
 from lenszoo.layers.normalization import BatchNormalization
 from lenszoo.layers.pixel_shuffle import ICNR, PixelShuffle
 from lenszoo.layers.relative_attention import RelativeAttention
+from lenszoo.layers.rotational import RadialPositions, RotationalConv2D, SymmetricPooling2D
 from lenszoo.layers.spectral import SpectralConv2D
 from lenszoo.layers.stretch import Stretch
 from lenszoo.layers.temperature import Temperature
@@ -36,9 +37,12 @@ __all__ = [
     "NonFiniteGuard",
     "PixelShuffle",
     "PositionEmbedding",
+    "RadialPositions",
     "RelativeAttention",
+    "RotationalConv2D",
     "SpectralConv2D",
     "Stretch",
+    "SymmetricPooling2D",
     "Temperature",
     "TokenMean",
     "Unfold",

@@ -50,6 +50,11 @@ class PretextTask:
                 f"{recipe.model} is no classifier: a pretext needs one of `lenszoo models --task "
                 "classify`, whose backbone learns."
             )
+        if recipe.method == "rotation" and recipe.model == "equivariant_transformer":
+            raise LenszooError(
+                "equivariant_transformer gives the same answer to every quarter turn and cannot "
+                "learn the rotation pretext: choose another method or model."
+            )
         # a method either poses problems or compares views
         self.problem: Problem | None = None
         self.views = TwoViews()

@@ -195,8 +195,8 @@ def test_on_jax():
 
 if __name__ == "__main__":
     here = Path(__file__).parent
-    chosen = "tf_data or parallel or its_loss or stored or scipys or asked"
+    chosen = "tf_data or parallel or its_loss or (scipys and 33) or quadrature"
     with contextlib.redirect_stdout(sys.stderr):
-        failed = pytest.main(["-qxk", chosen, *map(str, here.glob("test_augmentation*"))])
+        failed = pytest.main(["-vxk", chosen, *map(str, here.glob("test_augmentation*"))])
     assert not failed
     say_all_well()

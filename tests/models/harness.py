@@ -65,6 +65,13 @@ _EFFICIENT = {"until": "block2a_project_bn"}
 CASES = {
     "simple_cnn": Case(size=16, other=(20, 17), options={"width": 4, "dropout": 0.1}),
     "cnn_attention": Case(size=16, other=(20, 17), options={"width": 4, "heads": 2}),
+    "equivariant_transformer": Case(
+        size=16,
+        other=(20, 17),
+        options={"width": 4, "rounds": 2, "depth": 2, "heads": 2, "mlp_dim": 16},
+        fixed=True,
+        like="vit_ti16",  # its blocks; its layers have tests of their own
+    ),
     "resnet18": Case(options={"width": 6, "dropout": 0.1}, published=11_699_112),
     "resnet18_slim": Case(options={"width": 4, "stem": "fine", "blocks": (1, 1), "dropout": 0.1}),
     "resnet34": Case(options={"width": 4, "blocks": (1, 2)}, published=21_814_696, like="resnet18"),

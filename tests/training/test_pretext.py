@@ -182,6 +182,7 @@ def test_a_collapse_is_told(folder, caplog):
     ("changes", "message"),
     [
         ({"model": "srcnn"}, "srcnn is no classifier: a pretext needs"),
+        ({"model": "equivariant_transformer"}, "same answer to every quarter turn"),
         ({"method": "jigsaw"}, "method"),
         ({"simsiam": {}}, "a table simsiam is for that method, not for rotation"),
         ({"method": "simsiam", "batch_size": 1}, "compares images"),
