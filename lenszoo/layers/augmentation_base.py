@@ -21,6 +21,7 @@ class Augmentation(keras.layers.Layer):
     ``training=True``: ``layer(images, training=True)``, or ``layer.augment(images)``, which is the
     same and is what an input pipeline maps, ``dataset.map(layer.augment)``. In a model, ``fit``
     says so and ``predict`` does not; without a word images come back bit by bit as they went in.
+    A subclassed model hands ``training`` on itself: on JAX, Keras does not do it in ``fit``.
 
     In ``tf.data`` under another backend than TensorFlow the layer runs on that backend, on the CPU,
     from a ``tf.numpy_function``: the numbers and the seed are the same as outside the pipeline. A

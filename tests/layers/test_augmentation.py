@@ -51,7 +51,7 @@ class Learner(keras.Model):
         )
 
     def call(self, images, training=None):
-        return self.dense(self.inside(images))
+        return self.dense(self.inside(images, training=training))
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         other = self.dense(self.in_loss(x, training=training))
@@ -197,6 +197,6 @@ if __name__ == "__main__":
     here = Path(__file__).parent
     chosen = "tf_data or parallel or its_loss or (scipys and 33) or quadrature"
     with contextlib.redirect_stdout(sys.stderr):
-        failed = pytest.main(["-vxk", chosen, *map(str, here.glob("test_augmentation*"))])
+        failed = pytest.main(["-qxk", chosen, *map(str, here.glob("test_augmentation*"))])
     assert not failed
     say_all_well()
