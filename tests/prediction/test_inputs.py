@@ -3,9 +3,8 @@ import pytest
 from PIL import Image
 from tinyzoo import NAME, SIZE
 
-from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
-from lenszoo.prediction import as_index, predict
+from lenszoo.prediction import predict
 from lenszoo.prediction.inputs import Fit, Images
 
 
@@ -19,50 +18,6 @@ def noise(*shape):
 
 def read(array, fit):
     return Images(array, fit).read(0).image
-
-
-def test_a_folder_is_searched_to_the_bottom_in_natural_order(tmp_path):
-    for name in ("b/c/img10.npy", "b/c/img2.npy", "b/1.npy", "a.npy", ".hid/x.npy", "__m/y.npy"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        np.save(tmp_path / name, noise(4, 4))
-    (tmp_path / "notes.txt").write_text("not an image")
-    index = as_index(tmp_path)
-    assert index.ids == ("a.npy", "b/1.npy", "b/c/img2.npy", "b/c/img10.npy")
-    assert [path.is_file() for path in index.paths] == [True] * 4
-
-
-def test_an_index_stays_what_it_is(tmp_path):
-    np.save(tmp_path / "a.npy", noise(4, 4))
-    index = DatasetIndex(("x",), (tmp_path / "a.npy",))
-    assert as_index(index) is index
-
-
-def test_a_table_without_ids_is_known_by_its_paths(tmp_path):
-    np.save(tmp_path / "a.npy", noise(4, 4))
-    table = tmp_path / "t.csv"
-    table.write_text("file,z\na.npy,0.5\n")
-    assert as_index(table, path_column="file").ids == ("a.npy",)
-    assert as_index(table, path_column="file", id_column="z").ids == ("0.5",)
-    with pytest.raises(LenszooError, match="no column 'path'; the columns are: file, z"):
-        as_index(table)
-
-
-@pytest.mark.parametrize(
-    ("inputs", "message"),
-    [
-        ("nothing", "no images in this folder or below"),
-        ("missing", "no such file"),
-        (["a.npy", "nothing"], "give one folder, one CSV table, or image files"),
-        ([], "no files"),
-        ("missing.csv", "no such file"),
-    ],
-)
-def test_inputs_that_are_none(tmp_path, monkeypatch, inputs, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "nothing").mkdir()
-    np.save("a.npy", noise(4, 4))
-    with pytest.raises(LenszooError, match=message):
-        as_index(inputs)
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 4), (0, 4, 4, 1), (2, 2, 4, 4, 1)])
