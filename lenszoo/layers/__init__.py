@@ -5,6 +5,13 @@ a ``.keras`` file load in a fresh process.
 """
 
 from lenszoo.layers.augmentation import LensAugmentation
+from lenszoo.layers.augmentation_geometry import (
+    RandomD4,
+    RandomMotion,
+    RandomPositionAngle,
+    RandomShift,
+)
+from lenszoo.layers.augmentation_observation import RandomBlur, RandomFlux, RandomNoise
 from lenszoo.layers.bicubic import BicubicUpsampling
 from lenszoo.layers.branches import BranchDropout, TokenMean
 from lenszoo.layers.column_tokens import ColumnTokens
@@ -38,6 +45,13 @@ __all__ = [
     "PixelShuffle",
     "PositionEmbedding",
     "RadialPositions",
+    "RandomBlur",
+    "RandomD4",
+    "RandomFlux",
+    "RandomMotion",
+    "RandomNoise",
+    "RandomPositionAngle",
+    "RandomShift",
     "RelativeAttention",
     "RotationalConv2D",
     "SpectralConv2D",

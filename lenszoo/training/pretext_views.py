@@ -27,7 +27,8 @@ class ViewModel(keras.Model):
         self, network: keras.Model, strength: float, compare: Callable[[Any, Any], Any]
     ) -> None:
         images = keras.Input(network.input_shape[1:], name="images")
-        super().__init__(images, network(LensAugmentation(strength)(images)), name="views")
+        view = LensAugmentation(strength)(images, training=True)
+        super().__init__(images, network(view), name="views")
         self.network, self.compare = network, compare
 
     def compute_loss(
