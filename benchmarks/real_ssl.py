@@ -1,0 +1,182 @@
+"""What learning without labels is worth on real lenses: lensed galaxy or lensed quasar?
+
+    python benchmarks/real_ssl.py FOLDER OUT [--epochs 20] [--seeds 5]
+
+FOLDER holds ``sled_ps1_grizy_64.npz``, known lenses as Pan-STARRS1 shows them (x (n, 64, 64, 5) in
+g r i z y, kind), and, where it has it, ``cosmos_acs_f814w_168.npz``, galaxies of HST (x (n, 168,
+168)). Their images without labels and as many simulated ones are the pool of every pretext. Then
+the backbone is frozen, and a linear head learns from 50 to 400 labels whether a lens of SLED is a
+galaxy or a quasar: both were seen by one telescope, so that no survey is told from another. The
+head is scored on a third of the lenses that no head has seen; the pretexts have seen their images,
+not their kinds.
+
+Beside the pretexts stand the random start and a network of the same size that learned lenses from
+non-lenses on the simulation, with labels, in as many steps. g, r and i are looked at, HST's one
+band thrice; each band is brought to asinh(flux / 3 sigma of its sky) and the brightest pixel to 1.
+NaN pixels get the median of their band. Runs are folders below OUT; one that is finished is not
+trained again. Writes OUT/table.md and OUT/label_efficiency.png.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+from _machine import describe
+
+from lenszoo import build_model, load_model
+from lenszoo.data.checks import apply_policy
+from lenszoo.data.pipeline import image_dataset
+from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
+from lenszoo.evaluation.report import write_atomic
+from lenszoo.simulation import sample_cutouts
+from lenszoo.training import Recipe, frozen_features, label_efficiency, train
+from lenszoo.training.adapt_batches import sky_noise
+from lenszoo.training.classify import ClassifyTask
+from lenszoo.training.pretext import PretextTask
+from lenszoo.training.pretext_pool import held_pool
+from lenszoo.training.sources import Images, Source
+
+METHODS = ("rotation", "denoising", "contrastive", "simsiam")
+KINDS = ("lensed_galaxies", "lensed_quasars")
+SKY, BANDS, SIDE = "lens_finding_hard", ("g", "r", "i"), 64
+COUNTS = (50, 100, 200, 400)
+
+
+def seen(images: np.ndarray) -> np.ndarray:
+    """Images (n, H, W, bands) as every network is shown them, in [0, 1]."""
+    shown = np.empty(images.shape, np.float32)
+    for i, image in enumerate(images):
+        flux = image - np.median(image, axis=(0, 1))
+        sigma = np.maximum(sky_noise(flux[None]), 1e-12)
+        bright = np.arcsinh(np.maximum(flux, 0.0) / (3.0 * sigma))
+        shown[i] = bright / max(float(bright.max()), 1e-12)
+    return shown
+
+
+def filled(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images with NaN pixels filled by the band's median; which (n,) have values in every band."""
+    whole = np.isfinite(images).any(axis=(1, 2)).all(axis=-1)
+    mended = images[whole].astype(np.float32)
+    apply_policy(mended, [str(i) for i in np.flatnonzero(whole)], "fill")
+    return mended, whole
+
+
+def sled(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Lenses of SLED in three bands, and their kinds: 0 galaxy, 1 quasar, -1 other."""
+    with np.load(folder / "sled_ps1_grizy_64.npz") as held:
+        take = [list(held["bands"]).index(band) for band in BANDS]
+        x, kind = held["x"][..., take], held["kind"]
+    x, whole = filled(x)
+    labels = np.full(len(kind), -1)
+    for label, name in enumerate(KINDS):
+        labels[kind == name] = label
+    return seen(x), labels[whole]
+
+
+def hst(folder: Path) -> np.ndarray:
+    """The middles of galaxies of HST, one band three times; none where the file is not there."""
+    file = folder / "cosmos_acs_f814w_168.npz"
+    if not file.is_file():
+        return np.empty((0, SIDE, SIDE, len(BANDS)), np.float32)
+    with np.load(file) as held:
+        x = held["x"]
+    at = (x.shape[1] - SIDE) // 2
+    middle, _ = filled(x[:, at : at + SIDE, at : at + SIDE, None])
+    return seen(np.repeat(middle, len(BANDS), axis=3))
+
+
+def settings(options: argparse.Namespace) -> dict:
+    """What all trainings share."""
+    return {
+        "model": options.model,
+        "epochs": options.epochs,
+        "batch_size": 64,
+        "optimizer": {"learning_rate": 1e-3, "warmup_steps": 50, "clip_norm": 1.0},
+    }
+
+
+def pretext(method: str, pool: np.ndarray, options: argparse.Namespace) -> keras.Model:
+    """A backbone after a pretext on the pool."""
+    own = {"contrastive": {"contrastive": {"loss": "nt_xent"}}}.get(method, {})
+    data = {"images_in": str(options.folder), "val_fraction": 0.1}
+    recipe = Recipe(task="pretext", method=method, data=data, **own, **settings(options))
+    task = PretextTask(recipe, held_pool(recipe, pool, {"images_in": str(options.folder)}))
+    train(recipe, options.out / method, task=task)
+    return load_model(options.out / method)
+
+
+def supervised(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace) -> keras.Model:
+    """A backbone that learned lenses from non-lenses on the simulation."""
+    held = len(images) // 10
+    recipe = Recipe(data={"preset": SKY}, **settings(options))
+    parts = [(images[held:], labels[held:]), (images[:held], labels[:held])]
+
+    def epoch(e: int):
+        return image_dataset(parts[0], batch_size=64, shuffle_seed=0, epoch=e, augment="d4")
+
+    def validation() -> Images:
+        return Images(*parts[1], [str(i) for i in range(held)])
+
+    source = Source(
+        ("nonlens", "lens"), images.shape[1:], len(parts[0][0]), epoch, validation, None, {}
+    )
+    train(recipe, options.out / "supervised", task=ClassifyTask(recipe, source))
+    return load_model(options.out / "supervised")
+
+
+def main() -> None:
+    """Train, look, compare."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--model", default="resnet18_slim")
+    parser.add_argument("--epochs", type=int, default=20, help="passes over the pool")
+    parser.add_argument("--images", type=int, default=850, help="simulated images in the pool")
+    parser.add_argument("--seeds", type=int, default=5, help="draws of the labels")
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
+    options = parser.parse_args()
+    lenses, kinds = sled(options.folder)
+    real = np.concatenate([lenses, hst(options.folder)])
+    simulated = sample_cutouts(SKY, len(real) + options.images, seed=5, bands=BANDS, columns=())
+    shown = seen(simulated.images)
+    pool = np.concatenate([real, shown[: options.images]])
+    print(f"{describe()}\npool: {len(real)} real images, {options.images} simulated", flush=True)
+
+    shape = (SIDE, SIDE, len(BANDS))
+    keras.utils.set_random_seed(0)
+    backbones = {"random start": build_model(options.model, input_shape=shape)}
+    # as many images as the pool has, so as many steps
+    backbones["simulation, labels"] = supervised(shown, simulated.labels, options)
+    for method in options.methods:
+        backbones[method] = pretext(method, pool, options)
+
+    rows = np.flatnonzero(kinds >= 0)
+    order = np.random.Generator(np.random.Philox(11)).permutation(rows)
+    test, labelled = order[: len(order) // 3], order[len(order) // 3 :]
+    features = {name: frozen_features(net, lenses) for name, net in backbones.items()}
+    table = label_efficiency(
+        {name: (found[labelled], found[test]) for name, found in features.items()},
+        kinds[labelled],
+        kinds[test],
+        counts=[n for n in COUNTS if n <= len(labelled)],
+        seeds=options.seeds,
+    )
+    text = (
+        f"{describe()}\n{options.model}, {options.epochs} epochs of {len(pool):,} images; "
+        f"{len(labelled)} lenses to draw labels from, {len(test)} to score on "
+        f"({int(kinds[test].sum())} quasars); {options.seeds} draws.\n\n"
+        f"{label_efficiency_markdown(table)}\n"
+    )
+    write_atomic(options.out / "table.md", text.encode())
+    plot_label_efficiency(table, title="Lensed galaxy or quasar").savefig(
+        options.out / "label_efficiency.png", dpi=150
+    )
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
