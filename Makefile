@@ -29,7 +29,7 @@ test: .venv/.dev ## Run the tests
 
 harness: .venv/.dev ## Run the slow tests, and put every model through the whole harness on both backends: hours
 	$(BIN)/python -m pytest -q -m slow -n 2 --dist worksteal
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/training/test_super_resolve.py tests/training/test_find_lenses.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/training/test_super_resolve.py tests/training/test_find_lenses.py tests/training/test_pretext.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=jax $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check

@@ -127,6 +127,7 @@ def test_a_parallel_map_repeats_no_draw(images):
     assert len(np.unique(list(data.as_numpy_iterator()), axis=0)) == 64
 
 
+@pytest.mark.slow
 def test_in_a_model_and_its_loss_compiled_by_xla(images):
     model = Learner()
     model.compile(keras.optimizers.SGD(0.01), jit_compile=True)

@@ -122,7 +122,10 @@ def test_it_learns_from_either_branch(inputs):
         assert np.mean((seen > 0) == (labels[:, 0] > 0)) > 0.9
 
 
-@pytest.mark.parametrize("backbone", ["resnet18_slim", "vit_ti16", "mobilenet_v3_small"])
+@pytest.mark.parametrize(
+    "backbone",
+    ["resnet18_slim", "vit_ti16", pytest.param("mobilenet_v3_small", marks=pytest.mark.slow)],
+)
 def test_backbones_of_the_catalogue(backbone, inputs):
     model = built(input_shape=(32, 32, 2), columns=COLUMNS, backbone=backbone)
     assert np.isfinite(answers(model, inputs)).all()

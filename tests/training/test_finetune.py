@@ -54,7 +54,11 @@ ALL = {"conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "conv4", "bn4", "logits"}
 
 
 @pytest.mark.parametrize(
-    ("choice", "kept"), [("backbone", ALL - {"logits"}), (2, {"conv1", "bn1", "conv2", "bn2"})]
+    ("choice", "kept"),
+    [
+        pytest.param("backbone", ALL - {"logits"}, marks=pytest.mark.slow),
+        (2, {"conv1", "bn1", "conv2", "bn2"}),
+    ],
 )
 def test_frozen_layers_keep_every_bit_until_they_are_unfrozen(choice, kept, start):
     task = ClassifyTask(Recipe(**start, freeze=choice, unfreeze_after=2))

@@ -136,6 +136,7 @@ def test_fine_tuning_stopped_at_and_after_the_unfreezing_ends_the_same(backend, 
         assert a["epoch"] == 3
 
 
+@pytest.mark.slow
 def test_interrupted_run_is_resumable(fields, tmp_path):
     fields |= {"epochs": 200}
     folder = tmp_path / "run"
