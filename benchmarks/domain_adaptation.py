@@ -228,7 +228,7 @@ def main() -> None:
             kept = options.out / f"{row}_{seed}.scores.json"
             scores.setdefault(row, []).append(score(model, kept, test, key))
             print(f"seed {seed}, {row}: {scores[row][-1]}", flush=True)
-    settings = {name: str(value) for name, value in vars(options).items()}
+    settings = {name: str(value) for name, value in vars(options).items() if name != "out"}
     text = f"{describe()}\n{json.dumps(settings)}\n\n{table(scores, negatives)}\n"
     write_atomic(options.out / "table.md", text.encode())
     print(text)
