@@ -51,6 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("lenszoo").setLevel(logging.INFO)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many small networks: it would warn
     sizes = {
         "images": options.images,
         "val_images": max(20, options.images // 8),

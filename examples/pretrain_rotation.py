@@ -44,6 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("lenszoo").setLevel(logging.INFO)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many small networks: it would warn
     recipe = Recipe(
         task="pretext",
         method=options.method,

@@ -1,5 +1,6 @@
 """The ``lenszoo`` command: one thin file per verb, which imports what is heavy when it runs."""
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Annotated
@@ -86,6 +87,8 @@ _add(doctor, "lenszoo doctor")
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C."""
-    # Before TensorFlow is imported: its start-up log means nothing to a user.
+    # Before TensorFlow is imported: its start-up log means nothing to a user, nor that a report,
+    # which asks several small networks, compiles each.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     app(prog_name="lenszoo")

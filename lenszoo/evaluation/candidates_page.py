@@ -11,7 +11,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation import plots
 from lenszoo.evaluation.colour import colour_image
 from lenszoo.evaluation.lens_yield import sigmoid
-from lenszoo.evaluation.report import Card, Figure, Report, Table
+from lenszoo.evaluation.report import Card, Figure, Report
 
 _COLUMNS = 5
 
@@ -60,12 +60,7 @@ def candidates_page(
         raise LenszooError("There is no candidate to show: no logit is a number.")
     chance = [float(sigmoid(scores[row])) for row in best]
     lines = [
-        [f"{i}.  {p:.3f}", *([known[row]] if known else []), names[row]]
-        for i, (row, p) in enumerate(zip(best, chance, strict=True), start=1)
-    ]
-    columns = ["", "name", "probability", "logit", *(["known as"] if known else [])]
-    rows = [
-        [str(i), names[row], f"{p:.4f}", f"{scores[row]:.3f}", *([known[row]] if known else [])]
+        [f"{i}. {p:.3f}", *([known[row]] if known else []), names[row]]
         for i, (row, p) in enumerate(zip(best, chance, strict=True), start=1)
     ]
     note = (
@@ -80,13 +75,13 @@ def candidates_page(
             Card("Objects", f"{len(scores):,}"),
             Card("Shown", str(len(best)), f"probability {chance[-1]:.3f} and above"),
         ],
-        tables=[Table("Names", columns, rows, note)],
         figures=[
             Figure(
                 "candidates",
                 "In order",
                 f"Images of {len(best)} candidates, the most lens-like first.",
-                "Place, probability and name. Brightness is stretched (asinh).",
+                "Place, probability and name. Brightness is stretched (asinh). In order: "
+                f"{', '.join(names[row] for row in best)}.",
                 partial(
                     plots.gallery_figure,
                     [np.asarray(stack[row]) for row in best],
@@ -97,5 +92,7 @@ def candidates_page(
                 night=True,
             )
         ],
+        notes=[note],
+        details={"best": [{"id": names[row], "logit": float(scores[row])} for row in best]},
         provenance=provenance or {},
     )

@@ -16,20 +16,27 @@ def test_the_best_come_first_and_those_without_answer_never(tmp_path):
     images, logits = draw()
     logits[2], logits[7] = np.nan, 9.0
     page = candidates_page(images, logits, n=4, ids=[f"obj{i}" for i in range(9)])
-    (table,) = page.tables
     order = [int(i) for i in np.argsort(-np.nan_to_num(logits, nan=-9))[:4]]
-    assert [row[1] for row in table.rows] == [f"obj{i}" for i in order]
-    assert order[0] == 7 and table.rows[0][2] == "0.9999"
+    best = page.details["best"]
+    assert [each["id"] for each in best] == [f"obj{i}" for i in order]
+    assert order[0] == 7 and best[0]["logit"] == 9.0
     page.save(tmp_path)
     html = (tmp_path / "report.html").read_text()
     assert html.count("data:image/png;base64") == 1 and re.search(r"4 of 9\s+objects", html)
+    assert ", ".join(f"obj{i}" for i in order) in html
 
 
 def test_what_is_known_stands_below(tmp_path):
     images, logits = draw(3, 1)
     page = candidates_page(images, logits, known=["lens", "spiral", "star"])
+    (figure,) = page.figures
+    texts = [text.get_text() for text in figure.draw().texts]
     best = int(np.argmax(logits))
-    assert page.tables[0].rows[0][-1] == ["lens", "spiral", "star"][best]
+    assert texts[:3] == [
+        f"1. {1 / (1 + np.exp(-logits[best])):.3f}",
+        ["lens", "spiral", "star"][best],
+        str(best),
+    ]
     assert page.metrics == {"objects": 3, "shown": 3}
 
 
