@@ -42,6 +42,7 @@ from lenszoo.training.super_resolve import super_resolve
 
 ROOT = Path(__file__).parent.parent
 CHUNK = 500
+_ALSO = ("bands", "method", "weights", "labels")  # what some runs know besides of their data
 
 
 def main() -> None:
@@ -88,7 +89,7 @@ def main() -> None:
             "epochs": epochs,
             "trained_on": identity["environment"]["machine"],
         }
-        | ({"bands": identity["bands"]} if "bands" in identity else {}),
+        | {key: identity[key] for key in _ALSO if key in identity},
         metrics={
             "test": measured,
             **extra,

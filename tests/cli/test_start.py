@@ -20,6 +20,7 @@ VERBS = (
     "weights",
     "simulate",
     "train",
+    "pretrain",
     "adapt",
     "evaluate",
     "predict",

@@ -104,6 +104,7 @@ class TestTrain:
         assert lenszoo(*command, "--epochs", 1).stdout == done.stdout
         assert "run of another recipe (epochs" in refused(*command, "--epochs", 2)
 
+    @pytest.mark.slow
     def test_learns_from_teachers(self, lenszoo, zoo, tmp_path):
         lenszoo(
             "train", "simple_cnn", "--data", zoo.data, "--epochs", 1, "--out", tmp_path / "run",

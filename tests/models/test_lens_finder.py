@@ -124,7 +124,8 @@ def test_it_learns_from_either_branch(inputs):
 
 @pytest.mark.parametrize(
     "backbone",
-    ["resnet18_slim", "vit_ti16", pytest.param("mobilenet_v3_small", marks=pytest.mark.slow)],
+    ["resnet18_slim"]
+    + [pytest.param(row, marks=pytest.mark.slow) for row in ("vit_ti16", "mobilenet_v3_small")],
 )
 def test_backbones_of_the_catalogue(backbone, inputs):
     model = built(input_shape=(32, 32, 2), columns=COLUMNS, backbone=backbone)

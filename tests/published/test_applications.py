@@ -71,6 +71,7 @@ def test_one_band_is_exactly_grey_repeated(row, tmp_path, request):
     np.testing.assert_allclose(answer, expected, rtol=2e-4, atol=2e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_efficientnet_takes_the_file_without_its_scaling(tmp_path):
     path = tmp_path / "b2_notop.h5"
     theirs = published(keras.applications.EfficientNetB2, path)
@@ -97,7 +98,7 @@ def test_wrong_files_are_said_in_one_line(resnet50, tmp_path):
     damaged = tmp_path / "damaged.h5"
     damaged.write_bytes(path.read_bytes()[:100_000])
     cases = [
-        ("densenet121", path, "Cannot get the ImageNet weights of densenet121"),
+        ("mobilenet_v3_small", path, "Cannot get the ImageNet weights of mobilenet_v3_small"),
         ("resnet50", damaged, "Cannot get the ImageNet weights of resnet50"),
         ("resnet50", tmp_path / "absent.h5", "Cannot get the ImageNet weights of resnet50"),
         ("resnet50", tmp_path / "vit.npz", "resnet50 takes 'imagenet' or an .h5"),

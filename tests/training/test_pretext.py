@@ -138,6 +138,7 @@ def test_a_run_scores_and_starts_a_classifier(folder, tmp_path, method):
     assert model.output_shape == (None, 3)
 
 
+@pytest.mark.slow
 def test_rotation_is_learned_where_the_sky_has_a_direction(tmp_path):
     """Bars lie along a row: a quarter turn is told from none, half a turn is not."""
     folder = write_images(tmp_path / "bars", per_class=40)
