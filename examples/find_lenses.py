@@ -8,7 +8,7 @@ would measure on the images. A small lens finder learns from both, on half lense
 it is adapted to `lens_finding_hard`, another survey with fainter arcs, of which it is told a fifth
 of the labels, and searches that one, where 1 object in 20 is a lens. In nature far fewer are, and
 so, of candidates of one probability. Attention says where the network gathered what it knew, not
-why it answered as it did. About two minutes on two cores; writes OUT/easy/report.html and
+why it answered as it did. About three minutes on two cores; writes OUT/easy/report.html and
 OUT/adapted/report.html, OUT/report.html with the 50 best candidates, OUT/candidates.csv and
 OUT/find_lenses.png.
 """

@@ -24,6 +24,7 @@ def skies(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_a_catalogue_to_another(lenszoo, skies, tmp_path):
     out = tmp_path / "run"
     said = lenszoo(

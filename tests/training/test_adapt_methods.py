@@ -83,7 +83,7 @@ def start():
     [
         pytest.param("dann", 0.04, marks=pytest.mark.slow),
         pytest.param("adamatch", 0.0, marks=pytest.mark.slow),
-        ("mean_teacher", 0.0),
+        pytest.param("mean_teacher", 0.0, marks=pytest.mark.slow),
     ],
 )
 def test_the_target_gains(start, method, fraction):
