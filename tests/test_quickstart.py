@@ -6,17 +6,20 @@ import pytest
 from rich.console import Console
 
 from lenszoo.errors import LenszooError
+from lenszoo.evaluation.report import Figure
 from lenszoo.prediction import provenance_of
 from lenszoo.quickstart import Scale, _fresh, quickstart
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The whole quickstart on a few images: its folder and what it said."""
+def told(tmp_path_factory, blank):
+    """The whole quickstart on a few images, with empty pictures: its folder and what it said."""
     story = io.StringIO()
     folder = tmp_path_factory.mktemp("story") / "quickstart"
     scale = Scale(test_images=30, train_images=24, val_images=12, epochs=1)
-    page = quickstart(folder, scale=scale, console=Console(file=story, width=100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "png", blank)
+        page = quickstart(folder, scale=scale, console=Console(file=story, width=100))
     assert page == folder / "report.html"
     return folder, story.getvalue()
 

@@ -8,6 +8,7 @@ from lenszoo.catalog import list_models
 ROWS = list_models(task="classify")
 # the others share their code with one of these, and have their turn in `make harness`
 DISTINCT = [row for row in ROWS if row in harness.CASES and harness.CASES[row].like is None]
+EACH = [row if row in DISTINCT else pytest.param(row, marks=pytest.mark.slow) for row in ROWS]
 # simple_cnn's rounds are in every backbone, resnet18's blocks in resnet18_slim, and the attention
 # of cnn_attention in vit_ti16
 SHARED = ("simple_cnn", "cnn_attention", "resnet18")
@@ -37,15 +38,12 @@ def test_reload_in_a_fresh_process(saved):
     harness.run(harness.__file__, "reload", saved)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [row if row in DISTINCT else pytest.param(row, marks=pytest.mark.slow) for row in ROWS],
-)
+@pytest.mark.parametrize("name", EACH)
 def test_full_size(name):
     harness.check_full_size(name)
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", EACH)
 def test_answers_never_change(name):
     """Weights in the world belong to these networks; `harness.py pin` after a change on purpose."""
     harness.check_pin(name)

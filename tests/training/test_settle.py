@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from onjax import run_on_jax, say_all_well
 
 from lenszoo.training.settle import settle
@@ -50,6 +51,7 @@ def test_batches_come_in_order():
     check_order()
 
 
+@pytest.mark.slow
 def test_on_jax():
     run_on_jax(__file__)
 
