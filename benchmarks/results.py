@@ -12,6 +12,7 @@ from lenszoo.pretrained.manifest import WeightsEntry, load_manifest
 
 ROOT = Path(__file__).parent.parent
 MARKS = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
+PROBED = ("50", "215", "2000")  # labels that a linear head is given
 
 
 def classifier_row(entry: WeightsEntry) -> tuple[str, ...]:
@@ -64,7 +65,28 @@ def finder_row(entry: WeightsEntry) -> tuple[str, ...]:
     )
 
 
-# by task: name of the block in README.md, heads of the columns with their alignment, and a line
+def backbone_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of backbones that learned without labels."""
+    test, random = entry.metrics["test"], entry.metrics["random"]
+
+    def cells(by_labels: dict) -> list[str]:
+        return [f"{by_labels[n]['mean']:.3f} ± {by_labels[n]['std']:.3f}" for n in PROBED]
+
+    pairs = zip(cells(test["by_labels"]), cells(random["by_labels"]), strict=True)
+    return (
+        f"`{entry.name}`",
+        f"{entry.data['images_seen']:,}",
+        *(f"**{own}** ({other})" for own, other in pairs),
+        f"{test['effective_rank']:.1f}",
+    )
+
+
+def kind(entry: WeightsEntry) -> str:
+    """The table that weights belong to."""
+    return "pretext" if "probe_auc" in entry.metrics["test"] else CATALOG[entry.model].task
+
+
+# by kind: name of the block in README.md, heads of the columns with their alignment, and a line
 TABLES = {
     "classify": (
         "results",
@@ -87,14 +109,23 @@ TABLES = {
         "|---|---|---:|---:|---:|---:|---:|---:|\n",
         pair_row,
     ),
+    "pretext": (
+        "pretext results",
+        "| weights | images seen | ROC-AUC of a linear head with "
+        + " | ".join(f"{n} labels (random backbones)" for n in PROBED)
+        + " | effective rank |\n|---|---:|"
+        + "---|" * len(PROBED)
+        + "---:|\n",
+        backbone_row,
+    ),
 }
 
 
-def table(task: str) -> str:
-    """The whole block of a task between its marks."""
-    name, header, row = TABLES[task]
+def table(which: str) -> str:
+    """The whole block of a kind of weights between its marks."""
+    name, header, row = TABLES[which]
     entries = load_manifest(ROOT / "weights_manifest.json").entries
-    entries = tuple(e for e in entries if CATALOG[e.model].task == task)
+    entries = tuple(e for e in entries if kind(e) == which)
     order = list(CATALOG)
     entries = tuple(sorted(entries, key=lambda e: (order.index(e.model), e.name)))
     lines = "".join("| " + " | ".join(row(entry)) + " |\n" for entry in entries)
@@ -115,11 +146,11 @@ def main() -> int:
     readme = ROOT / "README.md"
     old = readme.read_text(encoding="utf-8")
     new = old
-    for task, (name, _, _) in TABLES.items():
+    for which, (name, _, _) in TABLES.items():
         begin, end = (mark.format(name) for mark in MARKS)
         before, _, rest = new.partition(begin)
         _, _, after = rest.partition(end)
-        new = before + table(task) + after
+        new = before + table(which) + after
     if new == old:
         return 0
     if arguments.check:

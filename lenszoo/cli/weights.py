@@ -9,7 +9,12 @@ from lenszoo.cli._verb import verb
 weights = typer.Typer(no_args_is_help=True, help="List, show, fetch and verify pretrained weights.")
 
 # what a list shows, by the first of these metrics that was measured
-_SCORES = (("macro_ovr_auc", "AUC {:.4f}"), ("psnr", "PSNR {:.2f} dB"))
+_SCORES = (
+    ("macro_ovr_auc", "AUC {:.4f}"),
+    ("auc", "AUC {:.4f}"),
+    ("psnr", "PSNR {:.2f} dB"),
+    ("probe_auc", "AUC {:.4f} of a linear head"),
+)
 
 Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_default=False)]
 
