@@ -120,8 +120,8 @@ def _measure_pairs(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]:
         variance=drawn.target_variance(),
         seed=scenes.seed,
     )
-    keep = ("n", "scale", "data_range", "psnr", "ssim", "mse", "share_of_way", "truth")
-    keep += ("flux_error", "ring_flux_error", "chi_square", "power_spectrum_ratio")
+    keep = ["n", "scale", "data_range", "psnr", "ssim", "mse", "share_of_way", "truth"]
+    keep += ["flux_error", "ring_flux_error", "chi_square", "power_spectrum_ratio"]
     measured = {key: report.metrics[key] for key in keep}
     measured["intervals"] = {key: report.metrics["intervals"][key] for key in ("psnr", "ssim")}
     return measured, {key: report.metrics[key] for key in ("bicubic", "floor")}
@@ -144,8 +144,8 @@ def _measure_finder(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]:
         columns=held.columns or None,
         seed=scenes.seed,
     )
-    keep = ("n", "lenses", "nonlenses", "auc", "average_precision", "tpr0", "tpr10")
-    keep += ("log_loss", "calibration_error", "intervals", "by_score")
+    keep = ["n", "lenses", "nonlenses", "auc", "average_precision", "tpr0", "tpr10"]
+    keep += ["log_loss", "calibration_error", "intervals", "by_score"]
     return {key: report.metrics[key] for key in keep}, {"baselines": report.metrics["baselines"]}
 
 
