@@ -1,5 +1,6 @@
 """``lenszoo weights``: what is pretrained, where it lies and whether it is sound."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ _SCORES = (
     ("psnr", "PSNR {:.2f} dB"),
     ("probe_auc", "AUC {:.4f} of a linear head"),
 )
+
+_WIDEST = 120  # columns of a card; longer lines are hard to read
 
 Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_default=False)]
 
@@ -40,18 +43,28 @@ def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")]
 
 @weights.command(epilog="Example: lenszoo weights show resnet18_slim.common_test_sim")
 @verb()
-def show(name: Name) -> None:
-    """Show all that is known of some weights: files, recipe, data, measured scores, licence."""
-    import json
+def show(
+    name: Name,
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest's entry.")] = False,
+) -> None:
+    """Show the model card: input, scores beside baselines, data, training, limits, licence."""
+    from lenszoo.pretrained import get_entry, local_path
+    from lenszoo.pretrained.cards import card, count_parameters
 
-    from lenszoo.pretrained import get_entry
+    entry = get_entry(name)
+    if json:
+        typer.echo(entry.model_dump_json(indent=2))
+        return
+    here = local_path(entry.name)
+    text = card(entry, count_parameters(here) if here else None)
+    if not sys.stdout.isatty():
+        typer.echo(text, nl=False)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
 
-    fields = get_entry(name).model_dump(mode="json", exclude={"fingerprint"})
-    for field, value in fields.items():
-        if field == "files":
-            value = [f"{file['path']} ({file['bytes']:,} bytes)" for file in value]
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        typer.echo(f"{field:<16}  {text}")
+    console = Console()
+    console.print(Markdown(text), width=min(console.width, _WIDEST))
 
 
 @weights.command(epilog="Example: lenszoo weights fetch resnet18_slim.common_test_sim")

@@ -1,0 +1,286 @@
+"""The tables of measured results: blocks of README.md, the page RESULTS.md, rows of results.csv."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from lenszoo.catalog import CATALOG
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.cards import machine
+from lenszoo.pretrained.manifest import WeightsEntry
+from lenszoo.pretrained.scores import kind, tidy_rows
+
+MARKS = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
+PROBED = ("50", "215", "2000")  # labels that a linear head is given
+COLUMNS = (
+    "weights",
+    "model",
+    "task",
+    "preset",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "seed",
+    "date",
+    "machine",
+    "command",
+)
+
+
+def classifier_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of classifiers."""
+    test, shortcut = entry.metrics["test"], entry.metrics["shortcut"]
+    low, high = test["intervals"]["macro_ovr_auc"]
+    classes = ", ".join(f"{name} {value:.4f}" for name, value in test["per_class_auc"].items())
+    real = entry.metrics.get("real")
+    return (
+        f"`{entry.name}`",
+        f"`{entry.data['preset']}`",
+        f"{entry.data['images_seen']:,}",
+        f"**{test['macro_ovr_auc']:.4f}** ({low:.4f} to {high:.4f})",
+        classes,
+        f"{test['accuracy']:.4f}",
+        f"{shortcut['macro_ovr_auc']:.3f}",
+        f"{real['macro_ovr_auc']:.3f}, {real['accuracy']:.3f}" if real else "",
+    )
+
+
+def pair_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of super-resolution networks."""
+    test, bicubic, floor = (entry.metrics[key] for key in ("test", "bicubic", "floor"))
+    low, high = test["intervals"]["psnr"]
+    return (
+        f"`{entry.name}`",
+        f"**{test['psnr']:.2f}** ({low:.2f} to {high:.2f})",
+        f"{test['ssim']:.4f}",
+        f"{bicubic['psnr']:.2f}",
+        f"{floor['psnr']:.2f}",
+        f"{100 * test['share_of_way']:.1f} %",
+        f"{test['truth']['psnr']:.2f} ({test['truth']['bicubic']['psnr']:.2f})",
+        f"{entry.data['images_seen']:,}",
+    )
+
+
+def finder_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of lens finders."""
+    test, baselines = entry.metrics["test"], entry.metrics["baselines"]
+    low, high = test["intervals"]["auc"]
+    alone = (test["by_score"].get(f"{part} only") for part in ("image", "table"))
+    return (
+        f"`{entry.name}`",
+        f"`{entry.data['preset']}`",
+        f"**{test['auc']:.4f}** ({low:.4f} to {high:.4f})",
+        *(f"{score['auc']:.4f}" if score else "" for score in alone),
+        f"{test['tpr0']:.3f}, {test['tpr10']:.3f} ({test['nonlenses']:,})",
+        f"{test['calibration_error']:.3f}",
+        ", ".join(f"{name} {value['auc']:.3f}" for name, value in baselines.items()),
+    )
+
+
+def backbone_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the table of backbones that learned without labels."""
+    test, random = entry.metrics["test"], entry.metrics["random"]
+
+    def cells(by_labels: dict) -> list[str]:
+        found = (by_labels.get(n) for n in PROBED)
+        return [f"{each['mean']:.3f} ± {each['std']:.3f}" if each else "" for each in found]
+
+    pairs = zip(cells(test["by_labels"]), cells(random["by_labels"]), strict=True)
+    return (
+        f"`{entry.name}`",
+        f"{entry.data['images_seen']:,}",
+        *(f"**{own}** ({other})" for own, other in pairs),
+        f"{test['effective_rank']:.1f}",
+    )
+
+
+class Table(NamedTuple):
+    """A table of one kind of weights.
+
+    Attributes:
+        block: name of its block in README.md.
+        title: its heading in RESULTS.md.
+        context: what to know when reading it.
+        figures: pictures and pages of docs/ that go with it, each with a line; shown if there.
+        header: heads of the columns with their alignment, and a line.
+        row: makes the cells of an entry.
+    """
+
+    block: str
+    title: str
+    context: str
+    figures: dict[str, str]
+    header: str
+    row: Callable[[WeightsEntry], tuple[str, ...]]
+
+
+# by kind of weights
+TABLES = {
+    "classify": Table(
+        "results",
+        "Classifiers",
+        "Exact scores (scikit-learn on the logits) on simulated images that no training has seen. "
+        "The shortcut baseline is a logistic regression on global image statistics: a score means "
+        "what it adds to that. The 45 real images are of the DeepLense common test, in steps of 8 "
+        "bits; their scores are a first look at transfer, with large errors.",
+        {
+            "common_test_sim.png": "Simulated lenses of the three classes",
+            "robustness.png": "Where the best classifier may be trusted",
+            "robustness.md": "Robustness: other noise, PSF, pixel scale, shifts and angles",
+        },
+        "| weights | sky | images seen | macro ROC-AUC (95 %) | per class | accuracy | "
+        "shortcut baseline | 45 real images: AUC, accuracy |\n"
+        "|---|---|---:|---|---|---:|---:|---|\n",
+        classifier_row,
+    ),
+    "find_lenses": Table(
+        "lens-finding results",
+        "Lens finders",
+        "Half of the scenes are lenses. TPR0 and TPR10 are the shares of lenses that are found "
+        "with no false positive and with fewer than ten, among the non-lenses in brackets. The "
+        "baselines are logistic regressions on image statistics and on the table. Little of this "
+        "transfers to real skies yet: see the README.",
+        {
+            "lens_finding_easy.png": "Simulated lenses and non-lenses in colour",
+            "domain_adaptation.md": "From an easy sky to a hard one: what each way is worth",
+        },
+        "| weights | sky | ROC-AUC (95 %) | image only | table only | TPR0, TPR10 (non-lenses) | "
+        "calibration error | baselines: ROC-AUC |\n"
+        "|---|---|---|---:|---:|---|---:|---|\n",
+        finder_row,
+    ),
+    "super_resolve": Table(
+        "super-resolution results",
+        "Super-resolution",
+        "Targets are noisy, so no network can on average be nearer to them than the noiseless "
+        'truth, the noise floor; "of the way" is how much of the gap from bicubic interpolation '
+        "to it is closed. PSNR is for a data range of 1, each pair scaled by the map that takes "
+        "the coarse image to [0, 1].",
+        {"checkerboard.png": "What a learned deconvolution leaves, and pixel shuffle does not"},
+        "| weights | PSNR, dB (95 %) | SSIM | bicubic | noise floor | of the way | against the "
+        "truth (bicubic) | images seen |\n"
+        "|---|---|---:|---:|---:|---:|---:|---:|\n",
+        pair_row,
+    ),
+    "pretext": Table(
+        "pretext results",
+        "Backbones that learnt without labels",
+        "A linear head is trained on frozen features, with as many labels as stand at the head of "
+        "the column; ± is the standard deviation over draws of the labels. In brackets the same "
+        "network as it starts, untrained: the pretext is worth what lies between.",
+        {"label_efficiency.md": "What labels are worth", "label_efficiency.png": "The same"},
+        "| weights | images seen | ROC-AUC of a linear head with "
+        + " | ".join(f"{n} labels (random backbones)" for n in PROBED)
+        + " | effective rank |\n|---|---:|"
+        + "---|" * len(PROBED)
+        + "---:|\n",
+        backbone_row,
+    ),
+}
+
+
+def _of_kind(entries: Iterable[WeightsEntry], which: str) -> list[WeightsEntry]:
+    """Entries of a kind, in the catalogue's order."""
+    order = list(CATALOG)
+    kept = (entry for entry in entries if kind(entry) == which)
+    return sorted(kept, key=lambda entry: (order.index(entry.model), entry.name))
+
+
+def readme(text: str, entries: Iterable[WeightsEntry]) -> str:
+    """The README with its blocks as the manifest has them.
+
+    Raises:
+        LenszooError: there are weights of a kind, and no block for them.
+    """
+    for which, table in TABLES.items():
+        begin, end = (mark.format(table.block) for mark in MARKS)
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        chosen = _of_kind(entries, which)
+        if found and closed:
+            text = f"{before}{begin}\n{_block(table, chosen)}{end}{after}"
+        elif found or chosen:
+            raise LenszooError(f"README.md has no block for {table.title}: add {begin} and {end}.")
+    return text
+
+
+def _block(table: Table, entries: list[WeightsEntry]) -> str:
+    if not entries:
+        return ""
+    notes = "".join(
+        f"- `{e.name}`: {e.metrics['test']['n']:,} unseen images, scene seed "
+        f"{e.metrics['measured']['seed']}; {e.metrics['measured']['machine']}.\n"
+        for e in entries
+    )
+    return f"{table.header}{_lines(table, entries)}\n{notes}"
+
+
+def _lines(table: Table, entries: list[WeightsEntry]) -> str:
+    return "".join("| " + " | ".join(table.row(entry)) + " |\n" for entry in entries)
+
+
+def page(entries: Iterable[WeightsEntry], docs: Path) -> str:
+    """RESULTS.md: all tables with their context, how each figure was measured, what goes along."""
+    parts = [
+        "# Results",
+        "Made by `make results` from `weights_manifest.json`; the figures in it were written by "
+        "the commands below, when the weights were released. The same in tidy rows: "
+        "[results.csv](results.csv). What each file of weights is good for: "
+        "[model cards](docs/models/README.md). `make reproduce NAME=srcnn.sr_75_150_sim` trains "
+        "one again from its recipe and compares. All intervals are of 95 %, from a bootstrap over "
+        "the scenes.",
+    ]
+    for which, table in TABLES.items():
+        chosen = _of_kind(entries, which)
+        if chosen:
+            linked = _lines(table, chosen)
+            for entry in chosen:
+                card = f"docs/models/{entry.name}.md"
+                linked = linked.replace(f"| `{entry.name}` |", f"| [`{entry.name}`]({card}) |")
+            parts += [f"## {table.title}", table.context, (table.header + linked).rstrip()]
+            parts += [*_figures(table, docs), _measured(chosen)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(table: Table, docs: Path) -> list[str]:
+    """Those of a table's pictures and pages that there are."""
+    return [
+        f"{'!' if name.endswith('.png') else ''}[{line}](docs/{name})"
+        for name, line in table.figures.items()
+        if (docs / name).is_file()
+    ]
+
+
+def _measured(entries: list[WeightsEntry]) -> str:
+    """When, on what and how the figures were measured; those measured alike share a line."""
+    alike: dict[str, list[str]] = {}
+    for entry in entries:
+        known = entry.metrics["measured"]
+        line = (
+            f"{known['images']:,} unseen scenes of seed {known['seed']}, {known['date']}, on "
+            f"{machine(entry)}"
+        )
+        alike.setdefault(line, []).append(known["command"])
+    return "\n\n".join(
+        f"Measured on {line}:\n\n```sh\n" + "\n".join(commands) + "\n```"
+        for line, commands in alike.items()
+    )
+
+
+def tidy(entries: Iterable[WeightsEntry]) -> str:
+    """results.csv: a row for each weights and metric."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        known = entry.metrics.get("measured", {})
+        weights = (entry.name, entry.model, kind(entry), entry.data.get("preset", ""))
+        measured = (known.get("seed"), known.get("date"), machine(entry), known.get("command"))
+        for row in tidy_rows(entry):
+            numbers = ("" if x is None else f"{x:.6g}" for x in (row.value, row.low, row.high))
+            writer.writerow((*weights, row.metric, *numbers, row.n, *measured))
+    return text.getvalue()

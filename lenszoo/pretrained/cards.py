@@ -1,0 +1,360 @@
+"""Model cards: what a user should know of some weights before trusting them, as Markdown.
+
+Everything stands in the manifest or follows from the kind of model; nothing is measured here, and
+no backend is imported, so that ``lenszoo weights show`` answers at once.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lenszoo.catalog import model_info
+from lenszoo.pretrained.manifest import WeightsEntry
+from lenszoo.pretrained.scores import KINDS, headline, kind, score_table
+from lenszoo.pretrained.skies import sky_of
+
+CITATION = (
+    "The lenszoo developers, *lenszoo: the Keras 3 model zoo for strong gravitational lensing*"
+)
+"""How the software is cited, as CITATION.cff has it."""
+
+# what a network learnt without labels from, or how it was adapted, with the paper
+_METHODS = {
+    "rotation": "told by which quarter turn an image was turned (Gidaris et al. 2018, "
+    "arXiv:1803.07728)",
+    "denoising": "told how strong the noise is that was added to an image",
+    "contrastive": "gave two views of an image the same vector, other images others (Hadsell et "
+    "al. 2006, doi:10.1109/CVPR.2006.100; Chen et al. 2020, arXiv:2002.05709)",
+    "simsiam": "predicted one view of an image from another (Chen & He 2021, arXiv:2011.10566)",
+    "fine_tune": "trained on, on the few labels of the new sky",
+    "joint": "trained on, on the labels of the old sky and the few of the new one",
+    "dann": "made blind to which sky an image is of (Ganin et al. 2016, arXiv:1505.07818)",
+    "adamatch": "trained on with aligned pseudo-labels (Berthelot et al. 2022, arXiv:2106.04732)",
+    "mean_teacher": "trained on with a mean teacher (French et al. 2018, arXiv:1706.05208)",
+    "batch_norm": "given BatchNorm's statistics of the new sky (Li et al. 2017, arXiv:1603.04779)",
+}
+
+
+def card(entry: WeightsEntry, parameters: int | None = None) -> str:
+    """Write the card of some weights.
+
+    Args:
+        entry: their entry in the manifest.
+        parameters: how many numbers the network has, where the file is at hand
+            (:func:`count_parameters`).
+
+    Returns:
+        Markdown, ending in a newline.
+
+    Raises:
+        LenszooError: the entry names a model or a sky that the zoo does not know.
+    """
+    parts = [f"# {entry.name}", _summary(entry), _facts(entry, parameters)]
+    parts += [f"## {head}\n\n{text}" for head, text in _sections(entry) if text]
+    return "\n\n".join(parts) + "\n"
+
+
+def count_parameters(file: Path | BinaryIO) -> int:
+    """Count the numbers in a file of weights: those that learnt and BatchNorm's statistics."""
+    import h5py
+
+    sizes: list[int] = []
+
+    def visit(_: str, item: Any) -> None:
+        # seeds of dropout are integers, and no parameters
+        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f":
+            sizes.append(int(item.size))
+
+    with h5py.File(file, "r") as opened:
+        opened.visititems(visit)
+    return sum(sizes)
+
+
+def index(entries: Iterable[WeightsEntry]) -> str:
+    """Write the page that lists all cards, which lie beside it as ``NAME.md``."""
+    entries = list(entries)
+    lines = [
+        "# Model cards",
+        "",
+        "One card for each file of weights, made from `weights_manifest.json` by `make results`; "
+        "`lenszoo weights show NAME` prints the same. All are trained on simulated skies: read "
+        "under Limits where not to trust them.",
+    ]
+    for which, title in KINDS.items():
+        rows = [
+            (
+                f"[`{entry.name}`]({entry.name}.md)",
+                f"`{entry.data.get('preset', '?')}`",
+                headline(entry) or "not scored",
+                f"{entry.bytes / 2**20:.2f} MiB",
+            )
+            for entry in entries
+            if kind(entry) == which
+        ]
+        if rows:
+            lines += ["", f"## What {title}", "", markdown_table(_INDEX, rows)]
+    return "\n".join(lines) + "\n"
+
+
+_INDEX = ("weights", "sky", "score on unseen scenes (95 %)", "size")
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table, its columns padded so that the source reads as one too."""
+    lines = [tuple(head), *map(tuple, rows)]
+    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+    padded = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    ]
+    return "\n".join([padded[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *padded[1:]])
+
+
+def _summary(entry: WeightsEntry) -> str:
+    known = headline(entry)
+    scored = f"{known} on unseen simulated scenes." if known else "It has not been scored."
+    purpose = KINDS[kind(entry)]
+    if entry.classes and kind(entry) == "classify":
+        purpose += ": " + ", ".join(f"`{name}`" for name in entry.classes)
+    text = f"`{entry.model}` {purpose}. {scored}"
+    return f"{text}\n\n{_code(loading(entry), 'python')}"
+
+
+def loading(entry: WeightsEntry) -> str:
+    """The lines of Python that load the weights, and what goes in and comes out."""
+    height, width, bands = (n or any_ for n, any_ in zip(entry.input_shape, "HWb", strict=True))
+    shape = f"(n, {height}, {width}, {bands})"
+    uses_table = entry.options.get("use", "image") != "image"
+    takes = {"find_lenses": "images and table" if uses_table else f"float32 {shape}"}
+    gives = {
+        "classify": f"logits (n, {entry.num_classes}); `lenszoo.predict` adds probabilities",
+        "find_lenses": "the logit of a lens (n, 1); `lenszoo.predict` adds probabilities",
+        "super_resolve": f"images of {entry.options.get('scale', 2)} times the pixels a side",
+        "pretext": "what was posed; lenszoo.embed(model, images) gives the features",
+    }
+    which = kind(entry)
+    return (
+        "from lenszoo import load_model\n\n"
+        f'model = load_model("{entry.name}")\n'
+        f"# in: {takes.get(which, f'float32 {shape}')}\n"
+        f"# out: {gives[which]}"
+    )
+
+
+def _facts(entry: WeightsEntry, parameters: int | None) -> str:
+    row = model_info(entry.model)
+    files = [f"`weights/{file.path}`" for file in entry.files]
+    hashes = [f"`{file.sha256}`" for file in entry.files]
+    if len(files) > 1:
+        hashes.append(f"whole: `{entry.sha256}`")
+    facts = [
+        ("model", f"`{entry.model}` ({row.paper})"),
+        ("parameters", f"{parameters:,}" if parameters else ""),
+        ("trained on", f"`{entry.data['preset']}`, simulated" if "preset" in entry.data else ""),
+        ("file", ", ".join(files)),
+        ("size", f"{entry.bytes:,} bytes ({entry.bytes / 2**20:.2f} MiB)"),
+        ("sha256", ", ".join(hashes)),
+        ("licence", entry.licence),
+        ("made", f"{entry.created.isoformat()} with lenszoo {entry.lenszoo_version}"),
+    ]
+    return markdown_table(("", ""), [fact for fact in facts if fact[1]])
+
+
+def _sections(entry: WeightsEntry) -> Iterable[tuple[str, str]]:
+    yield "Input", _bullets(_input(entry))
+    yield "Scores", _scores(entry)
+    yield "Data", _data(entry)
+    yield "Training", _training(entry)
+    yield "Limits", _bullets(_limits(entry))
+    yield "Licence and citing", _citing(entry)
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _input(entry: WeightsEntry) -> Iterable[str]:
+    which, options = kind(entry), entry.options
+    height, width, bands = entry.input_shape
+    names = entry.data.get("bands")
+    listed = f" ({', '.join(names)}, in this order)" if names else ""
+    plural = "s" if bands > 1 else ""
+    if options.get("use") != "table":
+        size = f"{height} x {width} pixels" if height and width else "of any size, pixels"
+        scale = f" of {entry.pixel_scale:g} arcsec" if entry.pixel_scale else ""
+        yield f"Images: float32, channels last, {size}{scale}, {bands} band{plural}{listed}."
+    preset = entry.data.get("preset")
+    if preset and options.get("use") != "table":
+        yield f"Values as in training: {sky_of(preset).scaling}."
+    if which == "find_lenses":
+        if options.get("use") != "table":
+            yield (
+                f"The model itself stretches each band ({options['stretch']}), in units of the "
+                "noise of its training images: flux in another unit is another brightness to it."
+            )
+        if options.get("columns"):
+            columns = ", ".join(f"`{name}`" for name in options["columns"])
+            yield (
+                f"Table: {columns}, as `lenszoo.data.measure` takes them from the pixels; NaN "
+                "where a value is missing. Scaling of columns is inside the model."
+            )
+    elif which == "super_resolve":
+        yield (
+            "`lenszoo upscale` scales each image so and brings the answer back to its units; "
+            "do so yourself where you call the model."
+        )
+        if entry.pixel_scale:
+            fine = entry.pixel_scale / options.get("scale", 2)
+            yield f"Pixels of the answer are {fine:g} arcsec where those of the image were."
+    else:
+        yield (
+            "What scaling the network itself wants is inside it. `.npy` and FITS values go in as "
+            "they are, so scale your own as above first; PNG and JPEG are read by their bit depth."
+        )
+    yield "A NaN or infinite pixel makes the answer NaN: it never turns into a confident one."
+
+
+def _scores(entry: WeightsEntry) -> str:
+    table = score_table(entry)
+    if not table.rows:
+        return "Nothing has been measured."
+    shown = markdown_table(("", *table.columns), table.rows)
+    text = f"{shown}\n\nIn brackets: 95 % intervals, from a bootstrap over the scenes.\n"
+    if kind(entry) == "pretext":
+        text = f"{shown}\n"
+    text += "\n" + "\n".join(table.notes)
+    cost = entry.metrics.get("float16")
+    if cost is None:
+        text += "\nKernels are stored as float16, which these scores include."
+    else:
+        key, change = next(iter(cost.items()))
+        text += (
+            "\nKernels are stored as float16, which these scores include; it changed "
+            f"{key} by {change:+.1e}."
+        )
+    known = entry.metrics.get("measured")
+    if known:
+        n = entry.metrics["test"].get("n", known["images"])
+        scenes = f"{known['images']:,} scenes" + (
+            f", {n:,} to test" if n != known["images"] else ""
+        )
+        text += (
+            f"\n\nMeasured on {scenes} of the test split, seed {known['seed']}, never trained on, "
+            f"{known['date']}, on {machine(entry)}, by\n\n{_code(known['command'])}"
+        )
+    return text
+
+
+def machine(entry: WeightsEntry) -> str:
+    """The machine that measured and its versions, without the date that older entries repeat."""
+    known = entry.metrics.get("measured", {})
+    return known.get("machine", "").removeprefix(f"{known.get('date')}, ")
+
+
+def _data(entry: WeightsEntry) -> str:
+    preset = entry.data.get("preset")
+    if preset is None:
+        return ""
+    sky = sky_of(preset)
+    return (
+        f"Simulated: `{preset}`. {sky.what}\n\n{_bullets(sky.caveats)}\n\n"
+        f"`lenszoo simulate {preset} FOLDER` draws it."
+    )
+
+
+def _training(entry: WeightsEntry) -> str:
+    data = entry.data
+    lines = [f"Recipe: `lenszoo/recipes/{entry.recipe}`."]
+    method = data.get("method")
+    if data.get("weights"):
+        lines.append(f"Started from `{data['weights']}`.")
+    if method:
+        lines.append(
+            f"Method `{method}`: it was {_METHODS[method]}."
+            if data.get("weights")
+            else f"Method `{method}`: it {_METHODS[method]}. No label was looked at."
+        )
+    if isinstance(data.get("labels"), dict):
+        given = ", ".join(f"{count:,} of `{name}`" for name, count in data["labels"].items())
+        lines.append(f"Labels of this sky: {given}; more chose the best epoch and calibrate.")
+    if "images_seen" in data:
+        lines.append(
+            f"{data['images_seen']:,} images seen in {data['epochs']} epochs, seed {data['seed']}."
+        )
+    if data.get("trained_on"):
+        took = f"{data['hours']:g} hours" if "hours" in data else "time not recorded"
+        lines.append(f"{data['trained_on']}; {took}.")
+    commands = {
+        f"lenszoo train {entry.recipe.removesuffix('.toml')} --out RUN": "train it again",
+        f"lenszoo weights reproduce {entry.name} --out RUN": "and score it beside these weights",
+    }
+    width = max(map(len, commands))
+    shell = "\n".join(f"{line:<{width}}  # {why}" for line, why in commands.items())
+    return f"{_bullets(lines)}\n\n{_code(shell)}"
+
+
+def _code(lines: str, language: str = "sh") -> str:
+    return f"```{language}\n{lines}\n```"
+
+
+def _limits(entry: WeightsEntry) -> Iterable[str]:
+    which, metrics = kind(entry), entry.metrics
+    yield (
+        "All of this is measured on the sky that it learnt from. Other noise, PSF, pixel scale or "
+        "sources are other data: score it on yours, or fine-tune, before you believe it."
+    )
+    if which == "classify":
+        yield "It knows its classes alone: all it is shown, a lens or not, becomes one of them."
+        if "real" in metrics:
+            yield (
+                f"On real images there are {metrics['real']['n']} to go by, in steps of 8 bits: a "
+                "first look at transfer, with large errors."
+            )
+        else:
+            yield "No score on real images is on record."
+        if "shortcut" in metrics:
+            yield "Where the shortcut baseline is high, the score says little of substructure."
+    elif which == "find_lenses":
+        yield (
+            "Little transfers to real skies yet: most of 637 known lenses, as Pan-STARRS1 shows "
+            "them, got a probability below one half from the weights that look at g, r and i "
+            "alone (README, Finding lenses). Train or adapt on your survey's images first."
+        )
+        yield (
+            "Probabilities are calibrated for a sky half of which is lenses. Where one in a "
+            "thousand is, rank by them and take none at its word."
+        )
+        if "nonlenses" in metrics.get("test", {}):
+            yield (
+                f"{metrics['test']['nonlenses']:,} non-lenses were looked at; rarer false alarms "
+                "have not been seen, and a survey has millions of objects."
+            )
+    elif which == "super_resolve":
+        yield (
+            "On real HST cutouts binned by two, whose noise and pixels are not those of this sky, "
+            "srcnn and srresnet_1 did worse than bicubic interpolation (README, "
+            "Super-resolution): train on your own camera's images."
+        )
+        yield "What it adds is likely, not seen: measure fluxes and positions on the image itself."
+    else:
+        yield (
+            "Its own outputs answer what was posed in training, nothing about lenses: give it a "
+            f"head (`lenszoo train {entry.model} --data LABELLED --weights {entry.name}`)."
+        )
+
+
+def _citing(entry: WeightsEntry) -> str:
+    lines = [
+        f"{CITATION}, version {entry.lenszoo_version}, and weights `{entry.name}` (sha256 "
+        f"`{entry.sha256[:8]}`).",
+        f"The architecture: {model_info(entry.model).paper}.",
+    ]
+    backbone = entry.options.get("backbone")
+    if isinstance(backbone, str) and backbone != "conv":
+        lines.append(f"Its image branch, `{backbone}`: {model_info(backbone).paper}.")
+    if "preset" in entry.data:
+        lines.append(f"The data: {sky_of(entry.data['preset']).papers}.")
+    paper = _METHODS.get(entry.data.get("method", ""), "").partition("(")[2]
+    if paper:
+        lines.append(f"The method: {paper.rstrip(')')}.")
+    return f"{entry.licence}. Please cite\n\n" + _bullets(lines)
