@@ -85,6 +85,14 @@ def known_bands(source: Source) -> tuple[str, ...]:
     return tuple(read_run(weights_file(path)).get("bands") or ())
 
 
+def known_pixel_scale(source: Source) -> float | None:
+    """Return the arcsec a pixel of the images that weights were trained on; None if unknown."""
+    path = _as_path(source)
+    if path is None:
+        return get_entry(str(source)).pixel_scale
+    return read_run(weights_file(path)).get("pixel_scale")
+
+
 def weights_file(path: Path) -> Path:
     """Return the file that a path to weights means: itself, or the best of a run folder."""
     return path if path.name.endswith(MODEL) else find_weights(path).path

@@ -16,6 +16,7 @@ from .layouts import Layout, find_layout
 from .matching import Matched, match_by_name, match_by_pattern
 from .names import LENS_CLASSES, canonical_class
 from .photometry import ZERO_POINT
+from .pixel_scale import read_pixel_scale
 from .readers import read_images
 from .sky import SkyMethod
 from .table import MISSING, NotNumbersError, Table, check_ids, check_rows, read_table
@@ -158,6 +159,7 @@ def _with_images(
     chosen = cutouts.take(rows[kept])
     provenance = chosen.provenance | {
         "images": str(folder),
+        "pixel_scale": read_pixel_scale(paths[0]),
         "pattern": known.pattern,
         "mask_value": known.mask_value,
         "zero_point": known.zero_point,

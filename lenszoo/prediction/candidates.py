@@ -16,6 +16,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.prediction.catalogue import Catalogue
 from lenszoo.prediction.inputs import Batch, Fit, Images, Source
 from lenszoo.prediction.opened import OpenedModel
+from lenszoo.prediction.scale import check_pixel_scale
 
 Asked = Inputs | Cutouts | Catalogue
 # of the names of the bands there are and what messages call the inputs
@@ -140,6 +141,7 @@ def open_inputs(
             "catalogue (CSV or Parquet) with images=, the folder of its images."
         )
     images = Images(inputs, fit((), "The images"))
+    check_pixel_scale(images, opened.pixel_scale)
     return Candidates(images.ids, images, None, policy)
 
 
@@ -167,6 +169,7 @@ def _of_catalogue(
     if "images" in takes:
         wanted = fit(catalogue.known().bands, str(catalogue.path))
         images = Images(catalogue.source(read.ids, on_bad), wanted)
+        check_pixel_scale(images, opened.pixel_scale)
     return Candidates(read.ids, images, read.table if columns else None, on_bad, read)
 
 
@@ -177,6 +180,7 @@ def _of_cutouts(opened: OpenedModel, cutouts: Cutouts, on_bad: OnBad, fit: MakeF
             raise LenszooError(f"{label}: no images were read, which {opened.name} looks at.")
         source = Source(cutouts.ids, array=cutouts.images, bad_counts=cutouts.bad_counts)
         images = Images(source, fit(cutouts.bands, label))
+        check_pixel_scale(images, opened.pixel_scale, cutouts.provenance.get("pixel_scale"))
     table = _matched_table(opened, cutouts) if "table" in opened.takes else None
     return Candidates(cutouts.ids, images, table, on_bad, cutouts)
 

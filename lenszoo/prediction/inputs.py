@@ -115,6 +115,10 @@ class Images:
         path = None if self.paths is None else self.paths[row]
         return f"image {self.ids[row]}" if path is None else image_name(path)
 
+    def height(self, row: int) -> int:
+        """Return how many pixels high an image is before it is made to fit."""
+        return int(self._raw(row).shape[0])
+
     def read(self, row: int) -> Read:
         """Read one image and make it fit.
 

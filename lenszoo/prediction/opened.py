@@ -13,7 +13,14 @@ from lenszoo._version import __version__
 from lenszoo.build import _as_path, load_model, model_config
 from lenszoo.catalog import CATALOG
 from lenszoo.data.names import LENS_CLASSES
-from lenszoo.ensemble import Source, known_bands, known_classes, read_run, weights_file
+from lenszoo.ensemble import (
+    Source,
+    known_bands,
+    known_classes,
+    known_pixel_scale,
+    read_run,
+    weights_file,
+)
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.metrics import log_softmax
 from lenszoo.pretrained._files import sha256_of
@@ -34,6 +41,7 @@ class OpenedModel:
             (None where unknown; of an ensemble each a list, one item a member).
         run_dir: the run folder, when it is one.
         bands: names of the bands it was trained on; empty where nobody named them.
+        pixel_scale: arcsec a pixel of the images it was trained on; None where unknown.
     """
 
     model: keras.Model
@@ -43,6 +51,7 @@ class OpenedModel:
     provenance: dict[str, Any]
     run_dir: Path | None = None
     bands: tuple[str, ...] = ()
+    pixel_scale: float | None = None
 
     @property
     def finds_lenses(self) -> bool:
@@ -120,7 +129,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         return source if classes is None else _renamed(source, classes)
     known: Sequence[str] = ()
     bands: Sequence[str] = ()
-    run_dir = None
+    run_dir = pixel_scale = None
     if isinstance(source, keras.Model):
         model, origins = source, [_Origin(source.name)]
     else:
@@ -129,7 +138,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         known = next((names for member in members if (names := known_classes(member))), ())
         origins, folders = zip(*map(_origin, members), strict=True)
         run_dir = folders[0] if len(members) == 1 else None
-        bands = known_bands(members[0])
+        bands, pixel_scale = known_bands(members[0]), known_pixel_scale(members[0])
     name = " + ".join(origin.weights for origin in origins)
     found = {
         key: values[0] if len(origins) == 1 else list(values)
@@ -149,7 +158,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     chosen = classes if classes is not None else known
     names = tuple(map(str, chosen)) if named else tuple(map(str, range(count)))
     _check_classes(names, count, name)
-    return OpenedModel(model, name, names, named, provenance, run_dir, tuple(bands))
+    return OpenedModel(model, name, names, named, provenance, run_dir, tuple(bands), pixel_scale)
 
 
 def _renamed(opened: OpenedModel, classes: Sequence[str]) -> OpenedModel:

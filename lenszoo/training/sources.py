@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
+from lenszoo.data.pixel_scale import read_pixel_scale
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.training.recipe import RecipeBase
@@ -134,6 +135,7 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> So
         "directory": recipe.data.directory,
         "csv": recipe.data.csv,
         "seed": recipe.data_seed,
+        "pixel_scale": read_pixel_scale(train.paths[0]),
         "files": len(train),
         "bad_pixels": int(np.sum(loaded.bad_counts)),
         "skipped": len(train) - len(loaded.images),
