@@ -8,7 +8,7 @@ would measure on the images. A small lens finder learns from both, on half lense
 it is adapted to `lens_finding_hard`, another survey with fainter arcs, of which it is told a fifth
 of the labels, and searches that one, where 1 object in 20 is a lens. In nature far fewer are, and
 so, of candidates of one probability. Attention says where the network gathered what it knew, not
-why it answered as it did. About three minutes on two cores; writes OUT/easy/report.html and
+why it answered as it did. About two minutes on two cores; writes OUT/easy/report.html and
 OUT/adapted/report.html, OUT/report.html with the 50 best candidates, OUT/candidates.csv and
 OUT/find_lenses.png.
 """
@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("--use", choices=("both", "image", "table"), default="both")
     parser.add_argument("--backbone", default="conv", help="conv, or a classifier by name")
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--images", type=int, default=3000, help="simulated candidates to learn by")
-    parser.add_argument("--test-images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1600, help="simulated candidates to learn by")
+    parser.add_argument("--test-images", type=int, default=800)
     parser.add_argument("--out", type=Path, default=Path("lenses"))
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
