@@ -22,7 +22,12 @@ from lenszoo.layers.layer_scale import LayerScale
 from lenszoo.layers.normalization import BatchNormalization
 from lenszoo.layers.pixel_shuffle import ICNR, PixelShuffle
 from lenszoo.layers.relative_attention import RelativeAttention
-from lenszoo.layers.rotational import RadialPositions, RotationalConv2D, SymmetricPooling2D
+from lenszoo.layers.rotational import (
+    OverQuarterTurns,
+    RadialPositions,
+    RotationalConv2D,
+    SymmetricPooling2D,
+)
 from lenszoo.layers.spectral import SpectralConv2D
 from lenszoo.layers.stretch import Stretch
 from lenszoo.layers.temperature import Temperature
@@ -42,6 +47,7 @@ __all__ = [
     "LensAugmentation",
     "MeanLogSoftmax",
     "NonFiniteGuard",
+    "OverQuarterTurns",
     "PixelShuffle",
     "PositionEmbedding",
     "RadialPositions",

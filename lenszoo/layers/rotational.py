@@ -95,6 +95,48 @@ class RotationalConv2D(keras.layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
+class OverQuarterTurns(keras.layers.Wrapper):
+    """Look at the four quarter turns of square maps with any layer, turn back and take the mean.
+
+    What it makes commutes with quarter turns whatever the layer does, steps and padding included,
+    for the four looks are the same of every turn: a mean over the group C4. It costs the layer
+    four times.
+
+    Maps ``(batch, side, side, channels)`` become what the layer makes of them, which must be square
+    maps too.
+
+    Args:
+        layer: a layer or a model from maps to maps.
+        **kwargs: as for any Keras layer.
+
+    Raises:
+        LenszooError: maps that are not square, or of an open size.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Check the sides and build the layer."""
+        height, width = input_shape[1:3]
+        if height is None or height != width:
+            raise LenszooError(
+                f"{self.name} turns square maps of a fixed size, got {height} x {width}: give "
+                "square images."
+            )
+        super().build(input_shape)
+
+    def call(self, maps: Any, training: bool | None = None) -> Any:
+        """Return the mean of the four looks."""
+        turned = [ops.rot90(maps, turns, axes=(1, 2)) for turns in range(4)]
+        looks = ops.split(self.layer(ops.concatenate(turned), training=training), 4)
+        back = [ops.rot90(look, -turns, axes=(1, 2)) for turns, look in enumerate(looks)]
+        # opposite turns in pairs, as in RotationalConv2D
+        return 0.25 * ((back[0] + back[2]) + (back[1] + back[3]))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of what the layer makes."""
+        return self.layer.compute_output_shape(input_shape)
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
 class SymmetricPooling2D(keras.layers.Layer):
     """Halve maps so that the windows lie symmetrically, whether a side is even or odd.
 

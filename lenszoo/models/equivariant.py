@@ -1,15 +1,26 @@
 """A transformer that answers the same to an image and to its quarter turns."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 from keras import layers
 
-from lenszoo.errors import LenszooError
-from lenszoo.layers.rotational import RadialPositions, RotationalConv2D, SymmetricPooling2D
+from lenszoo.errors import LenszooError, unknown
+from lenszoo.layers.rotational import (
+    OverQuarterTurns,
+    RadialPositions,
+    RotationalConv2D,
+    SymmetricPooling2D,
+)
+from lenszoo.models import applications
 from lenszoo.models.heads import InputShape, check_width, classifier
 from lenszoo.models.resnet import batch_norm
 from lenszoo.models.vit import EPSILON, check_positive, encoder_block
+
+# by row of lenszoo.models.applications: where its first stage ends, after two halvings
+STARTS = {"resnet50": "conv2_block3_out"}
+_STARTED = 2
 
 
 def equivariant_transformer(
@@ -22,6 +33,7 @@ def equivariant_transformer(
     width: int = 16,
     rounds: int = 4,
     combine: str = "add",
+    start: str | None = None,
     depth: int = 4,
     heads: int = 4,
     mlp_dim: int = 256,
@@ -53,6 +65,9 @@ def equivariant_transformer(
         rounds: of convolution and pooling; each halves the maps.
         combine: how the four turns of a convolution become one, ``"add"`` or ``"max"``; see
             :class:`~lenszoo.layers.RotationalConv2D`.
+        start: ``"resnet50"`` puts that network's stem and first stage in place of the first two
+            rounds, looking at all four turns (:class:`~lenszoo.layers.OverQuarterTurns`); images
+            must be square then. None for rounds alone.
         depth: number of the transformer's blocks.
         heads: attention heads of a block; they share a token's length.
         mlp_dim: hidden width of a block's MLP.
@@ -66,8 +81,11 @@ def equivariant_transformer(
         LenszooError: when an option is not legal, or the image size is left open or too small.
     """
     _check_options(input_shape, name, width, rounds, depth, heads, mlp_dim, rings)
-    images = keras.Input(input_shape, name="images")
-    x = rotational_rounds(images, width, rounds, combine)
+    images, done = keras.Input(input_shape, name="images"), 0
+    x: Any = images
+    if start is not None:
+        x, done = _started(x, start, rounds), _STARTED
+    x = rotational_rounds(x, width, range(done, rounds), combine)
     x = RadialPositions(rings, name="positions")(x)
     grid = x.shape[1:]
     x = layers.Reshape((grid[0] * grid[1], grid[2]), name="tokens")(x)
@@ -80,12 +98,27 @@ def equivariant_transformer(
     )
 
 
-def rotational_rounds(x: Any, width: int, rounds: int, combine: str) -> Any:
+def _started(images: Any, start: str, rounds: int) -> Any:
+    """The maps of a start, a quarter as fine as the images."""
+    if start not in STARTS:
+        raise unknown("start", start, STARTS)
+    if rounds <= _STARTED:
+        raise LenszooError(
+            f"start={start!r} takes the place of {_STARTED} rounds: give rounds={_STARTED + 1} or "
+            f"more, not {rounds}."
+        )
+    until = STARTS[start]
+    net = getattr(applications, start)(images.shape[1:], 1, until=until)
+    maps = keras.Model(net.input, net.get_layer(until).output, name=start)
+    return OverQuarterTurns(maps, name="start")(images)
+
+
+def rotational_rounds(x: Any, width: int, rounds: Iterable[int], combine: str) -> Any:
     """Rounds of rotational convolution, pooling, BatchNorm and ReLU, which commute with turns.
 
     The first kernel has 5 x 5 pixels and can hold the PSF, the others 3 x 3; channels double.
     """
-    for i in range(rounds):
+    for i in rounds:
         x = RotationalConv2D(
             width * 2**i,
             3 if i else 5,

@@ -77,6 +77,36 @@ def test_as_it_comes_out_of_the_catalogue():
     assert max(error_of_turning(model, pictures(2, 150, 150, 1), varied=1e-3)) < 1e-5
 
 
+# the network's steps of two start at a corner, on even sides and on odd
+@pytest.mark.parametrize("size", [pytest.param(32, marks=pytest.mark.slow), 33])
+def test_a_start_that_is_not_symmetric_becomes_so(size):
+    model = tiny((size, size, 1), start="resnet50", rounds=3, heads=2)
+    images = pictures(3, size, size, 1)
+    start = keras.Model(model.input, model.get_layer("start").output)
+    upright, turned = np.split(start.predict_on_batch(np.concatenate([images, turn(images)])), 2)
+    scale = np.abs(upright).max()
+    np.testing.assert_allclose(turned / scale, turn(upright) / scale, atol=1e-5)
+    inside = model.get_layer("start").layer
+    alone, again = np.split(inside.predict_on_batch(np.concatenate([images, turn(images)])), 2)
+    assert np.abs(again - turn(alone)).max() > 1e-2 * np.abs(alone).max()
+    assert max(error_of_turning(model, images, varied=1e-3)) < 1e-5
+
+
+@pytest.mark.slow
+def test_a_start_is_saved_and_trains(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = equivariant_transformer((32, 32, 1), 3, **{**TINY, "rounds": 3}, start="resnet50")
+    images, labels = pictures(6, 32, 32, 1), np.arange(6) % 3
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(3e-3), loss, run_eagerly=True)
+    losses = [float(model.train_on_batch(images, labels)) for _ in range(5)]
+    assert losses[-1] < 0.9 * losses[0]
+    model.save(tmp_path / "model.keras")
+    again = load_keras(tmp_path / "model.keras")
+    for found, expected in zip(embed(again, images), embed(model, images), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_the_last_maps_turn_with_the_image():
     model = tiny((18, 18, 1))
     maps = keras.Model(model.input, model.get_layer("maps").output)
@@ -171,6 +201,12 @@ def test_head_is_that_of_the_zoo():
         ({"input_shape": (None, 16, 1)}, "equivariant_transformer needs a fixed image size"),
         ({"combine": "concat"}, "Unknown combine 'concat'"),
         ({"heads": 3}, "heads must divide the 8 channels of the last round, got 3"),
+        ({"start": "resnet51", "rounds": 3}, "Unknown start 'resnet51'"),
+        ({"start": "resnet50"}, "start='resnet50' takes the place of 2 rounds: give rounds=3"),
+        (
+            {"start": "resnet50", "rounds": 3, "input_shape": (32, 40, 1)},
+            "start turns square maps of a fixed size, got 32 x 40: give square images.",
+        ),
         ({"rings": 1}, "rings must be an integer of 2 or more, got 1"),
     ],
 )
