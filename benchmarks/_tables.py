@@ -93,7 +93,7 @@ def backbone_row(entry: WeightsEntry) -> tuple[str, ...]:
     return (
         f"`{entry.name}`",
         f"{entry.data['images_seen']:,}",
-        *(f"**{own}** ({other})" for own, other in pairs),
+        *(f"**{own}** ({other})" if own else "" for own, other in pairs),
         f"{test['effective_rank']:.1f}",
     )
 

@@ -234,13 +234,12 @@ def _scores(entry: WeightsEntry) -> str:
         )
     known = entry.metrics.get("measured")
     if known:
-        n = entry.metrics["test"].get("n", known["images"])
-        scenes = f"{known['images']:,} scenes" + (
-            f", {n:,} to test" if n != known["images"] else ""
-        )
+        tested = entry.metrics["test"].get("n", known["images"])
+        part = f", {tested:,} of them scored" if tested != known["images"] else ""
         text += (
-            f"\n\nMeasured on {scenes} of the test split, seed {known['seed']}, never trained on, "
-            f"{known['date']}, on {machine(entry)}, by\n\n{_code(known['command'])}"
+            f"\n\nMeasured on {known['images']:,} scenes of the test split, seed {known['seed']}, "
+            f"never trained on{part}; {known['date']}, on {machine(entry)}, by"
+            f"\n\n{_code(known['command'])}"
         )
     return text
 

@@ -83,6 +83,17 @@ def cell(scores: Mapping[str, Any], key: str, form: str = ".4f") -> str:
     return f"{value:{form}}{interval}"
 
 
+def bounds(test: Mapping[str, Any], key: str) -> tuple[float, float] | None:
+    """The 95 % interval of a figure; of a linear head's, two deviations of its draws of labels."""
+    found = (test.get("intervals") or {}).get(key)
+    if found:
+        return found[0], found[1]
+    if key == KEYS["pretext"] and key in test:
+        spread = 2 * test["by_labels"][str(test["labels"])]["std"]
+        return test[key] - spread, test[key] + spread
+    return None
+
+
 def score_table(entry: WeightsEntry) -> ScoreTable:
     """The figures of an entry, those of its baselines beside them."""
     table = _TABLES[kind(entry)](entry.metrics)

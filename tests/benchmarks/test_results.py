@@ -1,0 +1,87 @@
+"""`make results`: what it writes, and what it notices."""
+
+import csv
+import io
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from tinyentries import BACKBONE
+
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.manifest import FILE_NAME, add_entry, load_manifest, write_manifest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+import _tables
+import results
+
+ROOT = Path(__file__).resolve().parents[2]
+BEGIN, END = (mark.format("pretext results") for mark in _tables.MARKS)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what `make results` reads, with a backbone that is not yet in the tables."""
+    for name in ("README.md", FILE_NAME):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    readme = (tmp_path / "README.md").read_text("utf-8")
+    if BEGIN not in readme:
+        (tmp_path / "README.md").write_text(f"{readme}\n{BEGIN}\n{END}\n", "utf-8")
+    manifest = load_manifest(tmp_path / FILE_NAME)
+    kept = tuple(e for e in manifest.entries if e.name != BACKBONE.name)
+    write_manifest(manifest.model_copy(update={"entries": kept}), tmp_path / FILE_NAME)
+    add_entry(BACKBONE, tmp_path / FILE_NAME)
+    return tmp_path
+
+
+def test_writes_all_and_then_finds_no_fault(checkout):
+    results.write(checkout)
+    assert results.faults(checkout) == ([], [])
+    row = "| **0.600 ± 0.020** (0.550 ± 0.020) |  | **0.810 ± 0.010** (0.700 ± 0.020) | 12.3 |"
+    for page in ("README.md", "RESULTS.md"):
+        assert row in (checkout / page).read_text("utf-8"), page
+    page = (checkout / "RESULTS.md").read_text("utf-8")
+    assert BACKBONE.metrics["measured"]["command"] in page
+    assert f"[`{BACKBONE.name}`](docs/models/{BACKBONE.name}.md)" in page
+    assert "![" in page
+    for link in page.split("](")[1:]:
+        assert (checkout / link.partition(")")[0]).is_file()
+    rows = list(csv.DictReader(io.StringIO((checkout / "results.csv").read_text("utf-8"))))
+    assert tuple(rows[0]) == _tables.COLUMNS
+    keys = [(row["weights"], row["metric"]) for row in rows]
+    assert len(set(keys)) == len(keys)
+    (probe,) = (r for r in rows if r["metric"] == "test.probe_auc" and r["value"] == "0.81")
+    assert (probe["task"], probe["n"], probe["seed"]) == ("pretext", "2500", "2026")
+    assert probe["machine"] == "2 x CPU, python 3.11.7"
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "RESULTS.md", "results.csv", "docs/models/README.md"]
+)
+def test_a_page_that_differs_is_named(checkout, page):
+    results.write(checkout)
+    path = checkout / page
+    path.write_text(path.read_text("utf-8").replace("0.81", "0.91"), "utf-8")
+    assert results.faults(checkout) == ([Path(page)], [])
+    results.write(checkout)
+    assert results.faults(checkout) == ([], [])
+
+
+def test_a_card_of_weights_that_are_gone_is_a_fault_and_goes(checkout, monkeypatch, capsys):
+    results.write(checkout)
+    stale = checkout / "docs" / "models" / "resnet18.gone_sim.md"
+    stale.write_text("# resnet18.gone_sim\n")
+    monkeypatch.setattr(results, "ROOT", checkout)
+    monkeypatch.setattr(sys, "argv", ["results.py", "--check"])
+    assert results.main() == 1
+    assert "resnet18.gone_sim.md is a card of weights that are gone" in capsys.readouterr().out
+    results.write(checkout)
+    assert not stale.exists() and results.main() == 0
+
+
+def test_a_readme_without_the_block_is_refused(checkout):
+    with pytest.raises(LenszooError, match="add <!-- pretext results"):
+        _tables.readme("nothing here", [BACKBONE])
+    assert _tables.readme("nothing here", []) == "nothing here"
