@@ -4,6 +4,7 @@ from lenszoo.simulation.cutouts import sample_cutouts
 from lenszoo.simulation.presets import get_preset, list_presets
 from lenszoo.simulation.sample import SPLIT_START, Sample, sample, sample_scenes
 from lenszoo.simulation.stream import SimulatedDataset, stream
+from lenszoo.simulation.varied import varied
 from lenszoo.simulation.write import DatasetSummary, write_dataset
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "sample_cutouts",
     "sample_scenes",
     "stream",
+    "varied",
     "write_dataset",
 ]

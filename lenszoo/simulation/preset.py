@@ -40,6 +40,8 @@ class Preset:
         expose: ``expose(brightness, arrays, preset)`` then makes images and measures of it, by the
             camera and ``observe``; see :func:`lenszoo.simulation.composite.expose`.
         measured: numbers of the truth that come with the images, not from the draw.
+        noisier: what makes the noise k times as strong relative to the light: each of these drawn
+            values is divided by k to the power given. Empty where no such values do.
         reference: paper or code the sky comes from.
         notes: quirks a user of the data should know.
     """
@@ -60,6 +62,7 @@ class Preset:
     brightness: Callable[[Mapping[str, Any], "Preset"], Any] | None = None
     expose: Callable[[Any, Mapping[str, Any], "Preset"], dict[str, Any]] | None = None
     measured: tuple[str, ...] = ("signal_to_noise",)
+    noisier: Mapping[str, int] = field(default_factory=dict)
     reference: str = ""
     notes: tuple[str, ...] = field(default=())
 

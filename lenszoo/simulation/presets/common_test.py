@@ -68,6 +68,7 @@ _SKY = partial(
     draw=draw,
     observe=observe,
     lens="sis",
+    noisier={"source_amplitude": 2, "sky": 2},  # fewer counts
     reference="Alexander et al. 2020, arXiv:1909.07346; law recovered from the published images",
     notes=(
         "Shear and source angles run over 6.28 degrees, not 2 pi: rings are elongated along x.",

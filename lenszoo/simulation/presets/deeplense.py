@@ -188,6 +188,8 @@ PRESETS = (
         observe=_observe_model_1,
         lens="sie",
         points=POINTS,
+        # fainter against the background, and as much fainter again in counts
+        noisier={"source_amplitude": 1, "exposure": 1},
         reference="DeepLenseSim Model_I; Alexander et al. 2020, arXiv:1909.07346",
         notes=(
             "The macro lens is the same in every image, so substructure shifts global statistics: "
