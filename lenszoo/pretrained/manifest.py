@@ -179,11 +179,13 @@ class Manifest(_Strict):
         schema_version: this layout's number.
         base_url: mirrors of the ``weights/`` folder in the order they are asked: http(s) or file
             addresses, or folders.
+        retired: names that are no longer in use, each with the one that took its place.
         entries: the weights.
     """
 
     schema_version: Literal[1] = 1
     base_url: tuple[str, ...] = ()
+    retired: dict[Name, Name] = {}
     entries: tuple[WeightsEntry, ...] = ()
 
     @model_validator(mode="after")
@@ -194,7 +196,18 @@ class Manifest(_Strict):
                 if what in seen:
                     raise ValueError(f"{what!r} stands in {seen[what]} and again in {entry.name}")
                 seen[what] = entry.name
+        for old in self.retired:
+            if old in seen:
+                raise ValueError(f"{old!r} is retired and has an entry")
+            if self.replacement(old) not in seen:
+                raise ValueError(f"{old!r} is retired and {self.retired[old]!r} has no entry")
         return self
+
+    def replacement(self, name: str) -> str:
+        """The name in use in place of a retired one; other names are their own."""
+        for _ in self.retired:  # no more steps than there are names, even round in a circle
+            name = self.retired.get(name, name)
+        return name
 
     def names(self) -> list[str]:
         """All names, in natural order."""
@@ -310,12 +323,19 @@ def get_entry(
         manifest: where to look; by default the one ``load_manifest`` finds.
 
     Raises:
-        LenszooError: for an unknown name, with the nearest legal ones; for a bad manifest.
+        LenszooError: for an unknown name, with the nearest legal ones; for a retired one, with what
+            took its place; for a bad manifest.
     """
-    entries = {entry.name: entry for entry in (manifest or load_manifest()).entries}
+    manifest = manifest or load_manifest()
+    entries = {entry.name: entry for entry in manifest.entries}
     for candidate in (name, f"{model}.{name}"):
         if candidate in entries:
             return entries[candidate]
+        if candidate in manifest.retired:
+            raise LenszooError(
+                f"Weights {candidate} are retired; {manifest.replacement(candidate)} took their "
+                "place."
+            )
     of_model = [full for full, entry in entries.items() if entry.model == model]
     raise unknown("weights", name, of_model or entries)
 
@@ -359,14 +379,44 @@ def add_entry(
             written once, so this is meant for metrics and for entries that were never published.
 
     Raises:
-        LenszooError: when the name or one of the files is taken, or the file cannot be written.
+        LenszooError: when the name or one of the files is taken, the name is a retired one, or the
+            file cannot be written.
     """
     where = Path(path)
     old = load_manifest(where)
+    if entry.name in old.retired:
+        raise LenszooError(f"{entry.name} is retired in {where}: choose a new tag.")
     if any(known.name == entry.name for known in old.entries) and not replace:
         raise LenszooError(f"{where} has {entry.name} already: choose a new tag or replace it.")
     kept = [known for known in old.entries if known.name != entry.name]
     content = old.model_dump() | {"entries": [*(e.model_dump() for e in kept), entry.model_dump()]}
+    new = _validated(content, where)
+    write_manifest(new, where)
+    return new
+
+
+def retire_entry(name: str, successor: str, path: str | os.PathLike[str]) -> Manifest:
+    """Take an entry out of the manifest at ``path`` and keep what took its place.
+
+    Who asks for the old name is told the new one. The files stay where they are.
+
+    Args:
+        name: the entry that goes.
+        successor: the entry that replaces it.
+        path: an existing manifest.
+
+    Raises:
+        LenszooError: when one of the two is no entry, or the file cannot be written.
+    """
+    where = Path(path)
+    old = load_manifest(where)
+    for wanted in (name, successor):
+        get_entry(wanted, manifest=old)
+    if name == successor:
+        raise LenszooError(f"{name} cannot take its own place: release other weights first.")
+    content = old.model_dump()
+    content["entries"] = [entry for entry in content["entries"] if entry["name"] != name]
+    content["retired"][name] = successor
     new = _validated(content, where)
     write_manifest(new, where)
     return new

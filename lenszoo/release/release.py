@@ -1,16 +1,26 @@
 """From a finished run to weights by name: pack, score on unseen scenes, write the manifest."""
 
+import contextlib
 import datetime
+import hashlib
 import json
+import logging
 import os
-import shutil
+import re
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import filelock
+import keras
+from pydantic import ValidationError
 
 from lenszoo._version import __version__
 from lenszoo.build import build_model, fingerprint, load_model, model_config, save_weights
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, unknown
+from lenszoo.pretrained import _files
 from lenszoo.pretrained.manifest import (
     FILE_NAME,
     SUFFIX,
@@ -19,139 +29,293 @@ from lenszoo.pretrained.manifest import (
     WeightsFile,
     add_entry,
     checkout_root,
+    load_manifest,
+    retire_entry,
 )
-from lenszoo.pretrained.pack import pack_weights
+from lenszoo.pretrained.pack import PART_BYTES, pack_weights, split_file
 from lenszoo.release.scores import EVALUATION_SEED, SCORERS, score_real
 from lenszoo.training.environment import environment
 from lenszoo.training.loop import RECIPE, RUN
+from lenszoo.training.recipe import Recipe, RecipeBase, recipe_files, validate
 from lenszoo.training.state import read_progress
+
+log = logging.getLogger("lenszoo")
+
+TOTAL_BYTES = 150 << 20
+"""All files of the ``weights`` folder together."""
 
 _ALSO = ("bands", "method", "weights", "labels")  # what some runs know besides of their data
 _FINGERPRINT_SEED = 7
+
+
+class _Run(NamedTuple):
+    """A finished run: its recipe, what ``run.json`` knows, and one row an epoch."""
+
+    folder: Path
+    recipe: RecipeBase
+    identity: dict[str, Any]
+    history: list[dict[str, Any]]
 
 
 def release(
     run: str | os.PathLike[str],
     name: str,
     *,
+    recipe: str | os.PathLike[str] | None = None,
     root: str | os.PathLike[str] | None = None,
     images: int | None = None,
     seed: int = EVALUATION_SEED,
     real: str | os.PathLike[str] | None = None,
+    replaces: str | None = None,
 ) -> WeightsEntry:
     """Release the best weights of a finished run under a name.
 
     The packed file (float16 kernels) is scored, on simulated scenes of the test split that no
-    training or validation has seen, and what packing costs is measured beside it.
+    training or validation has seen, and what packing costs is measured beside it. A file above
+    16 MiB is published in parts.
+
+    What is published stays as it is: a name that stands already takes the same weights only, and
+    their scores are then written anew. Other weights of the same recipe are released as
+    ``NAME_v2``, ``NAME_v3`` and so on.
 
     Args:
         run: the run folder, of a recipe on a preset.
-        name: ``row.tag``, the name of a recipe.
+        name: ``row.tag``, the name of the recipe, with or without a ``_v2``.
+        recipe: a TOML file that the run must be of; by default the packaged one of that name.
         root: the folder of ``weights/`` and the manifest; by default the checkout.
         images: scenes to score on; by default as many as the task's other weights.
         seed: of the scenes.
         real: for classifiers, an npz of real images to score as well (:func:`score_real`).
+        replaces: an entry that these weights take the place of: it is retired.
 
     Returns:
-        The entry that is in the manifest now; one of the same name is replaced.
+        The entry that is in the manifest now.
 
     Raises:
-        LenszooError: no finished run, one on files, or nowhere to write to.
+        LenszooError: no finished run, one of another recipe or on files; the name is taken by
+            other weights; more than 150 MiB in all; or nowhere to write to.
     """
-    run, root = Path(run), _root(root)
-    recipe, identity, history = _finished(run)
-    scorer, preset = SCORERS[recipe["task"]], recipe["data"].get("preset")
-    if preset is None:
-        raise LenszooError(f"{run}: trained on files of its own; weights of a preset are released.")
-    full = load_model(run)
-    config = model_config(full)
-    target = root / "weights" / f"{name}{SUFFIX}"
+    root, source = release_root(root), _recipe_file(name, recipe)
+    done = _finished(Path(run), source)
+    if real is not None and done.recipe.task != "classify":
+        raise LenszooError(f"{name} is no classifier: real images are for classifiers only.")
+    full = load_model(done.folder)
     with tempfile.TemporaryDirectory() as folder:
-        packed = pack_weights(
-            save_weights(full, Path(folder) / f"full{SUFFIX}"), Path(folder) / f"packed{SUFFIX}"
-        )
-        model = build_model(
-            config["model"],
-            input_shape=tuple(config["input_shape"]),
-            num_classes=config["num_classes"],
-            weights=packed,
-            **config["options"],
-        )
-        scenes = scorer.draw(model, preset, images or scorer.images, seed, identity.get("bands"))
-        test, beside = scorer.measure(model, scenes)
-        beside["float16"] = {scorer.key: test[scorer.key] - scorer.main(full, scenes)}
-        if real is not None and recipe["task"] == "classify":
-            beside["real"] = score_real(model, preset, Path(real))
-        target.parent.mkdir(exist_ok=True)
-        shutil.move(packed, target)
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    answer = fingerprint(model, _FINGERPRINT_SEED).tolist()
-    entry = WeightsEntry.model_validate(
-        {
-            "name": name,
-            "model": config["model"],
-            "input_shape": config["input_shape"],
-            "num_classes": config["num_classes"],
-            "classes": identity.get("classes", ()),
-            "options": config["options"],
-            "files": [WeightsFile.of(target)],
-            "recipe": f"{name}.toml",
-            "data": {
-                "preset": preset,
-                "seed": recipe["seed"],
-                "images_seen": len(history) * recipe["data"]["images"],
-                "epochs": len(history),
-                "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
-                "trained_on": identity["environment"]["machine"],
-            }
-            | {key: identity[key] for key in _ALSO if key in identity},
-            "metrics": {
-                "test": test,
-                **beside,
-                "measured": {
-                    "command": f"python benchmarks/release_weights.py RUN {name}",
-                    "date": today,
-                    "images": images or scorer.images,
-                    "machine": _machine(),
-                    "seed": seed,
-                },
-            },
-            "licence": "Apache-2.0",
-            "fingerprint": Fingerprint(seed=_FINGERPRINT_SEED, logits=answer, atol=2e-2),
-            "pixel_scale": identity["pixel_scale"],
-            "created": today,
-            "lenszoo_version": __version__,
-        }
-    )
-    add_entry(entry, root / FILE_NAME, replace=True)
+        packed, model = _pack(full, name, Path(folder))
+        _standing(name, packed, root)  # before the long part
+        metrics = _metrics(name, done, (full, model), images, seed, real)
+        with _alone(root):
+            entry = _standing(name, packed, root)
+            if entry is None:
+                files = _publish(packed, root / "weights")
+                entry = _entry(
+                    name,
+                    model,
+                    files=files,
+                    sha256=_files.sha256_of(packed),
+                    recipe=source.name,
+                    classes=done.identity.get("classes", ()),
+                    data=_data(done),
+                    metrics=metrics,
+                    pixel_scale=done.identity["pixel_scale"],
+                )
+            else:
+                entry = entry.model_copy(update={"metrics": metrics, "data": _data(done)})
+            add_entry(entry, root / FILE_NAME, replace=True)
+            if replaces is not None:
+                retire_entry(replaces, name, root / FILE_NAME)
     return entry
 
 
-def _machine() -> str:
-    """Kind of machine and versions, in a line."""
-    known = environment()
-    versions = ", ".join(f"{k} {known[k]}" for k in ("python", "keras", known["backend"]))
-    return f"{known['machine']}, {versions}"
+def _recipe_file(name: str, recipe: str | os.PathLike[str] | None) -> Path:
+    if recipe is not None:
+        return Path(recipe)
+    packaged = {path.stem: path for path in recipe_files()}
+    for known in (name, re.sub(r"_v\d+$", "", name)):
+        if known in packaged:
+            return packaged[known]
+    raise unknown("recipe", name, packaged, "Weights are called like their recipe.")
 
 
-def _finished(run: Path) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
-    """The recipe, the identity and the history of a run that has come to its end."""
+def _finished(run: Path, source: Path) -> _Run:
+    """A run that has come to its end, of the recipe in ``source`` and on a preset."""
     try:
-        recipe, identity = (
+        fields, identity = (
             json.loads((run / name).read_text(encoding="utf-8")) for name in (RECIPE, RUN)
         )
     except (OSError, ValueError) as error:
         raise LenszooError(f"{run} is no run folder: {error}.") from error
+    recipe, wanted = validate(fields, str(run / RECIPE)), Recipe.load(source)
+    there, here = recipe.model_dump(mode="json"), wanted.model_dump(mode="json")
+    for field in sorted(there.keys() | here.keys()):
+        if there.get(field) != here.get(field):
+            raise LenszooError(
+                f"{run} is no run of {source.name} ({field}: {there.get(field)!r} in the run, "
+                f"{here.get(field)!r} in the recipe)."
+            )
+    if recipe.data.preset is None:
+        raise LenszooError(f"{run}: trained on files of its own; weights of a preset are released.")
     progress = read_progress(run)
     if progress is None or not progress.finished:
         raise LenszooError(f"{run} is not finished: the command that made it goes on.")
-    return recipe, identity, progress.history
+    return _Run(run, recipe, identity, progress.history)
 
 
-def _root(root: str | os.PathLike[str] | None) -> Path:
+def _standing(name: str, packed: Path, root: Path) -> WeightsEntry | None:
+    """The entry of that name, if it is of these weights; refuse what may not be published."""
+    manifest = load_manifest(root / FILE_NAME)
+    entries = {entry.name: entry for entry in manifest.entries}
+    found = entries.get(name)
+    if found is not None and found.sha256 == _files.sha256_of(packed):
+        return found
+    taken = entries.keys() | manifest.retired.keys()
+    if name in taken:
+        base = re.sub(r"_v\d+$", "", name)
+        free = next(n for n in (f"{base}_v{i}" for i in range(2, len(taken) + 3)) if n not in taken)
+        raise LenszooError(
+            f"{name} is published with other weights, which stay: release these as {free}."
+        )
+    total = sum(entry.bytes for entry in manifest.entries) + packed.stat().st_size
+    if total > TOTAL_BYTES:
+        raise LenszooError(
+            f"With {name} ({packed.stat().st_size / 2**20:.1f} MiB) all weights would be "
+            f"{total / 2**20:.1f} MiB, more than {TOTAL_BYTES / 2**20:g}: choose a smaller model."
+        )
+    return None
+
+
+def _publish(packed: Path, folder: Path) -> list[WeightsFile]:
+    """Put the file, or the parts of a large one, into the folder, each whole or not at all."""
+    folder.mkdir(exist_ok=True)
+    files = split_file(packed, PART_BYTES, folder)
+    if files == [packed]:
+        files = [folder / packed.name]
+        with _files.replacing(files[0]) as (_, stream):
+            stream.write(packed.read_bytes())
+    return [WeightsFile.of(file) for file in files]
+
+
+def _pack(full: keras.Model, name: str, folder: Path) -> tuple[Path, keras.Model]:
+    """The file that will be published, and the model with what it holds."""
+    config = model_config(full)
+    if name.rpartition(".")[0] != config["model"]:
+        raise LenszooError(
+            f"Weights of {config['model']} are called {config['model']}.TAG, not {name}."
+        )
+    packed = pack_weights(save_weights(full, folder / f"full{SUFFIX}"), folder / f"{name}{SUFFIX}")
+    model = build_model(
+        config["model"],
+        input_shape=tuple(config["input_shape"]),
+        num_classes=config["num_classes"],
+        weights=packed,
+        **config["options"],
+    )
+    return packed, model
+
+
+def _metrics(
+    name: str,
+    done: _Run,
+    models: tuple[keras.Model, keras.Model],
+    images: int | None,
+    seed: int,
+    real: str | os.PathLike[str] | None,
+) -> dict[str, Any]:
+    """The scores of the packed model, what packing costs, and how they are measured again."""
+    full, model = models
+    preset, scorer = done.recipe.data.preset, SCORERS[done.recipe.task]
+    found = {} if real is None else {"real": score_real(model, preset, Path(real))}
+    number = scorer.images if images is None else images
+    scenes = scorer.draw(model, preset, number, seed, done.identity.get("bands"))
+    test, beside = scorer.measure(model, scenes)
+    cost = test[scorer.key] - scorer.main(full, scenes)
+    if abs(cost) > scorer.cost:
+        log.warning("%s: float16 kernels move %s by %.2g.", name, scorer.key, cost)
+    command = f"python benchmarks/release_weights.py RUN {name}"
+    command += "" if images is None else f" --images {images}"
+    command += "" if seed == EVALUATION_SEED else f" --seed {seed}"
+    command += "" if real is None else f" --real {Path(real).name}"
+    measured = {
+        "command": command,
+        "date": _today(),
+        "images": number,
+        "machine": _measured_on(),
+        "seed": seed,
+    }
+    own = {"test": test, "float16": {scorer.key: cost}, "measured": measured}
+    return beside | found | own
+
+
+def _data(done: _Run) -> dict[str, Any]:
+    """What the weights were trained on, for how long and where."""
+    identity, history = done.identity, done.history
+    places = [*identity.get("earlier", []), identity["environment"]]
+    return {
+        "preset": done.recipe.data.preset,
+        "seed": done.recipe.seed,
+        "images_seen": len(history) * done.recipe.data.images,
+        "epochs": len(history),
+        "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
+        "trained_on": ", then ".join(dict.fromkeys(map(_machine, places))),
+    } | {key: identity[key] for key in _ALSO if key in identity}
+
+
+def _machine(known: dict[str, Any]) -> str:
+    """Kind of machine, its accelerators first."""
+    devices = [d.removeprefix("/physical_device:") for d in known.get("devices", ())]
+    counted = Counter(device for device in devices if not device.lower().startswith("cpu"))
+    return ", ".join([*(f"{n} x {device}" for device, n in counted.items()), known["machine"]])
+
+
+def _measured_on() -> str:
+    """Machine and versions, in a line."""
+    known = environment()
+    versions = (f"{k} {known[k]}" for k in ("python", "keras", known["backend"]))
+    return ", ".join([_machine(known), *versions])
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def _entry(name: str, model: keras.Model, **known: Any) -> WeightsEntry:
+    config = model_config(model)
+    answer = fingerprint(model, _FINGERPRINT_SEED).tolist()
+    try:
+        return WeightsEntry.model_validate(
+            {
+                "name": name,
+                **{key: config[key] for key in ("model", "input_shape", "num_classes", "options")},
+                **known,
+                "licence": "Apache-2.0",
+                "fingerprint": Fingerprint(seed=_FINGERPRINT_SEED, logits=answer, atol=2e-2),
+                "created": _today(),
+                "lenszoo_version": __version__,
+            }
+        )
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise LenszooError(f"{name} cannot be entered: {where}: {fault['msg']}.") from error
+
+
+def release_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of ``weights/`` and the manifest that weights are released into.
+
+    Raises:
+        LenszooError: there is no manifest in ``root`` or, by default, this is no checkout.
+    """
     found = Path(root) if root is not None else checkout_root()
     if found is None or not (found / FILE_NAME).is_file():
         raise LenszooError(
             f"Weights are released into a checkout; no {FILE_NAME} in {found or 'this package'}."
         )
     return found
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Let one process at a time write a manifest; the lock leaves no file in a checkout."""
+    mark = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
+    with filelock.FileLock(Path(tempfile.gettempdir(), f"lenszoo-release-{mark}.lock")):
+        yield

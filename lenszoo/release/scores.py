@@ -49,6 +49,7 @@ class Scorer(NamedTuple):
 
     Attributes:
         key: the one figure that two files are compared by, among those of ``measure``.
+        cost: what float16 kernels may change of it.
         images: how many scenes are drawn by default.
         draw: ``draw(model, preset, images, seed, bands)`` gives the scenes.
         main: the one figure alone.
@@ -56,6 +57,7 @@ class Scorer(NamedTuple):
     """
 
     key: str
+    cost: float
     images: int
     draw: Callable[[keras.Model, str, int, int, Sequence[str] | None], Scenes]
     main: Callable[[keras.Model, Scenes], float]
@@ -152,16 +154,26 @@ def _measure_finder(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]:
 def _probe_aucs(features: np.ndarray, labels: np.ndarray) -> dict[int, np.ndarray]:
     """AUC of a head by number of labels: of two thirds of the images, scored on the others."""
     cut = 2 * len(labels) // 3
+    few = [count for count in LABEL_COUNTS if count <= cut]
+    if not few:
+        raise LenszooError(
+            f"{len(labels)} images are too few to score a backbone: two thirds of them are to give "
+            f"at least {min(LABEL_COUNTS)} labels."
+        )
     table = label_efficiency(
-        {"own": (features[:cut], features[cut:])}, labels[:cut], labels[cut:], seeds=DRAWS
+        {"own": (features[:cut], features[cut:])},
+        labels[:cut],
+        labels[cut:],
+        counts=few,
+        seeds=DRAWS,
     )
     counts, aucs = (np.asarray(table[key]) for key in ("labels", "auc"))
-    return {count: aucs[counts == count] for count in LABEL_COUNTS}
+    return {count: aucs[counts == count] for count in few}
 
 
 def _probe_auc(model: keras.Model, scenes: Scenes) -> float:
     found = _probe_aucs(frozen_features(model, scenes.drawn.images), scenes.drawn.labels)
-    return float(found[max(LABEL_COUNTS)].mean())
+    return float(found[max(found)].mean())
 
 
 def _measure_backbone(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]:
@@ -180,7 +192,7 @@ def _measure_backbone(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]:
     def five_fold(features: np.ndarray) -> dict[str, float]:
         few = slice(PROBE_LABELS)
         found = cross_validate_frozen(features[few], labels[few], seed=scenes.seed)
-        return {"labels": PROBE_LABELS, "mean": found.mean, "spread": found.spread}
+        return {"labels": len(labels[few]), "mean": found.mean, "spread": found.spread}
 
     own = frozen_features(model, images)
     starts = [frozen_features(random(seed), images) for seed in range(RANDOM_STARTS)]
@@ -188,14 +200,14 @@ def _measure_backbone(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]:
     others = [_probe_aucs(features, labels) for features in starts]
     measured = {
         "n": len(labels) - 2 * len(labels) // 3,
-        "labels": max(LABEL_COUNTS),
+        "labels": max(found),
         "draws": DRAWS,
-        "probe_auc": float(found[max(LABEL_COUNTS)].mean()),
+        "probe_auc": float(found[max(found)].mean()),
         "by_labels": _by_labels(found),
         "five_fold": five_fold(own),
         "effective_rank": collapse(own).effective_rank,
     }
-    together = {n: np.concatenate([each[n] for each in others]) for n in LABEL_COUNTS}
+    together = {n: np.concatenate([each[n] for each in others]) for n in found}
     random_starts = {
         "starts": RANDOM_STARTS,
         "by_labels": _by_labels(together),
@@ -211,14 +223,16 @@ def _by_labels(aucs: dict[int, np.ndarray]) -> dict[str, dict[str, float]]:
     }
 
 
-_FINDER = Scorer("auc", 7500, _draw_candidates, _finder_auc, _measure_finder)
+_FINDER = Scorer("auc", 1e-4, 7500, _draw_candidates, _finder_auc, _measure_finder)
 # by task of the recipe
 SCORERS: dict[str, Scorer] = {
-    "classify": Scorer("macro_ovr_auc", 7500, _draw_images, _classifier_auc, _measure_classifier),
+    "classify": Scorer(
+        "macro_ovr_auc", 1e-4, 7500, _draw_images, _classifier_auc, _measure_classifier
+    ),
     "find_lenses": _FINDER,
     "adapt": _FINDER,
-    "super_resolve": Scorer("psnr", 1500, _draw_images, _mean_psnr, _measure_pairs),
-    "pretext": Scorer("probe_auc", 7500, _draw_images, _probe_auc, _measure_backbone),
+    "super_resolve": Scorer("psnr", 0.01, 1500, _draw_images, _mean_psnr, _measure_pairs),
+    "pretext": Scorer("probe_auc", 1e-4, 7500, _draw_images, _probe_auc, _measure_backbone),
 }
 
 
@@ -237,10 +251,15 @@ def score_real(model: keras.Model, preset: str, file: Path) -> dict[str, float]:
     try:
         with np.load(file, allow_pickle=False) as held:
             images, names = held["x"], [str(name) for name in held["label"]]
-    except (OSError, KeyError, ValueError) as error:
+    except Exception as error:  # a damaged archive raises almost anything
         raise LenszooError(f"{file}: give an npz with x and label ({error}).") from error
-    if not set(names) <= set(classes):
+    if not names or not set(names) <= set(classes):
         raise LenszooError(f"{file}: labels beside {', '.join(classes)} of {preset}.")
+    if images.shape != (len(names), *model.input_shape[1:]):
+        raise LenszooError(
+            f"{file}: x of shape {images.shape} for {len(names)} labels and a model of "
+            f"{model.input_shape[1:]}."
+        )
     truth = np.array([classes.index(name) for name in names])
     answers = predict_logits(model, images)
     return {

@@ -20,12 +20,20 @@ from lenszoo.evaluation.report import write_atomic
 from lenszoo.training.adapt import AdaptTask
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.ctrl_c import heard
+from lenszoo.training.deadline import Deadline
 from lenszoo.training.environment import environment
 from lenszoo.training.find_lenses import FindLensesTask
+from lenszoo.training.moved import earlier_places
 from lenszoo.training.pretext import PretextTask
 from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.settle import settle
-from lenszoo.training.state import Progress, read_progress, restore_state, save_state
+from lenszoo.training.state import (
+    STATE_FILE,
+    Progress,
+    read_progress,
+    restore_state,
+    save_state,
+)
 from lenszoo.training.super_resolve import SuperResolveTask
 from lenszoo.training.task import Task
 
@@ -70,11 +78,13 @@ def train(
     *,
     verbose: bool = False,
     task: Task | None = None,
+    deadline: float | None = None,
 ) -> TrainingResult:
     """Train what a recipe says into a run folder, or go on where that folder stands.
 
     Killed in any epoch and called again, it ends with the same weights, bit for bit, as if it had
-    never stopped. Called on a finished run, it returns at once.
+    never stopped; on another machine or backend, up to rounding. Called on a finished run, it
+    returns at once.
 
     Args:
         recipe: a recipe, its fields, the path of a TOML file or the name of a packaged one.
@@ -82,8 +92,12 @@ def train(
             ``last.weights.h5``, ``state.npz``, ``report.html``; TensorBoard logs on TensorFlow.
         verbose: show a progress bar for each epoch.
         task: a task made beforehand, as the folds of a cross-validation do.
+        deadline: the moment of ``time.monotonic()`` by which to stop, see
+            :class:`lenszoo.training.deadline.Deadline`; the report of a finished training is
+            written all the same.
 
     Raises:
+        OutOfTime: the deadline came first.
         LenszooError: bad recipe or data; ``out`` is another run's or cannot be written; another
             process is training there; the recipe is one of a cross-validation.
     """
@@ -111,7 +125,7 @@ def train(
         progress = restore_state(folder, model)
         _write_run(folder, task, model)
         with heard() as check:
-            _epochs(task, model, progress, folder, verbose, check)
+            _epochs(task, model, progress, folder, verbose, check, Deadline(deadline))
         metrics = task.report(load_model(folder), progress.history, folder)
         progress.finished = True
         save_state(folder, model, progress)
@@ -130,6 +144,7 @@ def _epochs(
     folder: Path,
     verbose: bool,
     check: Callable[[], None],
+    deadline: Deadline,
 ) -> None:
     recipe = task.recipe
     board = _tensorboard(folder)
@@ -145,6 +160,7 @@ def _epochs(
             epochs=epoch + 1,
             verbose=1 if verbose else 0,
             shuffle=False,
+            callbacks=[deadline],
         )
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(values[-1]) for name, values in fitted.history.items()}
@@ -223,9 +239,12 @@ def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
 
 
 def _write_run(folder: Path, task: Task, model: keras.Model) -> None:
-    known = model_config(task.answers(model))
-    run = {"model": known, "environment": environment(), "seed": task.recipe.seed}
-    content = json.dumps(run | task.identity(), indent=2, allow_nan=False) + "\n"
+    known, here = model_config(task.answers(model)), environment()
+    run = {"model": known, "environment": here, "seed": task.recipe.seed} | task.identity()
+    goes_on = (folder / RUN).is_file() and (folder / STATE_FILE).is_file()
+    if goes_on and (earlier := earlier_places(folder / RUN, here)):
+        run["earlier"] = earlier
+    content = json.dumps(run, indent=2, allow_nan=False) + "\n"
     write_atomic(folder / RUN, content.encode())
 
 

@@ -1,0 +1,287 @@
+"""From a list of recipes to released weights: train, score and release one after the other."""
+
+import contextlib
+import fnmatch
+import logging
+import os
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import filelock
+import keras
+
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
+from lenszoo.published import is_published
+from lenszoo.release.release import release, release_root
+from lenszoo.release.scores import EVALUATION_SEED, SCORERS
+from lenszoo.training.deadline import OutOfTime
+from lenszoo.training.loop import train
+from lenszoo.training.recipe import Recipe, RecipeBase
+from lenszoo.training.state import read_progress
+
+log = logging.getLogger("lenszoo")
+
+State = Literal["stands", "released", "waits", "left", "failed"]
+LIST = Path(__file__).parent.parent / "recipes" / "campaign.txt"
+"""The recipes of the zoo's weights, in order."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a recipe of a campaign stands.
+
+    Attributes:
+        name: of the weights, ``row.tag``.
+        state: ``stands`` (they were there), ``released`` (they are now), ``left`` (for the next
+            time), ``waits`` (for other weights), or ``failed``.
+        note: their score, how far the training is, or why not.
+    """
+
+    name: str
+    state: State
+    note: str
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What a campaign was asked for."""
+
+    runs: Path
+    root: Path
+    deadline: float | None
+    images: int | None
+    seed: int
+    real: Mapping[str, str | os.PathLike[str]]
+    verbose: bool
+
+
+def read_list(path: str | os.PathLike[str] = LIST) -> list[str]:
+    """The recipes that a file lists, one a line; what follows a ``#`` is a comment.
+
+    A line is the name of a packaged recipe, or the path of a ``.toml`` file from the list's folder.
+
+    Raises:
+        LenszooError: the file cannot be read, lists nothing, or one recipe twice.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LenszooError(f"Cannot read the list of recipes {path}: {error}.") from error
+    names = [name for line in lines if (name := line.split("#")[0].strip())]
+    names = [str(path.parent / name) if name.endswith(".toml") else name for name in names]
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice or not names:
+        raise LenszooError(f"{path} lists {f'{twice[0]} twice' if twice else 'no recipe'}.")
+    return names
+
+
+def campaign(
+    runs: str | os.PathLike[str],
+    *,
+    names: Sequence[str] | None = None,
+    only: Sequence[str] = (),
+    root: str | os.PathLike[str] | None = None,
+    hours: float | None = None,
+    images: int | None = None,
+    seed: int = EVALUATION_SEED,
+    real: Mapping[str, str | os.PathLike[str]] | None = None,
+    dry_run: bool = False,
+    verbose: bool = False,
+) -> list[Step]:
+    """Train, score and release the weights of a list of recipes, as far as they do not stand yet.
+
+    Called again it goes on where it was cut: what is in the manifest is left alone, and a run
+    folder ``runs/NAME`` is trained to its end, also one from another machine. Recipes find by name
+    what those before them released.
+
+    Args:
+        runs: the folder of the run folders.
+        names: packaged recipes or paths of TOML files, in order; by default the zoo's own list.
+        only: patterns with shell wildcards; a recipe must match one of them.
+        root: the folder of ``weights/`` and the manifest; by default the checkout.
+        hours: stop after so many: no epoch is begun that would end later, none goes on later, and
+            scoring is only begun before.
+        images: scenes to score on; by default as many as the task's other weights.
+        seed: of these scenes.
+        real: by preset, an npz of real images to score its classifiers on as well.
+        dry_run: only say what would be done.
+        verbose: show a progress bar for each epoch.
+
+    Returns:
+        A step a recipe, in order. A recipe that fails does not stop the others.
+
+    Raises:
+        LenszooError: there is no manifest at ``root``, no recipe to choose, or another campaign at
+            work in ``runs``.
+    """
+    known = {Path(n).stem if n.endswith(".toml") else n: n for n in names or read_list()}
+    chosen = [n for n in known if not only or any(fnmatch.fnmatchcase(n, o) for o in only)]
+    if not chosen:
+        raise LenszooError(f"No recipe is called like {', '.join(only)}: {', '.join(known)}.")
+    if hours is not None and not hours > 0:
+        raise LenszooError(f"hours is {hours:g}: give more than 0.")
+    deadline = None if hours is None else time.monotonic() + 3600 * hours
+    where = release_root(root)
+    options = _Options(Path(runs), where, deadline, images, seed, real or {}, verbose)
+    with _manifest_of(where):
+        if dry_run:
+            return list(_plan({name: known[name] for name in chosen}, options))
+        with _alone(options.runs):
+            return list(_steps({name: known[name] for name in chosen}, options))
+
+
+def table(steps: Sequence[Step]) -> str:
+    """The steps as lines: name, state, note."""
+    width = max(len(step.name) for step in steps)
+    return "\n".join(f"{s.name:<{width}}  {s.state:<8}  {s.note}".rstrip() for s in steps)
+
+
+def _plan(chosen: Mapping[str, str], options: _Options) -> Iterator[Step]:
+    """The steps as they stand; a recipe need not wait for what comes before it."""
+    coming: set[str] = set()
+    for name, recipe in chosen.items():
+        step = _look(name, recipe, options, coming)
+        if step.state == "left":
+            coming.add(name)
+        yield step
+
+
+def _steps(chosen: Mapping[str, str], options: _Options) -> Iterator[Step]:
+    """The steps as they are done, until the time is up."""
+    stopped = False
+    for name, recipe in chosen.items():
+        step = _look(name, recipe, options)
+        if step.state == "left" and not stopped:
+            log.info("%s: %s", name, step.note)
+            step = _make(name, recipe, options)
+            stopped = step.state == "left"
+        if step.state != "stands":
+            log.info("%s %s: %s", name, step.state, step.note)
+        yield step
+
+
+def _look(name: str, source: str, options: _Options, coming: Collection[str] = ()) -> Step:
+    """Where a recipe stands before anything is done about it."""
+    try:
+        manifest = load_manifest(options.root / FILE_NAME)
+        standing = {entry.name: entry for entry in manifest.entries}
+        if name in standing:
+            return Step(name, "stands", _score(standing[name]))
+        if name in manifest.retired:
+            return Step(name, "stands", f"as {manifest.replacement(name)}")
+        recipe = Recipe.load(source)
+        _check(name, recipe)
+        needed = [n for n in _needs(recipe) if n not in standing and n not in coming]
+        if needed:
+            return Step(name, "waits", f"for the weights {', '.join(needed)}")
+        return Step(name, "left", _progress(options.runs / name, recipe))
+    except LenszooError as error:
+        return Step(name, "failed", str(error))
+
+
+def _check(name: str, recipe: RecipeBase) -> None:
+    """Refuse what would only be found out after the training."""
+    if name.rpartition(".")[0] != recipe.model:
+        raise LenszooError(f"A recipe of {recipe.model} is to be called {recipe.model}.TAG.toml.")
+    if recipe.data.preset is None:
+        raise LenszooError("It trains on files; weights of a preset are released.")
+
+
+def _make(name: str, source: str, options: _Options) -> Step:
+    """Train, score and release; what goes wrong is the step's note."""
+    run = options.runs / name
+    recipe = Recipe.load(source)
+    # nothing of the run before: neither its memory nor its names
+    keras.utils.clear_session()
+    try:
+        _in_time(options)
+        train(recipe, run, verbose=options.verbose, deadline=options.deadline)
+        _in_time(options)
+        entry = release(
+            run,
+            name,
+            recipe=source if source.endswith(".toml") else None,
+            root=options.root,
+            images=options.images,
+            seed=options.seed,
+            real=options.real.get(recipe.data.preset) if recipe.task == "classify" else None,
+        )
+    except OutOfTime:
+        return Step(name, "left", _progress(run, recipe))
+    except LenszooError as error:
+        return Step(name, "failed", str(error))
+    except Exception as error:  # hours of other trainings wait behind this one
+        log.debug("%s failed", name, exc_info=True)
+        return Step(name, "failed", f"{type(error).__name__}: {error}")
+    return Step(name, "released", _score(entry))
+
+
+def _in_time(options: _Options) -> None:
+    if options.deadline is not None and time.monotonic() > options.deadline:
+        raise OutOfTime("The time is up.")
+
+
+def _needs(recipe: RecipeBase) -> list[str]:
+    """Full names of the weights that a recipe starts from or is taught by."""
+    distill = getattr(recipe, "distill", None)
+    named = [
+        recipe.weights,
+        getattr(recipe, "perceptual", None),
+        *(distill.teacher if distill else ()),
+    ]
+    given = [n for n in named if n is not None and not Path(n).exists() and not is_published(n)]
+    return [n if "." in n else f"{recipe.model}.{n}" for n in given]
+
+
+def _progress(run: Path, recipe: RecipeBase) -> str:
+    progress = read_progress(run)
+    if progress is None:
+        return f"{recipe.epochs} epochs to train"
+    if progress.finished:
+        return "trained, to be scored"
+    return f"epoch {progress.epoch} of {recipe.epochs}"
+
+
+def _score(entry: WeightsEntry) -> str:
+    """The main figure of weights, in whatever task."""
+    test: dict[str, Any] = entry.metrics.get("test", {})
+    keys = dict.fromkeys(scorer.key for scorer in SCORERS.values())
+    return next((f"{key} {test[key]:.4f}" for key in keys if key in test), "")
+
+
+@contextlib.contextmanager
+def _alone(runs: Path) -> Iterator[None]:
+    """Hold the folder of runs against other campaigns."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(runs / ".campaign.lock")
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise LenszooError(
+            f"Another campaign is at work in {runs}: wait for it, or choose another --out."
+        ) from None
+    except OSError as error:
+        raise LenszooError(f"Cannot write the folder {runs}: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _manifest_of(root: Path) -> Iterator[None]:
+    """Have names looked up where they are released, so that recipes find one another's weights."""
+    before = os.environ.get("LENSZOO_MANIFEST")
+    os.environ["LENSZOO_MANIFEST"] = str(root / FILE_NAME)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LENSZOO_MANIFEST"]
+        else:
+            os.environ["LENSZOO_MANIFEST"] = before

@@ -1,0 +1,32 @@
+"""A run that was begun on another machine or backend."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("lenszoo")
+
+_PLACE = ("machine", "devices", "backend")
+
+
+def earlier_places(run_file: Path, here: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where a run has been before, oldest first; a line in the log when it has just moved.
+
+    The state of a run is that of Keras, the same for every backend: it goes on anywhere.
+
+    Args:
+        run_file: the ``run.json`` of a run that has an epoch behind it.
+        here: the ``environment()`` it goes on in.
+    """
+    known = json.loads(run_file.read_text(encoding="utf-8"))
+    before, earlier = known.get("environment", {}), known.get("earlier", [])
+    moved = [name for name in _PLACE if before.get(name) != here.get(name)]
+    if not moved:
+        return earlier
+    log.info(
+        "%s goes on elsewhere (%s): the same up to rounding, not bit for bit.",
+        run_file.parent,
+        "; ".join(f"{name} {before.get(name)}, now {here.get(name)}" for name in moved),
+    )
+    return [*earlier, before]
