@@ -4,6 +4,7 @@ Everything stands in the manifest or follows from the kind of model; nothing is 
 no backend is imported, so that ``lenszoo weights show`` answers at once.
 """
 
+import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +34,8 @@ _METHODS = {
     "mean_teacher": "trained on with a mean teacher (French et al. 2018, arXiv:1706.05208)",
     "batch_norm": "given BatchNorm's statistics of the new sky (Li et al. 2017, arXiv:1603.04779)",
 }
+
+_DISTILLED = "Hinton et al. 2015, arXiv:1503.02531"
 
 
 def card(entry: WeightsEntry, parameters: int | None = None) -> str:
@@ -264,14 +267,27 @@ def _data(entry: WeightsEntry) -> str:
 def _training(entry: WeightsEntry) -> str:
     data = entry.data
     lines = [f"Recipe: `lenszoo/recipes/{entry.recipe}`."]
-    method = data.get("method")
-    if data.get("weights"):
-        lines.append(f"Started from `{data['weights']}`.")
-    if method:
+    fields = _recipe_fields(entry)
+    start, method = data.get("weights") or fields.get("weights"), data.get("method")
+    if start:
+        lines.append(f"Started from `{start}`.")
+    teacher = fields.get("distill", {}).get("teacher")
+    if teacher:
+        names = ", ".join(
+            f"`{name}`" for name in ([teacher] if isinstance(teacher, str) else teacher)
+        )
+        lines.append(f"Learnt from the answers of {names} beside the labels ({_DISTILLED}).")
+    if "loss" in fields:
+        loss = fields["loss"]
+        parts = {loss: 1} if isinstance(loss, str) else loss
         lines.append(
-            f"Method `{method}`: it was {_METHODS[method]}."
-            if data.get("weights")
-            else f"Method `{method}`: it {_METHODS[method]}. No label was looked at."
+            "Loss: " + " + ".join(f"{share:g} {name}" for name, share in parts.items()) + "."
+        )
+    if method:
+        adapted = kind(entry) != "pretext"
+        lines.append(
+            f"Method `{method}`: it {'was ' if adapted else ''}{_METHODS[method]}."
+            + ("" if adapted else " No label was looked at.")
         )
     if isinstance(data.get("labels"), dict):
         given = ", ".join(f"{count:,} of `{name}`" for name, count in data["labels"].items())
@@ -290,6 +306,12 @@ def _training(entry: WeightsEntry) -> str:
     width = max(map(len, commands))
     shell = "\n".join(f"{line:<{width}}  # {why}" for line, why in commands.items())
     return f"{_bullets(lines)}\n\n{_code(shell)}"
+
+
+def _recipe_fields(entry: WeightsEntry) -> dict[str, Any]:
+    """What the packaged recipe says, as it stands there; empty where it is elsewhere."""
+    path = Path(__file__).parents[1] / "recipes" / entry.recipe
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _code(lines: str, language: str = "sh") -> str:
@@ -356,4 +378,6 @@ def _citing(entry: WeightsEntry) -> str:
     paper = _METHODS.get(entry.data.get("method", ""), "").partition("(")[2]
     if paper:
         lines.append(f"The method: {paper.rstrip(')')}.")
+    if "distill" in _recipe_fields(entry):
+        lines.append(f"Learning from a teacher: {_DISTILLED}.")
     return f"{entry.licence}. Please cite\n\n" + _bullets(lines)

@@ -87,6 +87,14 @@ def test_nothing_measured_is_said():
     assert headline(BARE) == "" and score_table(BARE).rows == [] and tidy_rows(BARE) == []
 
 
+def test_what_the_recipe_alone_knows():
+    text = card(RESOLVER.model_copy(update={"recipe": "srresnet_1.sr_75_150_sim_ssim.toml"}))
+    assert "Started from `srresnet_1.sr_75_150_sim`." in text
+    assert "Loss: 0.84 ssim + 0.16 mae." in text and "Loss: 1 mse." in card(
+        RESOLVER.model_copy(update={"recipe": "srresnet_1.sr_75_150_sim.toml"})
+    )
+
+
 def test_a_sky_that_no_card_knows():
     strange = CLASSIFIER.model_copy(update={"data": {"preset": "common_test"}})
     with pytest.raises(LenszooError, match="Did you mean 'common_test_sim'"):
