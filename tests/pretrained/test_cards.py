@@ -95,6 +95,11 @@ def test_what_the_recipe_alone_knows():
     )
 
 
+def test_a_teacher_is_named_and_cited():
+    text = card(CLASSIFIER.model_copy(update={"recipe": "simple_cnn.common_test_sim.toml"}))
+    assert "Learnt from the answers of `" in text and text.count("arXiv:1503.02531") == 2
+
+
 def test_a_sky_that_no_card_knows():
     strange = CLASSIFIER.model_copy(update={"data": {"preset": "common_test"}})
     with pytest.raises(LenszooError, match="Did you mean 'common_test_sim'"):
