@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 REAL ?=
+RUNS ?= runs
+HOURS ?=
+NAME ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test harness check format compat bench results clean
+.PHONY: help quickstart test harness check format compat bench weights reproduce results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,7 +61,14 @@ bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real i
 	$(BIN)/python benchmarks/substructure.py $(REAL)
 	$(BIN)/python benchmarks/calibration.py $(REAL)
 
-results: .venv/.core ## Write the table of measured results in README.md from the manifest
+weights: .venv/.core ## Train, score and release the weights that do not stand yet, in RUNS=runs; HOURS=2 ends in time
+	$(BIN)/lenszoo train --all --out $(RUNS) $(if $(HOURS),--hours $(HOURS))
+
+reproduce: .venv/.core ## Train NAME=model.tag again from its recipe, in RUNS=runs, and compare the scores
+	@test -n "$(NAME)" || { echo "Say which: make reproduce NAME=resnet18_slim.deeplense_model_1"; exit 2; }
+	$(BIN)/lenszoo weights reproduce $(NAME) --out $(RUNS)/again/$(NAME)
+
+results: .venv/.core ## Write the tables of measured results and the model cards from the manifest
 	$(BIN)/python benchmarks/results.py
 
 clean: ## Remove .venv and caches

@@ -13,8 +13,6 @@ import argparse
 import json
 from pathlib import Path
 
-from lenszoo.release import EVALUATION_SEED, release
-
 ROOT = Path(__file__).parent.parent
 
 
@@ -23,12 +21,11 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", help="row.tag, such as resnet18_slim.common_test_sim")
     parser.add_argument("--images", type=int)
-    parser.add_argument("--seed", type=int, default=EVALUATION_SEED, help="of the test scenes")
     parser.add_argument("--real", type=Path, help="npz of real images: x, label")
     given = parser.parse_args()
-    entry = release(
-        given.run, given.name, root=ROOT, images=given.images, seed=given.seed, real=given.real
-    )
+    from lenszoo.release import release  # brings the backend along, which --help need not
+
+    entry = release(given.run, given.name, root=ROOT, images=given.images, real=given.real)
     print(json.dumps(entry.metrics, indent=2))
     for file in entry.files:
         print(f"weights/{file.path}: {file.bytes:,} bytes")
