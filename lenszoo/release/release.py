@@ -99,6 +99,8 @@ def release(
     done = _finished(Path(run), source)
     if real is not None and done.recipe.task != "classify":
         raise LenszooError(f"{name} is no classifier: real images are for classifiers only.")
+    # the file holds names that layers get from a counter of the process: the same bytes each time
+    keras.utils.clear_session()
     full = load_model(done.folder)
     with tempfile.TemporaryDirectory() as folder:
         packed, model = _pack(full, name, Path(folder))
