@@ -211,11 +211,7 @@ def readme(text: str, entries: Iterable[WeightsEntry]) -> str:
 def _block(table: Table, entries: list[WeightsEntry]) -> str:
     if not entries:
         return ""
-    notes = "".join(
-        f"- `{e.name}`: {e.metrics['test']['n']:,} unseen images, scene seed "
-        f"{e.metrics['measured']['seed']}; {e.metrics['measured']['machine']}.\n"
-        for e in entries
-    )
+    notes = "".join(f"Measured on {line}.\n" for line in _alike(entries))
     return f"{table.header}{_lines(table, entries)}\n{notes}"
 
 
@@ -255,19 +251,26 @@ def _figures(table: Table, docs: Path) -> list[str]:
     ]
 
 
-def _measured(entries: list[WeightsEntry]) -> str:
-    """When, on what and how the figures were measured; those measured alike share a line."""
-    alike: dict[str, list[str]] = {}
+def _alike(entries: list[WeightsEntry]) -> dict[str, list[WeightsEntry]]:
+    """When and on what the figures were measured, and which of them alike."""
+    alike: dict[str, list[WeightsEntry]] = {}
     for entry in entries:
         known = entry.metrics["measured"]
         line = (
             f"{known['images']:,} unseen scenes of seed {known['seed']}, {known['date']}, on "
             f"{machine(entry)}"
         )
-        alike.setdefault(line, []).append(known["command"])
+        alike.setdefault(line, []).append(entry)
+    return alike
+
+
+def _measured(entries: list[WeightsEntry]) -> str:
+    """When, on what and how the figures were measured; those measured alike share a line."""
     return "\n\n".join(
-        f"Measured on {line}:\n\n```sh\n" + "\n".join(commands) + "\n```"
-        for line, commands in alike.items()
+        f"Measured on {line}:\n\n```sh\n"
+        + "\n".join(e.metrics["measured"]["command"] for e in alike)
+        + "\n```"
+        for line, alike in _alike(entries).items()
     )
 
 
