@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 QUESTIONS = """
 import json, lenszoo
+from importlib import resources
 from lenszoo.pretrained.store import local_path
 from lenszoo.training import Recipe
 from lenszoo.training.recipe import recipe_files
@@ -21,6 +22,7 @@ print(json.dumps({
     "where": lenszoo.__file__,
     "weights": lenszoo.list_weights(),
     "recipes": [p.stem for p in recipe_files()],
+    "campaign": resources.files("lenszoo.recipes").joinpath("campaign.txt").read_text(),
     "model": Recipe.load(name).model,
     "local": str(local_path(name)),
     "outputs": list(lenszoo.load_model(name).output_shape),
@@ -74,6 +76,6 @@ def test_a_wheel_and_a_checkout_hold_the_same_zoo(installed, tmp_path):
     assert here["where"].startswith(str(ROOT))
     assert away["local"].startswith(str(installed))
     assert here["local"].startswith(str(ROOT))
-    for same in ("weights", "recipes", "model", "outputs"):
+    for same in ("weights", "recipes", "campaign", "model", "outputs"):
         assert away[same] == here[same]
     assert away["weights"]

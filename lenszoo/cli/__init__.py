@@ -63,6 +63,7 @@ _add(
     "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim --out run",
     "lenszoo train lens_finder --data catalogue.csv --images-in cutouts --band-names g,r,i "
     "--pattern '{band}/{id}.fits' --out run",
+    "lenszoo train --all --out runs --hours 8",
 )
 _add(
     pretrain,
