@@ -51,6 +51,7 @@ def test_one_logit_stands_for_two(images, tmp_path):
     np.testing.assert_allclose(answer, np.mean(each, axis=0), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_is_one_file_that_a_fresh_process_reads(images, tmp_path):
     ensemble = load_ensemble([write(tmp_path / "a"), write(tmp_path / "b")])
     ensemble.save(tmp_path / "both.keras")

@@ -64,6 +64,7 @@ def publish(tmp_path, monkeypatch):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 def test_trains_again_and_says_whether_it_came_out(publish, run):
     recipe = publish(0.0, (0.0, 0.0001))

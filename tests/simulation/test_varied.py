@@ -35,7 +35,10 @@ def lumpy():
     return seen(LUMPY)
 
 
-@pytest.mark.parametrize(("name", "scenes"), [(NAME, range(4)), ("deeplense_model_1", SMOOTH)])
+@pytest.mark.parametrize(
+    ("name", "scenes"),
+    [(NAME, range(4)), pytest.param("deeplense_model_1", SMOOTH, marks=pytest.mark.slow)],
+)
 def test_unchanged_is_the_sky_itself(name, scenes):
     ours, theirs = sample_scenes(varied(name), scenes, 2), sample_scenes(name, scenes, 2)
     np.testing.assert_array_equal(ours.images, theirs.images)
@@ -44,7 +47,7 @@ def test_unchanged_is_the_sky_itself(name, scenes):
     np.testing.assert_array_equal(ours.truth["signal_to_noise"], theirs.truth["signal_to_noise"])
 
 
-@pytest.mark.parametrize("name", [NAME, "deeplense_model_1"])
+@pytest.mark.parametrize("name", [NAME, pytest.param("deeplense_model_1", marks=pytest.mark.slow)])
 def test_noise_is_scaled_relative_to_the_light(name):
     """Against what an exposure ten thousand times as long gives of the same scenes."""
 
