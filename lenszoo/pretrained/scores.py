@@ -198,7 +198,7 @@ def _backbone(metrics: Mapping[str, Any]) -> ScoreTable:
     others = random.get("by_labels", {})
     rows = [
         (f"ROC-AUC of a linear head, {int(n):,} labels", spread(found), spread(others.get(n)))
-        for n, found in test["by_labels"].items()
+        for n, found in sorted(test["by_labels"].items(), key=lambda row: int(row[0]))
     ]
     folds = test.get("five_fold")
     if folds:
