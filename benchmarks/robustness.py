@@ -150,7 +150,7 @@ def table(points: dict[tuple[str, float], Point], classes: tuple[str, ...]) -> s
 
 @styled
 def figure(points: dict[tuple[str, float], Point], classes: tuple[str, ...], title: str):
-    """One panel a factor: macro AUC and its interval, classes thin, a ring at the trained value."""
+    """One panel a factor: macro AUC and its interval, classes thin, the trained value ringed."""
     shown = [name for name in FACTORS if any(key[0] == name for key in points)]
     page = new_figure(2.45 * len(shown) + 0.5, 3.3)
     panels = page.subplots(1, len(shown), sharey=True, squeeze=False)[0]
@@ -168,6 +168,7 @@ def figure(points: dict[tuple[str, float], Point], classes: tuple[str, ...], tit
         known = factor.values.index(factor.trained)
         axes.axvline(at[known], color=FAINT, lw=1, ls=":", zorder=0)
         axes.plot(at[known], own[known].auc, "o", ms=9, mfc="none", mec=COLOURS[0])
+        axes.axhline(0.5, color=FAINT, lw=1, ls="--", zorder=0)
         axes.set(title=factor.title, xlabel=factor.axis)
         axes.set_xticks(at, [f"{value:g}" for value in factor.values])
     panels[0].set_ylabel("ROC-AUC, one against the rest")

@@ -18,6 +18,7 @@ from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.scene import Scene
 
+_ASIDE = 1e-4  # pixels
 _PLAIN = {"noise": 1.0, "psf": 1.0, "shift": (0.0, 0.0), "angle": 0.0, "pixel_scale": 1.0}
 
 
@@ -111,5 +112,9 @@ class _Posed(Instrument):
         """Where in the scene the sub-pixels lie, as :meth:`Instrument.grid`."""
         x, y = (axis.astype(np.float64) for axis in super().grid())
         x, y = x - self.shift[0] * self.pixel_scale, y - self.shift[1] * self.pixel_scale
+        # a ray through the very centre of a singular lens would go undeflected, and show the source
+        # where there is no image of it
+        aside = _ASIDE * self.pixel_scale
+        x = np.where(np.hypot(x, y) < aside, aside, x)
         c, s = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
         return (c * x - s * y).astype(np.float32), (s * x + c * y).astype(np.float32)

@@ -113,6 +113,12 @@ def test_half_a_pixel_lies_between(plain):
     np.testing.assert_allclose(centres[1] - centres[0], 0.5, atol=5e-3)
 
 
+def test_no_ray_goes_undeflected_through_the_centre(plain):
+    """Shifted by a quarter of a pixel a sub-pixel lies on the lens, whose deflection jumps."""
+    on, beside = seen(shift=(0.25, 0.25)), seen(shift=(0.251, 0.25))
+    np.testing.assert_allclose(on, beside, atol=2e-3 * plain.max())
+
+
 def test_quarter_turn_is_that_of_numpy(lumpy):
     np.testing.assert_allclose(
         seen(LUMPY, angle=90.0), np.rot90(lumpy, axes=(1, 2)), atol=2e-4 * lumpy.max()
