@@ -325,6 +325,10 @@ def _limits(entry: WeightsEntry) -> Iterable[str]:
         "sources are other data: score it on yours, or fine-tune, before you believe it."
     )
     if which == "classify":
+        yield (
+            "Noise, PSF, centring, angle and pixel scale near those of training matter most: "
+            "docs/robustness.md shows how soon a classifier of this kind fails without."
+        )
         yield "It knows its classes alone: all it is shown, a lens or not, becomes one of them."
         if "real" in metrics:
             yield (
