@@ -303,4 +303,5 @@ def test_own_entries_name_recipes_that_exist(own):
 
 
 def test_own_manifest_is_plain_json(own):
-    assert set(json.loads(own.read_text())) == {"schema_version", "base_url", "entries"}
+    content = json.loads(own.read_text())
+    assert set(content) == {"schema_version", "base_url", "retired", "entries"}
