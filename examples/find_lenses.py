@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="conv", help="conv, or a classifier by name")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--images", type=int, default=1600, help="simulated candidates to learn by")
-    parser.add_argument("--test-images", type=int, default=800)
+    parser.add_argument("--test-images", type=int, default=600)
     parser.add_argument("--out", type=Path, default=Path("lenses"))
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -62,7 +62,7 @@ def main() -> None:
         use=options.use,
         options={"backbone": options.backbone, "width": 16, "dim": 32},
         epochs=options.epochs,
-        batch_size=32,
+        batch_size=16,
         data={"preset": EASY, **sizes},
         optimizer={"learning_rate": 2e-3, "warmup_steps": 30, "clip_norm": 1.0},
     )
@@ -78,7 +78,8 @@ def main() -> None:
         task="adapt",
         method="joint",
         weights=str(options.out / "easy"),
-        epochs=2,
+        epochs=1,
+        batch_size=16,
         source={"preset": EASY, **sizes},
         data={"preset": HARD, **sizes},
     )

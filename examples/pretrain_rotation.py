@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--method", default="rotation")
     parser.add_argument("--model", default="simple_cnn")
     parser.add_argument("--images", type=int, default=1000, help="unlabelled images an epoch")
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--labelled", type=int, default=600)
     parser.add_argument("--test-images", type=int, default=600)
     parser.add_argument("--out", type=Path, default=Path("pretext"))
