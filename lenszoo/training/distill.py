@@ -1,11 +1,13 @@
 """Distillation: a student that learns from the answers of a trained model as well."""
 
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
 from lenszoo.build import load_model
+from lenszoo.data.index import canonical_class
 from lenszoo.ensemble import check_logits, known_classes, load_ensemble, same_classes
 from lenszoo.errors import LenszooError
 from lenszoo.training.recipe_parts import Distill
@@ -63,7 +65,8 @@ def load_teacher(
 
     Raises:
         LenszooError: it cannot be loaded, answers probabilities, or was trained for images of
-            another size or bands, or for other classes.
+            another size or bands, or for other classes, or ``merge`` does not make its classes
+            those of the images.
     """
     names = recipe.teacher
     label = " + ".join(names)
@@ -76,6 +79,8 @@ def load_teacher(
             "for the images, or images for the teacher."
         )
     known = next((found for name in names if (found := known_classes(name))), None)
+    if recipe.merge:
+        return _merged(teacher, _groups(recipe.merge, known, classes, label))
     if known is not None and not same_classes(known, classes):
         raise LenszooError(
             f"The teacher {label} tells {', '.join(known)} apart, the images are of "
@@ -87,3 +92,39 @@ def load_teacher(
             f"{len(classes)} ({', '.join(classes)}): choose a teacher of these classes."
         )
     return teacher
+
+
+def _groups(
+    merge: dict[str, tuple[str, ...]],
+    known: tuple[str, ...] | None,
+    classes: tuple[str, ...],
+    label: str,
+) -> list[list[int]]:
+    """Return, for each class of the images, the places of the teacher's classes that make it."""
+    if known is None:
+        raise LenszooError(
+            f"distill.merge needs the names of the teacher's classes, and {label} does not say "
+            "them: choose a teacher by name or by run folder."
+        )
+    merged = {canonical_class(name): parts for name, parts in merge.items()}
+    parts = [merged.get(canonical_class(name), (name,)) for name in classes]
+    places = {canonical_class(name): place for place, name in enumerate(known)}
+    groups = [[places.get(canonical_class(part), -1) for part in group] for group in parts]
+    if sorted(place for group in groups for place in group) != list(range(len(known))):
+        raise LenszooError(
+            f"The teacher {label} tells {', '.join(known)} apart; with distill.merge the images "
+            f"are of {', '.join(part for group in parts for part in group)}: name each of its "
+            "classes once."
+        )
+    return groups
+
+
+def _merged(teacher: keras.Model, groups: list[list[int]]) -> keras.Model:
+    """Return the teacher with classes merged: the mean of the likelihoods of a group's classes."""
+    answers = ops.log_softmax(teacher.output, axis=-1)
+    merged = [
+        ops.logsumexp(ops.take(answers, group, axis=-1), axis=-1, keepdims=True)
+        - math.log(len(group))
+        for group in groups
+    ]
+    return keras.Model(teacher.input, ops.concatenate(merged, axis=-1), name=teacher.name)

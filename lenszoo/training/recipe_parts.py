@@ -216,6 +216,11 @@ class Distill(Strict):
     weight: float = Field(
         0.5, gt=0, le=1, description="Share of the loss on the teacher's probabilities."
     )
+    merge: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Classes of the data that the teacher knows as several, such as "
+        '{"sub": ["sphere", "vort"]}; they are taken as equally frequent.',
+    )
 
     @field_validator("teacher", mode="before")
     @classmethod

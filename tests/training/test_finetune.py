@@ -203,6 +203,50 @@ def test_a_teacher_that_does_not_fit_is_named_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def named_teacher(folder, classes):
+    """A run folder, in all that a teacher needs, of a network that tells these classes apart."""
+    folder.mkdir()
+    keras.utils.set_random_seed(3)
+    model = build_model("simple_cnn", input_shape=SHAPE, num_classes=len(classes), width=4)
+    (folder / "run.json").write_text(json.dumps({"classes": classes}))
+    return save_weights(model, folder / "best.weights.h5")
+
+
+def test_a_teacher_of_more_classes_answers_with_the_mean_of_their_likelihoods(start, tmp_path):
+    path = named_teacher(tmp_path / "teacher", ["long", "dot", "short"])
+    distill = {"teacher": str(path), "merge": {"bar": ["short", "long"]}}
+    teacher = ClassifyTask(Recipe(**start, distill=distill)).build().teacher
+    images = np.random.default_rng(0).random((6, *SHAPE), dtype="float32")
+    apart = np.exp(metrics.log_softmax(predict_logits(lenszoo.load_model(path), images)))
+    bar, dot = apart[:, [0, 2]].mean(1), apart[:, 1]  # classes of the images: bar, dot
+    expected = np.stack([bar, dot], 1) / (bar + dot)[:, None]
+    merged = np.exp(metrics.log_softmax(predict_logits(teacher, images)))
+    assert merged == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("merge", "message"),
+    [
+        ({"bar": ["long"]}, "the images are of long, dot: name each of its classes once"),
+        ({"bar": ["long", "short", "dot"]}, "name each of its classes once"),
+        ({"bars": ["long", "short"]}, "the images are of bar, dot: name each"),
+        ({"bar": ["long", "shirt"]}, "the images are of long, shirt, dot: name each"),
+    ],
+)
+def test_a_merger_that_does_not_fit_is_named_in_one_line(merge, message, start, tmp_path):
+    path = named_teacher(tmp_path / "teacher", ["long", "dot", "short"])
+    task = ClassifyTask(Recipe(**start, distill={"teacher": str(path), "merge": merge}))
+    with pytest.raises(LenszooError, match=message) as caught:
+        task.build()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_merger_needs_the_names_of_the_teachers_classes(start, teacher):
+    distill = {"teacher": str(teacher), "merge": {"bar": ["long", "short"]}}
+    with pytest.raises(LenszooError, match="does not say them: choose a teacher by name"):
+        ClassifyTask(Recipe(**start, distill=distill)).build()
+
+
 def test_a_teacher_of_any_size_will_do(start, tmp_path):
     model = build_model("simple_cnn", input_shape=(None, None, 1), num_classes=2, width=4)
     path = save_weights(model, tmp_path / "open.weights.h5")
