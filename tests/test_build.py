@@ -8,8 +8,8 @@ import pytest
 
 from lenszoo.build import build_model, fingerprint, load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
+from lenszoo.pretrained.entries import write_manifest as write
 from lenszoo.pretrained.manifest import Fingerprint, Manifest, WeightsEntry, WeightsFile
-from lenszoo.pretrained.manifest import write_manifest as write
 from lenszoo.pretrained.pack import pack_weights
 
 TINY = {"input_shape": (32, 32, 1), "width": 2, "stem": "imagenet", "blocks": [1, 1]}

@@ -9,13 +9,8 @@ import pytest
 
 from lenszoo.build import build_model, fingerprint, load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.manifest import (
-    Fingerprint,
-    Manifest,
-    WeightsEntry,
-    WeightsFile,
-    write_manifest,
-)
+from lenszoo.pretrained.entries import write_manifest
+from lenszoo.pretrained.manifest import Fingerprint, Manifest, WeightsEntry, WeightsFile
 from lenszoo.pretrained.pack import pack_weights
 from lenszoo.saving import find_weights
 

@@ -270,7 +270,7 @@ def load_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         raise LenszooError(f"Cannot read the manifest {where}: {reason}.") from error
     except (ValueError, RecursionError) as error:  # also bytes that are no UTF-8
         raise LenszooError(f"The manifest {where} is no valid JSON: {error}.") from error
-    return _validated(content, where)
+    return validated(content, where)
 
 
 def _no_constant(text: str) -> Any:
@@ -278,7 +278,8 @@ def _no_constant(text: str) -> Any:
     raise ValueError(f"{text} is no JSON number")
 
 
-def _validated(content: Any, where: Path) -> Manifest:
+def validated(content: Any, where: Path) -> Manifest:
+    """Make a manifest of JSON content; LenszooError names the file and the field that is wrong."""
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
@@ -338,85 +339,3 @@ def get_entry(
             )
     of_model = [full for full, entry in entries.items() if entry.model == model]
     raise unknown("weights", name, of_model or entries)
-
-
-def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> None:
-    """Write a manifest, equal content as equal bytes, whole or not at all.
-
-    Entries stand in natural order of their names, fields in the schema's order, free-form tables
-    sorted by key.
-
-    Raises:
-        LenszooError: when a value is none that JSON can hold, or the file cannot be written.
-    """
-    where = Path(path)
-    content = manifest.model_dump(exclude={"entries"})
-    content["entries"] = []
-    for entry in sorted(manifest.entries, key=lambda entry: natural(entry.name)):
-        row = entry.model_dump() | {"created": entry.created.isoformat()}
-        try:
-            for table in ("options", "data", "metrics"):
-                row[table] = json.loads(json.dumps(row[table], sort_keys=True, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            raise LenszooError(
-                f"Cannot write {where}: {table} of {entry.name}: {error}."
-            ) from error
-        content["entries"].append(row)
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with _files.replacing(where) as (_, stream):
-        stream.write(text.encode())
-
-
-def add_entry(
-    entry: WeightsEntry, path: str | os.PathLike[str], *, replace: bool = False
-) -> Manifest:
-    """Add an entry to the manifest file at ``path`` and return the new manifest.
-
-    Args:
-        entry: the new weights.
-        path: an existing manifest.
-        replace: let the entry take the place of one with the same name. Published files are
-            written once, so this is meant for metrics and for entries that were never published.
-
-    Raises:
-        LenszooError: when the name or one of the files is taken, the name is a retired one, or the
-            file cannot be written.
-    """
-    where = Path(path)
-    old = load_manifest(where)
-    if entry.name in old.retired:
-        raise LenszooError(f"{entry.name} is retired in {where}: choose a new tag.")
-    if any(known.name == entry.name for known in old.entries) and not replace:
-        raise LenszooError(f"{where} has {entry.name} already: choose a new tag or replace it.")
-    kept = [known for known in old.entries if known.name != entry.name]
-    content = old.model_dump() | {"entries": [*(e.model_dump() for e in kept), entry.model_dump()]}
-    new = _validated(content, where)
-    write_manifest(new, where)
-    return new
-
-
-def retire_entry(name: str, successor: str, path: str | os.PathLike[str]) -> Manifest:
-    """Take an entry out of the manifest at ``path`` and keep what took its place.
-
-    Who asks for the old name is told the new one. The files stay where they are.
-
-    Args:
-        name: the entry that goes.
-        successor: the entry that replaces it.
-        path: an existing manifest.
-
-    Raises:
-        LenszooError: when one of the two is no entry, or the file cannot be written.
-    """
-    where = Path(path)
-    old = load_manifest(where)
-    for wanted in (name, successor):
-        get_entry(wanted, manifest=old)
-    if name == successor:
-        raise LenszooError(f"{name} cannot take its own place: release other weights first.")
-    content = old.model_dump()
-    content["entries"] = [entry for entry in content["entries"] if entry["name"] != name]
-    content["retired"][name] = successor
-    new = _validated(content, where)
-    write_manifest(new, where)
-    return new

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import filelock
 import keras
 
 from lenszoo.errors import LenszooError
+from lenszoo.hold import hold
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
 from lenszoo.published import is_published
 from lenszoo.release.release import release, release_root
@@ -131,7 +131,8 @@ def campaign(
     with _manifest_of(where):
         if dry_run:
             return list(_plan({name: known[name] for name in chosen}, options))
-        with _alone(options.runs):
+        busy = f"Another campaign is at work in {runs}: wait for it, or choose another --out."
+        with hold(options.runs, "folder", ".campaign.lock", busy):
             return list(_steps({name: known[name] for name in chosen}, options))
 
 
@@ -252,25 +253,6 @@ def _score(entry: WeightsEntry) -> str:
     test: dict[str, Any] = entry.metrics.get("test", {})
     keys = dict.fromkeys(scorer.key for scorer in SCORERS.values())
     return next((f"{key} {test[key]:.4f}" for key in keys if key in test), "")
-
-
-@contextlib.contextmanager
-def _alone(runs: Path) -> Iterator[None]:
-    """Hold the folder of runs against other campaigns."""
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(runs / ".campaign.lock")
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise LenszooError(
-            f"Another campaign is at work in {runs}: wait for it, or choose another --out."
-        ) from None
-    except OSError as error:
-        raise LenszooError(f"Cannot write the folder {runs}: {error.strerror}.") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager

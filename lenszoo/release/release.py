@@ -21,16 +21,15 @@ from lenszoo._version import __version__
 from lenszoo.build import build_model, fingerprint, load_model, model_config, save_weights
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.pretrained import _files
+from lenszoo.pretrained.entries import add_entry, retire_entry
 from lenszoo.pretrained.manifest import (
     FILE_NAME,
     SUFFIX,
     Fingerprint,
     WeightsEntry,
     WeightsFile,
-    add_entry,
     checkout_root,
     load_manifest,
-    retire_entry,
 )
 from lenszoo.pretrained.pack import PART_BYTES, pack_weights, split_file
 from lenszoo.release.scores import EVALUATION_SEED, SCORERS, score_real

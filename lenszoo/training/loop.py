@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import keras
 
 from lenszoo.build import load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
+from lenszoo.hold import hold
 from lenszoo.training.adapt import AdaptTask
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.ctrl_c import heard
@@ -201,18 +201,9 @@ def _is_best(task: Task, progress: Progress, score: float) -> bool:
 @contextmanager
 def _open_run(folder: Path, recipe: RecipeBase) -> Iterator[None]:
     """Make or check the run folder and hold it against other processes."""
-    recipe_file = folder / RECIPE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock")
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise LenszooError(
-            f"Another process is training in {folder}; choose another --out."
-        ) from None
-    except OSError as error:
-        raise LenszooError(f"Cannot write the run folder {folder}: {error.strerror}.") from error
-    try:
+    busy = f"Another process is training in {folder}; choose another --out."
+    with hold(folder, "run folder", ".lock", busy):
+        recipe_file = folder / RECIPE
         fields = recipe.model_dump(mode="json")
         anything = any(p.name not in _BEFORE for p in folder.iterdir())
         if anything and not recipe_file.exists():
@@ -225,8 +216,6 @@ def _open_run(folder: Path, recipe: RecipeBase) -> Iterator[None]:
             # also in place of a recipe that never came through an epoch: a field of it was wrong
             write_atomic(recipe_file, (json.dumps(fields, indent=2) + "\n").encode())
         yield
-    finally:
-        lock.release()
 
 
 def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tinyentries import BACKBONE
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.manifest import FILE_NAME, add_entry, load_manifest, write_manifest
+from lenszoo.pretrained.entries import add_entry, write_manifest
+from lenszoo.pretrained.manifest import FILE_NAME, load_manifest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import _tables

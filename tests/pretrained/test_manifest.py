@@ -9,14 +9,13 @@ import pytest
 
 import lenszoo
 from lenszoo.errors import LenszooError
+from lenszoo.pretrained.entries import add_entry, write_manifest
 from lenszoo.pretrained.manifest import (
     WeightsEntry,
     WeightsFile,
-    add_entry,
     get_entry,
     list_weights,
     load_manifest,
-    write_manifest,
 )
 
 PACKAGE = Path(lenszoo.__file__).resolve().parent

@@ -14,13 +14,8 @@ from tinycampaign import FIRST, IMAGES, empty_root, write_list
 from lenszoo import load_model
 from lenszoo.build import save_weights
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.manifest import (
-    FILE_NAME,
-    add_entry,
-    get_entry,
-    load_manifest,
-    retire_entry,
-)
+from lenszoo.pretrained.entries import add_entry, retire_entry
+from lenszoo.pretrained.manifest import FILE_NAME, get_entry, load_manifest
 from lenszoo.release import SCORERS, release
 from lenszoo.training import Recipe
 from lenszoo.training.loop import BEST, RECIPE, TASKS, _enter_phase, _write_run
