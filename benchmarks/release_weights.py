@@ -1,12 +1,13 @@
 """Turn a finished run into released weights: pack, score on unseen images, write the manifest.
 
-    python benchmarks/release_weights.py RUN NAME [--images 7500] [--real REAL.npz]
+    python benchmarks/release_weights.py RUN NAME [--images 7500] [--real REAL.npz] [--replaces OLD]
 
 NAME is ``row.tag``. See ``lenszoo.release``: the packed file (float16 kernels) is scored, not the
 float32 one, on simulated images of the test split, which no training or validation has seen; super-
 resolution networks on 1,500 pairs, all others on 7,500 images. --real is for classifiers. Backbones
 of a pretext are scored by what a linear head makes of their features: it learns on two thirds of
-the images, from 50 to 2,000 labels, and is scored on the last third.
+the images, from 50 to 2,000 labels, and is scored on the last third. --replaces retires an entry:
+who asks for it is told the new name.
 """
 
 import argparse
@@ -22,10 +23,20 @@ def main() -> None:
     parser.add_argument("name", help="row.tag, such as resnet18_slim.common_test_sim")
     parser.add_argument("--images", type=int)
     parser.add_argument("--real", type=Path, help="npz of real images: x, label")
+    parser.add_argument(
+        "--replaces", metavar="OLD", help="the weights that these take the place of"
+    )
     given = parser.parse_args()
     from lenszoo.release import release  # brings the backend along, which --help need not
 
-    entry = release(given.run, given.name, root=ROOT, images=given.images, real=given.real)
+    entry = release(
+        given.run,
+        given.name,
+        root=ROOT,
+        images=given.images,
+        real=given.real,
+        replaces=given.replaces,
+    )
     print(json.dumps(entry.metrics, indent=2))
     for file in entry.files:
         print(f"weights/{file.path}: {file.bytes:,} bytes")
