@@ -1,12 +1,13 @@
 """Time of a training step and of inference, by architecture, against native PyTorch.
 
-    python benchmarks/step_time.py [MODEL ...] [--rounds 5] [--batch 8] [--steps 6]
+    python benchmarks/step_time.py [MODEL ...] [--rounds 5] [--batch 8] [--steps 24]
         [--precision float32] [--backends tensorflow jax torch]
 
 Each backend is a process of its own; for one architecture after the other they take turns, and the
 medians over the rounds are compared. PyTorch runs Hugging Face transformers' network of the same
-layout, channels last, where there is one. Images are 150 x 150 x 1, optimizer AdamW. Needs the
-environment of `make compat`; a backend that is not installed is left out.
+layout, channels last, where there is one; the backend tensorflow-xla is ``jit_compile = true`` of a
+recipe. Images are 150 x 150 x 1, optimizer AdamW. Needs the environment of `make compat`; a backend
+that is not installed is left out.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from _machine import describe
@@ -35,11 +37,14 @@ MODELS = (
     "vit_ti16",
     "vit_b16",
 )
-BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = ("tensorflow", "tensorflow-xla", "jax", "torch")
+DEFAULT = ("tensorflow", "jax", "torch")  # XLA is slow on convolutions
 SIZE, CLASSES = 150, 3
 
 
-def keras_runner(name: str, batch: int, steps: int, precision: str) -> dict[str, Callable[[], Any]]:
+def keras_runner(
+    name: str, batch: int, steps: int, precision: str, *, xla: bool
+) -> dict[str, Callable[[], Any]]:
     """Functions that train and that predict for ``steps`` batches with Keras."""
     import keras
     import numpy as np
@@ -52,7 +57,7 @@ def keras_runner(name: str, batch: int, steps: int, precision: str) -> dict[str,
     model.compile(
         keras.optimizers.AdamW(1e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=keras.backend.backend() == "jax",
+        jit_compile=xla,
     )
     rng = np.random.default_rng(0)
     images = rng.random((batch * steps, SIZE, SIZE, 1), dtype=np.float32)
@@ -115,6 +120,7 @@ def torch_runner(name: str, batch: int, steps: int, precision: str) -> dict[str,
 def worker(backend: str) -> None:
     """Answer the parent's lines: ``["make", name, ...]`` prepares, ``["run", what]`` times once."""
     runner: dict[str, Callable[[], Any]] = {}
+    xla = backend != "tensorflow"
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever the libraries print must not mix with the answers
     for line in sys.stdin:
@@ -123,7 +129,7 @@ def worker(backend: str) -> None:
         try:
             if verb == "make":
                 runner.clear()
-                factory = torch_runner if backend == "torch" else keras_runner
+                factory = torch_runner if backend == "torch" else partial(keras_runner, xla=xla)
                 runner = factory(*arguments)
                 for function in runner.values():
                     function()
@@ -141,7 +147,7 @@ class Process:
     def __init__(self, backend: str) -> None:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         if backend != "torch":
-            environment["KERAS_BACKEND"] = backend
+            environment["KERAS_BACKEND"] = backend.removesuffix("-xla")
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--worker", backend],
             stdin=subprocess.PIPE,
@@ -167,21 +173,23 @@ def main() -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL", default=MODELS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument(
+        "--steps", type=int, default=24, help="a round; of few, setting up fit shows"
+    )
     parser.add_argument("--precision", default="float32", choices=["float32", "mixed_bfloat16"])
-    parser.add_argument("--backends", nargs="+", default=BACKENDS, choices=BACKENDS)
+    parser.add_argument("--backends", nargs="+", default=DEFAULT, choices=BACKENDS)
     parser.add_argument("--worker", choices=BACKENDS)
     options = parser.parse_args()
     if options.worker:
         worker(options.worker)
         return
-    here = [b for b in options.backends if importlib.util.find_spec(b) is not None]
+    here = [b for b in options.backends if importlib.util.find_spec(b.removesuffix("-xla"))]
     processes = {backend: Process(backend) for backend in here}
     print(
         f"{SIZE}x{SIZE}x1, batch {options.batch}, {options.precision}, medians of "
         f"{options.rounds} rounds of {options.steps} steps, ms a step; {describe()}"
     )
-    print(f"{'model':20}{'':8}" + "".join(f"{b:>12}" for b in here) + f"{'/ torch':>10}")
+    print(f"{'model':20}{'':8}" + "".join(f"{b:>15}" for b in here) + f"{'/ torch':>10}")
     for name in options.models:
         arguments = (name, options.batch, options.steps, options.precision)
         ready = {b: p for b, p in processes.items() if p.ask("make", *arguments) is not None}
@@ -191,7 +199,7 @@ def main() -> None:
                 for backend, process in ready.items():
                     seconds[backend].append(process.ask("run", what) or float("nan"))
             ms = {b: 1e3 * statistics.median(s) / options.steps for b, s in seconds.items()}
-            cells = "".join(f"{ms[b]:12.1f}" if b in ms else f"{'-':>12}" for b in here)
+            cells = "".join(f"{ms[b]:15.1f}" if b in ms else f"{'-':>15}" for b in here)
             best = min((v for b, v in ms.items() if b != "torch"), default=float("nan"))
             ratio = f"{best / ms['torch']:10.2f}" if "torch" in ms else f"{'-':>10}"
             print(f"{name:20}{what:8}{cells}{ratio}", flush=True)
