@@ -100,6 +100,19 @@ SKIES: dict[str, Sky] = {
     "common_test_sim_binary": _seen(
         _COMMON, "Here in two classes: the two kinds of substructure are one, `sub`."
     ),
+    "common_test_sim_varied": _seen(
+        _COMMON,
+        "Here each scene is seen by another camera: with 0.5 to 3 times the noise, 0.5 to 2 times "
+        "the PSF's width and 0.7 to 1.4 times the pixel scale, up to 5 pixels off centre and at "
+        "any angle.",
+    )._replace(
+        caveats=(
+            _COMMON.caveats[0],
+            "PSFs are round Gaussians; noise, PSF and pixel scale are drawn one by one, as no "
+            "survey's are.",
+            _COMMON.caveats[2],
+        )
+    ),
     "deeplense_model_1": _MODEL_1,
     "deeplense_model_2": _MODEL_1._replace(
         what="DeepLenseSim's Model II: the lenses of Model I as Euclid would see them, 64 pixels "

@@ -52,14 +52,16 @@ class Instrument:
     def observe(self, brightness):
         """Bin the sub-grid, then blur: (batch, supersampling^2 * pixels^2) to (batch, pixels^2)."""
         n = self.pixels
-        image = ops.reshape(brightness, (-1, self.supersampling**2, n * n))
-        image = image[:, 0] if self.supersampling == 1 else ops.mean(image, axis=1)
         blur = gaussian_matrix(n, self.psf_fwhm / self.pixel_scale, self.psf_truncation)
         matrix = ops.convert_to_tensor(blur.astype(np.float32))
-        image = ops.matmul(
-            ops.matmul(matrix, ops.reshape(image, (-1, n, n))), ops.transpose(matrix)
-        )
+        image = ops.matmul(ops.matmul(matrix, self.bin(brightness)), ops.transpose(matrix))
         return ops.reshape(image, (-1, n * n))
+
+    def bin(self, brightness):
+        """Mean of each pixel's sub-pixels, (batch, pixels, pixels)."""
+        image = ops.reshape(brightness, (-1, self.supersampling**2, self.pixels**2))
+        image = image[:, 0] if self.supersampling == 1 else ops.mean(image, axis=1)
+        return ops.reshape(image, (-1, self.pixels, self.pixels))
 
 
 def gaussian_matrix(n: int, fwhm: float, truncation: float) -> np.ndarray:

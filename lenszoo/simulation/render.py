@@ -35,7 +35,12 @@ def compiled(function: Callable) -> Callable:
 def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
     """Brightness of the lensed source on the sub-grid, (batch, supersampling^2 * pixels^2)."""
     x, y = (ops.convert_to_tensor(g.reshape(1, -1)) for g in preset.instrument.grid())
-    bx, by = source_plane(x, y, arrays, preset.lens)
+    return brightness_at(x, y, arrays, preset.lens)
+
+
+def brightness_at(x, y, arrays: Mapping[str, Any], lens: str):
+    """Brightness of the lensed source (batch, n) at places (batch or 1, n), arcsec."""
+    bx, by = source_plane(x, y, arrays, lens)
     return shine.sersic(
         bx - arrays["source_x"],
         by - arrays["source_y"],
@@ -56,7 +61,11 @@ def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str,
     (batch,) say what the values 0 and 1 stand for, in counts a fine pixel.
     """
     assert isinstance(preset.instrument, Instrument)
-    signal = preset.instrument.observe(brightness)
+    return developed(preset.instrument.observe(brightness), arrays, preset)
+
+
+def developed(signal, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
+    """What :func:`observed` gives, of the brightness in pixels behind the PSF (batch, pixels^2)."""
     if preset.factor == 1:
         image, variance = preset.observe(signal, arrays)
         return {
@@ -67,7 +76,7 @@ def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str,
     assert preset.observe_coarse is not None  # a sky of pairs has one
     # the variance of Poisson counts is what is expected of them
     target, truth = preset.observe(signal, arrays)
-    coarse = binned(signal, preset.instrument.pixels, preset.factor)
+    coarse = binned(signal, preset.target_shape[0], preset.factor)
     image, variance = preset.observe_coarse(coarse, arrays)
     pair = {"images": image, "targets": target, "noiseless": truth}
     return {

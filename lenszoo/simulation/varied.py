@@ -16,6 +16,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation.observe import Instrument
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
+from lenszoo.simulation.scattered import noisier_values
 from lenszoo.simulation.scene import Scene
 
 _ASIDE = 1e-4  # pixels
@@ -50,8 +51,8 @@ def varied(
         The preset; with nothing changed its images are those of ``preset``, bit for bit.
 
     Raises:
-        LenszooError: unknown preset, one of pairs or several bands or varied before, noise that
-            cannot be scaled, or a factor that is no positive number.
+        LenszooError: unknown preset, one of pairs, several bands or many cameras, or varied before,
+            noise that cannot be scaled, or a factor that is no positive number.
     """
     base = get_preset(preset)
     for name, factor in (("noise", noise), ("psf", psf), ("pixel_scale", pixel_scale)):
@@ -62,10 +63,10 @@ def varied(
             f"Give a shift of two numbers and an angle that is one, not {shift} and {angle}."
         )
     camera = base.instrument
-    if not isinstance(camera, Instrument) or base.factor != 1:
+    if not isinstance(camera, Instrument) or base.factor != 1 or base.brightness:
         raise LenszooError(
-            f"{base.name} cannot be varied: it is a sky of pairs or of several bands; "
-            "take common_test_sim, say."
+            f"{base.name} cannot be varied: it is a sky of pairs, of several bands or of many "
+            "cameras; take common_test_sim, say."
         )
     if isinstance(camera, _Posed):
         raise LenszooError(f"{base.name} has been varied already; ask for all in one call.")
@@ -73,7 +74,6 @@ def varied(
         raise LenszooError(
             f"The noise of {base.name} cannot be scaled; vary its PSF, pose or pixel scale."
         )
-    factors = {name: noise**-power for name, power in base.noisier.items()}
     wider = asdict(camera) | {
         "psf_fwhm": psf * camera.psf_fwhm,
         "pixel_scale": pixel_scale * camera.pixel_scale,
@@ -84,21 +84,21 @@ def varied(
     return replace(
         base,
         name=f"{base.name} ({changed})" if changed else base.name,
-        draw=partial(_draw_scaled, base.draw, factors),
+        draw=partial(_draw_noisier, base.draw, base.noisier, noise),
         instrument=_Posed(**wider, shift=(float(shift[0]), float(shift[1])), angle=float(angle)),
     )
 
 
-def _draw_scaled(
+def _draw_noisier(
     draw: Callable[[np.random.Generator, str, float], Scene],
-    factors: Mapping[str, float],
+    powers: Mapping[str, int],
+    noise: float,
     rng: np.random.Generator,
     name: str,
     strength: float = 1.0,
 ) -> Scene:
     scene = draw(rng, name, strength)
-    scaled = {key: float(scene.values[key]) * factor for key, factor in factors.items()}
-    return replace(scene, values={**scene.values, **scaled})
+    return replace(scene, values=noisier_values(scene, powers, noise))
 
 
 @dataclass(frozen=True)

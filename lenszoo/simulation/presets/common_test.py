@@ -8,6 +8,7 @@ from lenszoo.simulation.cosmology import einstein_radius
 from lenszoo.simulation.observe import Instrument, poisson_counts
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.random import noise_key
+from lenszoo.simulation.scattered import Cameras, scattered
 from lenszoo.simulation.scene import Scene, ellipticity
 from lenszoo.simulation.substructure import power_law_masses, subhalos, vortex
 
@@ -77,17 +78,30 @@ _SKY = partial(
     ),
 )
 
+COMMON = _SKY(
+    name="common_test_sim",
+    summary="Twin of the DeepLense common-test set: none, CDM subhalos, vortex",
+    classes=("no", "sphere", "vort"),
+    points={"no": 0, "sphere": N_POINTS, "vort": N_POINTS},
+)
+
 PRESETS = (
-    _SKY(
-        name="common_test_sim",
-        summary="Twin of the DeepLense common-test set: none, CDM subhalos, vortex",
-        classes=("no", "sphere", "vort"),
-        points={"no": 0, "sphere": N_POINTS, "vort": N_POINTS},
-    ),
+    COMMON,
     _SKY(
         name="common_test_sim_binary",
         summary="The same sky in two classes: without and with substructure",
         classes=("no", "sub"),
         points={"no": 0, "sub": N_POINTS},
+    ),
+    scattered(
+        COMMON,
+        Cameras(noise=(0.5, 3.0), psf=(0.5, 2.0), pixel_scale=(0.7, 1.4), shift=5.0),
+        name="common_test_sim_varied",
+        summary="The same sky, each scene by another camera: noise, PSF, pose, pixel scale",
+        notes=(
+            "Noise 0.5 to 3 times, PSF 0.5 to 2 times, pixel scale 0.7 to 1.4 times that of "
+            "common_test_sim; up to 5 pixels off centre, at any angle. The lenses are the same.",
+            *COMMON.notes[1:],
+        ),
     ),
 )
