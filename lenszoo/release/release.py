@@ -225,7 +225,9 @@ def _metrics(
     """The scores of the packed model, what packing costs, and how they are measured again."""
     full, model = models
     preset, scorer = done.recipe.data.preset, SCORERS[done.recipe.task]
-    found = {} if real is None else {"real": score_real(model, preset, Path(real))}
+    distill = getattr(done.recipe, "distill", None)  # its teacher may tell more classes apart
+    merge = distill.merge if distill else {}
+    found = {} if real is None else {"real": score_real(model, preset, Path(real), merge)}
     number = scorer.images if images is None else images
     scenes = scorer.draw(model, preset, number, seed, done.identity.get("bands"))
     test, beside = scorer.measure(model, scenes)

@@ -1,6 +1,6 @@
 """What released weights are scored by: one fixed set of scenes a preset, never trained on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -236,21 +236,28 @@ SCORERS: dict[str, Scorer] = {
 }
 
 
-def score_real(model: keras.Model, preset: str, file: Path) -> dict[str, float]:
+def score_real(
+    model: keras.Model,
+    preset: str,
+    file: Path,
+    merge: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, float]:
     """Score a classifier on real images.
 
     Args:
         model: of the classes of the preset.
         preset: the sky it was trained on.
         file: npz with ``x`` (n, H, W, bands) and ``label`` (n,), names of classes.
+        merge: classes of the preset that the file may tell apart, each with their names there.
 
     Raises:
         LenszooError: the file does not hold them, or names a class that the preset lacks.
     """
     classes = list(get_preset(preset).classes)
+    merged = {part: name for name, parts in (merge or {}).items() for part in parts}
     try:
         with np.load(file, allow_pickle=False) as held:
-            images, names = held["x"], [str(name) for name in held["label"]]
+            images, names = held["x"], [merged.get(str(n), str(n)) for n in held["label"]]
     except Exception as error:  # a damaged archive raises almost anything
         raise LenszooError(f"{file}: give an npz with x and label ({error}).") from error
     if not names or not set(names) <= set(classes):
