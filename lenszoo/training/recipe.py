@@ -61,7 +61,9 @@ class RecipeBase(Strict):
         "none", description="Precision of the layers; logits and weights stay float32."
     )
     jit_compile: bool | Literal["auto"] = Field(
-        "auto", description="XLA; auto is on for GPU, TPU and JAX, off for TensorFlow on a CPU."
+        "auto",
+        description="XLA; auto is on for GPU, TPU and JAX, off for TensorFlow on a CPU, where only "
+        "transformers gain.",
     )
     curriculum: list[Stage] = Field(
         default_factory=list, description="Stages before the true sky (strength 1); presets only."
