@@ -50,6 +50,8 @@ def keras_runner(
     import numpy as np
 
     from lenszoo import build_model
+    from lenszoo.data.threaded import ThreadedDataset
+    from lenszoo.evaluation.in_batches import in_batches
 
     keras.config.set_dtype_policy(precision)
     keras.utils.clear_session()
@@ -62,9 +64,18 @@ def keras_runner(
     rng = np.random.default_rng(0)
     images = rng.random((batch * steps, SIZE, SIZE, 1), dtype=np.float32)
     labels = rng.integers(0, CLASSES, batch * steps)
+
+    class Batches(ThreadedDataset):  # as the trainings feed their models
+        def __len__(self) -> int:
+            return steps
+
+        def __getitem__(self, index: int) -> tuple[Any, Any]:
+            part = slice(index * batch, (index + 1) * batch)
+            return images[part], labels[part]
+
     return {
-        "train": lambda: model.fit(images, labels, batch_size=batch, verbose=0),
-        "predict": lambda: model.predict(images, batch_size=batch, verbose=0),
+        "train": lambda: model.fit(Batches(), verbose=0),
+        "predict": lambda: in_batches(model, images, batch),
     }
 
 

@@ -8,6 +8,7 @@ from .pairs import Pairs
 from .patches import training_pairs
 from .pipeline import epoch_order
 from .threaded import ThreadedDataset
+from .untuned import untuned
 
 
 class PairDataset(ThreadedDataset):
@@ -69,4 +70,5 @@ def pair_stream(dataset: PairDataset) -> Any:
 
     low, high = dataset[0]
     signature = tuple(tf.TensorSpec((None, *x.shape[1:]), tf.float32) for x in (low, high))
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return untuned(made.prefetch(2))

@@ -22,6 +22,7 @@ from .checks import OnBad, apply_policy, check_policy, check_shape
 from .index import DatasetIndex
 from .npy import parse_header
 from .readers import image_name, read_image, read_images
+from .untuned import untuned
 
 logger = logging.getLogger("lenszoo")
 
@@ -169,7 +170,7 @@ def image_dataset(
 
     # Turning images is worth more than one thread; looking up labels is not.
     dataset = _map(tf, dataset, finish, None if elements is None else tf.data.AUTOTUNE)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return untuned(dataset.prefetch(tf.data.AUTOTUNE))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
+from lenszoo.evaluation.in_batches import in_batches
 
 _BATCH = 16
 _ATTENTION = re.compile(r"block\d+_attention")
@@ -189,7 +190,7 @@ def _layer(model: Any, name: str) -> Any:
 
 
 def _predict(model: Any, images: NDArray[np.float32]) -> Any:
-    answers = model.predict(images, batch_size=min(_BATCH, len(images)), verbose=0)
+    answers = in_batches(model, images, _BATCH)
     if isinstance(answers, list):
         return [np.asarray(a, np.float32) for a in answers]
     return np.asarray(answers, np.float32)

@@ -8,6 +8,7 @@ from lenszoo.data.augment import d4
 from lenszoo.data.patches import training_pairs
 from lenszoo.data.pipeline import d4_elements
 from lenszoo.data.threaded import ThreadedDataset
+from lenszoo.data.untuned import untuned
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
@@ -112,4 +113,5 @@ def stream(dataset: SimulatedDataset) -> Any:
         tf.TensorSpec((None, *image), tf.float32),
         tf.TensorSpec((None, *answer), tf.float32 if answer else tf.int32),
     )
-    return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return untuned(made.prefetch(2))

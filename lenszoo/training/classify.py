@@ -9,6 +9,7 @@ import numpy as np
 from lenszoo.build import build_model, model_config
 from lenszoo.ensemble import check_logits
 from lenszoo.evaluation import classification_report, metrics, tta_logits
+from lenszoo.evaluation.in_batches import in_batches
 from lenszoo.training.blocks import freeze, layer_rates
 from lenszoo.training.checks import check_answers, images_shape
 from lenszoo.training.compute import jit, precision
@@ -133,8 +134,7 @@ class ClassifyTask:
 
 def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """(n, classes) float32 answers to (n, H, W, bands) images, in batches of one size."""
-    batch = min(PREDICT_BATCH, len(images))
-    return np.asarray(model.predict(images, batch_size=batch, verbose=0))
+    return in_batches(model, images, min(PREDICT_BATCH, len(images)))
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):

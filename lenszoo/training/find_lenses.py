@@ -17,6 +17,7 @@ from lenszoo.evaluation import (
     lens_finding_report,
     metrics,
 )
+from lenszoo.evaluation.in_batches import in_batches
 from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.training.checks import check_answers, images_shape
 from lenszoo.training.compute import jit, precision
@@ -151,7 +152,7 @@ def adapt_scales(model: keras.Model, cutouts: Cutouts) -> None:
 
 def lens_logits(model: keras.Model, inputs: Any) -> np.ndarray:
     """(n,) float32 calibrated logits of a lens finder."""
-    return np.asarray(model.predict(inputs, batch_size=PREDICT_BATCH, verbose=0))[:, 0]
+    return in_batches(model, inputs, PREDICT_BATCH)[:, 0]
 
 
 def branch_logits(model: keras.Model, cutouts: Cutouts) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from lenszoo.build import build_model, load_model, model_config
 from lenszoo.catalog import model_info
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import image_quality, super_resolution_report
+from lenszoo.evaluation.in_batches import in_batches
 from lenszoo.training.adversarial import AdversarialModel
 from lenszoo.training.checks import check_answers
 from lenszoo.training.compute import jit, precision
@@ -127,5 +128,4 @@ class SuperResolveTask:
 
 def super_resolve(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """(n, scale * h, scale * w, bands) float32 of (n, h, w, bands) images of one size."""
-    batch = min(PREDICT_BATCH, len(images))
-    return np.asarray(model.predict(images, batch_size=batch, verbose=0))
+    return in_batches(model, images, min(PREDICT_BATCH, len(images)))

@@ -134,7 +134,9 @@ def test_batches_of_patches(fine):
     assert len(dataset) == 3
     shapes = [batch[0].shape for batch in (dataset[i] for i in range(3))]
     assert shapes == [(6, 6, 6, 1), (6, 6, 6, 1), (3, 6, 6, 1)]
-    for i, (low, high) in enumerate(pair_stream(dataset).as_numpy_iterator()):
+    streamed = pair_stream(dataset)
+    assert streamed.options().autotune.enabled is False
+    for i, (low, high) in enumerate(streamed.as_numpy_iterator()):
         np.testing.assert_allclose(degrade(high, 2), low, atol=1e-6)
         np.testing.assert_array_equal(low, again[i][0])
     assert not np.array_equal(dataset[0][0], other[0][0])
