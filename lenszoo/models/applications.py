@@ -22,6 +22,7 @@ _SIGNED = (0.5, 0.5)
 # EfficientNet divides by 255 in its first layer, to which its Normalization, never adapted, adds
 # nothing
 _TIMES_255 = (0.449, 0.226 / 255)
+_MOMENTUM = 0.9  # of running statistics, as in PyTorch and in the networks of our own
 
 _HE = "He et al. 2016, arXiv:1512.03385"
 _HUANG = "Huang et al. 2017, arXiv:1608.06993"
@@ -89,7 +90,7 @@ def _factory(row: str) -> Callable[..., keras.Model]:
             input_tensor=scale(images, *net.scaling),
             **net.settings,
         )
-        _fuse(backbone)
+        _adopt_normalization(backbone)
         maps = backbone.output
         if until is not None:
             names = [x.name for x in backbone.layers if len(x.output.shape) == 4]
@@ -127,15 +128,18 @@ def _factory(row: str) -> Callable[..., keras.Model]:
     return build
 
 
-def _fuse(backbone: keras.Model) -> None:
-    """Give the backbone the zoo's BatchNormalization, which is fused on TensorFlow.
+def _adopt_normalization(backbone: keras.Model) -> None:
+    """Give the backbone the fused BatchNormalization of the zoo, and its momentum.
 
-    Only ``call`` differs between the two classes, so the layers change theirs where they stand: a
-    clone with other layers would be built, and its weights drawn, a second time.
+    Some families have 0.999: until thousands of steps are done their stored statistics are those of
+    a net that has long changed, and all answers outside training are noise. Of the two classes only
+    ``call`` differs, so the layers change theirs where they stand: a clone with other layers would
+    be built, and its weights drawn, a second time.
     """
     for layer in backbone.layers:
         if type(layer) is keras.layers.BatchNormalization:
             layer.__class__ = BatchNormalization
+            layer.momentum = _MOMENTUM
 
 
 def __getattr__(row: str) -> Callable[..., keras.Model]:

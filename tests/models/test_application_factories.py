@@ -36,3 +36,24 @@ def test_a_factory_for_every_row_of_the_table_and_no_other():
         assert f"Build {net.builder.__name__} of keras.applications" in factory.__doc__
     with pytest.raises(AttributeError, match="has no attribute 'resnet51'"):
         _ = applications.resnet51
+
+
+def test_what_is_learned_in_few_steps_shows_outside_training():
+    """With the 0.999 of MobileNetV3 the stored statistics would be those of its random start."""
+    keras.utils.set_random_seed(1)
+    model = build_model(
+        "mobilenet_v3_small",
+        input_shape=(32, 32, 1),
+        num_classes=2,
+        until="expanded_conv_2_project_bn",
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
+    labels = np.arange(32) % 2
+    noise = np.random.default_rng(2).random((32, 32, 32, 1), dtype=np.float32)
+    images = 0.2 * noise + 0.8 * labels[:, None, None, None].astype(np.float32)
+    for _ in range(60):
+        model.train_on_batch(images, labels)
+    learned = model.train_on_batch(images, labels)
+    assert learned < 0.05
+    assert model.test_on_batch(images, labels) < 0.1
