@@ -19,6 +19,7 @@ from lenszoo import load_model
 from lenszoo.build import model_config
 from lenszoo.data import make_pairs, normalise
 from lenszoo.evaluation import image_quality as iq
+from lenszoo.evaluation.interpolation import bicubic
 from lenszoo.training import train
 from lenszoo.training.super_resolve import super_resolve
 
@@ -39,7 +40,7 @@ def line(name: str, high: np.ndarray, made: np.ndarray) -> None:
 
 def compare(title: str, low: np.ndarray, high: np.ndarray, models: dict) -> None:
     print(f"{title}: {len(low)} images, {low.shape[1]} to {high.shape[1]} pixels")
-    line("bicubic", high, iq.bicubic(low, high.shape[1] // low.shape[1]))
+    line("bicubic", high, bicubic(low, high.shape[1] // low.shape[1]))
     for name, model in models.items():
         line(name, high, super_resolve(model, low))
 

@@ -8,7 +8,7 @@ from .pairs import Pairs
 from .patches import training_pairs
 from .pipeline import epoch_order
 from .threaded import ThreadedDataset
-from .untuned import untuned
+from .untuned import from_batches
 
 
 class PairDataset(ThreadedDataset):
@@ -64,11 +64,6 @@ def pair_stream(dataset: PairDataset) -> Any:
     """The same batches as a ``tf.data.Dataset``; needs TensorFlow, works with any Keras backend."""
     import tensorflow as tf
 
-    def batches():
-        for index in range(len(dataset)):
-            yield dataset[index]
-
     low, high = dataset[0]
     signature = tuple(tf.TensorSpec((None, *x.shape[1:]), tf.float32) for x in (low, high))
-    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return untuned(made.prefetch(2))
+    return from_batches(dataset, signature)

@@ -14,3 +14,20 @@ def untuned(dataset: Any) -> Any:
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+def from_batches(dataset: Any, signature: Any) -> Any:
+    """The batches of a Keras dataset as a ``tf.data.Dataset``, prepared two ahead.
+
+    Args:
+        dataset: a ``PyDataset``, whose batches, in order.
+        signature: a ``tf.TensorSpec`` for each part of a batch.
+    """
+    import tensorflow as tf
+
+    def batches():
+        for index in range(len(dataset)):
+            yield dataset[index]
+
+    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    return untuned(made.prefetch(2))

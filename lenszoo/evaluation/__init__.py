@@ -8,7 +8,6 @@ from lenszoo.evaluation.candidates_page import candidates_page
 from lenszoo.evaluation.classification import ClassificationReport, classification_report
 from lenszoo.evaluation.embedding import Collapse, collapse, effective_rank
 from lenszoo.evaluation.image_quality import (
-    bicubic,
     bright_pixels,
     flux_error,
     mse,
@@ -19,6 +18,7 @@ from lenszoo.evaluation.image_quality import (
     share_of_way,
     ssim,
 )
+from lenszoo.evaluation.interpolation import bicubic
 from lenszoo.evaluation.label_efficiency import (
     efficiency_curves,
     label_efficiency_markdown,

@@ -15,6 +15,7 @@ from lenszoo.evaluation import plots
 from lenszoo.evaluation import super_resolution_view as view
 from lenszoo.evaluation.classification import History, read_history
 from lenszoo.evaluation.classification_view import history as history_figure
+from lenszoo.evaluation.interpolation import bicubic
 from lenszoo.evaluation.metrics import bootstrap_interval
 from lenszoo.evaluation.report import Report
 from lenszoo.evaluation.stacks import Floats, check_finite, check_stack
@@ -180,7 +181,7 @@ def _stacks(
         coarse,
         fine,
         check_stack(predicted, "predicted images"),
-        iq.bicubic(coarse, scale),
+        bicubic(coarse, scale),
         None if truth is None else check_stack(truth, "truth images"),
         scale,
     )

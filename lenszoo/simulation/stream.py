@@ -8,7 +8,7 @@ from lenszoo.data.augment import d4
 from lenszoo.data.patches import training_pairs
 from lenszoo.data.pipeline import d4_elements
 from lenszoo.data.threaded import ThreadedDataset
-from lenszoo.data.untuned import untuned
+from lenszoo.data.untuned import from_batches
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
@@ -104,14 +104,9 @@ def stream(dataset: SimulatedDataset) -> Any:
     """The same batches as a ``tf.data.Dataset``; needs TensorFlow, works with any Keras backend."""
     import tensorflow as tf
 
-    def batches():
-        for index in range(len(dataset)):
-            yield dataset[index]
-
     image, answer = dataset.shapes
     signature = (
         tf.TensorSpec((None, *image), tf.float32),
         tf.TensorSpec((None, *answer), tf.float32 if answer else tf.int32),
     )
-    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return untuned(made.prefetch(2))
+    return from_batches(dataset, signature)

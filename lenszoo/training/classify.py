@@ -134,7 +134,7 @@ class ClassifyTask:
 
 def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """(n, classes) float32 answers to (n, H, W, bands) images, in batches of one size."""
-    return in_batches(model, images, min(PREDICT_BATCH, len(images)))
+    return in_batches(model, images, PREDICT_BATCH)
 
 
 class SmoothedCrossEntropy(keras.losses.Loss):

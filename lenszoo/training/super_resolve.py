@@ -128,4 +128,4 @@ class SuperResolveTask:
 
 def super_resolve(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """(n, scale * h, scale * w, bands) float32 of (n, h, w, bands) images of one size."""
-    return in_batches(model, images, min(PREDICT_BATCH, len(images)))
+    return in_batches(model, images, PREDICT_BATCH)

@@ -9,6 +9,7 @@ import pytest
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import image_quality as iq
 from lenszoo.evaluation import stacks
+from lenszoo.evaluation.interpolation import bicubic
 
 
 def draw(shape=(5, 40, 33, 2), seed=0, noise=0.1, dtype=np.float32):
@@ -107,7 +108,7 @@ def test_chunks_change_nothing(monkeypatch, tmp_path):
             iq.flux_error(image, goal, aperture=inside),
             iq.residual_chi_square(image, goal, variance),
             iq.power_spectrum(goal)[1],
-            iq.bicubic(goal, 2),
+            bicubic(goal, 2),
             iq.bright_pixels(goal),
         ]
 
@@ -200,7 +201,7 @@ def test_bicubic_equals_keras(scale, size):
     images = np.random.default_rng(3).random((2, *size, 2), dtype=np.float32)
     layer = keras.layers.UpSampling2D(scale, interpolation="bicubic")
     expected = keras.ops.convert_to_numpy(layer(images))
-    found = iq.bicubic(images, scale)
+    found = bicubic(images, scale)
     assert found.dtype == np.float32 and found.shape == expected.shape
     # TensorFlow looks its kernel up at multiples of 1/1024 pixel, where thirds are not
     tolerance = 1e-3 if scale == 3 else 1e-5
@@ -209,10 +210,10 @@ def test_bicubic_equals_keras(scale, size):
 
 def test_bicubic_keeps_flat_fields_and_parabolas():
     flat = np.full((1, 6, 6, 1), 0.7)
-    np.testing.assert_allclose(iq.bicubic(flat, 3), 0.7)
+    np.testing.assert_allclose(bicubic(flat, 3), 0.7)
     curve = np.arange(12.0)[None, :, None, None] ** 2 * np.ones((1, 12, 12, 1))
     fine = (np.arange(24) + 0.5) / 2 - 0.5
-    found = iq.bicubic(curve, 2)[0, :, 12, 0]
+    found = bicubic(curve, 2)[0, :, 12, 0]
     np.testing.assert_allclose(found[4:-4], fine[4:-4] ** 2, atol=1e-9)  # third order in the middle
 
 
@@ -271,8 +272,8 @@ def test_data_range_must_be_positive(data_range):
     ("call", "message"),
     [
         (lambda x: iq.ssim(x, x, data_range=1, window="gauss"), "Did you mean 'gaussian'"),
-        (lambda x: iq.bicubic(x, 1.5), "scale must be a positive integer"),
-        (lambda x: iq.bicubic(x, 0), "scale must be a positive integer"),
+        (lambda x: bicubic(x, 1.5), "scale must be a positive integer"),
+        (lambda x: bicubic(x, 0), "scale must be a positive integer"),
         (lambda x: iq.residual_chi_square(x, x, np.ones(7)), "does not fit"),
         (lambda x: iq.residual_chi_square(x, x, 0 * x), "must be positive"),
         (lambda x: iq.flux_error(x, x, aperture=np.ones((2, 12, 11), bool)), "The aperture has"),
@@ -288,7 +289,8 @@ def test_bad_arguments(call, message):
 def test_neither_keras_nor_scikit_image_is_loaded():
     code = (
         "import sys, numpy as np; from lenszoo.evaluation import image_quality as iq; "
-        "x = np.zeros((1, 16, 16, 1)); iq.ssim(x, x, data_range=1); iq.bicubic(x, 2); "
+        "from lenszoo.evaluation.interpolation import bicubic; "
+        "x = np.zeros((1, 16, 16, 1)); iq.ssim(x, x, data_range=1); bicubic(x, 2); "
         "heavy = {'keras', 'tensorflow', 'jax', 'skimage'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy else 0)"
     )

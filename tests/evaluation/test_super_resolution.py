@@ -8,6 +8,7 @@ import pytest
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import image_quality as iq
 from lenszoo.evaluation import super_resolution_report
+from lenszoo.evaluation.interpolation import bicubic
 
 NOISE = 0.02
 HISTORY = [
@@ -38,7 +39,7 @@ def report(pairs):
     return super_resolution_report(
         low,
         target,
-        0.5 * truth + 0.5 * iq.bicubic(low, 2),
+        0.5 * truth + 0.5 * bicubic(low, 2),
         truth=truth,
         variance=NOISE**2,
         ids=[f"a/<{i}>.npy" for i in range(len(low))],
@@ -51,11 +52,11 @@ def report(pairs):
 
 def test_metrics_are_means_over_the_images(report, pairs):
     low, target, truth = pairs
-    predicted, got = 0.5 * truth + 0.5 * iq.bicubic(low, 2), report.metrics
+    predicted, got = 0.5 * truth + 0.5 * bicubic(low, 2), report.metrics
     assert got["psnr"] == pytest.approx(iq.psnr(target, predicted, data_range=1).mean())
     assert got["ssim"] == pytest.approx(iq.ssim(target, predicted, data_range=1).mean())
     assert got["mse"] == pytest.approx(iq.mse(target, predicted).mean())
-    plain = iq.bicubic(low, 2)
+    plain = bicubic(low, 2)
     assert got["bicubic"]["psnr"] == pytest.approx(iq.psnr(target, plain, data_range=1).mean())
     assert got["truth"]["psnr"] == pytest.approx(iq.psnr(truth, predicted, data_range=1).mean())
     base = got["truth"]["bicubic"]["ssim"]
@@ -87,7 +88,7 @@ def test_a_perfect_network_goes_all_the_way_and_bicubic_none(pairs):
     assert perfect["intervals"]["truth"]["psnr"] is None
     assert perfect["intervals"]["share_of_way"] == [1, 1]
     assert set(perfect["power_spectrum_ratio"]["model"]) == {1.0}
-    plain = super_resolution_report(low, target, iq.bicubic(low, 2), truth=truth)
+    plain = super_resolution_report(low, target, bicubic(low, 2), truth=truth)
     assert plain.metrics["share_of_way"] == 0
     assert plain.metrics["intervals"]["gain"] == [0, 0]
     assert plain.metrics["psnr"] == plain.metrics["bicubic"]["psnr"]
@@ -127,7 +128,7 @@ def test_the_range_is_always_said_and_shifts_psnr(pairs):
 
 def test_scores_below_bicubic_and_above_the_floor_are_said(pairs):
     low, target, truth = pairs
-    worse = super_resolution_report(low, target, iq.bicubic(low, 2) + 0.1, truth=truth)
+    worse = super_resolution_report(low, target, bicubic(low, 2) + 0.1, truth=truth)
     assert "dB below bicubic interpolation" in worse.summary and "%" not in worse.summary
     assert worse.metrics["share_of_way"] < 0
     above = super_resolution_report(low, target, 0.5 * (truth + target), truth=truth)
