@@ -36,6 +36,7 @@ _METHODS = {
 }
 
 _DISTILLED = "Hinton et al. 2015, arXiv:1503.02531"
+_WIDENED = "Chen et al. 2016, arXiv:1511.05641"
 
 
 def card(entry: WeightsEntry, parameters: int | None = None) -> str:
@@ -271,6 +272,8 @@ def _training(entry: WeightsEntry) -> str:
     start, method = data.get("weights") or fields.get("weights"), data.get("method")
     if start:
         lines.append(f"Started from `{start}`.")
+    if "widen" in fields:
+        lines.append(f"Began as `{fields['widen']}`, with every channel repeated ({_WIDENED}).")
     teacher = fields.get("distill", {}).get("teacher")
     if teacher:
         names = ", ".join(
@@ -384,4 +387,6 @@ def _citing(entry: WeightsEntry) -> str:
         lines.append(f"The method: {paper.rstrip(')')}.")
     if "distill" in _recipe_fields(entry):
         lines.append(f"Learning from a teacher: {_DISTILLED}.")
+    if "widen" in _recipe_fields(entry):
+        lines.append(f"Beginning as a narrower network: {_WIDENED}.")
     return f"{entry.licence}. Please cite\n\n" + _bullets(lines)

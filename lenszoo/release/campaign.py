@@ -228,10 +228,11 @@ def _in_time(options: _Options) -> None:
 
 
 def _needs(recipe: RecipeBase) -> list[str]:
-    """Full names of the weights that a recipe starts from or is taught by."""
+    """Full names of the weights that a recipe starts from, begins as or is taught by."""
     distill = getattr(recipe, "distill", None)
     named = [
         recipe.weights,
+        getattr(recipe, "widen", None),
         getattr(recipe, "perceptual", None),
         *(distill.teacher if distill else ()),
     ]

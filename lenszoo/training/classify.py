@@ -18,6 +18,7 @@ from lenszoo.training.environment import provenance
 from lenszoo.training.optimizers import build_optimizer
 from lenszoo.training.recipe import ClassifyRecipe
 from lenszoo.training.sources import Images, Source, open_source
+from lenszoo.training.widen import widen_from
 
 PREDICT_BATCH = 128
 
@@ -49,6 +50,8 @@ class ClassifyTask:
                 **recipe.options,
             )
             check_logits(model, recipe.model)
+            if recipe.widen is not None:
+                widen_from(recipe.widen, model, self.source.class_names, recipe.seed)
             if recipe.distill is None:
                 return model
             teacher = load_teacher(recipe.distill, self.source.image_shape, self.source.class_names)

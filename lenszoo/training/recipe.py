@@ -124,6 +124,11 @@ class ClassifyRecipe(RecipeBase):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of the label given to all classes."
     )
+    widen: str | None = Field(
+        None,
+        description="Weights, by name or path, of a network of fewer channels to begin as (Chen et "
+        "al. 2016, arXiv:1511.05641).",
+    )
     distill: Distill | None = Field(None, description="By default the labels alone teach.")
     tta: bool = Field(
         False, description="Report the scores averaged over quarter turns and flips as well."
@@ -131,6 +136,12 @@ class ClassifyRecipe(RecipeBase):
     folds: int | None = Field(
         None, ge=2, description="Parts of a cross-validation, see `cross_validate`; files only."
     )
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.widen is not None and self.weights is not None:
+            raise ValueError("weights and widen are both a start: give one")
+        return self
 
     @model_validator(mode="after")
     def _folds_need_files(self) -> Self:

@@ -100,6 +100,12 @@ def test_a_teacher_is_named_and_cited():
     assert "Learnt from the answers of `" in text and text.count("arXiv:1503.02531") == 2
 
 
+def test_the_narrow_network_that_it_began_as_is_named_and_the_method_cited():
+    text = card(CLASSIFIER.model_copy(update={"recipe": "resnet18.common_test_sim.toml"}))
+    assert "Began as `resnet18_slim.common_test_sim`, with every channel repeated" in text
+    assert text.count("arXiv:1511.05641") == 2
+
+
 def test_a_sky_that_no_card_knows():
     strange = CLASSIFIER.model_copy(update={"data": {"preset": "common_test"}})
     with pytest.raises(LenszooError, match="Did you mean 'common_test_sim'"):
