@@ -120,7 +120,8 @@ def main() -> None:
     train, classes = load_arrays(index), index.class_names
     shape = train.images.shape[1:]
 
-    backbone = my_backbone(bands=3)  # one band is repeated for it
+    # one band is repeated for a backbone of three
+    backbone = my_backbone(bands=3 if shape[2] == 1 else shape[2])
     mine = build_model(
         "classifier",
         backbone=backbone,

@@ -36,7 +36,7 @@ def main() -> None:
         options={name: int(value) for name, _, value in (o.partition("=") for o in options.option)},
         weights=options.weights,
         freeze="backbone",
-        unfreeze_after=max(1, options.epochs // 5),
+        unfreeze_after=max(1, options.epochs // 5) if options.epochs > 1 else None,
         epochs=options.epochs,
         batch_size=options.batch_size,
         mixed_precision="mixed_bfloat16",

@@ -20,6 +20,7 @@ from lenszoo.config import (
     check_classes,
     identify,
     make,
+    plain,
     resolve,
 )
 from lenszoo.errors import LenszooError, unknown
@@ -203,6 +204,7 @@ def _wrap(input_shape: Any, num_classes: Any, weights: Any, options: dict[str, A
             "saved .keras file with load_model."
         )
     classes = check_classes(WRAPPED, num_classes)
+    options = plain(options)
     model = wrapped(input_shape, classes, name=WRAPPED, **options)
     identify(
         model, model.input_shape[1:], classes, options | {"backbone": options["backbone"].name}

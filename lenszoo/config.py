@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from lenszoo.catalog import ModelSpec, model_info
 from lenszoo.errors import LenszooError, unknown
@@ -48,10 +49,15 @@ def resolve(
     defaults = {name: signature[name].default for name in legal}
     # Through JSON, as the identity travels in files: equal options then compare equal.
     try:
-        chosen = json.loads(json.dumps({**defaults, **spec.options, **options}))
+        chosen = json.loads(json.dumps({**defaults, **spec.options, **plain(options)}))
     except TypeError as error:
         raise LenszooError(f"An option of {spec.name} has an illegal type: {error}.") from None
     return Config(spec.name, _check_shape(spec, input_shape), num_classes, chosen)
+
+
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with NumPy's numbers as Python's, which files can hold."""
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
 
 
 def _factory(spec: ModelSpec) -> Callable[..., keras.Model]:
@@ -83,11 +89,15 @@ def check_classes(name: str, num_classes: Any) -> int:
     """Return the number of classes, 3 where none is given; raise unless it is positive."""
     if num_classes is None:
         return DEFAULT_CLASSES
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
+    try:
+        number = 0 if isinstance(num_classes, bool) else operator.index(num_classes)
+    except TypeError:
+        number = 0
+    if number < 1:
         raise LenszooError(
             f"num_classes of {name} must be a positive integer, got {num_classes!r}."
         )
-    return num_classes
+    return number
 
 
 def make(config: Config) -> keras.Model:

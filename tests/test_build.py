@@ -70,6 +70,14 @@ def test_model_config_rebuilds_the_model_and_survives_a_keras_file(tmp_path):
     assert model_config(model)["options"]["width"] == 2, "a copy, not the model's own"
 
 
+def test_numbers_of_numpy_count_as_numbers():
+    small = {"width": np.int64(2), "dropout": np.float32(0.25)}
+    model = build_model("simple_cnn", num_classes=np.arange(4).max() + 1, **small)
+    config = model_config(model)
+    assert (config["num_classes"], config["options"]["width"]) == (4, 2)
+    assert config["options"]["dropout"] == 0.25
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
@@ -93,6 +101,7 @@ def test_model_config_rebuilds_the_model_and_survives_a_keras_file(tmp_path):
             "num_classes of resnet18 must be a positive integer, got 0",
         ),
         ("resnet18", {"num_classes": "3"}, "must be a positive integer, got '3'"),
+        ("resnet18", {"num_classes": 3.0}, "must be a positive integer, got 3.0"),
         ("resnet18", {"num_classes": True}, "must be a positive integer, got True"),
         ("resnet18", {"dropout": np.float32}, "An option of resnet18 has an illegal type"),
         ("simple_cnn", {"weights": "imagenet"}, "Nobody published ImageNet weights of simple_cnn"),

@@ -65,8 +65,11 @@ def grad_cam(
     import keras
 
     stack = np.asarray(images, np.float32)
-    both = keras.Model(model.input, [_last_maps(model), model.get_layer("logits").output])
+    maps = _last_maps(model)
+    both = keras.Model(model.input, [maps, model.get_layer("logits").output])
     maps, logits = _predict(both, stack)
+    if logits.shape[1] == 1:  # of two classes, of which it speaks for the second
+        logits = np.concatenate([-logits, logits], axis=1)
     wanted = logits.argmax(axis=1) if classes is None else np.asarray(classes)
     if wanted.shape != (len(stack),) or wanted.min() < 0 or wanted.max() >= logits.shape[1]:
         raise LenszooError(
@@ -143,7 +146,8 @@ def _attentions(model: Any) -> list[Any]:
 def _last_maps(model: Any) -> Any:
     """The symbolic maps (n, h, w, channels), or patches (n, h * w, channels), below the head."""
     above = _layer(model, "mean_token") or _layer(model, "features")
-    rank = 0 if above is None else len(above.input.shape)
+    ours = above is not None and _layer(model, "logits") is not None
+    rank = len(above.input.shape) if ours else 0
     if rank != 4 and (rank != 3 or _layer(model, "patch_embedding") is None):
         raise LenszooError(f"{model.name} has no feature maps below its head for Grad-CAM.")
     return above.input
@@ -154,6 +158,8 @@ def _gradient(
 ) -> NDArray[np.float32]:
     """Mean derivative (n, channels) of each image's logit by its last maps (n, h, w, channels)."""
     kernel, _ = model.get_layer("logits").get_weights()
+    if kernel.shape[1] == 1:
+        kernel = np.concatenate([-kernel, kernel], axis=1)
     slope = kernel.T[classes]
     flattened = _layer(model, "features_bn")
     if flattened is not None:

@@ -53,7 +53,8 @@ def resnet(
     check_width(width)
     if stem not in STEMS:
         raise unknown("stem", stem, STEMS)
-    if not blocks or any(not isinstance(depth, int) or depth < 1 for depth in blocks):
+    listed = isinstance(blocks, list | tuple) and len(blocks) > 0
+    if not listed or any(not isinstance(depth, int) or depth < 1 for depth in blocks):
         raise LenszooError(f"blocks must be positive integers, one a stage, got {blocks!r}.")
     images = keras.Input(input_shape, name="images")
     x = scale(images, mean=0.449, std=0.226)

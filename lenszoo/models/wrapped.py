@@ -1,5 +1,6 @@
 """The zoo's scaling and head on a backbone from anywhere."""
 
+from math import isfinite
 from typing import Any
 
 import keras
@@ -63,6 +64,11 @@ def wrapped(
             f"backbone {backbone.name} takes {theirs[0]} x {theirs[1]} pixels, got "
             f"input_shape={shape}: build it with that input_shape."
         )
+    for what, value in (("mean", mean), ("std", std)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise LenszooError(f"{what} must be one number for all bands, got {value!r}.")
+    if std <= 0:
+        raise LenszooError(f"std must be above 0, got {std!r}.")
     images = keras.Input(shape, name="images")
     x = scale(images, mean, std)
     if shape[2] == 1 and (theirs[2] or 1) > 1:

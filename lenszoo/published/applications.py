@@ -8,7 +8,7 @@ import numpy as np
 from lenszoo.errors import LenszooError
 from lenszoo.models.applications import APPLICATIONS
 from lenszoo.published.transfer import HEAD, adapt_bands
-from lenszoo.saving import one_line
+from lenszoo.saving import model_config, one_line
 
 # published for blue, green, red
 _BGR = ("resnet50", "resnet101")
@@ -41,11 +41,13 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
             f"Cannot get the ImageNet weights of {row} from {where}: {one_line(error)}. Without "
             f"network give weights=PATH of keras.applications' ..._notop.h5 of {name}."
         ) from error
+    until = model_config(model)["options"]["until"]
+    if until is not None:
+        reference = _cut(reference, until)
     theirs = [layer for layer in reference.layers if layer.weights and not _scales(layer)]
     ours = [x for x in model.layers if x.weights and x.name not in HEAD and not _scales(x)]
     stem = True
-    # A net that `until` has cut is a beginning of theirs, layer by layer.
-    for layer, source in zip(ours, theirs, strict=False):
+    for layer, source in zip(ours, theirs, strict=True):
         values = source.get_weights()
         if stem:
             kernel = values[0][:, :, ::-1] if row in _BGR else values[0]
@@ -54,6 +56,16 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
         if [v.shape for v in values] != [tuple(w.shape) for w in layer.weights]:
             raise LenszooError(f"{where}: {source.name} does not fit {layer.name} of {row}.")
         layer.set_weights([np.asarray(v) for v in values])
+
+
+def _cut(reference: keras.Model, until: str) -> keras.Model:
+    """The beginning of a network, up to a layer: its layers are then in the order of ours."""
+    if until not in [layer.name for layer in reference.layers]:
+        raise LenszooError(
+            f"{until} is a name that Keras counted up: choose a layer for until= whose name says "
+            "where it stands."
+        )
+    return keras.Model(reference.input, reference.get_layer(until).output)
 
 
 def _scales(layer: keras.Layer) -> bool:

@@ -4,10 +4,15 @@ Their networks were trained on images in the order blue, green, red; ours take r
 so the stem's kernels come with their input channels reversed.
 """
 
+from collections.abc import Collection
+
 import keras
 import numpy as np
 
 from lenszoo.published.parts import Part, batch_norm, conv, dense, depthwise, layer_norm, linear
+from lenszoo.published.transfer import HEAD
+
+IGNORED = ("classifier.*", "*.num_batches_tracked")
 
 # What a convolution and its BatchNorm are called: in a MobileViT block, in an inverted residual.
 _CONVOLUTIONS = {
@@ -33,11 +38,16 @@ _ATTENTION = {
 }
 
 
-def names(model: keras.Model) -> dict[str, Part]:
-    """Map each variable's path below the head to the tensor it comes from."""
+def names(model: keras.Model, tensors: Collection[str] = ()) -> dict[str, Part]:
+    """Map each variable's path below the head to the tensor it comes from.
+
+    Args:
+        model: a model of the family.
+        tensors: the names in the file; there is one layout only.
+    """
     parts: dict[str, Part] = {}
     for layer in model.layers:
-        if not layer.weights or layer.name == "logits":
+        if not layer.weights or layer.name in HEAD:
             continue
         where, _, part = layer.name.rpartition("_")
         if part in ("conv", "bn"):

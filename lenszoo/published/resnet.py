@@ -5,6 +5,7 @@ from collections.abc import Collection
 import keras
 
 from lenszoo.published.parts import Part, batch_norm, conv
+from lenszoo.published.transfer import HEAD
 
 IGNORED = ("classifier.*", "*.num_batches_tracked")
 
@@ -19,7 +20,7 @@ def names(model: keras.Model, tensors: Collection[str] = ()) -> dict[str, Part]:
     prefix = "" if "embedder.embedder.convolution.weight" in tensors else "resnet."
     parts: dict[str, Part] = {}
     for layer in model.layers:
-        if not layer.weights or layer.name == "logits":
+        if not layer.weights or layer.name in HEAD:
             continue
         theirs = prefix + _their_name(layer.name)
         if layer.name.endswith(("conv", "conv1", "conv2")):

@@ -27,6 +27,20 @@ def images_shape(asked: Sequence[int] | None, shape: Shape | None) -> Shape | No
     return shape
 
 
+def check_classes(labels: np.ndarray, class_names: Sequence[str]) -> None:
+    """Raise LenszooError unless validation images show two classes or more, and all of them."""
+    if len(class_names) < 2:
+        raise LenszooError(
+            f"The images are all of one class, {class_names[0]}: a classifier needs two or more."
+        )
+    lacking = [n for k, n in enumerate(class_names) if not np.any(np.asarray(labels) == k)]
+    if lacking:
+        raise LenszooError(
+            f"The validation images show nothing of {', '.join(lacking)}, and a score needs every "
+            "class: give some of each, or leave out what does not exist."
+        )
+
+
 def check_answers(answers: np.ndarray) -> None:
     """Raise LenszooError where a model in training answers NaN."""
     if not np.isfinite(answers).all():

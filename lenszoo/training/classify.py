@@ -8,10 +8,11 @@ import numpy as np
 
 from lenszoo.build import build_model, model_config
 from lenszoo.ensemble import check_logits
+from lenszoo.errors import LenszooError
 from lenszoo.evaluation import classification_report, metrics, tta_logits
 from lenszoo.evaluation.in_batches import in_batches
 from lenszoo.training.blocks import freeze, layer_rates
-from lenszoo.training.checks import check_answers, images_shape
+from lenszoo.training.checks import check_answers, check_classes, images_shape
 from lenszoo.training.compute import jit, precision
 from lenszoo.training.distill import Distilled, load_teacher
 from lenszoo.training.environment import provenance
@@ -31,6 +32,12 @@ class ClassifyTask:
     def __init__(self, recipe: ClassifyRecipe, source: Source | None = None):
         self.recipe = recipe
         self.source = source or open_source(recipe)
+        height, width = self.source.image_shape[:2]
+        if recipe.tta and height != width:
+            raise LenszooError(
+                f"tta turns images by quarters, which needs square ones, not {height} x {width}: "
+                "leave it out or crop them."
+            )
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
         self.phases: tuple[int, ...] = (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
         self._frozen: list[keras.layers.Layer] = []
@@ -88,6 +95,8 @@ class ClassifyTask:
         """Exact macro ROC-AUC (one against the rest), accuracy and log loss."""
         if self._validation is None:
             self._validation = self.source.validation()
+            # those with bad pixels may have been left out
+            check_classes(self._validation.labels, self.source.class_names)
         held = self._validation
         logits = predict_logits(model, held.images)
         check_answers(logits)

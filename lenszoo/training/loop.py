@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -186,6 +187,11 @@ def _is_best(task: Task, progress: Progress, score: float) -> bool:
 
     Scores of a curriculum's stages count too: validation is always at the true strength.
     """
+    if math.isnan(score):
+        raise LenszooError(
+            f"{task.monitor} is not a number: with these validation data no epoch can be called "
+            "the best."
+        )
     stopping = task.recipe.early_stopping
     margin = stopping.min_delta if stopping else 0.0
     better = progress.best is None or score > progress.best + margin

@@ -10,6 +10,9 @@ from keras import ops
 
 from lenszoo.training.recipe_parts import Optimizer
 
+# a regular expression for the names of variables that are no kernels
+_NO_KERNEL = "^(?!.*kernel)"
+
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
@@ -119,7 +122,7 @@ def build_optimizer(
 ) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe for a run of ``epochs`` times ``steps_per_epoch`` steps.
 
-    Weight decay leaves biases and BatchNorm alone.
+    Weight decay is for kernels: biases, scales, class tokens and tables of positions have none.
 
     Args:
         recipe: the recipe's table ``optimizer``.
@@ -146,5 +149,5 @@ def build_optimizer(
     kind = functools.partial(LayerwiseAdam, rates=rates) if rates else kinds[recipe.name]
     optimizer = kind(**settings)
     if recipe.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        optimizer.exclude_from_weight_decay(var_names=[_NO_KERNEL])
     return optimizer

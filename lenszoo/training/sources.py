@@ -11,6 +11,7 @@ from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
 from lenszoo.data.pixel_scale import read_pixel_scale
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
+from lenszoo.training.checks import check_classes
 from lenszoo.training.recipe import RecipeBase
 from lenszoo.training.recipe_parts import Data, LensData
 
@@ -58,6 +59,11 @@ def open_source(recipe: RecipeBase) -> Source:
 def _simulated(recipe: RecipeBase) -> Source:
     data, seed = recipe.data, recipe.data_seed
     preset = get_preset(data.preset or "")
+    if data.val_images < len(preset.classes):
+        raise LenszooError(
+            f"data.val_images {data.val_images} are too few for the {len(preset.classes)} classes "
+            f"of {preset.name}: a score needs every class."
+        )
     augment = None if recipe.augment == "none" else recipe.augment
 
     def epoch(e: int) -> SimulatedDataset:
@@ -114,6 +120,8 @@ def _labels(loaded: LoadedImages) -> np.ndarray:
 
 def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Source:
     """A source of files, already split."""
+    if val.labels is not None:
+        check_classes(val.labels, val.class_names)
     loaded = load_arrays(train, on_bad=recipe.data.on_bad)
     arrays = (loaded.images, _labels(loaded))
     augment = None if recipe.augment == "none" else recipe.augment

@@ -9,6 +9,7 @@ from lenszoo.build import load_model
 from lenszoo.ensemble import known_classes, same_classes
 from lenszoo.errors import LenszooError
 from lenszoo.layers import BatchNormalization
+from lenszoo.saving import model_config
 
 _KERNELS = (keras.layers.Conv2D, keras.layers.Dense)
 
@@ -53,6 +54,7 @@ def widen(narrow: keras.Model, wide: keras.Model, seed: int = 0) -> None:
     """
     rng = np.random.default_rng(seed)
     old, new = _with_weights(narrow), _with_weights(wide)
+    _check_options(narrow, wide)
     names = list(old) == list(new)
     ends = [(m.input_shape[-1], m.output_shape[-1]) for m in (narrow, wide)]
     if not names or ends[0] != ends[1]:
@@ -72,6 +74,19 @@ def widen(narrow: keras.Model, wide: keras.Model, seed: int = 0) -> None:
         filled.append((layer, parts))
     for layer, parts in filled:
         layer.set_weights(parts)
+
+
+def _check_options(narrow: keras.Model, wide: keras.Model) -> None:
+    """Raise LenszooError where an option differs that is no number: those are not of the width."""
+    theirs, ours = (model_config(model)["options"] for model in (narrow, wide))
+    for option, value in ours.items():
+        other = theirs.get(option, value)
+        numbers = all(type(x) in (int, float, list) for x in (value, other))
+        if value != other and not numbers:
+            raise LenszooError(
+                f"{wide.name} cannot begin as {narrow.name}: options.{option} is {value!r} here "
+                f"and {other!r} there; set it to {other!r}."
+            )
 
 
 def _with_weights(model: keras.Model) -> dict[str, keras.layers.Layer]:

@@ -132,6 +132,21 @@ def test_attention_of_even_heads_is_even_and_of_one_patch_is_that_patch():
         assert 8 <= y < 16 and 15 <= x < 23  # the patch, less the one pixel of padding on the left
 
 
+def test_one_logit_speaks_for_the_second_of_two_classes():
+    one = moved(build_model("simple_cnn", input_shape=(16, 16, 1), width=2, num_classes=1))
+    two = build_model("simple_cnn", input_shape=(16, 16, 1), width=2, num_classes=2)
+    for layer in two.layers:
+        weights = one.get_layer(layer.name).get_weights()
+        if layer.name == "logits":
+            weights = [np.concatenate([-w, w], axis=-1) for w in weights]
+        layer.set_weights(weights)
+    images = np.random.default_rng(0).random((6, 16, 16, 1), dtype=np.float32)
+    np.testing.assert_allclose(grad_cam(one, images), grad_cam(two, images), atol=1e-6)
+    for k in (0, 1):
+        expected = grad_cam(two, images, [k] * 6)
+        np.testing.assert_allclose(grad_cam(one, images, [k] * 6), expected, atol=1e-6)
+
+
 def test_what_cannot_be_mapped_is_said():
     model = build_model("simple_cnn", input_shape=(16, 16, 1), width=2)
     images = np.zeros((2, 16, 16, 1), np.float32)
@@ -141,12 +156,15 @@ def test_what_cannot_be_mapped_is_said():
         attention_rollout(model, images)
 
 
-def test_a_report_on_what_has_no_map_goes_without():
+@pytest.mark.parametrize(
+    "pool", [keras.layers.Flatten(), keras.layers.GlobalAveragePooling2D(name="features")]
+)
+def test_a_report_on_what_has_no_map_goes_without(pool):
     from lenszoo.evaluation import classification_report
 
     images = np.random.default_rng(0).random((12, 16, 16, 1), dtype=np.float32)
     pixels = keras.Input((16, 16, 1))
-    model = keras.Model(pixels, keras.layers.Dense(3)(keras.layers.Flatten()(pixels)))
+    model = keras.Model(pixels, keras.layers.Dense(3, name="predictions")(pool(pixels)))
     labels, names = np.arange(12) % 3, ["no", "sphere", "vort"]
     logits = model.predict(images, verbose=0)
     report = classification_report(labels, logits, names, images=images, model=model)

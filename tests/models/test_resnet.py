@@ -114,6 +114,7 @@ def numpy_resnet(model, images, stem, blocks):
         ({"width": 2.5}, "width must be a positive integer, got 2.5"),
         ({"stem": "fin"}, "Unknown stem 'fin'. Did you mean 'fine'?"),
         ({"blocks": []}, "blocks must be positive integers"),
+        ({"blocks": 3}, "blocks must be positive integers"),
         ({"blocks": [2, 0]}, "blocks must be positive integers"),
     ],
 )

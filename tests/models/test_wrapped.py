@@ -67,6 +67,12 @@ def test_a_broken_image_is_guarded():
         ({"backbone": backbone(), "drop": 0.1}, "Unknown option of classifier 'drop'"),
         ({"backbone": backbone(), "num_classes": 0}, "num_classes of classifier must be"),
         ({"backbone": backbone(), "weights": "imagenet"}, "build_model('classifier') takes no"),
+        (
+            {"backbone": backbone(), "mean": (0.4, 0.4, 0.4)},
+            "mean must be one number for all bands",
+        ),
+        ({"backbone": backbone(), "mean": float("nan")}, "mean must be one number for all"),
+        ({"backbone": backbone(), "std": 0}, "std must be above 0, got 0"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(options, message):
@@ -74,6 +80,17 @@ def test_what_does_not_fit_is_said_in_one_line(options, message):
         build_model("classifier", **options)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_statistics_of_images_may_be_numbers_of_numpy(tmp_path):
+    images = np.random.default_rng(0).random((3, 9, 9, 3), dtype=np.float32)
+    mean, std, classes = images.mean(), images.std(), np.int64(2)
+    model = build_model("classifier", backbone=backbone(), mean=mean, std=std, num_classes=classes)
+    assert model_config(model)["options"]["mean"] == float(mean)
+    assert model_config(model)["num_classes"] == 2
+    model.save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(answer(loaded, images), answer(model, images), rtol=1e-6)
 
 
 def test_several_outputs_are_refused():

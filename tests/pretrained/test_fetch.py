@@ -1,5 +1,6 @@
 """Files whose hash nobody published, from a real and faulty server."""
 
+import io
 import threading
 
 import numpy as np
@@ -28,6 +29,15 @@ def test_comes_once_through_a_redirect_and_stays(zoo):
     assert path.read_bytes() == CONTENT
     assert fetch(zoo, url) == path
     assert server.hits[PATH] == 1
+    assert not zoo.leftovers()
+
+
+def test_an_npz_comes_too(zoo):
+    stream = io.BytesIO()
+    np.savez(stream, cls=np.arange(6, dtype=np.float32))
+    url = zoo.server.on("/vit/ViT-B_16.npz", zoo.server.ok(stream.getvalue()))
+    path = fetch_published("vit--ViT-B_16.npz", url, read_tensors, timeout=1.0)
+    np.testing.assert_array_equal(read_tensors(path)["cls"], np.arange(6))
     assert not zoo.leftovers()
 
 

@@ -93,6 +93,17 @@ def test_blue_green_red_is_turned_round_and_spread_over_four_bands(resnet50):
         np.testing.assert_allclose(ours, kernel[:, :, order] * factor, rtol=1e-6)
 
 
+def test_a_cut_inside_a_block_takes_the_weights_of_its_own_layers(resnet50):
+    theirs, path = resnet50
+    for until in ("conv2_block1_3_conv", "conv2_block1_2_bn", "conv3_block1_0_bn"):
+        model = build_model("resnet50", input_shape=(32, 32, 3), weights=path, until=until)
+        for layer in model.layers:
+            if layer.weights and layer.name not in ("conv1_conv", "logits"):
+                source = theirs.get_layer(layer.name).get_weights()
+                for ours, other in zip(layer.get_weights(), source, strict=True):
+                    np.testing.assert_array_equal(ours, other, err_msg=f"{until}: {layer.name}")
+
+
 def test_wrong_files_are_said_in_one_line(resnet50, tmp_path):
     _, path = resnet50
     damaged = tmp_path / "damaged.h5"

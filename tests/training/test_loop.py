@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import filelock
 import numpy as np
@@ -161,6 +162,58 @@ def test_a_sky_trains_without_files_and_follows_its_curriculum(tmp_path):
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert run["classes"] == ["no", "sphere", "vort"]
     assert run["pixel_scale"] == 0.05
+
+
+SKY = {"preset": "common_test_sim", "images": 8, "val_images": 2}
+
+
+def lacks_validation(images):
+    (images.parent / "split" / "val").mkdir(parents=True)
+    shutil.copytree(images, images.parent / "split" / "train")
+    shutil.copytree(images / "bar", images.parent / "split" / "val" / "bar")
+    return {"directory": str(images.parent / "split")}
+
+
+def lacks_a_class(images):
+    shutil.rmtree(images / "dot")
+    return {"directory": str(images)}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (lacks_validation, "validation images show nothing of dot"),
+        (lacks_a_class, "all of one class, bar"),
+        (lambda images: SKY, "val_images 2 are too few for the 3 classes of common_test_sim"),
+    ],
+)
+def test_a_score_that_cannot_be_is_told_before_the_first_epoch(
+    data, message, images, fields, tmp_path
+):
+    with pytest.raises(LenszooError, match=message) as caught:
+        train(fields | {"data": data(images)}, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run" / "history.csv").exists()
+
+
+def test_a_class_whose_validation_images_are_all_bad_is_told(images, fields, tmp_path):
+    data = lacks_validation(images)
+    other = Path(data["directory"]) / "val" / "dot"
+    other.mkdir()
+    np.save(other / "0.npy", np.full((1, 24, 24), np.nan))
+    with pytest.raises(LenszooError, match="validation images show nothing of dot"):
+        train(fields | {"data": data | {"on_bad": "skip"}}, tmp_path / "run")
+
+
+def test_turned_copies_need_square_images(tmp_path, fields):
+    for name in ("bar", "dot"):
+        (tmp_path / "wide" / name).mkdir(parents=True)
+        for i in range(4):
+            image = np.random.default_rng(i).random((1, 24, 30))
+            np.save(tmp_path / "wide" / name / f"{i}.npy", image)
+    wide = fields | {"data": {"directory": str(tmp_path / "wide")}, "augment": "none", "tta": True}
+    with pytest.raises(LenszooError, match="needs square ones, not 24 x 30: leave it out"):
+        train(wide, tmp_path / "run")
 
 
 def test_mixed_precision_keeps_float32_weights_and_the_users_policy(fields, tmp_path):

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from lenszoo.build import build_model
 from lenszoo.training.optimizers import LearningRate, build_optimizer
 from lenszoo.training.recipe_parts import Optimizer
 
@@ -52,6 +53,19 @@ def test_weight_decay_leaves_biases_and_batch_norm_alone(name):
     }
     assert moved["kernel"] == pytest.approx(0.05, rel=1e-3)
     assert moved["bias"] == moved["gamma"] == moved["beta"] == 0.0
+
+
+def test_weight_decay_leaves_a_transformers_tokens_tables_and_scales_alone():
+    optimizer = build_optimizer(Optimizer(weight_decay=0.5, learning_rate=0.1), 1, 10)
+    shape, small = (32, 32, 1), {"dim": 8, "depth": 1, "heads": 2, "mlp_dim": 8}
+    models = [build_model(row, input_shape=shape, **small) for row in ("vit_ti16", "beit_b16")]
+    variables = [v for model in models for v in model.trainable_variables]
+    for variable in variables:
+        variable.assign(np.ones(variable.shape))
+    optimizer.apply([keras.ops.zeros(v.shape) for v in variables], variables)
+    still = {v.name for v in variables if float(abs(1 - v.numpy()).max()) == 0.0}
+    assert {v.name for v in variables} - still == {"kernel"}
+    assert {"token", "table", "bias_table", "factors"} <= still
 
 
 def test_a_later_optimizer_goes_on_in_the_schedule():

@@ -101,6 +101,8 @@ def test_copies_part_with_the_first_step():
         ({"width": 5}, {}, "no multiples of"),
         ({"width": 16}, {}, "no multiples of"),
         ({"head": "flatten"}, {"head": "flatten"}, "a layer Flatten"),
+        ({}, {"stem": "imagenet"}, "options.stem is 'imagenet' here and 'fine' there; set it to"),
+        ({"activation": "softmax"}, {}, "options.activation is None here and 'softmax' there"),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line_and_changes_nothing(few, many, message):
