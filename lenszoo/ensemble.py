@@ -1,6 +1,7 @@
 """Several trained classifiers as one model."""
 
 import json
+import operator
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from lenszoo.pretrained.manifest import get_entry
 from lenszoo.saving import MODEL, RUN_FILE, find_weights, model_config
 
 Source = str | os.PathLike[str]
+
+# activations after which a network answers probabilities
+PROBABILITIES = ("softmax", "sigmoid")
 
 
 def load_ensemble(names: Sequence[Source]) -> keras.Model:
@@ -35,7 +39,7 @@ def load_ensemble(names: Sequence[Source]) -> keras.Model:
     """
     if isinstance(names, str | os.PathLike) or not names:
         raise LenszooError(f"An ensemble needs a list of weights' names or paths, not {names!r}.")
-    members = [load_model(name) for name in names]
+    members = [as_graph(load_model(name)) for name in names]
     labels = [os.fspath(name) for name in names]
     for label, member in zip(labels, members, strict=True):
         check_logits(member, label)
@@ -45,7 +49,7 @@ def load_ensemble(names: Sequence[Source]) -> keras.Model:
                 "at images; average the logits of such lens finders one by one."
             )
         _check_alike(label, member, labels[0], members[0])
-    _check_classes(labels)
+    _check_names(labels)
     images = keras.Input(members[0].input_shape[1:], name="images")
     # two runs of one architecture share a name, which a graph allows only once
     answers = [
@@ -57,15 +61,39 @@ def load_ensemble(names: Sequence[Source]) -> keras.Model:
 
 def check_logits(model: keras.Model, label: str) -> None:
     """Raise LenszooError when a model of the zoo answers probabilities instead of logits."""
-    try:
-        config = model_config(model)
-    except LenszooError:  # not one of the zoo: nothing is known
+    if last_activation(model) not in PROBABILITIES:
         return
-    if config["options"].get("activation") is not None:
-        raise LenszooError(
-            f"{label} answers probabilities: build it for logits, with "
-            f"build_model({config['model']!r}, weights=..., activation=None)."
-        )
+    try:
+        remedy = f"with build_model({model_config(model)['model']!r}, weights=..., activation=None)"
+    except LenszooError:  # not one of the zoo
+        remedy = "without the activation of its last layer"
+    raise LenszooError(f"{label} answers probabilities: build it for logits, {remedy}.")
+
+
+def as_graph(model: keras.Model) -> keras.Model:
+    """A built Sequential as the functional model that it is; any other model as it is.
+
+    Keras gives a Sequential that was loaded from a file no ``input`` until it is called.
+    """
+    if not isinstance(model, keras.Sequential) or not model.built:
+        return model
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
+def last_activation(model: keras.Model) -> str | None:
+    """Name the activation that ends a model, in the zoo or not; None where there is none."""
+    try:
+        return model_config(model)["options"].get("activation")
+    except LenszooError:
+        outputs: Any = getattr(model, "outputs", None) or ()
+    if len(outputs) != 1:
+        return None
+    last = outputs[0]._keras_history.operation
+    if isinstance(last, keras.Model):
+        return last_activation(last)
+    kind = type(last).__name__.lower()  # a layer Softmax, or keras.ops.softmax
+    activation = getattr(last, "activation", None)
+    return kind if kind in PROBABILITIES else getattr(activation, "__name__", None)
 
 
 def known_classes(source: Source) -> tuple[str, ...] | None:
@@ -129,12 +157,16 @@ def _check_alike(label: str, model: keras.Model, first: str, reference: keras.Mo
             )
 
 
-def _check_classes(labels: Sequence[str]) -> None:
-    known = [(label, classes) for label in labels if (classes := known_classes(label))]
-    for label, classes in known[1:]:
-        first, reference = known[0]
-        if not same_classes(classes, reference):
-            raise LenszooError(
-                f"An ensemble needs members that agree: the classes of {label} are "
-                f"{', '.join(classes)}, those of {first} {', '.join(reference)}."
-            )
+def _check_names(labels: Sequence[str]) -> None:
+    for what, known, alike in (
+        ("classes", known_classes, same_classes),
+        ("bands", known_bands, operator.eq),
+    ):
+        named = [(label, names) for label in labels if (names := known(label))]
+        for label, names in named[1:]:
+            first, reference = named[0]
+            if not alike(names, reference):
+                raise LenszooError(
+                    f"An ensemble needs members that agree: the {what} of {label} are "
+                    f"{', '.join(names)}, those of {first} {', '.join(reference)}."
+                )

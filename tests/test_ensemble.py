@@ -3,10 +3,11 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
-from lenszoo import build_model
+from lenszoo import build_model, predict
 from lenszoo.build import load_model, save_weights
 from lenszoo.ensemble import load_ensemble
 from lenszoo.errors import LenszooError
@@ -83,6 +84,45 @@ def test_members_that_disagree_are_named_in_one_line(other, message, tmp_path):
         load_ensemble(paths)
     assert str(paths[1]) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def ends(kind):
+    """A network from elsewhere that answers probabilities, said in one of many ways."""
+    pixels = keras.Input(SHAPE)
+    x = keras.layers.Dense(3)(keras.layers.Flatten()(pixels))
+    if kind == "model":
+        inner = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten()])
+        inner.add(keras.layers.Dense(1, activation="sigmoid"))
+        return keras.Sequential([pixels, inner])
+    ways = {
+        "layer": keras.layers.Softmax(),
+        "activation": keras.layers.Activation("softmax", dtype="float32"),
+        "operation": keras.ops.sigmoid,
+    }
+    return keras.Model(pixels, ways[kind](x))
+
+
+@pytest.mark.parametrize("kind", ["layer", "activation", "operation", "model"])
+def test_probabilities_of_networks_from_elsewhere_are_told_from_logits(kind, tmp_path, images):
+    model = ends(kind)
+    model.save(tmp_path / "a.keras")
+    with pytest.raises(LenszooError, match=r"a\.keras answers probabilities: build it for logits"):
+        load_ensemble([tmp_path / "a.keras"] * 2)
+    answers = np.asarray(model(images))
+    table = predict(tmp_path / "a.keras", images)
+    last = table.column_names[[n.startswith("prob_") for n in table.column_names].index(True) :]
+    told = np.stack([table[n] for n in last if n.startswith("prob_")], axis=1)
+    if kind == "operation":  # three sigmoids, which are no distribution, are put in proportion
+        answers = answers / answers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(told[:, -1], answers[:, -1], atol=1e-5)
+
+
+def test_members_of_other_bands_are_named(tmp_path):
+    paths = [write(tmp_path / "a", shape=(20, 20, 2)), write(tmp_path / "b", shape=(20, 20, 2))]
+    for path, bands in zip(paths, (["g", "r"], ["r", "g"]), strict=True):
+        path.with_name("run.json").write_text(json.dumps({"bands": bands}))
+    with pytest.raises(LenszooError, match=r"bands of .* are r, g, those of .* g, r"):
+        load_ensemble(paths)
 
 
 @pytest.mark.parametrize("names", [[], "resnet18_slim.common_test_sim"])

@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 # Messages speak of Python's arguments; at the command line they are options.
 _OPTIONS = (
     (re.compile(r"\bon_bad='(\w+)'"), r"--on-bad \1"),
+    (re.compile(r", or pass unlabelled=True"), ""),
     (re.compile(r"\bresize=True"), "--resize"),
     (re.compile(r"\boverwrite=True"), "--overwrite"),
     (re.compile(r"\bskip_existing=True"), "--skip-existing"),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lenszoo.cli._options import OutFolder, Weights
+from lenszoo.cli._options import OnBad, OutFolder, Weights
 from lenszoo.cli._verb import verb
 
 _TABLES = (".csv", ".parquet", ".pq")
@@ -44,6 +44,7 @@ def adapt(
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     images: Annotated[int | None, typer.Option(help="Images of each simulated sky.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all that is random.")] = None,
+    on_bad: OnBad = None,
     allow_leaky_columns: Annotated[
         bool,
         typer.Option(
@@ -70,8 +71,8 @@ def adapt(
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
-        "data": _sky(data, preset, images),
-        "source": None if source is None else _sky(*_named(source), images),
+        "data": _sky(data, preset, images, on_bad),
+        "source": None if source is None else _sky(*_named(source), images, on_bad),
         "optimizer": None if learning_rate is None else {"learning_rate": learning_rate},
         "allow_leaky_columns": allow_leaky_columns or None,
     }
@@ -92,8 +93,11 @@ def _named(source: str) -> tuple[str | None, str | None]:
     return (source, None) if files else (None, source)
 
 
-def _sky(files: str | None, preset: str | None, images: int | None) -> dict[str, Any]:
+def _sky(
+    files: str | None, preset: str | None, images: int | None, on_bad: str | None
+) -> dict[str, Any]:
     """The fields of a recipe's data."""
     if files is None:
         return {"preset": preset} | ({} if images is None else {"images": images})
-    return {"catalogue" if files.lower().endswith(_TABLES) else "directory": files}
+    kind = "catalogue" if files.lower().endswith(_TABLES) else "directory"
+    return {kind: files} | ({} if on_bad is None else {"on_bad": on_bad})

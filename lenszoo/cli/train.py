@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lenszoo.cli._campaign import train_all
-from lenszoo.cli._options import CATALOGUE, LabelColumn, OutFolder, weights_list
+from lenszoo.cli._options import (
+    CATALOGUE,
+    LabelColumn,
+    OnBad,
+    OnMissing,
+    OutFolder,
+    weights_list,
+)
 from lenszoo.cli._verb import verb
 
 # the scores of all tasks that are worth a line: their names in report.json, and how they read
@@ -27,6 +34,7 @@ _SCORES = {
 # options that are no field of their own name: the table of the recipe they belong to
 _PLACES = {
     "images": ("data", "images"),
+    "on_bad": ("data", "on_bad"),
     "learning_rate": ("optimizer", "learning_rate"),
     "teacher": ("distill", "teacher"),
     "teacher_weight": ("distill", "weight"),
@@ -35,7 +43,7 @@ _PLACES = {
 _SOURCES = ("preset", "directory", "csv", "low", "high", "catalogue")
 # options of a catalogue that are called otherwise in a recipe
 _CATALOGUE = {"images": "folder"}
-_OPTION_NAMES = {"label": "--label-column"} | {
+_OPTION_NAMES = {"label": "--label-column", "on_missing": "--on-missing"} | {
     name: f"--{option.replace('_', '-')}" for option, (name, _) in CATALOGUE.items()
 }
 _CAMPAIGN = "Weights by name"
@@ -96,11 +104,13 @@ def train(
     folds: Annotated[
         int | None, typer.Option(help="Cross-validate over this many folds of --data.")
     ] = None,
+    on_bad: OnBad = None,
     use: Annotated[
         Literal["both", "image", "table"] | None,
         typer.Option(help="What a lens finder is given.", rich_help_panel="Catalogues"),
     ] = None,
     label_column: LabelColumn = None,
+    on_missing: OnMissing = None,
     allow_leaky_columns: Annotated[
         bool | None,
         typer.Option(
@@ -160,11 +170,12 @@ def train(
         "teacher_weight": teacher_weight,
         "tta": tta,
         "folds": folds,
+        "on_bad": on_bad,
         "use": use,
         "allow_leaky_columns": allow_leaky_columns,
     }
-    if label_column is not None:
-        catalogue["label"] = label_column
+    more = {"label": label_column, "on_missing": on_missing}
+    catalogue |= {name: value for name, value in more.items() if value is not None}
     asked = {"only": only, "hours": hours, "root": root, "real": real, "dry_run": dry_run}
     if every:
         own = {name: value for name, value in changes.items() if name != "images"}

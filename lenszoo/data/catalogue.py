@@ -285,7 +285,11 @@ def _floats(
     infinite = np.isinf(values)
     if infinite.any():
         notes.append(f"Infinite values in column {column!r}, now missing: {infinite.sum()}.")
-    return np.where(infinite | np.isin(numbers, list(missing_values)), np.float32(np.nan), values)
+    with np.errstate(over="ignore"):
+        # a table of float32 holds the nearest to -99.9 that there is
+        rounded = np.asarray(missing_values, np.float32)
+    missing = np.isin(numbers, list(missing_values)) | np.isin(numbers, rounded.astype(float))
+    return np.where(infinite | missing, np.float32(np.nan), values)
 
 
 def _sha256(file: str) -> str:

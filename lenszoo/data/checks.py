@@ -38,6 +38,13 @@ def count_bad_pixels(images: np.ndarray) -> np.ndarray:
     return counts
 
 
+def unmasked(array: np.ndarray) -> np.ndarray:
+    """Return a masked array of numbers as float32 with NaN where it is masked; others as given."""
+    if not isinstance(array, np.ma.MaskedArray) or array.dtype.kind not in "fiub":
+        return array
+    return np.ma.filled(array.astype(np.float32), np.nan)
+
+
 def apply_policy(
     images: np.ndarray, names: Sequence[str], on_bad: OnBad
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import LenszooError
 from .index import DatasetIndex, natural_key
 from .readers import IMAGE_SUFFIXES, is_image_file
+from .walk import walk_files
 
 Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray
 
@@ -58,14 +59,8 @@ def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:
 
 
 def _from_folder(root: Path) -> DatasetIndex:
-    names = []
-    for folder, inner, files in os.walk(root):
-        inner[:] = [name for name in inner if not name.startswith((".", "__"))]
-        names += [
-            (Path(folder) / file).relative_to(root).as_posix()
-            for file in files
-            if is_image_file(file) and not file.startswith((".", "__"))
-        ]
+    found = ((name, name.rpartition("/")[2]) for name in walk_files(root))
+    names = [name for name, file in found if is_image_file(file) and not file.startswith("__")]
     if not names:
         raise LenszooError(
             f"{root}: no images in this folder or below; read are {', '.join(IMAGE_SUFFIXES)}."

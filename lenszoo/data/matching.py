@@ -1,6 +1,5 @@
 """Which files hold the image of which object: a folder is listed once and matched by name."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from ..errors import LenszooError
 from .names import natural_key
 from .readers import IMAGE_SUFFIXES, is_image_file, split_hdu
+from .walk import walk_files
 
 ObjectFiles = tuple[str | None, ...]
 """The files of one object, band by band; None where there is none."""
@@ -52,7 +52,7 @@ def match_by_pattern(
     matcher = _regex(file_pattern, bands, deep=any("/" in name for name in ids))
     depth = None if "**" in pattern or any("/" in name for name in ids) else pattern.count("/")
     found: dict[tuple[str, str], str] = {}
-    for relative in _files(folder, depth):
+    for relative in walk_files(folder, depth):
         match = matcher.fullmatch(relative)
         if match is None:
             continue
@@ -85,7 +85,7 @@ def match_by_name(folder: Path, ids: Sequence[str]) -> Matched:
         LenszooError: no such folder, or several files that an id may mean.
     """
     named: dict[str, list[str]] = {}
-    relatives = [name for name in _files(folder, None) if is_image_file(name)]
+    relatives = [name for name in walk_files(folder, None) if is_image_file(name)]
     for relative in relatives:
         base = relative.rpartition("/")[2]
         for key in {relative, _stem(relative), base, _stem(base)}:
@@ -117,7 +117,7 @@ def _check_pattern(pattern: str, bands: Sequence[str], folder: Path, file_patter
         found = ""
         if "{band}" in file_pattern:
             matcher = _regex(file_pattern, (), deep=False)
-            matches = (matcher.fullmatch(name) for name in _files(folder, None))
+            matches = (matcher.fullmatch(name) for name in walk_files(folder, None))
             names = sorted({match["band"] for match in matches if match is not None})
             found = f" The folder seems to hold: {', '.join(names[:10])}." if names else ""
         raise LenszooError(
@@ -139,25 +139,6 @@ def _regex(pattern: str, bands: Sequence[str], deep: bool) -> re.Pattern[str]:
         else:
             text += {"**/": "(?:.+/)?", "*": "[^/]*"}.get(part, re.escape(part))
     return re.compile(text)
-
-
-def _files(folder: Path, depth: int | None) -> Iterator[str]:
-    """Yield the files below a folder, relative to it; through links, but no folder twice."""
-    if not folder.is_dir():
-        raise LenszooError(f"{folder}: no such folder; name the folder of the images.")
-    seen = {os.path.realpath(folder)}
-    for at, inner, files in os.walk(folder, followlinks=True):
-        below = Path(at).relative_to(folder)
-        start = "" if below == Path() else f"{below.as_posix()}/"
-        inner[:] = sorted(
-            name
-            for name in inner
-            if not name.startswith((".", "__")) and (depth is None or start.count("/") < depth)
-        )
-        real = {name: os.path.realpath(Path(at) / name) for name in inner}
-        inner[:] = [name for name in inner if real[name] not in seen]
-        seen.update(real.values())
-        yield from (f"{start}{name}" for name in files if not name.startswith("."))
 
 
 def _stem(name: str) -> str:

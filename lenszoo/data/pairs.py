@@ -13,6 +13,7 @@ from .checks import OnBad
 from .index import natural_key
 from .patches import pair_scale
 from .readers import IMAGE_SUFFIXES, is_image_file, read_images
+from .walk import walk_files
 
 FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 
@@ -187,8 +188,4 @@ def _named_files(folder: Path) -> dict[str, Path]:
 
 
 def _image_files(folder: Path) -> Iterable[Path]:
-    return (
-        path
-        for path in folder.rglob("*")
-        if is_image_file(path.name) and not path.name.startswith(".")
-    )
+    return (folder / name for name in walk_files(folder) if is_image_file(name))

@@ -27,6 +27,11 @@ from .untuned import untuned
 logger = logging.getLogger("lenszoo")
 
 _ORDER, _D4, _PATCH = 0, 1, 2  # the independent random streams of an epoch
+_DONE = {
+    "skip": "left out",
+    "zero": "bad pixels set to 0",
+    "fill": "bad pixels filled with the median of their band",
+}
 _GRAPH_DTYPES = frozenset(
     ("uint8", "uint16", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 )
@@ -48,7 +53,7 @@ def load_arrays(
 
     Args:
         index: N images.
-        on_bad: "raise", "zero" or "skip" for NaN, infinite and constant images.
+        on_bad: "raise", "zero", "fill" or "skip" for NaN, infinite and constant images.
         size: the expected (H, W) or (H, W, bands).
 
     Returns:
@@ -63,7 +68,7 @@ def load_arrays(
     n_bad = int((bad_counts > 0).sum())
     if n_bad:
         first = index.ids[int(np.flatnonzero(bad_counts)[0])]
-        done = "left out" if on_bad == "skip" else "bad pixels set to 0"
+        done = _DONE[on_bad]
         logger.warning("%d of %d images are bad: %s (first: %s)", n_bad, len(index), done, first)
     labels = None if index.labels is None else index.labels[kept]
     return LoadedImages(images, labels, bad_counts, kept)

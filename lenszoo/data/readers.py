@@ -254,7 +254,8 @@ def _read_fits(name: str, file: str, hdu: int | str | None) -> np.ndarray:
     try:
         with _WARNINGS_LOCK, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of truncation and odd cards: the data decide below
-            with fits.open(file, memmap=False) as hdus:
+            # BLANK is lost on the way to unsigned integers
+            with fits.open(file, memmap=False, uint=False) as hdus:
                 return _fits_image(name, _choose_hdu(name, hdus, hdu))
     except LenszooError:
         raise

@@ -131,11 +131,21 @@ class _ParquetTable(Table):
         import pyarrow as pa
 
         cells = self._table[column]
+        if _is_binary(cells.type):  # as astropy writes the strings of FITS tables
+            return self._decoded(column, cells.to_pylist())
         if pa.types.is_floating(cells.type):  # a table that once lacked an id made them floats
             values = cells.to_numpy()
             if np.all(np.isfinite(values) & (values == np.rint(values))):
                 return [str(int(value)) for value in values]
         return ["" if cell is None else str(cell).strip() for cell in cells.to_pylist()]
+
+    def _decoded(self, column: str, cells: list[bytes | None]) -> list[str]:
+        try:
+            return ["" if cell is None else cell.decode().strip("\0 ") for cell in cells]
+        except UnicodeDecodeError as error:
+            raise LenszooError(
+                f"{self.source}: column {column!r} holds bytes that are no text ({error.reason})."
+            ) from error
 
     def numbers(self, column: str) -> np.ndarray:
         import pyarrow as pa
@@ -147,6 +157,14 @@ class _ParquetTable(Table):
                 raise NotNumbersError(f"{self.source}: column {column!r} holds {kind}, no numbers.")
             return super().numbers(column)
         return cells.cast(pa.float64(), safe=False).to_numpy()
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    checks = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(check(kind) for check in checks)
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
@@ -187,6 +205,11 @@ def _read_csv(name: str) -> Table:
             rows, lines = [], []
             for row in reader:
                 if row:
+                    if any(cell.strip() for cell in row[len(columns) :]):
+                        raise LenszooError(
+                            f"{name}: line {reader.line_num} has {len(row)} values for "
+                            f"{len(columns)} columns; quote commas, and write decimal points."
+                        )
                     rows.append(row)
                     lines.append(reader.line_num)
     except (UnicodeDecodeError, csv.Error) as error:

@@ -17,6 +17,7 @@ from lenszoo.prediction.catalogue import Catalogue
 from lenszoo.prediction.inputs import Batch, Fit, Images, Source
 from lenszoo.prediction.opened import OpenedModel
 from lenszoo.prediction.scale import check_pixel_scale
+from lenszoo.prediction.trained import as_trained, check_brightness
 
 Asked = Inputs | Cutouts | Catalogue
 # of the names of the bands there are and what messages call the inputs
@@ -120,6 +121,8 @@ def open_inputs(
     """
     if isinstance(inputs, str | os.PathLike) and reads_catalogue(opened, inputs):
         inputs = Catalogue(inputs)
+    if isinstance(inputs, Catalogue):
+        inputs = as_trained(opened, inputs)
     policy = on_bad or "raise"
     if isinstance(inputs, Catalogue) and inputs.layout is not None:
         policy = on_bad or find_layout(inputs.layout).on_bad or "raise"
@@ -142,6 +145,7 @@ def open_inputs(
         )
     images = Images(inputs, fit((), "The images"))
     check_pixel_scale(images, opened.pixel_scale)
+    check_brightness(opened, images)
     return Candidates(images.ids, images, None, policy)
 
 

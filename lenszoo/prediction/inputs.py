@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lenszoo.data.checks import OnBad, apply_policy, check_policy
+from lenszoo.data.checks import OnBad, apply_policy, check_policy, unmasked
 from lenszoo.data.cutouts import as_inputs
 from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.readers import image_name, read_image
@@ -115,6 +115,21 @@ class Images:
         path = None if self.paths is None else self.paths[row]
         return f"image {self.ids[row]}" if path is None else image_name(path)
 
+    def first(self) -> int:
+        """Return the first row that has an image; 0 where none has."""
+        return next((row for row in range(len(self)) if not self._is_missing(row)), 0)
+
+    def span(self) -> tuple[float, float]:
+        """Return the lowest and highest finite pixel of the first image; 0 and 0 without one."""
+        if self._is_missing(self.first()):
+            return 0.0, 0.0
+        try:
+            image = self._raw(self.first())
+        except LenszooError:  # reading it will tell
+            return 0.0, 0.0
+        pixels = image[np.isfinite(image)]
+        return (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 0.0)
+
     def height(self, row: int) -> int:
         """Return how many pixels high an image is before it is made to fit."""
         return int(self._raw(row).shape[0])
@@ -212,6 +227,7 @@ def _as_source(inputs: Inputs) -> Source:
 def _as_stack(array: np.ndarray) -> np.ndarray:
     if array.ndim == 3:
         array = array[..., None]
+    array = unmasked(array)
     if array.ndim != 4 or array.dtype.kind not in "fiub" or 0 in array.shape:
         raise LenszooError(
             f"The array has shape {array.shape} and type {array.dtype}; give numbers of shape "

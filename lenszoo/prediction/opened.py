@@ -14,10 +14,13 @@ from lenszoo.build import _as_path, load_model, model_config
 from lenszoo.catalog import CATALOG
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.ensemble import (
+    PROBABILITIES,
     Source,
+    as_graph,
     known_bands,
     known_classes,
     known_pixel_scale,
+    last_activation,
     read_run,
     weights_file,
 )
@@ -92,8 +95,8 @@ class OpenedModel:
         One output becomes ``[0, logit]``; of probabilities the logarithm is taken.
         """
         values = np.asarray(answers, np.float64)
-        activation = _last_activation(self.model)
-        if activation in ("softmax", "sigmoid"):
+        activation = last_activation(self.model)
+        if activation in PROBABILITIES:
             values = np.log(np.maximum(values, np.finfo(np.float32).tiny))
         if values.shape[1] > 1:
             return values
@@ -131,10 +134,10 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     bands: Sequence[str] = ()
     run_dir = pixel_scale = None
     if isinstance(source, keras.Model):
-        model, origins = source, [_Origin(source.name)]
+        model, origins = as_graph(source), [_Origin(source.name)]
     else:
         members = [source] if isinstance(source, str | os.PathLike) else list(source)
-        model = load_model(members[0] if len(members) == 1 else members)
+        model = as_graph(load_model(members[0] if len(members) == 1 else members))
         known = next((names for member in members if (names := known_classes(member))), ())
         origins, folders = zip(*map(_origin, members), strict=True)
         run_dir = folders[0] if len(members) == 1 else None
@@ -196,15 +199,6 @@ def _finds_lenses(model: keras.Model) -> bool:
     """Tell whether a model is a row of the catalogue that finds lenses."""
     row = CATALOG.get(_row(model))
     return row is not None and row.task == "find_lenses"
-
-
-def _last_activation(model: keras.Model) -> str | None:
-    """Name the activation that ends a model: ``"softmax"`` means that it gives probabilities."""
-    try:
-        return model_config(model)["options"].get("activation")
-    except LenszooError:
-        last = getattr(model.layers[-1], "activation", None)
-        return getattr(last, "__name__", None)
 
 
 class _Origin(NamedTuple):

@@ -20,10 +20,9 @@ def check_pixel_scale(images: Images, known: float | None, given: float | None =
         known: arcsec a pixel of the model's training, None where unknown.
         given: arcsec a pixel of the images; by default what their header says, if anything.
     """
-    rows = range(len(images)) if images.paths is not None else ()
-    first = next((row for row in rows if images.paths and images.paths[row] is not None), 0)
     if known is None:
         return
+    first = images.first()
     if given is None and images.paths is not None and images.paths[first] is not None:
         given = read_pixel_scale(images.paths[first])
     if given is None:

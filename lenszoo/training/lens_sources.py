@@ -118,6 +118,7 @@ def _catalogue(data: LensData, use: str, seed: int) -> tuple[Cutouts, Cutouts]:
     """Training and validation part of a catalogue, split class by class."""
     options = data.model_dump(include={"layout", "pattern", "bands", "id", "columns", "on_bad"})
     options |= data.model_dump(include={"missing_values", "mask_value", "zero_point", "sky"})
+    options |= data.model_dump(include={"on_missing"})
     read = read_catalogue(
         data.catalogue or "",
         images=data.folder,

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
 
 
@@ -157,6 +158,11 @@ class LensData(_Data):
     )
     on_bad: OnBad | None = Field(  # type: ignore[assignment]
         None, description="As elsewhere; by default the layout's, else raise."
+    )
+    on_missing: OnMissing = Field(
+        "raise",
+        description="What to do with an object that lacks an image: stop, skip it, or blank a "
+        "missing band, whose pixels are then bad ones.",
     )
     fresh: bool = Field(
         False, description="New scenes every epoch; false draws once and keeps them in memory."

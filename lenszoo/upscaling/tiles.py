@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
+from lenszoo.data.checks import unmasked
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.upscaling.opened import Upscaler, UpscalerLike, open_upscaler
 from lenszoo.upscaling.pixels import Scaling, ValueRange, check_scaling, find_bad, find_range, mend
@@ -153,7 +154,7 @@ def upscale_one(
 
 def _as_image(image: np.ndarray, upscaler: Upscaler, name: str) -> np.ndarray:
     """Return an image as float32 (H, W, bands), checked against the model."""
-    image = np.asarray(image)
+    image = unmasked(np.asanyarray(image))
     if image.ndim == 2:
         image = image[..., None]
     if image.ndim != 3 or image.dtype.kind not in "fiub" or 0 in image.shape:

@@ -76,6 +76,8 @@ class TestTrain:
             "id": "ID",
             "zero_point": 0.0,
         }
+        given = _with(dict(fields), "t.csv", None, {"on_bad": "fill"}, {"on_missing": "skip"})
+        assert given["data"] == {"catalogue": "t.csv", "on_bad": "fill", "on_missing": "skip"}
         folder = _with(dict(fields), "classes", None, {}, {"bands": ["g"]})
         assert folder["data"] == {"directory": "classes", "bands": ["g"]}
         sky = _with(dict(fields), None, "lens_finding_easy", {}, {"columns": ["mag_r"]})
@@ -83,6 +85,16 @@ class TestTrain:
         for source, option in ((("x", None), "layout"), ((None, "lens_finding_easy"), "bands")):
             with pytest.raises(LenszooError, match="is said of a catalogue: give --data TABLE"):
                 _with(dict(fields), *source, {}, {option: "x"})
+
+    def test_training_without_objects_that_lack_an_image(self, lenszoo, refused, survey, tmp_path):
+        (tmp_path / "t.csv").write_text(survey.table.read_text() + "x1,0,1,1,0\n")
+        command = ("train", "lens_finder", "--data", tmp_path / "t.csv", *where(survey))
+        command = (*command, "--label-column", "is_lens", "--out", tmp_path / "run")
+        line = refused(*command)
+        assert "id 'x1' has no image" in line and "--on-missing skip" in line
+        # goes on to the next thing that is wrong, and trains nothing
+        said = lenszoo(*command, "--on-missing", "skip", code=2).stderr
+        assert "without images, left out: 1." in said and "gives the label away: arc_flux" in said
 
     def test_scores_in_a_line(self):
         metrics = {"auc": 0.98765, "tpr0": 0.25, "tpr10": None, "nonlenses": 1234}

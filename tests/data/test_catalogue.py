@@ -100,6 +100,15 @@ def test_missing_and_infinite_values(survey):
     assert "Infinite values in column 'c', now missing: 1." in cutouts.notes
 
 
+def test_missing_values_of_columns_in_single_precision(survey, tmp_path):
+    survey()
+    magnitudes = pa.array([20.5, -99.9, 1e20], pa.float32())
+    pq.write_table(pa.table({"id": ["1", "2", "3"], "mag": magnitudes}), tmp_path / "t.parquet")
+    given = {"missing_values": [-99.9, 1e20, 1e300], "table_only": True}
+    cutouts = read_catalogue(tmp_path / "t.parquet", **given)
+    np.testing.assert_array_equal(cutouts.table[:, 0], np.float32([20.5, np.nan, np.nan]))
+
+
 def test_columns_that_tell_nothing_are_told_of(survey):
     cutouts = read_catalogue(survey("id,a,b,c,d\n1,5,,1,\n2,5,,2,3\n3,,,1,3\n"), table_only=True)
     assert cutouts.columns == ("a", "b", "c", "d")

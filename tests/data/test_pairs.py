@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,9 @@ def test_pairs_of_a_folder_are_cut_to_whole_pixels(fine, tmp_path):
     assert pairs.low.shape == (5, 11, 9, 1)
     assert pairs.high.shape == (5, 22, 18, 1)
     assert pairs.ids == ("0", "1", "2", "3", "4")
+    (tmp_path / "fine" / ".ipynb_checkpoints").mkdir()
+    shutil.copy(tmp_path / "fine" / "0.npy", tmp_path / "fine" / ".ipynb_checkpoints" / "x.npy")
+    assert make_pairs(tmp_path / "fine", 2).ids == pairs.ids
     assert pairs.scale == 2
     with pytest.raises(LenszooError, match="too small to bin by 4"):
         make_pairs(fine[:, :3], 4)

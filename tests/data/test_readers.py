@@ -136,6 +136,15 @@ def test_unsigned_integers_of_bzero(tmp_path):
     np.testing.assert_array_equal(read_image(path)[..., 0], data)
 
 
+def test_blank_pixels_of_unsigned_integers(tmp_path):
+    hdu = fits.PrimaryHDU(np.array([[-32768, -32000], [5, 32767]], np.int16))
+    hdu.header["BLANK"] = -32768
+    path = _fits(tmp_path / "a.fits", hdu)
+    fits.setval(path, "BZERO", value=32768)
+    expected = [[np.nan, 768], [32773, 65535]]
+    np.testing.assert_array_equal(read_image(path)[..., 0], expected)
+
+
 def test_bands_from_a_cube_from_hdus_and_from_files(tmp_path):
     bands = RNG.random((4, 9, 8)).astype(np.float32)
     cube = _fits(tmp_path / "cube.fits", fits.PrimaryHDU(bands))

@@ -31,6 +31,23 @@ def test_text_among_numbers_is_named_with_its_line(tmp_path):
         table.numbers("mag")
 
 
+def test_a_line_with_more_values_than_columns_is_named(tmp_path):
+    assert len(_csv(tmp_path, "id,mag\na,1,\nb,2, ,\n")) == 2  # commas at the end say nothing
+    with pytest.raises(LenszooError, match="line 3 has 3 values for 2 columns; quote commas"):
+        _csv(tmp_path, "id,mag\na,1\nb,20,5\n")
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(4)])
+def test_bytes_of_parquet_are_text(kind, tmp_path):
+    names = pa.array([b"G1\0\0", b"G2  ", None], kind)
+    columns = {"id": names, "seen": names.dictionary_encode(), "odd": [b"\xff", b"a", b"b"]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet")
+    assert table.text("id") == table.text("seen") == ["G1", "G2", ""]
+    with pytest.raises(LenszooError, match="column 'odd' holds bytes that are no text"):
+        table.text("odd")
+
+
 def test_parquet_of_all_types(tmp_path):
     path = tmp_path / "t.parquet"
     columns = {

@@ -85,3 +85,16 @@ def test_a_colour_picture_needs_a_band_named(zoo, tmp_path):
     green = predict(NAME, tmp_path, bands=[1])
     grey = predict(NAME, (pixels[None, ..., 1:2] / 255).astype(np.float32))
     assert green["logit_no"][0].as_py() == pytest.approx(grey["logit_no"][0].as_py(), abs=1e-4)
+
+
+def test_masked_pixels_are_bad_pixels(zoo, stack):
+    images = stack[0][:3]
+    masked = np.ma.MaskedArray(images, np.zeros(images.shape, bool))
+    masked[1, 4:6, 5] = np.ma.masked
+    with pytest.raises(LenszooError, match=r"image 1: .*NaN"):
+        predict(zoo.run, masked)
+    table = predict(zoo.run, masked, on_bad="zero")
+    assert table["bad_pixels"].to_pylist() == [0, 2, 0]
+    holes = images.copy()
+    holes[1, 4:6, 5] = 0.0
+    np.testing.assert_allclose(table["prob_no"], predict(zoo.run, holes)["prob_no"], atol=1e-6)

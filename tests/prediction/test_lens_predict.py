@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import json
+import logging
 import shutil
 
 import keras
@@ -77,6 +79,26 @@ def test_a_catalogue_is_read_as_it_is_in_memory(survey, finder, cutouts):
     )
     np.testing.assert_allclose(logits(lazy), logits(predict(finder, whole)), atol=1e-4)
     assert np.abs(logits(lazy) - expected).max() > 0.01
+
+
+def test_a_catalogue_is_read_as_in_training(survey, finder, tmp_path, caplog):
+    shutil.copytree(survey.run, tmp_path / "run")
+    recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    learned = {"zero_point": 24.0, "sky": "border", "missing_values": [0.5]}
+    recipe["data"] |= learned
+    (tmp_path / "run" / "recipe.json").write_text(json.dumps(recipe))
+    given = learned | {"missing_values": (0.5,)}
+    expected = logits(predict(finder, catalogue(survey, **given)))
+    taken = logits(predict(open_model(tmp_path / "run"), catalogue(survey)))
+    np.testing.assert_allclose(taken, expected, atol=1e-4)
+    assert np.abs(taken - logits(predict(finder, catalogue(survey)))).max() > 0.01
+    caplog.clear()
+    other = catalogue(survey, zero_point=25.0, sky="border", missing_values=[0.5])
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        predict(open_model(tmp_path / "run"), other)
+    (record,) = caplog.records
+    assert "zero_point=25.0, but" in record.getMessage()
+    assert record.getMessage().endswith("was trained with 24.0.")
 
 
 def test_the_model_meets_one_batch_shape_only(finder, cutouts, monkeypatch):

@@ -1,6 +1,7 @@
 """Images of another pixel scale than the model's are told of, once and in a line."""
 
 import dataclasses
+import json
 import logging
 
 import numpy as np
@@ -61,3 +62,29 @@ def test_candidates_in_memory_say_theirs(opened, caplog):
     assert "0.1 arcsec a pixel, but simple_cnn learned at 0.2 and will take all for 2 times" in (
         caplog.text
     )
+
+
+def brightness(opened, images, caplog):
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        predict(opened, images)
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_images_in_counts_are_told_of_where_training_had_them_in_0_to_1(opened, caplog):
+    images = np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
+    facts = opened.provenance | {"recipe": "simple_cnn.common_test_sim.toml"}
+    published = dataclasses.replace(opened, provenance=facts)
+    assert not brightness(published, images, caplog)
+    (said,) = brightness(published, np.uint8(255 * images), caplog)
+    assert "pixels from" in said and "simple_cnn learned on images in [0, 1]: scale" in said
+    assert not brightness(opened, 255 * images, caplog)  # of which nobody knows the training
+
+
+@pytest.mark.parametrize(("data", "told"), [({"preset": "sky"}, 1), ({"directory": "d"}, 0)])
+def test_a_run_on_files_may_have_had_any_brightness(data, told, opened, caplog, tmp_path):
+    (tmp_path / "recipe.json").write_text(json.dumps({"data": data}))
+    facts = opened.provenance | {"recipe": str(tmp_path / "recipe.json")}
+    run = dataclasses.replace(opened, provenance=facts, run_dir=tmp_path)
+    images = 99 * np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
+    assert len(brightness(run, images, caplog)) == told

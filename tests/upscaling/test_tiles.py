@@ -341,3 +341,11 @@ class TestBadInput:
         x = layers.UpSampling2D(2)(layers.Rescaling(1e38)(images))
         with pytest.raises(LenszooError, match="answer is not finite near row 0, column 0"):
             upscale_array(keras.Model(images, x), noise(8, 8) * 100, scaling="none")
+
+
+def test_masked_pixels_are_bad_pixels(tiny):
+    image = noise(20, 20)
+    holes = image.copy()
+    holes[3, 4:6] = np.nan
+    masked = np.ma.MaskedArray(image, np.isnan(holes))
+    np.testing.assert_array_equal(upscale_array(tiny, masked), upscale_array(tiny, holes))
