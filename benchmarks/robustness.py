@@ -129,14 +129,14 @@ def measure(labels: np.ndarray, logits: np.ndarray, known: np.ndarray, seed: int
     )
 
 
-def table(points: dict[tuple[str, float], Point], classes: tuple[str, ...]) -> str:
-    """The table in Markdown, what the classifier was trained on first."""
+def table(points: dict[tuple[str, float], Point], classes: tuple[str, ...], plain: str) -> str:
+    """The table in Markdown, the scenes as the preset has them first, called ``plain``."""
     lines = [
         f"| scenes | macro AUC | 95 % | change, 95 % | {' | '.join(classes)} | accuracy |",
         f"|---|---|---|---|{'---|' * len(classes)}---|",
     ]
     trained = next(p for (name, value), p in points.items() if not change(name, value))
-    rows = {"as trained": trained}
+    rows = {plain: trained}
     for (name, value), point in points.items():
         if change(name, value):
             rows[FACTORS[name].row.format(value)] = point
@@ -204,7 +204,8 @@ def run(options: argparse.Namespace) -> None:
             points[name, value] = measure(labels, logits, known, options.seed)
             print(f"{name} {value:g}: {points[name, value].auc:.4f}", flush=True)
     what = f"{options.weights}: {options.images:,} test scenes of {preset}, seed {options.seed}"
-    text = f"{what}\n\n{table(points, classes)}\n\n{describe()}\n"
+    plain = "as trained" if preset == sky_of(options.weights) else "unchanged"
+    text = f"{what}\n\n{table(points, classes, plain)}\n\n{describe()}\n"
     write_atomic(options.out / "table.md", text.encode())
     write_atomic(options.out / "robustness.png", to_png(figure(points, classes, what)))
     print(text)

@@ -271,7 +271,8 @@ def _training(entry: WeightsEntry) -> str:
     fields = _recipe_fields(entry)
     start, method = data.get("weights") or fields.get("weights"), data.get("method")
     if start:
-        lines.append(f"Started from `{start}`.")
+        named = "." in start or start.startswith("imagenet")
+        lines.append(f"Started from `{start if named else f'{entry.model}.{start}'}`.")
     if "widen" in fields:
         lines.append(f"Began as `{fields['widen']}`, with every channel repeated ({_WIDENED}).")
     teacher = fields.get("distill", {}).get("teacher")

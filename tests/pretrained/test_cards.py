@@ -95,6 +95,13 @@ def test_what_the_recipe_alone_knows():
     )
 
 
+def test_a_tag_of_the_recipe_becomes_the_full_name():
+    text = card(
+        CLASSIFIER.model_copy(update={"recipe": "resnet18_slim.common_test_sim_varied.toml"})
+    )
+    assert f"Started from `{CLASSIFIER.model}.common_test_sim`." in text
+
+
 def test_a_teacher_is_named_and_cited():
     text = card(CLASSIFIER.model_copy(update={"recipe": "simple_cnn.common_test_sim.toml"}))
     assert "Learnt from the answers of `" in text and text.count("arXiv:1503.02531") == 2
