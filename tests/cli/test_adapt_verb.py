@@ -55,6 +55,6 @@ def test_what_source_and_data_stand_for(tmp_path):
     assert _named("lens_finding_easy") == (None, "lens_finding_easy")
     assert _named("easy.csv") == ("easy.csv", None)
     assert _named(str(tmp_path)) == (str(tmp_path), None)
-    assert _sky("Easy.PARQUET", None, 7) == {"catalogue": "Easy.PARQUET"}
-    assert _sky("folder", None, None) == {"directory": "folder"}
-    assert _sky(None, "a_sky", 7) == {"preset": "a_sky", "images": 7}
+    assert _sky("Easy.PARQUET", None, 7, None) == {"catalogue": "Easy.PARQUET"}
+    assert _sky("folder", None, None, "skip") == {"directory": "folder", "on_bad": "skip"}
+    assert _sky(None, "a_sky", 7, "skip") == {"preset": "a_sky", "images": 7}
