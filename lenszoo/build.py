@@ -52,7 +52,7 @@ __all__ = [
 # not a row of the catalogue: the caller brings the network
 WRAPPED = "classifier"
 # Options that a model may change and keep the weights of its backbone.
-_HEAD_OPTIONS = ("activation", "dropout", "head")
+_FREE_OPTIONS = ("activation", "branch_dropout", "dropout", "head", "transformer_dropout")
 
 
 @dataclass(frozen=True)
@@ -326,7 +326,7 @@ def _check_change(label: str, old: Config, new: Config) -> None:
     """Raise LenszooError when weights cannot serve the wanted model; warn where they may suffer."""
     for option, value in new.options.items():
         known = old.options.get(option, value)  # a warm start may have options of its own
-        if value != known and option not in _HEAD_OPTIONS:
+        if value != known and option not in _FREE_OPTIONS:
             raise LenszooError(
                 f"Weights {label} are for {option}={known!r}, got {value!r}: "
                 "leave the option out, or build with weights=None."

@@ -165,6 +165,18 @@ def test_another_number_of_classes_gives_a_new_head(source, trained):
     assert outputs(model).shape == (2, 7)
 
 
+def test_rates_of_dropout_are_no_part_of_the_weights(tmp_path):
+    shape = {"input_shape": (32, 32, 1), "num_classes": 2}
+    small = {"channels": (4, 4, 4, 4, 4, 4, 8), "dims": (8, 8, 8), "depths": (1, 1, 1)}
+    taught = build_model("mobilevit_mini", **shape, **small, expansion=1, transformer_dropout=0.3)
+    path = save_weights(taught, tmp_path / "a.weights.h5")
+    model = build_model("mobilevit_mini", weights=path, transformer_dropout=0.0)
+    rates = {x.rate for x in model.layers if "block" in x.name and "dropout" in x.name}
+    assert rates == {0.0}
+    assert model_config(model)["options"]["transformer_dropout"] == 0.0
+    np.testing.assert_allclose(outputs(model), outputs(taught), rtol=1e-6)
+
+
 def test_another_head_or_activation_on_the_same_backbone(trained, tmp_path):
     path = save_weights(trained, tmp_path / "a.weights.h5")
     softmax = outputs(build_model("resnet18_slim", weights=path, activation="softmax"))
