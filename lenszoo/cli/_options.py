@@ -162,3 +162,9 @@ _LISTS: dict[str, Callable[[str], list[Any]]] = {
 def weights_list(text: str) -> list[str]:
     """Split ``"A,B"`` into the weights it names; the path of a file may hold commas itself."""
     return [text] if Path(text).exists() else names_list(text)
+
+
+def check_images(images: int | None, *presets: str | None) -> None:
+    """Raise LenszooError when images are counted and none are simulated."""
+    if images is not None and not any(presets):
+        raise LenszooError("--images counts simulated images: leave it out, files are all used.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lenszoo.cli._options import OnBad, OutFolder, Weights
+from lenszoo.cli._options import OnBad, OutFolder, Weights, check_images
 from lenszoo.cli._verb import verb
 
 _TABLES = (".csv", ".parquet", ".pq")
@@ -64,6 +64,8 @@ def adapt(
 
     if (data is None) == (preset is None):
         raise LenszooError("Give the target, either --data CATALOGUE-or-FOLDER or --preset NAME.")
+    start = (None, None) if source is None else _named(source)
+    check_images(images, preset, start[1])
     fields: dict[str, Any] = {
         "weights": weights,
         "method": method,
@@ -72,7 +74,7 @@ def adapt(
         "batch_size": batch_size,
         "seed": seed,
         "data": _sky(data, preset, images, on_bad),
-        "source": None if source is None else _sky(*_named(source), images, on_bad),
+        "source": None if source is None else _sky(*start, images, on_bad),
         "optimizer": None if learning_rate is None else {"learning_rate": learning_rate},
         "allow_leaky_columns": allow_leaky_columns or None,
     }

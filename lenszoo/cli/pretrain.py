@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lenszoo.cli._options import OnBad, OutFolder
+from lenszoo.cli._options import OnBad, OutFolder, check_images
 from lenszoo.cli._verb import verb
 
 
@@ -48,6 +48,7 @@ def pretrain(
 
     if (images_in is None) == (preset is None):
         raise LenszooError("Give what to learn from, either --images-in FOLDER or --preset NAME.")
+    check_images(images, preset)
     data = {"images_in": images_in, "preset": preset, "images": images, "on_bad": on_bad}
     fields: dict[str, Any] = {
         "model": model,

@@ -15,6 +15,7 @@ from lenszoo.cli._options import (
     OnBad,
     OnMissing,
     OutFolder,
+    check_images,
     weights_list,
 )
 from lenszoo.cli._verb import verb
@@ -40,7 +41,7 @@ _PLACES = {
     "teacher_weight": ("distill", "weight"),
 }
 # what a recipe's data may come from, whatever its task
-_SOURCES = ("preset", "directory", "csv", "low", "high", "catalogue")
+_SOURCES = ("preset", "directory", "csv", "low", "high", "catalogue", "images_in")
 # options of a catalogue that are called otherwise in a recipe
 _CATALOGUE = {"images": "folder"}
 _OPTION_NAMES = {"label": "--label-column", "on_missing": "--on-missing"} | {
@@ -265,6 +266,7 @@ def _with(
         fields.pop("curriculum", None)  # files have no strength to change
     if all(source.get(name) is None for name in _SOURCES):
         raise LenszooError("Nothing to train on: give --data FOLDER-or-CSV or --preset NAME.")
+    check_images(changes.get("images"), source.get("preset"))
     source |= _catalogue_fields(fields.get("task", "classify"), source, catalogue)
     tables = {"data": source} | {
         name: dict(fields.get(name) or {}) for name in ("optimizer", "distill")
@@ -280,7 +282,9 @@ def _with(
 
 def _files(task: str, data: str) -> dict[str, str]:
     """The fields of a recipe's data that ``--data`` stands for."""
-    if task == "find_lenses":
+    if task == "pretext":
+        return {"images_in": data}
+    if task in ("adapt", "find_lenses"):
         from lenszoo.data.table import PARQUET_SUFFIXES
 
         table = data.lower().endswith((".csv", *PARQUET_SUFFIXES))

@@ -19,7 +19,7 @@ _PROFILES: dict[str, Callable[..., Any]] = {
     "ring": shine.ring,
     "edge_on": shine.edge_on_disc,
 }
-LENS_SLOTS = 2  # the first Sersic slots are those of the galaxy in the middle
+LENS_SLOTS = 2  # the galaxy in the middle has the first Sersic slot, and the second or none
 MEASURED = ("arc_signal_to_noise", "arc_contrast", "magnification")
 
 
@@ -71,6 +71,9 @@ def brightness(arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
     inner_arc = ops.matmul(sources, near)[..., 0] * ops.sum(source_fluxes, axis=2)
     inner_lens = ops.matmul(galaxies[:, :LENS_SLOTS], near)[..., 0]
     inner_lens = inner_lens * ops.sum(galaxy_fluxes[:, :LENS_SLOTS], axis=2)
+    # a galaxy of one component leaves the second slot to a neighbour
+    centres = arrays["sersic"][:, :LENS_SLOTS, :2]
+    inner_lens = inner_lens * ops.cast(ops.all(centres == centres[:, :1], axis=2), "float32")
     sample_area = survey(preset).pixel_area / survey(preset).supersampling ** 2
     flux = ops.sum(source_fluxes, axis=2)
     arcs = ops.sum(ops.sum(sources, axis=2) * flux, axis=1) * sample_area

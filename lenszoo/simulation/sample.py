@@ -59,12 +59,16 @@ def scene_labels(indices: Iterable[int], preset: Preset) -> np.ndarray:
     return np.array([i % len(preset.classes) for i in indices], np.int32)
 
 
-def check_draw(seed: int, strength: float) -> None:
+def check_draw(preset: Preset, seed: int, strength: float) -> None:
     """Raise LenszooError unless scenes can be drawn from this seed at this strength."""
     if not 0 <= seed < 2**64:
         raise LenszooError(f"The seed must not be negative or huge, as {seed} is.")
     if not 0 <= strength < math.inf:
         raise LenszooError(f"The strength must be a number of at least 0, not {strength}.")
+    if strength != 1 and not any(preset.points.values()):
+        raise LenszooError(
+            f"{preset.name} has no substructure whose mass a strength of {strength} could change."
+        )
 
 
 def sample_scenes(
@@ -73,7 +77,7 @@ def sample_scenes(
     """Simulate the scenes of the given indices (each >= 0) of ``seed``; see :func:`sample`."""
     preset = get_preset(preset)
     indices = [int(i) for i in indices]
-    check_draw(seed, strength)
+    check_draw(preset, seed, strength)
     if any(i < 0 for i in indices):
         raise LenszooError("Scene numbers must not be negative.")
     labels = scene_labels(indices, preset)

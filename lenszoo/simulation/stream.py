@@ -6,20 +6,21 @@ import numpy as np
 
 from lenszoo.data.augment import d4
 from lenszoo.data.patches import training_pairs
-from lenszoo.data.pipeline import d4_elements
+from lenszoo.data.pipeline import d4_elements, epoch_order
 from lenszoo.data.threaded import ThreadedDataset
 from lenszoo.data.untuned import from_batches
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
-from lenszoo.simulation.sample import sample_scenes
+from lenszoo.simulation.sample import check_draw, sample_scenes
 
 
 class SimulatedDataset(ThreadedDataset):
     """Batches of freshly simulated images, for ``model.fit`` on any backend.
 
     The batches of one object are always the same: scenes ``start .. start + n - 1`` of ``seed``, in
-    order. Give every epoch a start of its own for images that never repeat.
+    order. Give every epoch a start of its own for images that never repeat, or the same start and
+    its number to see the same images again.
 
     Args:
         preset: a name from ``list_presets()``.
@@ -32,6 +33,8 @@ class SimulatedDataset(ThreadedDataset):
         patch: of a sky of pairs, side in pixels of patches cut out of the images at random places,
             likewise fixed; None takes whole images.
         patches: patches of each image.
+        epoch: how often these scenes were seen before; from 1 on they come in another order, and
+            their turns and patches are others.
 
     Yields:
         images (batch, H, W, 1) float32 and labels (batch,) int32. Of a sky of pairs, images and
@@ -40,7 +43,7 @@ class SimulatedDataset(ThreadedDataset):
 
     Raises:
         LenszooError: unknown preset, n or batch_size below 1, patches of a sky without pairs, or
-            larger than its images.
+            larger than its images; a strength of a sky without substructure.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class SimulatedDataset(ThreadedDataset):
         augment: str | None = None,
         patch: int | None = None,
         patches: int = 1,
+        epoch: int = 0,
     ):
         super().__init__()
         if n < 1 or batch_size < 1:
@@ -61,9 +65,13 @@ class SimulatedDataset(ThreadedDataset):
         if augment not in (None, "d4"):
             raise LenszooError(f"augment must be 'd4' or None, not {augment!r}.")
         self.preset = get_preset(preset)
+        check_draw(self.preset, seed, strength)
         self.n, self.seed, self.batch_size = n, seed, batch_size
         self.start, self.strength, self.augment = start, strength, augment
         self.patch, self.patches = patch, patches
+        self.order = epoch_order(n, seed, epoch) if epoch else np.arange(n)
+        # turns and patches go by the number that a batch of scenes never seen would have
+        self.drawn = start + epoch * n
         if patch is not None and self.preset.factor == 1:
             raise LenszooError(f"Patches are cut out of pairs; {self.preset.name} has none.")
 
@@ -73,9 +81,9 @@ class SimulatedDataset(ThreadedDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch ``index``: images and labels."""
-        first = self.start + index * self.batch_size
-        last = min(first + self.batch_size, self.start + self.n)
-        batch = sample_scenes(self.preset, range(first, last), self.seed, self.strength)
+        rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        batch = sample_scenes(self.preset, self.start + rows, self.seed, self.strength)
+        drawn = self.drawn + index * self.batch_size
         if batch.targets is not None:
             return training_pairs(
                 batch.images,
@@ -84,11 +92,11 @@ class SimulatedDataset(ThreadedDataset):
                 patches=self.patches,
                 augment=self.augment,
                 seed=self.seed,
-                epoch=first,
+                epoch=drawn,
             )
         images = batch.images
         if self.augment:
-            images = d4(images, d4_elements(len(images), self.seed, first))
+            images = d4(images, d4_elements(len(images), self.seed, drawn))
         return images, batch.labels
 
     @property

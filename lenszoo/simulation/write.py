@@ -98,7 +98,7 @@ def write_dataset(
     preset = get_preset(preset)
     splits = {"train": n_train, "val": n_val}
     _check(preset, splits, format)
-    check_draw(seed, strength)
+    check_draw(preset, seed, strength)
     out = Path(out)
     facts = {
         "preset": preset.name,

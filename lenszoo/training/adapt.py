@@ -10,7 +10,6 @@ import keras
 from lenszoo.build import build_model, load_model, model_config
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import check_square
-from lenszoo.ensemble import known_bands
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import lens_metrics, metrics
 from lenszoo.training.adapt_batches import AdaptBatches, Parts, hide_labels
@@ -23,7 +22,7 @@ from lenszoo.training.adapt_methods import (
 )
 from lenszoo.training.checks import images_shape
 from lenszoo.training.compute import jit, precision
-from lenszoo.training.find_lenses import FindLensesTask, check_finder, lens_logits
+from lenszoo.training.find_lenses import FindLensesTask, check_bands, check_finder, lens_logits
 from lenszoo.training.lens_sources import LensSource, open_lenses
 from lenszoo.training.optimizers import build_optimizer
 from lenszoo.training.recipe import AdaptRecipe
@@ -91,7 +90,7 @@ class AdaptTask(FindLensesTask):
             sky = opened(recipe.source, seed=recipe.data_seed + 1 if seed is None else seed)
             _check_same(sky, self.source)
             self._labelled_sky = sky.first()
-        _check_bands(recipe.weights, self.source.bands)
+        check_bands(recipe.weights, self.source.bands)
         if recipe.augment != "none" and self.source.image_shape is not None:
             check_square(self.source.image_shape)
         self._target = hide_labels(self.source.first(), recipe.label_fraction, recipe.data_seed)
@@ -205,16 +204,6 @@ def _check_same(source: LensSource, target: LensSource) -> None:
         raise LenszooError(
             f"The source's bands are {', '.join(source.bands)}, the target's "
             f"{', '.join(target.bands)}; name the same bands in the same order, data.bands."
-        )
-
-
-def _check_bands(weights: str, bands: tuple[str, ...]) -> None:
-    """Raise LenszooError where weights were trained on other bands, or in another order."""
-    known = known_bands(weights)
-    if known and bands and known != bands:
-        raise LenszooError(
-            f"{weights} was trained on the bands {', '.join(known)}, the data have "
-            f"{', '.join(bands)}; name them in that order, data.bands."
         )
 
 

@@ -10,6 +10,7 @@ from lenszoo.build import build_model, model_config
 from lenszoo.catalog import model_info
 from lenszoo.data import Cutouts
 from lenszoo.data.names import LENS_CLASSES
+from lenszoo.ensemble import known_bands
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import (
     LensFindingReport,
@@ -18,6 +19,7 @@ from lenszoo.evaluation import (
     metrics,
 )
 from lenszoo.evaluation.in_batches import in_batches
+from lenszoo.evaluation.temperature import LOWEST
 from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.training.checks import check_answers, images_shape
 from lenszoo.training.compute import jit, precision
@@ -41,6 +43,8 @@ class FindLensesTask:
         self.source = source or open_lenses(
             recipe.data, recipe.use, recipe.data_seed, allow_leaks=recipe.allow_leaky_columns
         )
+        if recipe.weights is not None:
+            check_bands(recipe.weights, self.source.bands)
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
         self._validation: Cutouts | None = None
 
@@ -140,14 +144,28 @@ def check_finder(name: str) -> None:
         )
 
 
+def check_bands(weights: str, bands: tuple[str, ...]) -> None:
+    """Raise LenszooError where weights were trained on other bands, or in another order."""
+    known = known_bands(weights)
+    if known and bands and known != bands:
+        raise LenszooError(
+            f"{weights} was trained on the bands {', '.join(known)}, the data have "
+            f"{', '.join(bands)}; name them in that order, data.bands."
+        )
+
+
 def adapt_scales(model: keras.Model, cutouts: Cutouts) -> None:
-    """Set the stretch of the image branch and the means of the table branch from cutouts."""
+    """Set the stretch of the image branch and the means of the table branch from cutouts.
+
+    Of many, a sample from first to last is looked at: a catalogue may be sorted.
+    """
     names = [layer.name for layer in model.layers]
+    rows = np.linspace(0, len(cutouts) - 1, min(len(cutouts), STATISTICS)).astype(int)
     if "stretch" in names:
         assert cutouts.images is not None  # a model with an image branch was given images
-        model.get_layer("stretch").adapt(cutouts.images[:STATISTICS])
+        model.get_layer("stretch").adapt(cutouts.images[rows])
     if "columns" in names:
-        model.get_layer("columns").adapt(cutouts.table[:STATISTICS])
+        model.get_layer("columns").adapt(cutouts.table[rows])
 
 
 def lens_logits(model: keras.Model, inputs: Any) -> np.ndarray:
@@ -171,6 +189,8 @@ def branch_logits(model: keras.Model, cutouts: Cutouts) -> dict[str, np.ndarray]
 def calibrate(model: keras.Model, held: Cutouts) -> dict[str, float]:
     """Validation scores; the temperature that the model divides its logits by is fitted anew.
 
+    Examples that the logits tell apart without an error set no temperature but 0: it stays 1.
+
     Raises:
         LenszooError: the model answers NaN.
     """
@@ -180,6 +200,8 @@ def calibrate(model: keras.Model, held: Cutouts) -> dict[str, float]:
     check_answers(logits)
     labels = held.known_labels()
     fitted = fit_temperature(labels, logits)
+    if fitted <= LOWEST:
+        fitted = 1.0
     temperature.assign(fitted)
     return {
         "val_auc": metrics.roc_auc(labels, logits),

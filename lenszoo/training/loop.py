@@ -198,8 +198,9 @@ def _is_best(task: Task, progress: Progress, score: float) -> bool:
     if better:
         progress.best, progress.best_epoch = score, progress.epoch
     elif stopping:
-        # a phase is over when its epochs are, however flat its scores
-        since = max(progress.best_epoch, task.phases[-1])
+        # a phase or a stage is over when its epochs are, however flat its scores
+        staged = sum(stage.epochs for stage in task.recipe.curriculum)
+        since = max(progress.best_epoch, task.phases[-1], staged)
         progress.stopped = progress.epoch - since >= stopping.patience
     return better
 

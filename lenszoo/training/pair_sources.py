@@ -11,6 +11,7 @@ from lenszoo.data.pairs import Pairs, make_pairs, normalise, read_pairs
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, list_presets, sample
 from lenszoo.training.recipe import SuperResolveRecipe
+from lenszoo.training.sources import scenes
 
 
 class HeldOut(NamedTuple):
@@ -77,8 +78,7 @@ def _simulated(recipe: SuperResolveRecipe) -> PairSource:
         raise LenszooError(f"{preset.name} is no sky of pairs; these are: {', '.join(skies)}.")
 
     def epoch(e: int) -> SimulatedDataset:
-        start = SPLIT_START["train"] + (e * data.images if data.fresh else 0)
-        return SimulatedDataset(preset, data.images, seed, start=start, **_cut(recipe))
+        return SimulatedDataset(preset, data.images, seed, **_cut(recipe) | scenes(data, e))
 
     def held_out(split: str, n: int) -> HeldOut:
         drawn = sample(preset, n, seed, SPLIT_START[split])

@@ -14,6 +14,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation import metrics
 from lenszoo.evaluation.embedding import collapse
 from lenszoo.evaluation.pretext import Embedding, Probe, pretext_report
+from lenszoo.layers import LensAugmentation
 from lenszoo.prediction.predictor import feature_model
 from lenszoo.training.checks import check_answers, images_shape
 from lenszoo.training.classify import SmoothedCrossEntropy, predict_logits
@@ -67,7 +68,7 @@ class PretextTask:
         else:
             self.views = recipe.simsiam or SimSiam()
         self.pool = pool or open_pool(recipe)
-        if self.problem is None or self.problem.augment is None or recipe.augment == "d4":
+        if recipe.method == "rotation" or recipe.augment == "d4":
             check_square(self.pool.image_shape)
         self.steps_per_epoch = -(-self.pool.train_images // recipe.batch_size)
         self._validation: tuple[np.ndarray, np.ndarray] | None = None
@@ -80,7 +81,11 @@ class PretextTask:
             model = self._classifier(recipe.weights)
             if self.problem is not None:
                 return model
-            return ViewModel(model, self.views.strength, comparison(self.views))
+            return ViewModel(model, self._view(), comparison(self.views))
+
+    def _view(self, seed: int | None = None) -> LensAugmentation:
+        """What makes one view of an image."""
+        return LensAugmentation(self.views.strength, self.recipe.augment == "d4", seed=seed)
 
     def _classifier(self, weights: str | None) -> keras.Model:
         recipe = self.recipe
@@ -129,7 +134,7 @@ class PretextTask:
             if self.problem is not None:
                 self._validation = held_out(images, self.problem, self.recipe.data_seed)
             else:
-                self._validation = fixed_views(images, self.views.strength)
+                self._validation = fixed_views(images, self._view)
         shown, known = self._validation
         answers = predict_logits(model, shown)
         check_answers(answers)

@@ -14,6 +14,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.training.lens_batches import HeldBatches
 from lenszoo.training.recipe import PretextRecipe
+from lenszoo.training.sources import scenes
 
 _SPLIT = 3  # a random stream of its own
 
@@ -65,9 +66,8 @@ def _simulated(recipe: PretextRecipe) -> Pool:
         raise LenszooError(f"{preset.name} is a sky of pairs; choose one of single images.")
 
     def epoch(e: int, augment: str | None) -> ThreadedDataset:
-        start = SPLIT_START["train"] + (e * data.images if data.fresh else 0)
         return SimulatedDataset(
-            preset, data.images, seed, recipe.batch_size, start=start, augment=augment
+            preset, data.images, seed, recipe.batch_size, **scenes(data, e), augment=augment
         )
 
     def held_out(split: str, n: int) -> Held:

@@ -19,16 +19,15 @@ class ViewModel(keras.Model):
 
     Args:
         network: the classifier; its layers are shared, not copied.
-        strength: how far views go, see :class:`lenszoo.layers.LensAugmentation`.
+        view: what makes one view of an image.
         compare: the loss of the vectors (batch, length) of both views.
     """
 
     def __init__(
-        self, network: keras.Model, strength: float, compare: Callable[[Any, Any], Any]
+        self, network: keras.Model, view: LensAugmentation, compare: Callable[[Any, Any], Any]
     ) -> None:
         images = keras.Input(network.input_shape[1:], name="images")
-        view = LensAugmentation(strength)(images, training=True)
-        super().__init__(images, network(view), name="views")
+        super().__init__(images, network(view(images, training=True)), name="views")
         self.network, self.compare = network, compare
 
     def compute_loss(
@@ -120,12 +119,14 @@ def nt_xent(one: Any, other: Any, temperature: float) -> Any:
     return ops.mean(ops.logsumexp(likeness, axis=1) - chosen)
 
 
-def fixed_views(images: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two views (n, H, W, bands) of each image, the same in every process."""
+def fixed_views(
+    images: np.ndarray, view: Callable[[int], LensAugmentation]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two views (n, H, W, bands) of each image, the same in every process; ``view`` takes seeds."""
     batches = np.array_split(images, -(-len(images) // 64))
     one, other = (
-        np.concatenate([ops.convert_to_numpy(view(batch, training=True)) for batch in batches])
-        for view in (LensAugmentation(strength, seed=seed) for seed in (1, 2))
+        np.concatenate([ops.convert_to_numpy(seeded(batch, training=True)) for batch in batches])
+        for seeded in (view(seed) for seed in (1, 2))
     )
     return one, other
 

@@ -1,5 +1,6 @@
 """The tables of recipes: where data come from, the optimizer, and what some tasks add."""
 
+import math
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -24,7 +25,9 @@ class _Data(Strict):
     )
     images: int = Field(16000, ge=1, description="Simulated images an epoch.")
     fresh: bool = Field(
-        True, description="New scenes every epoch; false repeats the first epoch's."
+        True,
+        description="New scenes every epoch; false shows the first epoch's again, in another order "
+        "and turned anew.",
     )
     val_images: int = Field(1500, ge=2, description="Simulated validation images.")
     test_images: int = Field(1500, ge=2, description="Simulated images for the final report.")
@@ -167,6 +170,48 @@ class LensData(_Data):
     fresh: bool = Field(
         False, description="New scenes every epoch; false draws once and keeps them in memory."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_number(cls, values: Any) -> Any:
+        """What is no finite number counts as missing without being named."""
+        if not isinstance(values, dict):
+            return values
+        named = dict(values)
+        if _not_finite(named.get("mask_value")):
+            named["mask_value"] = None
+        if isinstance(missing := named.get("missing_values"), list | tuple):
+            named["missing_values"] = [value for value in missing if not _not_finite(value)]
+        return named
+
+    @model_validator(mode="after")
+    def _goes_with_a_catalogue(self) -> Self:
+        lost = [
+            name
+            for name in _OF_CATALOGUES
+            if getattr(self, name) != type(self).model_fields[name].default
+        ]
+        if self.catalogue is None and lost:
+            raise ValueError(f"{', '.join(lost)}: only a catalogue is read with that")
+        return self
+
+
+_OF_CATALOGUES = (
+    "folder",
+    "layout",
+    "pattern",
+    "id",
+    "label",
+    "missing_values",
+    "mask_value",
+    "zero_point",
+    "sky",
+    "on_missing",
+)
+
+
+def _not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 class Optimizer(Strict):

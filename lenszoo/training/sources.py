@@ -13,7 +13,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.training.checks import check_classes
 from lenszoo.training.recipe import RecipeBase
-from lenszoo.training.recipe_parts import Data, LensData
+from lenszoo.training.recipe_parts import Data, LensData, PairData, PoolData
 
 
 class Images(NamedTuple):
@@ -59,6 +59,8 @@ def open_source(recipe: RecipeBase) -> Source:
 def _simulated(recipe: RecipeBase) -> Source:
     data, seed = recipe.data, recipe.data_seed
     preset = get_preset(data.preset or "")
+    if preset.factor > 1:
+        raise LenszooError(f"{preset.name} is a sky of pairs; choose one of single images.")
     if data.val_images < len(preset.classes):
         raise LenszooError(
             f"data.val_images {data.val_images} are too few for the {len(preset.classes)} classes "
@@ -72,7 +74,7 @@ def _simulated(recipe: RecipeBase) -> Source:
             data.images,
             seed,
             recipe.batch_size,
-            start=SPLIT_START["train"] + (e * data.images if data.fresh else 0),
+            **scenes(data, e),
             strength=recipe.strength(e),
             augment=augment,
         )
@@ -90,6 +92,13 @@ def _simulated(recipe: RecipeBase) -> Source:
         functools.partial(held_out, "test", data.test_images),
         {"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
     )
+
+
+def scenes(data: Data | PoolData | PairData, epoch: int) -> dict[str, int]:
+    """Which scenes of a sky an epoch is shown, and how often they were seen before."""
+    if data.fresh:
+        return {"start": SPLIT_START["train"] + epoch * data.images}
+    return {"start": SPLIT_START["train"], "epoch": epoch}
 
 
 def read_index(recipe: RecipeBase) -> tuple[DatasetIndex, DatasetIndex]:

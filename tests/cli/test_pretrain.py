@@ -33,5 +33,6 @@ def test_bad_wishes_are_one_line(refused, pool, tmp_path):
     images = ("--images-in", pool)
     assert "no classifier" in refused("pretrain", "srcnn", *images, *out)
     assert "Did you mean 'simple_cnn'" in refused("pretrain", "simple_cn", *images, *out)
+    assert "files are all used" in refused("pretrain", "simple_cnn", *images, "--images", 9, *out)
     both = ("--preset", "common_test_sim")
     assert "either" in refused("pretrain", "simple_cnn", *images, *both, *out)

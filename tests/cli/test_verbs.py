@@ -13,6 +13,7 @@ from tinyzoo import CLASSES, NAME
 from lenszoo.catalog import CATALOG
 from lenszoo.cli.train import _fields, _scores, _with
 from lenszoo.data import read_image
+from lenszoo.errors import LenszooError
 from lenszoo.prediction import provenance_of
 from lenszoo.simulation import SPLIT_START, sample
 
@@ -129,6 +130,20 @@ class TestTrain:
         given = _with({**fields, "data": pair}, None, "sr_75_150", {"images": 5})
         assert given["data"] == {"preset": "sr_75_150", "images": 5}
         assert _with({**fields, "data": pair}, None, None, {})["data"] == pair
+
+    def test_what_data_means_to_recipes_of_other_tasks(self):
+        pretext = {"task": "pretext", "data": {"images_in": "a", "on_bad": "skip"}}
+        assert _with(dict(pretext), None, None, {})["data"] == pretext["data"]
+        assert _with(dict(pretext), "b", None, {})["data"] == {"images_in": "b", "on_bad": "skip"}
+        adapt = {"task": "adapt", "data": {"preset": "lens_finding_hard"}}
+        assert _with(dict(adapt), "new.parquet", None, {})["data"] == {"catalogue": "new.parquet"}
+        assert _with(dict(adapt), "new", None, {})["data"] == {"directory": "new"}
+
+    def test_files_are_not_counted(self):
+        fields = {"task": "classify", "data": {}}
+        with pytest.raises(LenszooError, match="--images counts simulated images"):
+            _with(dict(fields), "folder", None, {"images": 5})
+        assert _with(dict(fields), None, "sky", {"images": 5})["data"]["images"] == 5
 
     def test_the_scores_of_any_task_in_one_line(self):
         assert _scores({"accuracy": 0.5, "macro_ovr_auc": 0.75, "n": 3}) == (

@@ -227,6 +227,19 @@ def test_arc_contrast_is_the_ratio_within_two_einstein_radii():
     assert float(layers["arc_contrast"][0]) == pytest.approx(expected, rel=0.03)
 
 
+def test_arc_contrast_leaves_a_neighbour_of_the_lens_out():
+    galaxy = Component("sersic", 0.1, 0.0, UGRI, PROFILES["sersic 1"][1])
+    source = Component("source", 0.2, 0.0, 0.1 * UGRI, {**PROFILES["sersic 1"][1], "r_eff": 0.15})
+    near = Component("sersic", 0.9, 0.4, UGRI, PROFILES["sersic 1"][1])
+    lens = {"einstein_radius": 1.0, "lens_x": 0.1}
+    contrasts = {
+        len(galaxies): float(brightness([*galaxies, source], **lens)[0]["arc_contrast"][0])
+        for galaxies in ([galaxy], [galaxy, near], [galaxy] * 2 + [near])
+    }
+    assert contrasts[2] == pytest.approx(contrasts[1])
+    assert contrasts[3] == pytest.approx(contrasts[1] / 2)
+
+
 # --- the sky ---
 
 

@@ -93,6 +93,7 @@ def test_stronger_substructure_is_seen_where_there_is_some(sky):
         ((NAME, 3, 2**64), "huge"),
         ((NAME, 3, 0, -2), "negative"),
         ((NAME, 3, 0, 0, -1.0), "strength"),
+        (("lens_finding_easy", 3, 0, 0, 4.0), "no substructure"),
         ((NAME, 3, 0, 0, float("nan")), "strength"),
     ],
 )

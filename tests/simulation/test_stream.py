@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from lenszoo.data.augment import d4
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SimulatedDataset, sample, stream
 
@@ -34,6 +35,30 @@ def test_augmentation_turns_images_and_is_the_same_again():
     assert np.abs(turned - plain).max() > 0.1
     for before, after in zip(plain, turned, strict=True):
         np.testing.assert_array_equal(np.sort(before, axis=None), np.sort(after, axis=None))
+
+
+def test_scenes_seen_again_come_in_another_order_and_turned_anew():
+    def images(epoch, augment=None):
+        data = SimulatedDataset(NAME, 10, seed=3, batch_size=4, augment=augment, epoch=epoch)
+        return np.concatenate([data[i][0] for i in range(len(data))])
+
+    first, again = images(0), images(1)
+    assert not np.array_equal(first, again)
+    np.testing.assert_array_equal(
+        np.sort(first.sum(axis=(1, 2, 3))), np.sort(again.sum(axis=(1, 2, 3)))
+    )
+    np.testing.assert_array_equal(images(1, "d4"), images(1, "d4"))
+    order = [int(np.argmin(np.abs(first - image).sum(axis=(1, 2, 3)))) for image in again]
+    assert sorted(order) == list(range(10))
+    turns = [turn(*pair) for pair in zip(first, images(0, "d4"), strict=True)]
+    anew = [turn(*pair) for pair in zip(again, images(1, "d4"), strict=True)]
+    assert [turns[i] for i in order] != anew
+
+
+def turn(before, after):
+    """The element of D4 that makes one image the other."""
+    (found,) = [k for k in range(8) if np.array_equal(d4(before[None], np.array([k]))[0], after)]
+    return found
 
 
 def test_a_model_fits_on_it():

@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 from cutshort import train_whole_and_cut
 
-from lenszoo import load_model
+from lenszoo import build_model, load_model
+from lenszoo.data import Cutouts
 from lenszoo.errors import LenszooError
 from lenszoo.training import Recipe, train
-from lenszoo.training.find_lenses import FindLensesTask
+from lenszoo.training.find_lenses import FindLensesTask, adapt_scales, calibrate
 from lenszoo.training.lens_sources import open_lenses
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
 TINY = {"width": 4, "dim": 8, "heads": 2}
+
+
+# class folders in place of the catalogue
+FOLDERS = dict.fromkeys(("catalogue", "folder", "id", "label")) | {"directory": "x"}
 
 
 @pytest.fixture(scope="module")
@@ -132,17 +137,59 @@ def test_a_simulated_sky_held_or_streamed():
         ({"data": {"label": None}}, "label"),
         ({"data": {"catalogue": "nowhere.csv"}}, "nowhere.csv"),
         ({"data": {"preset": "lens_finding_easy"}}, "give exactly one of"),
-        ({"data": {"directory": "x", "catalogue": None}, "use": "both"}, "class folders hold no"),
+        ({"data": FOLDERS, "use": "both"}, "class folders hold no"),
         ({"model": "resnet18"}, 'is no lens finder.*options.backbone = "resnet18"'),
         ({"input_shape": (24, 24, 2)}, "is not that of the images"),
         ({"freeze": 1, "weights": "x"}, "are for classifiers"),
         ({"data": {"bands": ["g"]}}, "names 1"),
+        (
+            {"data": FOLDERS | {"sky": "border", "zero_point": 30}},
+            "zero_point, sky: only a catalogue is read with that",
+        ),
     ],
 )
 def test_bad_recipes_are_one_line(survey, tmp_path, changes, message):
     with pytest.raises(LenszooError, match=message) as caught:
         train(fields(survey, **changes), tmp_path / "run")
     assert "\n" not in str(caught.value)
+
+
+def test_bands_in_another_order_than_the_weights_are_told(survey, tmp_path):
+    train(fields(survey, epochs=1), tmp_path / "run")
+    again = fields(survey, weights=str(tmp_path / "run"), options={})
+    FindLensesTask(Recipe(**again))
+    again["data"]["bands"] = ["r", "g"]
+    again["data"]["pattern"] = "{id}.npy"
+    with pytest.raises(LenszooError, match="was trained on the bands g, r, the data have r, g"):
+        FindLensesTask(Recipe(**again))
+
+
+def test_a_number_that_is_none_masks_nothing(survey):
+    nan = float("nan")
+    data = Recipe(**fields(survey, data={"mask_value": nan, "missing_values": [-99, nan]})).data
+    assert data.mask_value is None and data.missing_values == (-99,)
+
+
+def test_scales_are_those_of_a_sorted_catalogue_as_a_whole(monkeypatch):
+    monkeypatch.setattr("lenszoo.training.find_lenses.STATISTICS", 10)
+    model = build_model("lens_finder", use="table", columns=["ra"], **TINY)
+    ra = np.arange(1000, dtype=np.float32)[:, None]
+    ids = tuple(map(str, range(1000)))
+    adapt_scales(model, Cutouts(ids, None, ra, ("ra",), np.zeros(1000, np.int32)))
+    columns = model.get_layer("columns")
+    values = {weight.name: float(np.ravel(weight)[0]) for weight in columns.non_trainable_weights}
+    assert values["mean"] == pytest.approx(499.5, abs=2), values
+
+
+@pytest.mark.parametrize("told_apart", [True, False])
+def test_examples_without_an_error_leave_the_temperature_alone(survey, monkeypatch, told_apart):
+    task = FindLensesTask(Recipe(**fields(survey)))
+    held = task.source.validation()
+    logits = 8.0 * held.known_labels() - 4
+    if not told_apart:
+        logits[0] *= -1
+    monkeypatch.setattr("lenszoo.training.find_lenses.lens_logits", lambda *_: logits)
+    assert (calibrate(task.build(), held)["temperature"] == 1.0) == told_apart
 
 
 def test_a_leak_may_be_allowed_and_is_told(survey):

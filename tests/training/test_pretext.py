@@ -31,6 +31,9 @@ def folder(tmp_path_factory):
     return write_images(tmp_path_factory.mktemp("pool"), per_class=20)
 
 
+STILL = {"strength": 1e-4}  # as good as neither moved nor blurred
+
+
 def fields(folder, method="rotation", **changes):
     recipe = {
         "task": "pretext",
@@ -162,6 +165,24 @@ def test_a_sky_is_probed_with_its_labels(tmp_path):
 def test_a_run_that_was_cut_ends_the_same(folder, tmp_path, method):
     """With what simsiam keeps besides: its predictor, and the draws of its views."""
     train_whole_and_cut(PretextTask, Recipe(**fields(folder, method)), tmp_path)
+
+
+def test_views_turn_only_where_the_recipe_does(folder):
+    for augment in ("d4", "none"):
+        task = PretextTask(Recipe(**fields(folder, "simsiam", augment=augment, simsiam=STILL)))
+        task.validate(task.answers(task.build()))
+        one, other = task._validation
+        assert np.allclose(one, other, atol=1e-2) == (augment == "none")
+
+
+def test_views_that_are_not_turned_need_not_be_square(tmp_path):
+    (tmp_path / "wide").mkdir()
+    for i in range(12):
+        image = np.random.default_rng(i).random((20, 24))
+        np.save(tmp_path / "wide" / f"{i}.npy", image)
+    PretextTask(Recipe(**fields(tmp_path / "wide", "simsiam", augment="none")))
+    with pytest.raises(LenszooError, match="square"):
+        PretextTask(Recipe(**fields(tmp_path / "wide", "simsiam")))
 
 
 def test_a_collapse_is_told(folder, caplog):
