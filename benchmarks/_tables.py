@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from lenszoo.catalog import CATALOG
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.cards import machine
+from lenszoo.pretrained.cards import machine, recipe_fields
 from lenszoo.pretrained.manifest import WeightsEntry
 from lenszoo.pretrained.scores import kind, tidy_rows
 
@@ -45,6 +45,12 @@ COLUMNS = (
 )
 
 
+def _seen(entry: WeightsEntry) -> str:
+    """How many images a training saw, and whether others had seen some before it."""
+    more = recipe_fields(entry).keys() & {"weights", "widen"}
+    return f"{entry.data['images_seen']:,}" + (" more" if more else "")
+
+
 def classifier_row(entry: WeightsEntry) -> tuple[str, ...]:
     """One line of the table of classifiers."""
     test, shortcut = entry.metrics["test"], entry.metrics["shortcut"]
@@ -54,7 +60,7 @@ def classifier_row(entry: WeightsEntry) -> tuple[str, ...]:
     return (
         f"`{entry.name}`",
         f"`{entry.data['preset']}`",
-        f"{entry.data['images_seen']:,}",
+        _seen(entry),
         f"**{test['macro_ovr_auc']:.4f}** ({low:.4f} to {high:.4f})",
         classes,
         f"{test['accuracy']:.4f}",
@@ -76,7 +82,7 @@ def pair_row(entry: WeightsEntry) -> tuple[str, ...]:
         f"{floor['psnr']:.2f}",
         f"{100 * test['share_of_way']:.1f} %",
         f"{test['truth']['psnr']:.2f} ({test['truth']['bicubic']['psnr']:.2f})",
-        f"{entry.data['images_seen']:,}",
+        _seen(entry),
     )
 
 
@@ -107,7 +113,7 @@ def backbone_row(entry: WeightsEntry) -> tuple[str, ...]:
     pairs = zip(cells(test["by_labels"]), cells(random["by_labels"]), strict=True)
     return (
         f"`{entry.name}`",
-        f"{entry.data['images_seen']:,}",
+        _seen(entry),
         *(f"**{own}** ({other})" if own else "" for own, other in pairs),
         f"{test['effective_rank']:.1f}",
     )
@@ -144,7 +150,8 @@ TABLES = {
         "networks, on their own data and splits, not measured here: our data are simulated twins "
         "of theirs, so the two do not compare to the last digit. The 45 real images are of the "
         "DeepLense common test, in steps of 8 bits; their scores are a first look at transfer, "
-        "with large errors.",
+        "with large errors. Images seen are more where a training began from other weights, which "
+        "the card names.",
         {
             "common_test_sim.png": "Simulated lenses of the three classes",
             "robustness.png": "Where the best classifier may be trusted",

@@ -268,7 +268,7 @@ def _data(entry: WeightsEntry) -> str:
 def _training(entry: WeightsEntry) -> str:
     data = entry.data
     lines = [f"Recipe: `lenszoo/recipes/{entry.recipe}`."]
-    fields = _recipe_fields(entry)
+    fields = recipe_fields(entry)
     start, method = data.get("weights") or fields.get("weights"), data.get("method")
     if start:
         named = "." in start or start.startswith("imagenet")
@@ -312,7 +312,7 @@ def _training(entry: WeightsEntry) -> str:
     return f"{_bullets(lines)}\n\n{_code(shell)}"
 
 
-def _recipe_fields(entry: WeightsEntry) -> dict[str, Any]:
+def recipe_fields(entry: WeightsEntry) -> dict[str, Any]:
     """What the packaged recipe says, as it stands there; empty where it is elsewhere."""
     path = Path(__file__).parents[1] / "recipes" / entry.recipe
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
@@ -386,8 +386,8 @@ def _citing(entry: WeightsEntry) -> str:
     paper = _METHODS.get(entry.data.get("method", ""), "").partition("(")[2]
     if paper:
         lines.append(f"The method: {paper.rstrip(')')}.")
-    if "distill" in _recipe_fields(entry):
+    if "distill" in recipe_fields(entry):
         lines.append(f"Learning from a teacher: {_DISTILLED}.")
-    if "widen" in _recipe_fields(entry):
+    if "widen" in recipe_fields(entry):
         lines.append(f"Beginning as a narrower network: {_WIDENED}.")
     return f"{entry.licence}. Please cite\n\n" + _bullets(lines)
