@@ -61,10 +61,15 @@ def test_three_scores_which_are_those_of_the_training_report(finder, cutouts, re
     assert any("Training" in name or "history" in name.lower() for name in names)
 
 
-def test_temperature_is_in_the_scores(finder, report):
-    temperature = float(finder.model.get_layer("temperature").temperature)
-    assert temperature != 1
-    assert report.metrics["uncalibrated"]["log_loss"] != report.metrics["log_loss"]
+def test_temperature_is_in_the_scores(finder, cutouts):
+    temperature = finder.model.get_layer("temperature").temperature
+    fitted = float(temperature)
+    temperature.assign(2 * fitted)
+    metrics = evaluate(finder, cutouts, seed=1).metrics
+    temperature.assign(fitted)
+    before = evaluate(finder, cutouts, seed=1).metrics
+    assert metrics["auc"] == before["auc"] and metrics["log_loss"] != before["log_loss"]
+    assert metrics["uncalibrated"]["log_loss"] == pytest.approx(before["uncalibrated"]["log_loss"])
 
 
 def test_cutouts_and_catalogue_score_alike(finder, cutouts, report):

@@ -97,7 +97,8 @@ def test_batch_norm_changes_statistics_alone(skies, tmp_path):
         for old, now in zip(before.weights, after.weights, strict=True)
         if not np.array_equal(old, now)
     }
-    assert changed == {"moving_mean", "moving_variance", "temperature"}
+    # the temperature too, unless no validation example is wrong
+    assert changed - {"temperature"} == {"moving_mean", "moving_variance"}
 
 
 def numbered(n, seed):
