@@ -32,6 +32,12 @@ def predict(
     bands: Bands = None,
     classes: Classes = None,
     path_column: PathColumn = "path",
+    tta: Annotated[
+        bool,
+        typer.Option(
+            "--tta", help="Average over quarter turns and flips, in eight times the time."
+        ),
+    ] = False,
     batch_size: BatchSize = 128,
 ) -> None:
     """Classify images, or find lenses: id, path, class, probabilities, logits, provenance.
@@ -55,6 +61,7 @@ def predict(
             resize=resize,
             bands=band_list(bands),
             classes=comma_list(classes),
+            tta=tta,
             batch_size=batch_size,
             progress=progress,
         )

@@ -2,17 +2,15 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from lenszoo.data.readers import aligned_empty
-from lenszoo.errors import LenszooError
-from lenszoo.evaluation import tta_logits
 from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.prediction.candidates import Candidates
 from lenszoo.prediction.inputs import Batch
+from lenszoo.prediction.looks import EightLooks
 from lenszoo.prediction.opened import OpenedModel
 from lenszoo.prediction.predictor import answer
 
@@ -55,9 +53,7 @@ def _ways(opened: OpenedModel, size: int, tta: bool) -> dict[str, Callable[[Batc
             alone = branch(opened.model, use)
             ways[f"{use} only"] = functools.partial(_alone, opened, alone, taken, size)
     if tta:
-        if "images" not in takes:
-            raise LenszooError(f"{opened.name} looks at a table, which has no turns and flips.")
-        ways[LOOKS] = functools.partial(_turned, opened, size)
+        ways[LOOKS] = functools.partial(_turned, EightLooks(opened), size)
     return ways
 
 
@@ -67,18 +63,5 @@ def _alone(
     return opened.logits(answer(model, batch.inputs[taken], size))
 
 
-def _turned(opened: OpenedModel, size: int, batch: Batch) -> np.ndarray:
-    assert batch.images is not None  # a model without images was refused
-    return tta_logits(_Padded(opened, size, batch), batch.images, size)
-
-
-class _Padded(NamedTuple):
-    """What ``tta_logits`` asks: answers as logits, from batches of one size."""
-
-    opened: OpenedModel
-    size: int
-    batch: Batch
-
-    def predict_on_batch(self, images: np.ndarray) -> np.ndarray:
-        turned = self.batch._replace(images=images)
-        return self.opened.logits(answer(self.opened.model, turned.inputs, self.size))
+def _turned(looks: EightLooks, size: int, batch: Batch) -> np.ndarray:
+    return answer(looks, batch.inputs, size)

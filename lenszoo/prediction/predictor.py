@@ -13,6 +13,7 @@ from lenszoo.data.readers import image_name
 from lenszoo.errors import LenszooError
 from lenszoo.prediction.candidates import Asked, Candidates, open_inputs
 from lenszoo.prediction.inputs import Batch
+from lenszoo.prediction.looks import EightLooks
 from lenszoo.prediction.opened import ModelLike, OpenedModel, open_model
 
 Progress = Callable[[int, int], None]
@@ -30,6 +31,7 @@ def predict(
     classes: Sequence[str] | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    tta: bool = False,
     progress: Progress | None = None,
 ) -> pa.Table:
     """Classify images or lens candidates and return a table, a row each, in their order.
@@ -61,19 +63,22 @@ def predict(
         classes: names of the classes, where the weights do not know them.
         resize: interpolate images of another size bilinearly; this changes their pixel scale.
         bands: positions of the bands to give to the model, such as ``[0]``.
+        tta: answer with the mean over the quarter turns and flips of each image
+            (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
         progress: is told (images done, images in all).
 
     Raises:
         LenszooError: in one line, for weights that cannot be loaded, no inputs, a column or band
             that is not there, and images that cannot be read, are bad, or have another size or
-            number of bands than the model takes.
+            number of bands than the model takes; with tta, for images that are not square.
     """
     opened = open_model(model, classes)
+    looks = EightLooks(opened) if tta else None
     asked = open_inputs(opened, inputs, on_bad, resize, bands)
-    answers = run(opened.model, asked, batch_size, progress)
+    answers = run(looks or opened.model, asked, batch_size, progress)
     kept = answers.kept
     logits = np.zeros((len(asked), len(opened.classes)))
-    logits[kept] = opened.logits(answers.values[kept])
+    logits[kept] = answers.values[kept] if looks else opened.logits(answers.values[kept])
     shares = opened.probabilities(logits)
     names = [
         opened.classes[k] if ok else None for k, ok in zip(logits.argmax(1), kept, strict=True)
@@ -83,7 +88,7 @@ def predict(
         for k, name in enumerate(opened.classes):
             column = values[:, k].astype(np.float32)
             columns[f"{kind}_{name}"] = pa.array(column, mask=~kept)
-    return _table(opened, asked, answers, columns)
+    return _table(opened, asked, answers, columns, {"tta": tta})
 
 
 def embed(
@@ -155,7 +160,7 @@ class Answers(NamedTuple):
 
 
 def run(
-    model: keras.Model,
+    model: keras.Model | EightLooks,
     asked: Candidates,
     batch_size: int,
     progress: Progress | None = None,
@@ -195,7 +200,7 @@ def run(
     return Answers(values, kept, bad_pixels, errors)
 
 
-def answer(model: keras.Model, inputs: Any, size: int) -> np.ndarray:
+def answer(model: keras.Model | EightLooks, inputs: Any, size: int) -> np.ndarray:
     """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
 
     def padded(array: np.ndarray) -> np.ndarray:
@@ -216,10 +221,18 @@ def feature_model(model: keras.Model) -> keras.Model:
 
 
 def _table(
-    opened: OpenedModel, asked: Candidates, answers: Answers, columns: dict[str, Any]
+    opened: OpenedModel,
+    asked: Candidates,
+    answers: Answers,
+    columns: dict[str, Any],
+    facts: dict[str, Any] | None = None,
 ) -> pa.Table:
     paths = [None] * len(asked) if asked.paths is None else map(_path, asked.paths)
-    facts = opened.provenance | {"classes": list(opened.classes), "on_bad": asked.on_bad}
+    facts = (
+        opened.provenance
+        | {"classes": list(opened.classes), "on_bad": asked.on_bad}
+        | (facts or {})
+    )
     if asked.images is not None:
         fit = asked.images.fit
         facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}

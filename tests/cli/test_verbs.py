@@ -257,10 +257,11 @@ class TestPredict:
         assert done.stderr == ""
         with (tmp_path / "t.csv").open(newline="") as stream:
             rows = list(csv.DictReader(stream))
-        lenszoo("predict", zoo.run, zoo.data / "val", "--out", tmp_path / "t.parquet")
+        lenszoo("predict", zoo.run, zoo.data / "val", "--tta", "--out", tmp_path / "t.parquet")
         table = pq.read_table(tmp_path / "t.parquet")
         assert [row["id"] for row in rows] == table["id"].to_pylist()
-        assert provenance_of(tmp_path / "t.parquet")["weights"] == str(zoo.run)
+        facts = provenance_of(tmp_path / "t.parquet")
+        assert facts["weights"] == str(zoo.run) and facts["tta"]
         true = [row["id"].split("/")[0] for row in rows]
         assert np.mean([r["predicted"] == t for r, t in zip(rows, true, strict=True)]) > 0.9
 

@@ -293,6 +293,20 @@ def test_features(finder, image_only, table_only, cutouts):
         assert vectors.std(axis=0).min() > 0
 
 
+def test_eight_looks_at_the_image_with_its_own_row(finder, table_only, cutouts):
+    """The log-odds are the mean of those of eight turned tables of candidates."""
+    table = predict(finder, cutouts, tta=True, batch_size=16)
+    sides = []
+    for turns in range(4):
+        for flip in (False, True):
+            images = np.rot90(cutouts.images, turns, axes=(1, 2))
+            images = np.ascontiguousarray(images[:, :, ::-1] if flip else images)
+            sides.append(logits(predict(finder, dataclasses.replace(cutouts, images=images))))
+    np.testing.assert_allclose(logits(table), np.mean(sides, axis=0), atol=1e-5)
+    with pytest.raises(LenszooError, match="which has no turns and flips"):
+        predict(table_only, cutouts, tta=True)
+
+
 def test_an_ensemble_is_of_models_of_images(survey, cutouts, tmp_path):
     with pytest.raises(LenszooError, match="run looks at images and a table, and ensembles are"):
         predict([survey.run, survey.run], cutouts)

@@ -9,6 +9,7 @@ from tinyzoo import CLASSES, NAME, SIZE
 
 from lenszoo import embed, load_model, predict
 from lenszoo.errors import LenszooError
+from lenszoo.evaluation import tta_logits
 from lenszoo.prediction import embedding_table, provenance_of
 from lenszoo.prediction.predictor import features_of
 
@@ -53,6 +54,22 @@ def test_the_model_meets_one_batch_shape_only(opened, stack, monkeypatch):
     monkeypatch.setattr(opened.model, "predict_on_batch", spy)
     predict(opened, stack[0], batch_size=8)
     assert shapes == {(8, SIZE, SIZE, 1)}
+
+
+def test_eight_looks_are_one_answer(zoo, opened, stack):
+    """The same for an image and its turns, whatever the batches and what was left out."""
+    images = stack[0].copy()
+    images[4] = np.nan
+    table = predict(opened, images, tta=True, on_bad="skip", batch_size=7)
+    kept = np.arange(30) != 4
+    expected = tta_logits(load_model(zoo.run), images[kept])
+    np.testing.assert_allclose(logits_of(table)[kept], expected, atol=1e-5)
+    assert table["predicted"][4].as_py() is None and "NaN" in table["error"][4].as_py()
+    turned = predict(opened, np.rot90(images[kept], axes=(1, 2)), tta=True, batch_size=29)
+    np.testing.assert_allclose(logits_of(turned), expected, atol=1e-5)
+    assert provenance_of(table)["tta"] and not provenance_of(predict(opened, images[:4]))["tta"]
+    shares = [table[f"prob_{name}"].to_numpy()[kept] for name in CLASSES]
+    np.testing.assert_allclose(np.sum(shares, axis=0), 1, atol=1e-6)
 
 
 def test_names_paths_and_models_are_the_same_weights(zoo, opened, stack):
