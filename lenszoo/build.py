@@ -98,9 +98,9 @@ def build_model(
         weights: None for a random start; a tag or full name from the manifest; a path to a
             ``.weights.h5`` file, a ``.keras`` file or a run folder; ``"imagenet"`` (for some rows
             also ``"imagenet21k"``) or the path of such a published file (``.safetensors``,
-            ``.npz``, keras.applications' ``.h5``): backbone only, for any bands, see
-            :mod:`lenszoo.published`. Weights of ``srresnet_1`` and its like start the generator of
-            ``srgan``.
+            ``pytorch_model.bin``, ``.npz``, keras.applications' ``.h5``): backbone only, for any
+            bands, see :mod:`lenszoo.published`. Weights of ``srresnet_1`` and its like start the
+            generator of ``srgan``.
         **options: options of the model's factory, such as ``dropout=0.2`` or ``head="flatten"``.
 
     Raises:

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 from urllib.parse import quote
 from urllib.request import url2pathname
 
@@ -20,15 +20,20 @@ from lenszoo.pretrained.manifest import WeightsFile
 
 _WORTH_WAITING = {408, 425, 429}
 """Client errors that may go away by themselves; the others, such as 404, will not."""
+_ABSENT = 404
 
 
 class Fault(Exception):
-    """One source failed; ``again`` says whether asking a server again may help."""
+    """One source failed; ``again`` says whether asking a server again may help.
 
-    def __init__(self, reason: str, again: bool = True) -> None:
+    ``absent``: a server answered that it has no such file.
+    """
+
+    def __init__(self, reason: str, again: bool = True, absent: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.again = again
+        self.absent = absent
 
 
 class NoSourceError(Exception):
@@ -108,7 +113,7 @@ def download(
         for address in list(left):
             stream.seek(start)  # over what a failed source left; none writes more than expected
             try:
-                _copy(file, address, _Sink(stream, file, report), patience.timeout)
+                _copy(file, address, _CheckedSink(stream, file, report), patience.timeout)
             except Fault as fault:
                 count = f" ({attempt + 1} tries)" if attempt else ""
                 faults[address] = f"{shown(address)}: {fault.reason}{count}"
@@ -127,30 +132,45 @@ class DiskError(Exception):
         self.error = error
 
 
-class _Sink:
-    """Where the bytes of one file land: counts and hashes them, refuses more than expected."""
+class Sink:
+    """A stream that counts what an address sends; a full disk here is no fault of a mirror."""
 
-    def __init__(self, stream: BinaryIO, file: WeightsFile, report: Callable[[int], None]) -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._file = file
-        self._report = report
-        self._hash = hashlib.sha256()
         self.count = 0
 
     def write(self, block: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            DiskError: they cannot be written.
+        """
         self.count += len(block)
-        if self.count > self._file.bytes:
-            raise Fault(f"more than the expected {self._file.bytes:,} bytes came", again=False)
-        self._hash.update(block)
         try:
             self._stream.write(block)
             self._stream.flush()
         except OSError as error:
             raise DiskError(error) from error
-        self._report(self._stream.tell())
 
     def flush(self) -> None:
         """Do nothing: every write is flushed. pooch calls this."""
+
+
+class _CheckedSink(Sink):
+    """Where the bytes of one file land: hashes them too, and refuses more than expected."""
+
+    def __init__(self, stream: BinaryIO, file: WeightsFile, report: Callable[[int], None]) -> None:
+        super().__init__(stream)
+        self._file = file
+        self._report = report
+        self._hash = hashlib.sha256()
+
+    def write(self, block: bytes) -> None:
+        if self.count + len(block) > self._file.bytes:
+            raise Fault(f"more than the expected {self._file.bytes:,} bytes came", again=False)
+        super().write(block)
+        self._hash.update(block)
+        self._report(self._stream.tell())
 
     def check(self) -> None:
         """Raise Fault unless exactly the expected bytes came."""
@@ -163,7 +183,7 @@ class _Sink:
             )
 
 
-def _copy(file: WeightsFile, address: str, sink: _Sink, timeout: float) -> None:
+def _copy(file: WeightsFile, address: str, sink: _CheckedSink, timeout: float) -> None:
     """Read one address into the sink and check what came."""
     try:
         if is_remote(address):
@@ -175,7 +195,7 @@ def _copy(file: WeightsFile, address: str, sink: _Sink, timeout: float) -> None:
     sink.check()
 
 
-def _copy_local(address: str, sink: _Sink) -> None:
+def _copy_local(address: str, sink: Sink) -> None:
     path = Path(address)
     if "://" in address:
         scheme, _, rest = address.partition("://")
@@ -188,18 +208,6 @@ def _copy_local(address: str, sink: _Sink) -> None:
                 sink.write(block)
     except (OSError, ValueError) as error:
         raise Fault(getattr(error, "strerror", None) or str(error)) from error
-
-
-class Sink(Protocol):
-    """What an HTTP download is written to."""
-
-    count: int
-
-    def write(self, block: bytes) -> None:
-        """Take the next bytes."""
-
-    def flush(self) -> None:
-        """Let them reach the disk."""
 
 
 def copy_http(url: str, sink: Sink, timeout: float) -> None:
@@ -215,7 +223,7 @@ def copy_http(url: str, sink: Sink, timeout: float) -> None:
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         again = status >= 500 or status in _WORTH_WAITING
-        raise Fault(f"answered HTTP {status}", again=again) from error
+        raise Fault(f"answered HTTP {status}", again, absent=status == _ABSENT) from error
     except (requests.exceptions.InvalidURL, requests.TooManyRedirects) as error:
         raise Fault("is no usable address or redirects without end", again=False) from error
     except (requests.RequestException, OSError, ValueError) as error:

@@ -101,12 +101,12 @@ class _Wanted:
         published = files[0].path if len(files) == 1 else self.entry.file_name
         paths = [folder / self.cached_name for folder in self.caches]
         paths += [folder / published for folder in (*self.caches, *self.folders)]
-        return [path for path in dict.fromkeys(paths) if _exists(path)]
+        return [path for path in dict.fromkeys(paths) if exists(path)]
 
     def parts_at_hand(self, file: WeightsFile) -> list[Path]:
         """Every existing local copy of one published file."""
         paths = (folder / file.path for folder in (*self.caches, *self.folders))
-        return [path for path in dict.fromkeys(paths) if _exists(path)]
+        return [path for path in dict.fromkeys(paths) if exists(path)]
 
     def mirrors(self, file: WeightsFile) -> list[str]:
         """Addresses of one published file on the mirrors, in order; no server when offline."""
@@ -188,7 +188,7 @@ def fetch_weights(
     target = folder / wanted.cached_name
     with locked(target, lock_timeout):
         # Another process may have finished it while this one waited.
-        if not (_exists(target) and wanted.fault(target) is None):
+        if not (exists(target) and wanted.fault(target) is None):
             _files.sweep(folder)
             _assemble(wanted, sources, target, Patience(tries, backoff, timeout), progress)
     return target
@@ -237,7 +237,7 @@ def _own_mirrors() -> list[str]:
     return [part for part in re.split(r"[,\s]+", value) if part]
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
     """Whether a file is there and its folder may be searched."""
     try:
         return path.is_file()

@@ -36,7 +36,8 @@ def fill(model: keras.Model, row: str, weights: str) -> None:
         model: what ``build_model(row, ...)`` made; its head stays untrained.
         row: the row of the catalogue.
         weights: ``"imagenet"``, another tag of :data:`SOURCES`, or the path of such a file:
-            safetensors of the Hugging Face hub, Google's npz of ViT, or keras.applications' h5.
+            safetensors or pytorch_model.bin of the Hugging Face hub, Google's npz of ViT, or
+            keras.applications' h5.
 
     Raises:
         LenszooError: when there is no such source, the file cannot be had or read, or a tensor is
@@ -57,7 +58,7 @@ def fill(model: keras.Model, row: str, weights: str) -> None:
             raise unknown(f"published weights of {row}", weights, tags)
         from lenszoo.pretrained.fetch import fetch_published
 
-        path = fetch_published(source.cached_name, source.url, read_tensors)
+        path = fetch_published(source.addresses, read_tensors)
     tensors = read_tensors(path)
     family = importlib.import_module(
         f"lenszoo.published.{next(f for f in _FAMILIES if row.startswith(f))}"

@@ -15,26 +15,20 @@ class Source:
     Attributes:
         repository: where it stands on the Hugging Face hub; ``HF_ENDPOINT`` names a mirror.
         address: full address of a file that stands elsewhere.
-        file: its name.
+        files: its names there, best first: not every repository has safetensors.
     """
 
     repository: str = ""
     address: str = ""
-    file: str = "model.safetensors"
+    files: tuple[str, ...] = ("model.safetensors", "pytorch_model.bin")
 
     @property
-    def url(self) -> str:
-        """The address to fetch it from."""
-        if self.address:
-            return f"{self.address}/{self.file}"
+    def addresses(self) -> dict[str, str]:
+        """Names of the file in the cache, and where each may be had."""
         hub = os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or HUB
-        return f"{hub}/{self.repository}/resolve/main/{self.file}"
-
-    @property
-    def cached_name(self) -> str:
-        """Its name in the cache."""
-        owner = self.repository or self.address.partition("://")[2]
-        return f"{owner.replace('/', '--')}--{self.file}"
+        where = self.address or f"{hub}/{self.repository}/resolve/main"
+        owner = (self.repository or self.address.partition("://")[2]).replace("/", "--")
+        return {f"{owner}--{file}": f"{where}/{file}" for file in self.files}
 
 
 _GOOGLE = "https://storage.googleapis.com/vit_models/imagenet21k"
@@ -50,7 +44,7 @@ _HUB_AND_OTHERS: dict[str, dict[str, Source | None]] = {
     "vit_s16": {"imagenet": Source("WinKawaks/vit-small-patch16-224")},
     "vit_b16": {
         "imagenet": Source("google/vit-base-patch16-224"),
-        "imagenet21k": Source(address=_GOOGLE, file="ViT-B_16.npz"),
+        "imagenet21k": Source(address=_GOOGLE, files=("ViT-B_16.npz",)),
     },
     "beit_b16": {
         "imagenet": Source("microsoft/beit-base-patch16-224"),

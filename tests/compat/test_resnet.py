@@ -1,10 +1,12 @@
 """ResNet-18 computes what Hugging Face's PyTorch ResNet computes, with the same random weights."""
 
 import numpy as np
+import pytest
 import torch
 from transformers import ResNetConfig, ResNetModel
 
 from lenszoo import build_model
+from lenszoo.errors import LenszooError
 
 CLASSES = 10
 
@@ -60,19 +62,33 @@ def copy_weights(model, state: dict[str, np.ndarray]) -> int:
     return used
 
 
-def test_resnet18_equals_the_pytorch_reference():
-    theirs = reference()
-    state = {k: v.numpy() for k, v in theirs.state_dict().items() if "num_batches" not in k}
-    ours = build_model("resnet18", input_shape=(150, 150, 3), num_classes=CLASSES)
-    assert copy_weights(ours, state) == len(state)  # no tensor of theirs is left over
-
+def difference(ours, theirs: ResNetModel) -> float:
+    """Largest difference of the logits that our head makes of both networks' features."""
     images = np.random.default_rng(1).random((2, 150, 150, 3), dtype=np.float32)
     scaled = torch.from_numpy(((images - 0.449) / 0.226).transpose(0, 3, 1, 2))
     with torch.no_grad():
         pooled = theirs(scaled).pooler_output.flatten(1).numpy()
     kernel, bias = ours.get_layer("logits").get_weights()
     expected = pooled @ kernel + bias
-    answers = np.asarray(ours(images))
-    difference = np.abs(answers - expected).max()
-    print(f"largest difference of the logits: {difference:.2e} of {np.abs(expected).max():.2f}")
-    assert difference < 1e-4
+    found = np.abs(np.asarray(ours(images)) - expected).max()
+    print(f"largest difference of the logits: {found:.2e} of {np.abs(expected).max():.2f}")
+    return found
+
+
+def test_resnet18_equals_the_pytorch_reference():
+    theirs = reference()
+    state = {k: v.numpy() for k, v in theirs.state_dict().items() if "num_batches" not in k}
+    ours = build_model("resnet18", input_shape=(150, 150, 3), num_classes=CLASSES)
+    assert copy_weights(ours, state) == len(state)  # no tensor of theirs is left over
+    assert difference(ours, theirs) < 1e-4
+
+
+def test_a_file_of_pytorch_is_as_good_as_safetensors(tmp_path):
+    theirs, options = reference(), {"input_shape": (150, 150, 3), "num_classes": CLASSES}
+    torch.save(theirs.state_dict(), tmp_path / "pytorch_model.bin")
+    ours = build_model("resnet18", weights=tmp_path / "pytorch_model.bin", **options)
+    assert difference(ours, theirs) < 1e-4
+    old = tmp_path / "old.pth"
+    torch.save(theirs.state_dict(), old, _use_new_zipfile_serialization=False)
+    with pytest.raises(LenszooError, match=r"by PyTorch before 1\.6"):
+        build_model("resnet18", weights=old, **options)

@@ -1,6 +1,7 @@
 """Files whose hash nobody published, from a real and faulty server."""
 
 import io
+import os
 import threading
 
 import numpy as np
@@ -11,13 +12,14 @@ from lenszoo.errors import LenszooError
 from lenszoo.pretrained.fetch import fetch_published
 from lenszoo.published.files import read_tensors
 
+POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX limits and permissions")
 NAME = "owner--net--model.safetensors"
 PATH = "/owner/net/resolve/main/model.safetensors"
 CONTENT = save({"weight": np.arange(50_000, dtype=np.float32)})
 
 
 def fetch(zoo, url):
-    return fetch_published(NAME, url, read_tensors, timeout=1.0)
+    return fetch_published({NAME: url}, read_tensors, timeout=1.0)
 
 
 def test_comes_once_through_a_redirect_and_stays(zoo):
@@ -36,9 +38,26 @@ def test_an_npz_comes_too(zoo):
     stream = io.BytesIO()
     np.savez(stream, cls=np.arange(6, dtype=np.float32))
     url = zoo.server.on("/vit/ViT-B_16.npz", zoo.server.ok(stream.getvalue()))
-    path = fetch_published("vit--ViT-B_16.npz", url, read_tensors, timeout=1.0)
+    path = fetch_published({"vit--ViT-B_16.npz": url}, read_tensors, timeout=1.0)
     np.testing.assert_array_equal(read_tensors(path)["cls"], np.arange(6))
     assert not zoo.leftovers()
+
+
+def test_a_second_name_where_the_server_lacks_the_first(zoo):
+    server, other = zoo.server, "owner--net--pytorch_model.bin"
+    first = server.on(PATH, server.status(404), server.status(404), server.status(500))
+    second = server.on("/owner/net/bin", server.status(404), server.ok(CONTENT))
+    sources = {NAME: first, other: second}
+    with pytest.raises(LenszooError, match=r"HTTP 404.*HTTP 404") as caught:
+        fetch_published(sources, read_tensors, timeout=1.0)
+    assert first in str(caught.value) and second in str(caught.value)
+    path = fetch_published(sources, read_tensors, timeout=1.0)
+    assert path == zoo.cache / "published" / other and path.read_bytes() == CONTENT
+    assert fetch_published(sources, read_tensors) == path and server.hits[PATH] == 2
+    path.unlink()
+    with pytest.raises(LenszooError, match="HTTP 500"):  # in trouble is not without
+        fetch_published(sources, read_tensors, timeout=1.0)
+    assert server.hits["/owner/net/bin"] == 2
 
 
 @pytest.mark.parametrize(
@@ -92,3 +111,34 @@ def test_threads_share_one_download(zoo):
         thread.join()
     assert [path.read_bytes() == CONTENT for path in found] == [True] * 4
     assert zoo.server.hits[PATH] == 1
+
+
+@POSIX
+def test_a_full_disk_is_not_the_networks_fault(zoo, python):
+    url = zoo.server.on(PATH, zoo.server.ok(CONTENT))
+    process = python(
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "from lenszoo.errors import LenszooError\n"
+        "from lenszoo.pretrained.fetch import fetch_published\n"
+        "try:\n"
+        f"    fetch_published({{{NAME!r}: {url!r}}}, lambda path: None)\n"
+        "except LenszooError as error:\n"
+        "    print(error)\n"
+    )
+    answer = process.communicate(timeout=60)[0]
+    assert answer.startswith(f"Cannot write {zoo.cache / 'published' / NAME}: File too large.")
+    assert not zoo.leftovers()
+
+
+@POSIX
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_cache_of_someone_else(zoo):
+    url = zoo.server.on(PATH, zoo.server.ok(CONTENT))
+    fetch(zoo, url)
+    zoo.cache.chmod(0o700)
+    try:
+        os.seteuid(65534)
+        with pytest.raises(LenszooError, match="cannot be written"):
+            fetch(zoo, url)
+    finally:
+        os.seteuid(0)

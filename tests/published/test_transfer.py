@@ -182,13 +182,17 @@ def test_a_tag_that_a_row_does_not_have():
 
 
 def test_cached_names_are_plain_and_differ():
-    names = [s.cached_name for tags in SOURCES.values() for s in tags.values() if s]
+    sources = [source for tags in SOURCES.values() for source in tags.values() if source]
+    names = [name for source in sources for name in source.addresses]
     assert len(set(names)) == len(names)
     assert not any("/" in name or ":" in name for name in names)
 
 
 def test_the_hub_may_be_a_mirror(monkeypatch):
     source = Source("owner/net")
-    assert source.url == "https://huggingface.co/owner/net/resolve/main/model.safetensors"
-    monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example/hf/")
-    assert source.url == "http://mirror.example/hf/owner/net/resolve/main/model.safetensors"
+    for hub in ("https://huggingface.co", "http://mirror.example/hf"):
+        assert source.addresses == {
+            f"owner--net--{file}": f"{hub}/owner/net/resolve/main/{file}"
+            for file in ("model.safetensors", "pytorch_model.bin")
+        }
+        monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example/hf/")
