@@ -1,6 +1,7 @@
 """Turn a finished run into released weights: pack, score on unseen images, write the manifest.
 
-    python benchmarks/release_weights.py RUN NAME [--images 7500] [--real REAL.npz] [--replaces OLD]
+    python benchmarks/release_weights.py RUN NAME [--images 7500] [--seed 2026] [--recipe OWN.toml]
+                                                    [--real REAL.npz] [--replaces OLD]
 
 NAME is ``row.tag``. See ``lenszoo.release``: the packed file (float16 kernels) is scored, not the
 float32 one, on simulated images of the test split, which no training or validation has seen; super-
@@ -22,18 +23,25 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name", help="row.tag, such as resnet18_slim.common_test_sim")
     parser.add_argument("--images", type=int)
+    parser.add_argument("--seed", type=int, help="of the scenes; by default that of all releases")
+    parser.add_argument("--recipe", type=Path, help="TOML file, where it is none of lenszoo's")
     parser.add_argument("--real", type=Path, help="npz of real images: x, label")
     parser.add_argument(
         "--replaces", metavar="OLD", help="the weights that these take the place of"
     )
     given = parser.parse_args()
-    from lenszoo.release import release  # brings the backend along, which --help need not
+    from lenszoo.release import (
+        EVALUATION_SEED,
+        release,
+    )  # brings the backend, which --help need not
 
     entry = release(
         given.run,
         given.name,
+        recipe=given.recipe,
         root=ROOT,
         images=given.images,
+        seed=EVALUATION_SEED if given.seed is None else given.seed,
         real=given.real,
         replaces=given.replaces,
     )

@@ -267,8 +267,9 @@ def _data(entry: WeightsEntry) -> str:
 
 def _training(entry: WeightsEntry) -> str:
     data = entry.data
-    lines = [f"Recipe: `lenszoo/recipes/{entry.recipe}`."]
     fields = recipe_fields(entry)
+    own = f"`{entry.recipe}`, which is no part of lenszoo"
+    lines = [f"Recipe: {f'`lenszoo/recipes/{entry.recipe}`' if fields else own}."]
     start, method = data.get("weights") or fields.get("weights"), data.get("method")
     if start:
         named = "." in start or start.startswith("imagenet")
@@ -297,8 +298,10 @@ def _training(entry: WeightsEntry) -> str:
         given = ", ".join(f"{count:,} of `{name}`" for name, count in data["labels"].items())
         lines.append(f"Labels of this sky: {given}; more chose the best epoch and calibrate.")
     if "images_seen" in data:
+        both = " of both skies, some of them often," if isinstance(data.get("labels"), dict) else ""
         lines.append(
-            f"{data['images_seen']:,} images seen in {data['epochs']} epochs, seed {data['seed']}."
+            f"{data['images_seen']:,} images{both} seen in {data['epochs']} epochs, "
+            f"seed {data['seed']}."
         )
     if data.get("trained_on"):
         took = f"{data['hours']:g} hours" if "hours" in data else "time not recorded"
@@ -307,6 +310,10 @@ def _training(entry: WeightsEntry) -> str:
         f"lenszoo train {entry.recipe.removesuffix('.toml')} --out RUN": "train it again",
         f"lenszoo weights reproduce {entry.name} --out RUN": "and score it beside these weights",
     }
+    if not fields:
+        commands = {
+            f"lenszoo train {entry.recipe} --out RUN": "with the recipe's file, train again"
+        }
     width = max(map(len, commands))
     shell = "\n".join(f"{line:<{width}}  # {why}" for line, why in commands.items())
     return f"{_bullets(lines)}\n\n{_code(shell)}"

@@ -44,7 +44,11 @@ def write_manifest(manifest: Manifest, path: str | os.PathLike[str]) -> None:
 
 
 def add_entry(
-    entry: WeightsEntry, path: str | os.PathLike[str], *, replace: bool = False
+    entry: WeightsEntry,
+    path: str | os.PathLike[str],
+    *,
+    replace: bool = False,
+    retires: str | None = None,
 ) -> Manifest:
     """Add an entry to the manifest file at ``path`` and return the new manifest.
 
@@ -53,46 +57,39 @@ def add_entry(
         path: an existing manifest.
         replace: let the entry take the place of one with the same name. Published files are
             written once, so this is meant for metrics and for entries that were never published.
+        retires: an entry that goes, see :func:`check_retires`.
 
     Raises:
-        LenszooError: when the name or one of the files is taken, the name is a retired one, or the
-            file cannot be written.
+        LenszooError: when the name or one of the files is taken, the name is a retired one, there
+            is no such entry to retire, or the file cannot be written.
     """
     where = Path(path)
     old = load_manifest(where)
+    check_retires(retires, entry.name, old)
     if entry.name in old.retired:
         raise LenszooError(f"{entry.name} is retired in {where}: choose a new tag.")
     if any(known.name == entry.name for known in old.entries) and not replace:
         raise LenszooError(f"{where} has {entry.name} already: choose a new tag or replace it.")
-    kept = [known for known in old.entries if known.name != entry.name]
-    content = old.model_dump() | {"entries": [*(e.model_dump() for e in kept), entry.model_dump()]}
+    kept = [e.model_dump() for e in old.entries if e.name not in (entry.name, retires)]
+    content = old.model_dump() | {"entries": [*kept, entry.model_dump()]}
+    if retires is not None:
+        content["retired"][retires] = entry.name
     new = validated(content, where)
     write_manifest(new, where)
     return new
 
 
-def retire_entry(name: str, successor: str, path: str | os.PathLike[str]) -> Manifest:
-    """Take an entry out of the manifest at ``path`` and keep what took its place.
+def check_retires(name: str | None, successor: str, manifest: Manifest) -> None:
+    """Refuse an entry to be retired that is not there.
 
-    Who asks for the old name is told the new one. The files stay where they are.
-
-    Args:
-        name: the entry that goes.
-        successor: the entry that replaces it.
-        path: an existing manifest.
+    Its files stay where they are, and who asks for it is told what took its place. One that gave
+    way to the same successor before is nothing new.
 
     Raises:
-        LenszooError: when one of the two is no entry, or the file cannot be written.
+        LenszooError: the manifest has no such entry, or it is the successor itself.
     """
-    where = Path(path)
-    old = load_manifest(where)
-    for wanted in (name, successor):
-        get_entry(wanted, manifest=old)
+    if name is None or manifest.retired.get(name) == successor:
+        return
     if name == successor:
         raise LenszooError(f"{name} cannot take its own place: release other weights first.")
-    content = old.model_dump()
-    content["entries"] = [entry for entry in content["entries"] if entry["name"] != name]
-    content["retired"][name] = successor
-    new = validated(content, where)
-    write_manifest(new, where)
-    return new
+    get_entry(name, manifest=manifest)

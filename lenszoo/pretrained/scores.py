@@ -231,11 +231,13 @@ def tidy_rows(entry: WeightsEntry) -> list[TidyRow]:
     """
     metrics = {name: part for name, part in entry.metrics.items() if name != "measured"}
     n = entry.metrics.get("measured", {}).get("images")
-    return list(_walk(metrics, (), n))
+    return list(_walk(metrics, (), entry.metrics.get("test", {}).get("n", n)))
 
 
 def _walk(part: Mapping[str, Any], path: tuple[str, ...], n: int | None) -> Iterator[TidyRow]:
     n, intervals = part.get("n", n), part.get("intervals") or {}
+    if path[-1:] == ("five_fold",):  # of the labelled images alone
+        n = part.get("labels", n)
     for name, value in part.items():
         if name == "intervals" or name in _COUNTS:
             continue

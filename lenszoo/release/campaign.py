@@ -16,8 +16,10 @@ from lenszoo.errors import LenszooError
 from lenszoo.hold import hold
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
 from lenszoo.published import is_published
+from lenszoo.release.names import check_name
 from lenszoo.release.release import release, release_root
 from lenszoo.release.scores import EVALUATION_SEED, SCORERS
+from lenszoo.simulation import get_preset
 from lenszoo.training.deadline import OutOfTime
 from lenszoo.training.loop import train
 from lenszoo.training.recipe import Recipe, RecipeBase
@@ -116,15 +118,26 @@ def campaign(
         A step a recipe, in order. A recipe that fails does not stop the others.
 
     Raises:
-        LenszooError: there is no manifest at ``root``, no recipe to choose, or another campaign at
-            work in ``runs``.
+        LenszooError: there is no manifest at ``root``, no recipe to choose, two of one name, no
+            such preset or file of real images, or another campaign at work in ``runs``.
     """
-    known = {Path(n).stem if n.endswith(".toml") else n: n for n in names or read_list()}
+    known: dict[str, str] = {}
+    for source in names or read_list():
+        name = Path(source).stem if source.endswith(".toml") else source
+        if name in known:
+            raise LenszooError(f"{known[name]} and {source} are both recipes of {name}.")
+        known[name] = source
     chosen = [n for n in known if not only or any(fnmatch.fnmatchcase(n, o) for o in only)]
     if not chosen:
         raise LenszooError(f"No recipe is called like {', '.join(only)}: {', '.join(known)}.")
     if hours is not None and not hours > 0:
         raise LenszooError(f"hours is {hours:g}: give more than 0.")
+    if images is not None and images < 1:
+        raise LenszooError(f"images is {images}: give 1 or more.")
+    for preset, file in (real or {}).items():
+        get_preset(preset)
+        if not Path(file).is_file():
+            raise LenszooError(f"There is no file {file}, of real images for {preset}.")
     deadline = None if hours is None else time.monotonic() + 3600 * hours
     where = release_root(root)
     options = _Options(Path(runs), where, deadline, images, seed, real or {}, verbose)
@@ -187,6 +200,7 @@ def _look(name: str, source: str, options: _Options, coming: Collection[str] = (
 
 def _check(name: str, recipe: RecipeBase) -> None:
     """Refuse what would only be found out after the training."""
+    check_name(name)
     if name.rpartition(".")[0] != recipe.model:
         raise LenszooError(f"A recipe of {recipe.model} is to be called {recipe.model}.TAG.toml.")
     if recipe.data.preset is None:

@@ -6,10 +6,9 @@ import hashlib
 import json
 import logging
 import os
-import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +18,9 @@ from pydantic import ValidationError
 
 from lenszoo._version import __version__
 from lenszoo.build import build_model, fingerprint, load_model, model_config, save_weights
-from lenszoo.errors import LenszooError, unknown
+from lenszoo.errors import LenszooError
 from lenszoo.pretrained import _files
-from lenszoo.pretrained.entries import add_entry, retire_entry
+from lenszoo.pretrained.entries import add_entry, check_retires
 from lenszoo.pretrained.manifest import (
     FILE_NAME,
     SUFFIX,
@@ -32,10 +31,12 @@ from lenszoo.pretrained.manifest import (
     load_manifest,
 )
 from lenszoo.pretrained.pack import PART_BYTES, pack_weights, split_file
+from lenszoo.release.names import check_name, free_name, is_taken, recipes_of
 from lenszoo.release.scores import EVALUATION_SEED, SCORERS, score_real
+from lenszoo.training.adapt import images_an_epoch
 from lenszoo.training.environment import environment
 from lenszoo.training.loop import RECIPE, RUN
-from lenszoo.training.recipe import Recipe, RecipeBase, recipe_files, validate
+from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.state import read_progress
 
 log = logging.getLogger("lenszoo")
@@ -94,8 +95,9 @@ def release(
         LenszooError: no finished run, one of another recipe or on files; the name is taken by
             other weights; more than 150 MiB in all; or nowhere to write to.
     """
-    root, source = release_root(root), _recipe_file(name, recipe)
-    done = _finished(Path(run), source)
+    root, sources = release_root(root), recipes_of(check_name(name), recipe)
+    check_retires(replaces, name, load_manifest(root / FILE_NAME))
+    done, source = _finished(Path(run), sources)
     if real is not None and done.recipe.task != "classify":
         raise LenszooError(f"{name} is no classifier: real images are for classifiers only.")
     # the file holds names that layers get from a counter of the process: the same bytes each time
@@ -105,6 +107,7 @@ def release(
         packed, model = _pack(full, name, Path(folder))
         _standing(name, packed, root)  # before the long part
         metrics = _metrics(name, done, (full, model), images, seed, real)
+        metrics["measured"]["command"] += "" if recipe is None else f" --recipe {source.name}"
         with _alone(root):
             entry = _standing(name, packed, root)
             if entry is None:
@@ -122,61 +125,54 @@ def release(
                 )
             else:
                 entry = entry.model_copy(update={"metrics": metrics, "data": _data(done)})
-            add_entry(entry, root / FILE_NAME, replace=True)
-            if replaces is not None:
-                retire_entry(replaces, name, root / FILE_NAME)
+            add_entry(entry, root / FILE_NAME, replace=True, retires=replaces)
     return entry
 
 
-def _recipe_file(name: str, recipe: str | os.PathLike[str] | None) -> Path:
-    if recipe is not None:
-        return Path(recipe)
-    packaged = {path.stem: path for path in recipe_files()}
-    for known in (name, re.sub(r"_v\d+$", "", name)):
-        if known in packaged:
-            return packaged[known]
-    raise unknown("recipe", name, packaged, "Weights are called like their recipe.")
-
-
-def _finished(run: Path, source: Path) -> _Run:
-    """A run that has come to its end, of the recipe in ``source`` and on a preset."""
+def _finished(run: Path, sources: Sequence[Path]) -> tuple[_Run, Path]:
+    """A run that has come to its end, on a preset and of one of these recipes; and which."""
     try:
         fields, identity = (
             json.loads((run / name).read_text(encoding="utf-8")) for name in (RECIPE, RUN)
         )
     except (OSError, ValueError) as error:
         raise LenszooError(f"{run} is no run folder: {error}.") from error
-    recipe, wanted = validate(fields, str(run / RECIPE)), Recipe.load(source)
-    there, here = recipe.model_dump(mode="json"), wanted.model_dump(mode="json")
-    for field in sorted(there.keys() | here.keys()):
-        if there.get(field) != here.get(field):
-            raise LenszooError(
-                f"{run} is no run of {source.name} ({field}: {there.get(field)!r} in the run, "
-                f"{here.get(field)!r} in the recipe)."
-            )
+    recipe = validate(fields, str(run / RECIPE))
+    differences = [_difference(recipe, Recipe.load(source)) for source in sources]
+    if None not in differences:
+        raise LenszooError(f"{run} is no run of {sources[0].name} ({differences[0]}).")
     if recipe.data.preset is None:
         raise LenszooError(f"{run}: trained on files of its own; weights of a preset are released.")
     progress = read_progress(run)
     if progress is None or not progress.finished:
         raise LenszooError(f"{run} is not finished: the command that made it goes on.")
-    return _Run(run, recipe, identity, progress.history)
+    return _Run(run, recipe, identity, progress.history), sources[differences.index(None)]
+
+
+def _difference(recipe: RecipeBase, wanted: RecipeBase) -> str | None:
+    """The first field in which a run's recipe is another; None where they are equal."""
+    there, here = recipe.model_dump(mode="json"), wanted.model_dump(mode="json")
+    for field in sorted(there.keys() | here.keys()):
+        if there.get(field) != here.get(field):
+            return f"{field}: {there.get(field)!r} in the run, {here.get(field)!r} in the recipe"
+    return None
 
 
 def _standing(name: str, packed: Path, root: Path) -> WeightsEntry | None:
     """The entry of that name, if it is of these weights; refuse what may not be published."""
     manifest = load_manifest(root / FILE_NAME)
-    entries = {entry.name: entry for entry in manifest.entries}
-    found = entries.get(name)
+    found = next((entry for entry in manifest.entries if entry.name == name), None)
     if found is not None and found.sha256 == _files.sha256_of(packed):
         return found
-    taken = entries.keys() | manifest.retired.keys()
-    if name in taken:
-        base = re.sub(r"_v\d+$", "", name)
-        free = next(n for n in (f"{base}_v{i}" for i in range(2, len(taken) + 3)) if n not in taken)
+    if is_taken(name, manifest):
         raise LenszooError(
-            f"{name} is published with other weights, which stay: release these as {free}."
+            f"{name} is published with other weights, which stay: release these as "
+            f"{free_name(name, manifest)}."
         )
-    total = sum(entry.bytes for entry in manifest.entries) + packed.stat().st_size
+    # retired entries are gone from the manifest, their files are not
+    lying = {file.name: file.stat().st_size for file in (root / "weights").glob(f"*{SUFFIX}*")}
+    listed = {file.path: file.bytes for entry in manifest.entries for file in entry.files}
+    total = sum((lying | listed).values()) + packed.stat().st_size
     if total > TOTAL_BYTES:
         raise LenszooError(
             f"With {name} ({packed.stat().st_size / 2**20:.1f} MiB) all weights would be "
@@ -231,6 +227,8 @@ def _metrics(
     number = scorer.images if images is None else images
     scenes = scorer.draw(model, preset, number, seed, done.identity.get("bands"))
     test, beside = scorer.measure(model, scenes)
+    if test[scorer.key] is None:
+        raise LenszooError(f"{scorer.key} is undefined on {number:,} scenes: give more images.")
     cost = test[scorer.key] - scorer.main(full, scenes)
     if abs(cost) > scorer.cost:
         log.warning("%s: float16 kernels move %s by %.2g.", name, scorer.key, cost)
@@ -256,7 +254,7 @@ def _data(done: _Run) -> dict[str, Any]:
     return {
         "preset": done.recipe.data.preset,
         "seed": done.recipe.seed,
-        "images_seen": len(history) * done.recipe.data.images,
+        "images_seen": len(history) * images_an_epoch(done.recipe),
         "epochs": len(history),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
         "trained_on": ", then ".join(dict.fromkeys(map(_machine, places))),

@@ -17,6 +17,7 @@ from lenszoo.evaluation import (
     super_resolution_report,
 )
 from lenszoo.evaluation.embedding import collapse
+from lenszoo.evaluation.report import Report
 from lenszoo.simulation import SPLIT_START, get_preset, sample, sample_cutouts
 from lenszoo.training.classify import predict_logits
 from lenszoo.training.find_lenses import branch_logits
@@ -100,11 +101,15 @@ def _measure_classifier(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]
     )
     keep = ("n", "macro_ovr_auc", "macro_ovo_auc", "per_class_auc", "accuracy", "log_loss", "ece")
     measured = {key: report.metrics[key] for key in keep}
-    measured["intervals"] = {
-        key: report.metrics["intervals"].get(key) for key in ("macro_ovr_auc", "accuracy")
-    }
+    measured["intervals"] = _intervals(report, "macro_ovr_auc", "accuracy")
     shortcut = report.metrics["shortcut"]
     return measured, {"shortcut": {k: shortcut[k] for k in ("macro_ovr_auc", "per_class_auc")}}
+
+
+def _intervals(report: Report, *keys: str) -> dict[str, Any]:
+    """Those of some figures; None where the scenes are too few for any."""
+    known = report.metrics["intervals"] or {}
+    return {key: known.get(key) for key in keys}
 
 
 def _mean_psnr(model: keras.Model, scenes: Scenes) -> float:
@@ -125,7 +130,7 @@ def _measure_pairs(model: keras.Model, scenes: Scenes) -> tuple[dict, dict]:
     keep = ["n", "scale", "data_range", "psnr", "ssim", "mse", "share_of_way", "truth"]
     keep += ["flux_error", "ring_flux_error", "chi_square", "power_spectrum_ratio"]
     measured = {key: report.metrics[key] for key in keep}
-    measured["intervals"] = {key: report.metrics["intervals"][key] for key in ("psnr", "ssim")}
+    measured["intervals"] = _intervals(report, "psnr", "ssim")
     return measured, {key: report.metrics[key] for key in ("bicubic", "floor")}
 
 
@@ -251,7 +256,8 @@ def score_real(
         merge: classes of the preset that the file may tell apart, each with their names there.
 
     Raises:
-        LenszooError: the file does not hold them, or names a class that the preset lacks.
+        LenszooError: the file does not hold them, names a class that the preset lacks, or has no
+            image of one.
     """
     classes = list(get_preset(preset).classes)
     merged = {part: name for name, parts in (merge or {}).items() for part in parts}
@@ -262,6 +268,8 @@ def score_real(
         raise LenszooError(f"{file}: give an npz with x and label ({error}).") from error
     if not names or not set(names) <= set(classes):
         raise LenszooError(f"{file}: labels beside {', '.join(classes)} of {preset}.")
+    if lacking := [name for name in classes if name not in names]:
+        raise LenszooError(f"{file}: no image of {lacking[0]!r}; an AUC needs every class.")
     if images.shape != (len(names), *model.input_shape[1:]):
         raise LenszooError(
             f"{file}: x of shape {images.shape} for {len(names)} labels and a model of "

@@ -25,7 +25,7 @@ from lenszoo.training.compute import jit, precision
 from lenszoo.training.find_lenses import FindLensesTask, check_bands, check_finder, lens_logits
 from lenszoo.training.lens_sources import LensSource, open_lenses
 from lenszoo.training.optimizers import build_optimizer
-from lenszoo.training.recipe import AdaptRecipe
+from lenszoo.training.recipe import AdaptRecipe, RecipeBase
 from lenszoo.training.recipe_parts import AdaMatch, Dann, LensData, MeanTeacher, Strict
 
 
@@ -55,6 +55,14 @@ METHODS: dict[str, Method] = {
     "mean_teacher": Method(Teaching, True, True, True, views=True, settings=MeanTeacher),
     "batch_norm": Method(StatisticsOnly, False, False, True),
 }
+
+
+def images_an_epoch(recipe: RecipeBase) -> int:
+    """How many images the steps of an epoch are given, of both skies and repeated ones as often."""
+    if not isinstance(recipe, AdaptRecipe):
+        return recipe.data.images
+    method, steps = METHODS[recipe.method], -(-recipe.data.images // recipe.batch_size)
+    return steps * recipe.batch_size * (method.source + method.labelled + method.unlabelled)
 
 
 class AdaptTask(FindLensesTask):

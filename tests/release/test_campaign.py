@@ -126,6 +126,16 @@ def test_refusals(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LenszooError, match="Cannot write the folder"):
         campaign(tmp_path / "file", root=root, only=["srcnn.*"])
+    with pytest.raises(LenszooError, match="images is 0"):
+        campaign(runs, root=root, images=0)
+    with pytest.raises(LenszooError, match="Unknown preset 'common_test_sum'"):
+        campaign(runs, root=root, real={"common_test_sum": "x.npz"})
+    with pytest.raises(LenszooError, match=r"no file x\.npz, of real images for common_test_sim"):
+        campaign(runs, root=root, real={"common_test_sim": "x.npz"})
+    with pytest.raises(
+        LenszooError, match=r"a/net\.x\.toml and b/net\.x\.toml are both recipes of"
+    ):
+        campaign(runs, root=root, names=["a/net.x.toml", "b/net.x.toml"])
     names = ["resnet18.five_fold", write_list(tmp_path / "own", x=FIRST).parent / "wrong.x.toml"]
     Path(names[1]).write_text(FIRST)
     steps = campaign(runs, root=root, names=list(map(str, names)), dry_run=True)

@@ -14,7 +14,7 @@ from tinycampaign import FIRST, IMAGES, empty_root, write_list
 from lenszoo import load_model
 from lenszoo.build import save_weights
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.entries import add_entry, retire_entry
+from lenszoo.pretrained.entries import add_entry
 from lenszoo.pretrained.manifest import FILE_NAME, get_entry, load_manifest
 from lenszoo.release import SCORERS, release
 from lenszoo.training import Recipe
@@ -92,7 +92,8 @@ def test_what_is_released_loads_by_name(released, monkeypatch, tmp_path):
     assert entry.data["epochs"] == 1 and entry.data["hours"] == 0.01
     assert {"test", "shortcut", "float16", "measured"} == set(entry.metrics)
     assert entry.metrics["test"]["n"] == IMAGES
-    assert entry.metrics["measured"]["command"].endswith(f"RUN {NAME} --images {IMAGES}")
+    command = entry.metrics["measured"]["command"]
+    assert command.endswith(f"RUN {NAME} --images {IMAGES} --recipe {NAME}.toml")
     monkeypatch.setenv("LENSZOO_MANIFEST", str(released / FILE_NAME))
     monkeypatch.setenv("LENSZOO_CACHE", str(tmp_path))
     assert load_model(NAME).output_shape == (None, 3)
@@ -126,8 +127,11 @@ def test_other_weights_get_a_name_of_their_own(released, recipe, place, monkeypa
         release(other, NAME, recipe=recipe, root=released, images=IMAGES)
     with pytest.raises(LenszooError, match="is retired in"):
         add_entry(entry.model_copy(update={"name": NAME}), released / FILE_NAME)
+    given = {"recipe": recipe, "root": released, "images": IMAGES}
+    again = release(other, f"{NAME}_v2", **given, replaces=NAME)  # as the last time
+    assert again.sha256 == entry.sha256 and load_manifest(released / FILE_NAME) == manifest
     with pytest.raises(LenszooError, match="cannot take its own place"):
-        retire_entry(f"{NAME}_v2", f"{NAME}_v2", released / FILE_NAME)
+        release(other, f"{NAME}_v2", **given, replaces=f"{NAME}_v2")
     content = json.loads((released / FILE_NAME).read_text())
     for retired, told in {
         f"{NAME}_v2": f"'{NAME}_v2' is retired and has an entry",
@@ -154,6 +158,10 @@ def test_refusals(run, recipe, place, tmp_path, monkeypatch):
     refused("Weights are called like their recipe", recipe=None)
     refused(r"is no run of srcnn.*\.toml \(batch_size: 12", name="srcnn.sr_75_150_sim", recipe=None)
     refused("are called simple_cnn.TAG", name="srcnn.first")
+    refused("'simple_cnn.my tag' cannot name weights", name="simple_cnn.my tag")
+    refused("call the recipe with letters", recipe=recipe.with_name("my tag.toml"))
+    refused("Unknown weights 'simple_cnn.typo'", replaces="simple_cnn.typo")
+    refused("macro_ovr_auc is undefined on 2 scenes: give more images", images=2)
     folder, text = tmp_path / "files", FIRST.replace("preset", "directory")
     fields = Recipe.load(recipe).model_dump(mode="json")
     fields["data"] |= {"preset": None, "directory": "images"}
@@ -162,14 +170,25 @@ def test_refusals(run, recipe, place, tmp_path, monkeypatch):
     (folder / "run.json").write_text("{}")
     (tmp_path / "own.toml").write_text(text.replace("common_test_sim", "images"))
     refused("trained on files of its own", folder=folder, recipe=tmp_path / "own.toml")
-    np.savez(tmp_path / "real.npz", x=np.zeros((2, 9, 9, 1)), label=["no", "no"])
+    np.savez(tmp_path / "real.npz", x=np.zeros((3, 9, 9, 1)), label=["no", "vort", "sphere"])
+    np.savez(tmp_path / "two.npz", x=np.zeros((2, 150, 150, 1)), label=["no", "sphere"])
+    refused("two.npz: no image of 'vort'; an AUC needs every class", real=tmp_path / "two.npz")
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 nothing")
     refused("give an npz with x and label", real=tmp_path / "bad.npz")
-    refused(r"x of shape \(2, 9, 9, 1\) for 2 labels", real=tmp_path / "real.npz")
+    refused(r"x of shape \(3, 9, 9, 1\) for 3 labels", real=tmp_path / "real.npz")
     monkeypatch.setattr(MODULE, "TOTAL_BYTES", 1 << 10)
     refused(r"all weights would be 0\.\d MiB, more than")
     assert load_manifest(root / FILE_NAME).names() == []
     assert not (root / "weights").exists()
+
+
+def test_files_of_retired_weights_count_too(run, recipe, tmp_path, monkeypatch):
+    root = empty_root(tmp_path / "root")
+    (root / "weights").mkdir()
+    (root / "weights" / "simple_cnn.old.weights.h5").write_bytes(b"0" * 40_000)
+    monkeypatch.setattr(MODULE, "TOTAL_BYTES", 40_000)
+    with pytest.raises(LenszooError, match="all weights would be"):
+        release(run, NAME, recipe=recipe, root=root, images=IMAGES)
 
 
 @pytest.mark.slow

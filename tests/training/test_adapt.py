@@ -9,7 +9,7 @@ from lenszoo.build import save_weights
 from lenszoo.data import Cutouts
 from lenszoo.errors import LenszooError
 from lenszoo.training import Recipe, train
-from lenszoo.training.adapt import AdaptTask
+from lenszoo.training.adapt import AdaptTask, images_an_epoch
 from lenszoo.training.adapt_batches import AdaptBatches, Parts, hide_labels, sky_noise
 from lenszoo.training.recipe_parts import AdaMatch
 
@@ -239,3 +239,16 @@ def test_skies_that_do_not_fit_are_one_line(skies, tmp_path):
     columns = skies["target"] | {"columns": ["size", "colour"]}
     with pytest.raises(LenszooError, match="look at the columns colour, size, not at size, colour"):
         AdaptTask(Recipe(**fields(skies, data=columns)))
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"), [("fine_tune", 1), ("joint", 2), ("dann", 3), ("batch_norm", 1)]
+)
+def test_how_many_images_an_epoch_shows(skies, method, shown):
+    """A batch of each part in each of ceil(100 / 8) steps."""
+    sky = {"preset": "lens_finding_easy", "images": 100, "seed": 1}
+    source = None if method in ("fine_tune", "batch_norm") else sky
+    recipe = Recipe(**fields(skies, source=source, data=sky | {"seed": 2}, method=method))
+    assert images_an_epoch(recipe) == 13 * 8 * shown
+    task = AdaptTask(Recipe(**fields(skies, method=method, source=source and skies["source"])))
+    assert sum(task.parts) == 8 * shown
