@@ -35,7 +35,7 @@ print("known of each image:", ", ".join(sky.truth))
 # never seen these images: they have another seed and another range of scenes than its own.
 
 # %%
-model = load_model("resnet18_slim.common_test_sim")
+model = load_model("resnet18_slim.common_test_sim_v2")
 answers = predict(model, sky.images, classes=sky.class_names)
 logits = np.stack([answers[f"logit_{name}"] for name in sky.class_names], axis=1)
 

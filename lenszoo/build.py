@@ -136,7 +136,7 @@ def load_model(
     """Load a model with its weights, ready to predict; compile it to train on.
 
     Args:
-        name_or_path: a full name from the manifest such as ``"resnet18_slim.common_test_sim"``,
+        name_or_path: a full name from the manifest such as ``"resnet18_slim.common_test_sim_v2"``,
             or a path to a run folder, a ``.weights.h5`` or a ``.keras`` file. A list of them gives
             their ensemble, see :func:`lenszoo.ensemble.load_ensemble`.
 

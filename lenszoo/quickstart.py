@@ -18,7 +18,7 @@ from lenszoo.prediction.opened import OpenedModel
 from lenszoo.simulation import SPLIT_START, sample, write_dataset
 from lenszoo.training import Recipe, TrainingResult, train
 
-WEIGHTS = "resnet18_slim.common_test_sim"
+WEIGHTS = "resnet18_slim.common_test_sim_v2"
 SKY = "common_test_sim"
 OWN_SKY = "common_test_sim_binary"  # the same sky, sorted as somebody else might sort it
 

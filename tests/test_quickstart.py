@@ -49,7 +49,7 @@ def test_it_leaves_images_runs_predictions_and_one_page(told):
     assert report["metrics"]["pretrained"]["n"] == 30
     assert report["metrics"]["pretrained"]["macro_ovr_auc"] > 0.9
     assert report["metrics"]["finetuned"]["n"] == 12
-    assert report["provenance"]["pretrained"]["weights"] == "resnet18_slim.common_test_sim"
+    assert report["provenance"]["pretrained"]["weights"] == "resnet18_slim.common_test_sim_v2"
     page = (folder / "report.html").read_text()
     assert page.count("<figure") >= 6 and "Fine-tuned: ROC curves" in page
 

@@ -60,7 +60,8 @@ app.add_typer(weights, name="weights")
 _add(simulate, "lenszoo simulate common_test_sim images --train 3000 --val 750")
 _add(
     train,
-    "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim --out run",
+    "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim_v2 "
+    "--out run",
     "lenszoo train lens_finder --data catalogue.csv --images-in cutouts --band-names g,r,i "
     "--pattern '{band}/{id}.fits' --out run",
     "lenszoo train --all --out runs --hours 8",
@@ -74,13 +75,13 @@ _add(
     "lenszoo adapt RUN --source lens_finding_easy --preset lens_finding_hard "
     "--method dann --label-fraction 0.2 --out adapted",
 )
-_add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim --data images/val --out report")
+_add(evaluate, "lenszoo evaluate resnet18_slim.common_test_sim_v2 --data images/val --out report")
 _add(
     predict,
-    "lenszoo predict resnet18_slim.common_test_sim cutouts --out answers.parquet",
+    "lenszoo predict resnet18_slim.common_test_sim_v2 cutouts --out answers.parquet",
     "lenszoo predict RUN catalogue.csv --images-in cutouts --out answers.parquet",
 )
-_add(embed, "lenszoo embed resnet18_slim.common_test_sim cutouts --out features.parquet")
+_add(embed, "lenszoo embed resnet18_slim.common_test_sim_v2 cutouts --out features.parquet")
 _add(upscale, "lenszoo upscale srcnn.sr_75_150_sim images --out upscaled")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")

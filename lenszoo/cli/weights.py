@@ -42,7 +42,7 @@ def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")]
         typer.echo(f"{name:<{width}}  {size:>9}  {shown:<13}  {', '.join(entry.classes)}".rstrip())
 
 
-@weights.command(epilog="Example: lenszoo weights show resnet18_slim.common_test_sim")
+@weights.command(epilog="Example: lenszoo weights show resnet18_slim.common_test_sim_v2")
 @verb()
 def show(
     name: Name,
@@ -68,7 +68,7 @@ def show(
     console.print(Markdown(text), width=min(console.width, _WIDEST))
 
 
-@weights.command(epilog="Example: lenszoo weights fetch resnet18_slim.common_test_sim")
+@weights.command(epilog="Example: lenszoo weights fetch resnet18_slim.common_test_sim_v2")
 @verb()
 def fetch(name: Name) -> None:
     """Get weights, check them, and print the path of the file."""
@@ -77,7 +77,7 @@ def fetch(name: Name) -> None:
     typer.echo(fetch_weights(name))
 
 
-@weights.command(epilog="Example: lenszoo weights path resnet18_slim.common_test_sim")
+@weights.command(epilog="Example: lenszoo weights path resnet18_slim.common_test_sim_v2")
 @verb()
 def path(name: Name) -> None:
     """Print the path of a sound copy that is here already; download nothing."""
