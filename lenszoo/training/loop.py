@@ -230,7 +230,8 @@ def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
         if old.get(name) != new.get(name):
             raise LenszooError(
                 f"{folder} holds a run of another recipe ({name}: {old.get(name)!r} there, "
-                f"{new.get(name)!r} here); choose another folder, or delete it to start again."
+                f"{new.get(name)!r} here); choose another folder (to train on from this one, give "
+                "it as weights), or delete it to start again."
             )
 
 
