@@ -30,7 +30,7 @@ quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, rep
 test: .venv/.dev ## Run the tests
 	$(BIN)/python -m pytest -q -m "not slow" --durations=15 -n 2 --dist worksteal
 
-harness: .venv/.dev ## Run the slow tests, and put every model through the whole harness on both backends: hours
+harness: .venv/.dev ## Run the slow tests, and put every model through the whole harness on both backends: about an hour
 	$(BIN)/python -m pytest -q -m slow -n 2 --dist worksteal
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/training/test_super_resolve.py tests/training/test_find_lenses.py tests/training/test_pretext.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
