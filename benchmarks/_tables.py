@@ -11,6 +11,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.pretrained.cards import machine, recipe_fields
 from lenszoo.pretrained.manifest import WeightsEntry
 from lenszoo.pretrained.scores import kind, tidy_rows
+from lenszoo.release.names import split_version
 
 MARKS = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 PROBED = ("50", "215", "2000")  # labels that a linear head is given
@@ -215,8 +216,14 @@ def _of_kind(entries: Iterable[WeightsEntry], which: str) -> list[WeightsEntry]:
     return sorted(kept, key=lambda entry: (order.index(entry.model), entry.name))
 
 
+def latest(entries: Iterable[WeightsEntry]) -> list[WeightsEntry]:
+    """Entries less those of which there is a later version, as NAME_v2 is of NAME."""
+    in_order = sorted(entries, key=lambda entry: split_version(entry.name)[1])
+    return list({split_version(entry.name)[0]: entry for entry in in_order}.values())
+
+
 def readme(text: str, entries: Iterable[WeightsEntry]) -> str:
-    """The README with its blocks as the manifest has them.
+    """The README with its blocks as the manifest has them, of each name the latest version.
 
     Raises:
         LenszooError: there are weights of a kind, and no block for them.
@@ -225,7 +232,7 @@ def readme(text: str, entries: Iterable[WeightsEntry]) -> str:
         begin, end = (mark.format(table.block) for mark in MARKS)
         before, found, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
-        chosen = _of_kind(entries, which)
+        chosen = _of_kind(latest(entries), which)
         if found and closed:
             text = f"{before}{begin}\n{_block(table, chosen)}{end}{after}"
         elif found or chosen:

@@ -27,6 +27,12 @@ def check_name(name: str) -> str:
         ) from error
 
 
+def split_version(name: str) -> tuple[str, int]:
+    """A name without its version, and the version: ``("a.b", 3)`` of ``a.b_v3``, 1 of ``a.b``."""
+    found = _VERSION.search(name)
+    return (name[: found.start()], int(found[1])) if found else (name, 1)
+
+
 def recipes_of(name: str, recipe: str | os.PathLike[str] | None = None) -> list[Path]:
     """Recipes that weights of a name may be of, the likeliest first.
 
@@ -49,8 +55,7 @@ def recipes_of(name: str, recipe: str | os.PathLike[str] | None = None) -> list[
             ) from error
         return [file]
     packaged = _packaged()
-    base = _VERSION.sub("", name)
-    version = int(found[1]) if (found := _VERSION.search(name)) else 1
+    base, version = split_version(name)
     before = [f"{base}_v{i}" for i in range(version - 1, 1, -1)]
     known = [packaged[n] for n in dict.fromkeys((name, *before, base)) if n in packaged]
     if not known:
@@ -60,7 +65,7 @@ def recipes_of(name: str, recipe: str | os.PathLike[str] | None = None) -> list[
 
 def free_name(name: str, manifest: Manifest) -> str:
     """The next version of a name that is neither published nor the name of another recipe."""
-    base, taken = _VERSION.sub("", name), _taken(manifest) | _packaged().keys()
+    base, taken = split_version(name)[0], _taken(manifest) | _packaged().keys()
     return next(n for i in range(2, len(taken) + 3) if (n := f"{base}_v{i}") not in taken)
 
 

@@ -86,3 +86,12 @@ def test_a_readme_without_the_block_is_refused(checkout):
     with pytest.raises(LenszooError, match="add <!-- pretext results"):
         _tables.readme("nothing here", [BACKBONE])
     assert _tables.readme("nothing here", []) == "nothing here"
+
+
+def test_the_readme_has_the_latest_version_and_the_page_all(tmp_path):
+    names = [BACKBONE.name + version for version in ("_v10", "", "_v9")]
+    entries = [BACKBONE.model_copy(update={"name": name}) for name in names]
+    readme = _tables.readme(f"{BEGIN}\n{END}", entries)
+    assert [f"| `{name}` |" in readme for name in names] == [True, False, False]
+    page = _tables.page(entries, tmp_path)
+    assert all(f"| [`{name}`]" in page for name in names)
