@@ -52,7 +52,7 @@ __all__ = [
 # not a row of the catalogue: the caller brings the network
 WRAPPED = "classifier"
 # Options that a model may change and keep the weights of its backbone.
-_FREE_OPTIONS = ("activation", "branch_dropout", "dropout", "head", "transformer_dropout")
+_FREE_OPTIONS = ("activation", "branch_dropout", "crop", "dropout", "head", "transformer_dropout")
 
 
 @dataclass(frozen=True)

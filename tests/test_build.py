@@ -177,6 +177,16 @@ def test_rates_of_dropout_are_no_part_of_the_weights(tmp_path):
     np.testing.assert_allclose(outputs(model), outputs(taught), rtol=1e-6)
 
 
+def test_a_crop_is_no_part_of_the_weights(tmp_path):
+    small = {"channels": [4] * 7, "dims": [4] * 3, "depths": [1] * 3, "expansion": 1}
+    taught = build_model("mobilevit_mini", input_shape=(48, 48, 1), **small)
+    save_weights(taught, path := tmp_path / "whole.weights.h5")
+    model = build_model("mobilevit_mini", weights=path, crop=32)
+    assert model_config(model)["options"]["crop"] == 32
+    for ours, theirs in zip(model.get_weights(), taught.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_another_head_or_activation_on_the_same_backbone(trained, tmp_path):
     path = save_weights(trained, tmp_path / "a.weights.h5")
     softmax = outputs(build_model("resnet18_slim", weights=path, activation="softmax"))

@@ -183,7 +183,15 @@ def _grid(model: Any) -> tuple[int, ...]:
 
 
 def _on_images(model: Any, maps: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Bring maps to the size of the images, without what a transformer pads them with."""
+    """Bring maps to the size of the images, without what a transformer pads them with.
+
+    Where a network looks at the central square alone, the margin is 0.
+    """
+    cropped = _layer(model, "crop")
+    if cropped is not None:
+        seen = tuple(cropped.output.shape[1:3])
+        margins = [((a - b) // 2,) * 2 for a, b in zip(size, seen, strict=True)]
+        return np.pad(_fit(maps, seen), [(0, 0), *margins])
     padded = None if _layer(model, "patch_embedding") is None else _layer(model, "pad")
     full = size if padded is None else tuple(padded.output.shape[1:3])
     fitted = _fit(maps, full)

@@ -25,6 +25,25 @@ def scale(images: Any, mean: float, std: float) -> Any:
     return layers.Rescaling(1.0 / std, offset=-mean / std, dtype="float32", name="scale")(images)
 
 
+def central(images: Any, side: int | None) -> Any:
+    """The central square of ``side`` pixels of images; all of them where ``side`` is None.
+
+    Raises:
+        LenszooError: the images are smaller or of open size, or the margin would be uneven, so that
+            a turned image would not give the turned square.
+    """
+    if side is None:
+        return images
+    check_width(side, "crop")
+    sizes = images.shape[1:3]
+    if any(size is None or size < side or (size - side) % 2 for size in sizes):
+        raise LenszooError(
+            f"crop={side} needs images of a fixed size, larger by an even number of pixels, got "
+            f"input_shape={images.shape[1:]}."
+        )
+    return layers.Cropping2D([(size - side) // 2 for size in sizes], name="crop")(images)
+
+
 def classifier(
     images: Any,
     maps: Any,
@@ -92,7 +111,7 @@ def _check_options(
         )
 
 
-def check_width(width: int) -> None:
-    """Raise LenszooError unless ``width``, a number of channels, is a positive integer."""
+def check_width(width: int, name: str = "width") -> None:
+    """Raise LenszooError unless ``width``, a number of channels or pixels, is a positive integer."""
     if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-        raise LenszooError(f"width must be a positive integer, got {width!r}.")
+        raise LenszooError(f"{name} must be a positive integer, got {width!r}.")

@@ -8,7 +8,7 @@ from keras import layers
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Fold, Unfold
-from lenszoo.models.heads import InputShape, classifier
+from lenszoo.models.heads import InputShape, central, classifier
 from lenszoo.models.resnet import batch_norm, conv
 
 HEADS = 4  # of every attention
@@ -27,6 +27,7 @@ def mobilevit(
     depths: Sequence[int] = (2, 4, 3),
     expansion: int = 4,
     transformer_dropout: float = 0.1,
+    crop: int | None = None,
     name: str = "mobilevit",
 ) -> keras.Model:
     """Build a MobileViT (Mehta & Rastegari 2021, arXiv:2110.02178, figure 1b).
@@ -51,6 +52,8 @@ def mobilevit(
         depths: layers of those transformers.
         expansion: an inverted residual is inside so many times as wide as its input.
         transformer_dropout: rate after each attention and each MLP.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -62,7 +65,7 @@ def mobilevit(
     _check_options(channels, dims, depths, expansion, transformer_dropout)
     stem, first, second, *wide, last = channels
     images = keras.Input(input_shape, name="images")
-    x = conv_bn(images, stem, 3, stride=2, name="stem")
+    x = conv_bn(central(images, crop), stem, 3, stride=2, name="stem")
     x = inverted_residual(x, first, 1, expansion, "stage1_block1")
     for block in range(3):
         stride = 2 if block == 0 else 1

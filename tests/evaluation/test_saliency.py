@@ -106,6 +106,20 @@ def test_grad_cam_finds_the_spot_that_decides():
     np.testing.assert_array_equal(saliency(model, images), maps)
 
 
+def test_grad_cam_of_a_crop_lies_where_the_crop_lies():
+    small = {"channels": (4, 4, 4, 4, 4, 4, 8), "dims": (4, 8, 4), "depths": (1, 1, 1)}
+    keras.utils.set_random_seed(0)
+    cropped = build_model("mobilevit_mini", input_shape=(72, 72, 1), crop=64, **small)
+    whole = build_model("mobilevit_mini", input_shape=(64, 64, 1), **small)
+    whole.set_weights(cropped.get_weights())
+    images = np.random.default_rng(1).random((2, 72, 72, 1), dtype=np.float32)
+    maps = grad_cam(cropped, images, [0, 1])
+    inside = maps[:, 4:-4, 4:-4]
+    assert inside.any()
+    np.testing.assert_allclose(inside, grad_cam(whole, images[:, 4:-4, 4:-4], [0, 1]), atol=1e-5)
+    assert np.count_nonzero(maps) == np.count_nonzero(inside)
+
+
 def test_attention_of_even_heads_is_even_and_of_one_patch_is_that_patch():
     keras.utils.set_random_seed(0)
     model = build_model(
