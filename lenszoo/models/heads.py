@@ -112,6 +112,6 @@ def _check_options(
 
 
 def check_width(width: int, name: str = "width") -> None:
-    """Raise LenszooError unless ``width``, a number of channels or pixels, is a positive integer."""
+    """Raise LenszooError unless ``width``, channels or pixels, is a positive integer."""
     if isinstance(width, bool) or not isinstance(width, int) or width < 1:
         raise LenszooError(f"{name} must be a positive integer, got {width!r}.")
