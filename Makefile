@@ -52,8 +52,8 @@ format: .venv/.dev ## Format the code and mend what the linter can
 	.venv-compat/bin/python -m pip install --quiet --editable '.[compat]'
 	touch $@
 
-compat: .venv-compat/.done ## Compare with reference implementations, in an environment of its own
-	.venv-compat/bin/python -m pytest -q -s tests/compat
+compat: .venv-compat/.done ## Compare with reference implementations, in an environment of its own; writes docs/parity.md
+	.venv-compat/bin/python -m pytest -q -s tests/compat --record
 
 bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real images)
 	$(BIN)/python benchmarks/pipeline.py

@@ -11,6 +11,7 @@ from lenszoo.published import beit as published
 from lenszoo.published.transfer import transfer
 
 CLASSES = 10
+HF = "transformers"
 
 
 def reference(folder, size, **options):
@@ -45,27 +46,23 @@ def filled(input_shape, tensors, **options):
     return model
 
 
-def compare(name, answers, expected, bound=1e-4):
-    difference = np.abs(np.asarray(answers) - expected).max()
-    print(
-        f"{name}: largest difference of the logits {difference:.1e} of {np.abs(expected).max():.2f}"
-    )
-    assert difference < bound
-
-
 @pytest.mark.parametrize(("size", "depth"), [(224, 12), (64, 3)])
-def test_beit_b16_equals_transformers(tmp_path, size, depth):
+def test_beit_b16_equals_transformers(agreement, tmp_path, size, depth):
     theirs, tensors = reference(tmp_path, size, num_hidden_layers=depth)
     ours = filled((size, size, 3), tensors, depth=depth)
-    assert ours.count_params() == sum(p.numel() for p in theirs.parameters())
+    count = ours.count_params()
+    assert count == sum(p.numel() for p in theirs.parameters())
     images = np.random.default_rng(1).random((2, size, size, 3), dtype=np.float32)
-    compare(f"BEiT-B/16, {depth} blocks, {size} px", ours(images), logits(theirs, images))
+    expected = logits(theirs, images)
+    name = f"beit_b16, {depth} blocks"
+    agreement.check(name, HF, images, ours(images), expected, parameters=count)
 
 
-def test_another_size_equals_transformers_with_interpolated_biases(tmp_path):
+def test_another_size_equals_transformers_with_interpolated_biases(agreement, tmp_path):
     """transformers resamples the tables of a square image by itself when it sees another size."""
     options = {"num_hidden_layers": 2, "hidden_size": 48, "num_attention_heads": 3}
     theirs, tensors = reference(tmp_path, 96, intermediate_size=64, **options)
     ours = filled((160, 64, 3), tensors, dim=48, depth=2, heads=3, mlp_dim=64)
     images = np.random.default_rng(1).random((2, 160, 64, 3), dtype=np.float32)
-    compare("BEiT from 96 x 96 to 160 x 64 px", ours(images), logits(theirs, images))
+    expected = logits(theirs, images)
+    agreement.check("BEiT, biases resized from 96 x 96", HF, images, ours(images), expected)

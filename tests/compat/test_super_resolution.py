@@ -169,11 +169,11 @@ def shuffled(weight):
     return np.swapaxes(weight.reshape(*weight.shape[:-1], -1, 4), -1, -2).reshape(weight.shape)
 
 
-def compare(name, theirs, ours, sizes=SIZES, brightness=1.0):
-    """Print and check how far the answers are apart."""
+def compare(agreement, name, theirs, ours, sizes=SIZES, brightness=1.0):
+    """Check how far the answers to images of several sizes are apart."""
     bands = ours.input_shape[-1]
-    ours_count = sum(int(np.prod(w.shape)) for w in ours.trainable_weights)
-    assert ours_count == sum(p.numel() for p in theirs.parameters())
+    count = sum(int(np.prod(w.shape)) for w in ours.trainable_weights)
+    assert count == sum(p.numel() for p in theirs.parameters())
     for size in sizes:
         images = np.random.default_rng(1).random((2, *size, bands), dtype=np.float32) * brightness
         images[1] *= 0.5
@@ -181,42 +181,35 @@ def compare(name, theirs, ours, sizes=SIZES, brightness=1.0):
             expected = theirs(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
         if expected.ndim == 4:
             expected = expected.transpose(0, 2, 3, 1)
-        answer = keras.ops.convert_to_numpy(ours(images, training=False))
-        assert answer.shape == expected.shape
-        difference, spread = np.abs(answer - expected).max(), np.ptp(expected)
-        print(
-            f"{name}, {bands} band(s), {size[0]} x {size[1]} px: {ours_count:,} parameters, "
-            f"largest difference {difference:.1e} where answers spread over {spread:.2f}"
-        )
-        assert spread > 0.01  # their agreement means something
-        assert difference < 1e-4 * max(1.0, spread)
+        answers = keras.ops.convert_to_numpy(ours(images, training=False))
+        agreement.check(name, "native PyTorch", images, answers, expected, parameters=count)
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_srcnn(scale):
+def test_srcnn(agreement, scale):
     theirs = move(Srcnn(1, scale))
     ours = build_model("srcnn", scale=scale)
     copy(theirs, ours)
-    compare(f"srcnn x{scale}", theirs, ours)
+    compare(agreement, f"srcnn x{scale}", theirs, ours)
 
 
 @pytest.mark.parametrize(("row", "scale", "bands"), [("srresnet_1", 2, 1), ("srresnet_3", 4, 3)])
-def test_srresnet(row, scale, bands):
+def test_srresnet(agreement, row, scale, bands):
     theirs = move(Srresnet(bands, int(row[-1]), scale))
     ours = build_model(row, scale=scale, input_shape=(None, None, bands))
     copy(theirs, ours)
-    compare(f"{row} x{scale}", theirs, ours)
+    compare(agreement, f"{row} x{scale}", theirs, ours)
 
 
 @pytest.mark.parametrize(("blocks", "scale", "bands"), [(1, 2, 1), (4, 4, 3)])
-def test_esrn(blocks, scale, bands):
+def test_esrn(agreement, blocks, scale, bands):
     theirs = move(RrdbNet(bands, blocks, scale))
     ours = esrn((None, None, bands), scale=scale, blocks=blocks, upsampling="resize")
     copy(theirs, ours)
-    compare(f"esrn_{blocks} x{scale}", theirs, ours)
+    compare(agreement, f"esrn_{blocks} x{scale}", theirs, ours)
 
 
-def test_discriminator():
+def test_discriminator(agreement):
     theirs = move(Discriminator(1, 16))
     with torch.no_grad():
         for _ in range(200):  # until their power iteration stands still
@@ -224,4 +217,4 @@ def test_discriminator():
     ours = build_model("srgan", discriminator_width=16).discriminator
     copy(theirs.eval(), ours)
     # at odd sizes, where "same" pads both sides alike; bright, since its gain is below 1 by design
-    compare("discriminator", theirs, ours, sizes=((33, 17), (17, 33)), brightness=1e4)
+    compare(agreement, "discriminator", theirs, ours, sizes=((33, 17), (17, 33)), brightness=1e4)

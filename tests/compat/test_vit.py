@@ -11,6 +11,7 @@ from lenszoo.published import vit as published
 from lenszoo.published.transfer import transfer
 
 CLASSES = 10
+HF = "transformers"
 
 
 def reference(folder, size, **options):
@@ -40,24 +41,19 @@ def filled(input_shape, tensors, where="model.safetensors", **options):
     return model
 
 
-def compare(name, answers, expected, bound=1e-4):
-    difference = np.abs(np.asarray(answers) - expected).max()
-    print(
-        f"{name}: largest difference of the logits {difference:.1e} of {np.abs(expected).max():.2f}"
-    )
-    assert difference < bound
-
-
 @pytest.mark.parametrize(("size", "depth"), [(224, 12), (64, 3)])
-def test_vit_b16_equals_transformers(tmp_path, size, depth):
+def test_vit_b16_equals_transformers(agreement, tmp_path, size, depth):
     theirs, tensors = reference(tmp_path, size, num_hidden_layers=depth)
     ours = filled((size, size, 3), tensors, depth=depth)
-    assert ours.count_params() == sum(p.numel() for p in theirs.parameters())
+    count = ours.count_params()
+    assert count == sum(p.numel() for p in theirs.parameters())
     images = np.random.default_rng(1).random((2, size, size, 3), dtype=np.float32)
-    compare(f"ViT-B/16, {depth} blocks, {size} px", ours(images), logits(theirs, images))
+    expected = logits(theirs, images)
+    name = f"vit_b16, {depth} blocks"
+    agreement.check(name, HF, images, ours(images), expected, parameters=count)
 
 
-def test_another_size_equals_transformers_with_interpolated_positions(tmp_path):
+def test_another_size_equals_transformers_with_interpolated_positions(agreement, tmp_path):
     options = {"num_hidden_layers": 2, "hidden_size": 48, "num_attention_heads": 3}
     theirs, tensors = reference(tmp_path, 96, intermediate_size=64, **options)
     ours = filled((160, 64, 3), tensors, dim=48, depth=2, heads=3, mlp_dim=64)
@@ -65,7 +61,7 @@ def test_another_size_equals_transformers_with_interpolated_positions(tmp_path):
     pixels = torch.from_numpy(((images - 0.5) / 0.5).transpose(0, 3, 1, 2))
     with torch.no_grad():
         expected = theirs(pixels, interpolate_pos_encoding=True).logits.numpy()
-    compare("ViT from 96 x 96 to 160 x 64 px", ours(images), expected)
+    agreement.check("ViT, positions resized from 96 x 96", HF, images, ours(images), expected)
     table = tensors["vit.embeddings.position_embeddings"]
     with torch.no_grad():
         wanted = theirs.vit.embeddings.interpolate_pos_encoding(torch.zeros(1, 41, 48), 160, 64)
@@ -73,15 +69,16 @@ def test_another_size_equals_transformers_with_interpolated_positions(tmp_path):
     np.testing.assert_allclose(resized, wanted.numpy(), atol=1e-6)
 
 
-def test_one_band_equals_transformers_on_grey(tmp_path):
+def test_one_band_equals_transformers_on_grey(agreement, tmp_path):
     options = {"num_hidden_layers": 1, "hidden_size": 48, "num_attention_heads": 3}
     theirs, tensors = reference(tmp_path, 64, intermediate_size=64, **options)
     ours = filled((64, 64, 1), tensors, dim=48, depth=1, heads=3, mlp_dim=64)
     images = np.random.default_rng(1).random((2, 64, 64, 1), dtype=np.float32)
-    compare("ViT, one band", ours(images), logits(theirs, images.repeat(3, axis=-1)))
+    expected = logits(theirs, images.repeat(3, axis=-1))
+    agreement.check("ViT, one band as grey", HF, images, ours(images), expected)
 
 
-def test_vit_keras_models_and_files_come_along(tmp_path):
+def test_vit_keras_models_and_files_come_along(agreement, tmp_path):
     """vit-keras 0.2 itself: a loaded model and every file it writes answer alike here."""
     vit_keras = pytest.importorskip("vit_keras.vit")
     import keras
@@ -109,4 +106,5 @@ def test_vit_keras_models_and_files_come_along(tmp_path):
         (tmp_path / "old.weights.h5", {**shape, "heads": 4}),
     ):
         ours = from_vit_keras(source, **options)
-        compare(f"vit-keras, {getattr(source, 'suffix', 'loaded')}", ours(images), expected)
+        name = f"ViT from vit-keras, {getattr(source, 'suffix', 'a loaded model')}"
+        agreement.check(name, "vit-keras", images, ours(images), expected)
