@@ -3,64 +3,34 @@
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from transformer_files import CLASSES, HF, check_whole, filled, logits, moved, noise
 from transformers import ViTConfig, ViTForImageClassification
 
 from lenszoo.models.vit import EPSILON, vit
 from lenszoo.published import vit as published
-from lenszoo.published.transfer import transfer
 
-CLASSES = 10
-HF = "transformers"
+SMALL = {"hidden_size": 48, "num_attention_heads": 3, "intermediate_size": 64}
+OUR_SMALL = {"dim": 48, "heads": 3, "mlp_dim": 64}
 
 
 def reference(folder, size, **options):
-    """A randomly moved ViT of transformers, and the file it saves, in the published layout."""
     torch.manual_seed(0)
     config = ViTConfig(image_size=size, num_labels=CLASSES, layer_norm_eps=EPSILON, **options)
-    model = ViTForImageClassification(config).eval()
-    for tensor in model.state_dict().values():  # biases and norms start trivial: move them
-        tensor.add_(torch.randn_like(tensor) * 0.02)
-    model.save_pretrained(folder)
-    return model, load_file(folder / "model.safetensors")
-
-
-def logits(model, images):
-    pixels = torch.from_numpy(((images - 0.5) / 0.5).transpose(0, 3, 1, 2))
-    with torch.no_grad():
-        return model(pixels).logits.numpy()
-
-
-def filled(input_shape, tensors, where="model.safetensors", **options):
-    """Our model with a file's tensors, the head included."""
-    model = vit(input_shape, CLASSES, **options)
-    names = published.names(model, tensors)
-    transfer(model, tensors, names, where, ignored=published.IGNORED)
-    head = [tensors["classifier.weight"].T, tensors["classifier.bias"]]
-    model.get_layer("logits").set_weights(head)
-    return model
+    return moved(ViTForImageClassification(config), folder)
 
 
 @pytest.mark.parametrize(("size", "depth"), [(224, 12), (64, 3)])
 def test_vit_b16_equals_transformers(agreement, tmp_path, size, depth):
     theirs, tensors = reference(tmp_path, size, num_hidden_layers=depth)
-    ours = filled((size, size, 3), tensors, depth=depth)
-    count = ours.count_params()
-    assert count == sum(p.numel() for p in theirs.parameters())
-    images = np.random.default_rng(1).random((2, size, size, 3), dtype=np.float32)
-    expected = logits(theirs, images)
-    name = f"vit_b16, {depth} blocks"
-    agreement.check(name, HF, images, ours(images), expected, parameters=count)
+    ours = filled(vit((size, size, 3), CLASSES, depth=depth), published, tensors)
+    check_whole(agreement, f"vit_b16, {depth} blocks", ours, theirs, noise(size, size, 3))
 
 
 def test_another_size_equals_transformers_with_interpolated_positions(agreement, tmp_path):
-    options = {"num_hidden_layers": 2, "hidden_size": 48, "num_attention_heads": 3}
-    theirs, tensors = reference(tmp_path, 96, intermediate_size=64, **options)
-    ours = filled((160, 64, 3), tensors, dim=48, depth=2, heads=3, mlp_dim=64)
-    images = np.random.default_rng(1).random((2, 160, 64, 3), dtype=np.float32)
-    pixels = torch.from_numpy(((images - 0.5) / 0.5).transpose(0, 3, 1, 2))
-    with torch.no_grad():
-        expected = theirs(pixels, interpolate_pos_encoding=True).logits.numpy()
+    theirs, tensors = reference(tmp_path, 96, num_hidden_layers=2, **SMALL)
+    ours = filled(vit((160, 64, 3), CLASSES, depth=2, **OUR_SMALL), published, tensors)
+    images = noise(160, 64, 3)
+    expected = logits(theirs, images, interpolate_pos_encoding=True)
     agreement.check("ViT, positions resized from 96 x 96", HF, images, ours(images), expected)
     table = tensors["vit.embeddings.position_embeddings"]
     with torch.no_grad():
@@ -70,10 +40,9 @@ def test_another_size_equals_transformers_with_interpolated_positions(agreement,
 
 
 def test_one_band_equals_transformers_on_grey(agreement, tmp_path):
-    options = {"num_hidden_layers": 1, "hidden_size": 48, "num_attention_heads": 3}
-    theirs, tensors = reference(tmp_path, 64, intermediate_size=64, **options)
-    ours = filled((64, 64, 1), tensors, dim=48, depth=1, heads=3, mlp_dim=64)
-    images = np.random.default_rng(1).random((2, 64, 64, 1), dtype=np.float32)
+    theirs, tensors = reference(tmp_path, 64, num_hidden_layers=1, **SMALL)
+    ours = filled(vit((64, 64, 1), CLASSES, depth=1, **OUR_SMALL), published, tensors)
+    images = noise(64, 64, 1)
     expected = logits(theirs, images.repeat(3, axis=-1))
     agreement.check("ViT, one band as grey", HF, images, ours(images), expected)
 
