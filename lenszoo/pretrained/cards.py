@@ -215,6 +215,8 @@ def _input(entry: WeightsEntry) -> Iterable[str]:
             "What scaling the network itself wants is inside it. `.npy` and FITS values go in as "
             "they are, so scale your own as above first; PNG and JPEG are read by their bit depth."
         )
+        if crop := options.get("crop"):
+            yield f"It looks at the central {crop} x {crop} pixels alone: the lens belongs there."
     yield "A NaN or infinite pixel makes the answer NaN: it never turns into a confident one."
 
 

@@ -49,6 +49,12 @@ def test_classifier():
     assert "150 x 150 pixels of 0.05 arcsec, 1 band." in text
 
 
+def test_a_network_that_looks_at_the_middle_says_so():
+    told = "It looks at the central 104 x 104 pixels alone"
+    assert told in card(CLASSIFIER.model_copy(update={"options": {"crop": 104}}))
+    assert "central" not in card(CLASSIFIER)
+
+
 def test_lens_finder():
     text = card(FINDER)
     assert cells(text, "ROC-AUC") == ["0.9500 (0.9400 to 0.9600)", "0.7500", "0.6900"]
