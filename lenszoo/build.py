@@ -25,6 +25,7 @@ from lenszoo.config import (
 )
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import PositionEmbedding
+from lenszoo.origin import remember
 from lenszoo.published import fill, is_published
 from lenszoo.published.beit import resize_biases
 from lenszoo.published.transfer import HEAD
@@ -138,16 +139,26 @@ def load_model(
     Args:
         name_or_path: a full name from the manifest such as ``"resnet18_slim.common_test_sim_v2"``,
             or a path to a run folder, a ``.weights.h5`` or a ``.keras`` file. A list of them gives
-            their ensemble, see :func:`lenszoo.ensemble.load_ensemble`.
+            their ensemble, see :func:`lenszoo.ensemble.load_ensemble`. Of a model that was loaded
+            by name, :func:`lenszoo.predict` knows the classes and where it comes from, until its
+            weights change.
 
     Raises:
         LenszooError: in one line, when there is nothing of that name, or the file is missing,
             damaged, holds a Lambda, or does not answer as the manifest says it must.
     """
-    if not isinstance(name_or_path, str | os.PathLike):
+    if isinstance(name_or_path, str | os.PathLike):
+        names, model = [name_or_path], _load_one(name_or_path)
+    else:
         from lenszoo.ensemble import load_ensemble
 
-        return load_ensemble(name_or_path)
+        names = list(name_or_path)
+        model = load_ensemble(names)
+    published = all(_as_path(name) is None for name in names)
+    return remember(model, names) if published else model
+
+
+def _load_one(name_or_path: str | os.PathLike[str]) -> keras.Model:
     path = _as_path(name_or_path)
     if path is not None and path.name.endswith(MODEL):
         return load_keras(path)

@@ -26,6 +26,7 @@ from lenszoo.ensemble import (
 )
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.metrics import log_softmax
+from lenszoo.origin import recall
 from lenszoo.pretrained._files import sha256_of
 from lenszoo.pretrained.manifest import get_entry
 
@@ -37,7 +38,7 @@ class OpenedModel:
     Attributes:
         model: the model; one output, ``(batch, classes)``.
         name: the weights' name or path (of an ensemble all, with ``+`` between), or the model's
-            own name when it was made in memory.
+            own name when it was made or trained in memory.
         classes: names of the classes in the order of the logits.
         named: whether ``classes`` are names that somebody gave, not mere numbers.
         provenance: lenszoo, keras and backend versions, weights and their sha256, recipe and seed
@@ -121,7 +122,8 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
 
     Args:
         source: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
-            them, for their ensemble; a model in memory, or what this function returned before.
+            them, for their ensemble; a model in memory, or what this function returned before. A
+            model that ``load_model`` gave by name is known by it until its weights change.
         classes: names of the classes, for models that do not know them or other names for them.
 
     Raises:
@@ -133,11 +135,15 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     known: Sequence[str] = ()
     bands: Sequence[str] = ()
     run_dir = pixel_scale = None
-    if isinstance(source, keras.Model):
-        model, origins = as_graph(source), [_Origin(source.name)]
+    given = source if isinstance(source, keras.Model) else None
+    weights: Source | Sequence[Source] | None = recall(given) if given is not None else source
+    if weights is None:
+        assert given is not None
+        model, origins = as_graph(given), [_Origin(given.name)]
     else:
-        members = [source] if isinstance(source, str | os.PathLike) else list(source)
-        model = as_graph(load_model(members[0] if len(members) == 1 else members))
+        members = [weights] if isinstance(weights, str | os.PathLike) else list(weights)
+        one = members[0] if len(members) == 1 else members
+        model = as_graph(load_model(one) if given is None else given)
         known = next((names for member in members if (names := known_classes(member))), ())
         origins, folders = zip(*map(_origin, members), strict=True)
         run_dir = folders[0] if len(members) == 1 else None

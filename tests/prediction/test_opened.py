@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tinyzoo import CLASSES, NAME, SIZE
 
-from lenszoo import build_model, embed, predict
+from lenszoo import build_model, embed, load_model, predict
 from lenszoo.errors import LenszooError
 from lenszoo.prediction import open_model
 
@@ -26,6 +26,22 @@ def test_a_file_alone_has_numbers_for_classes_until_they_are_named(zoo, tmp_path
     for wrong in (["a", "b"], ["a", "b", "a"]):
         with pytest.raises(LenszooError, match="tells 3 classes apart"):
             open_model(file, wrong)
+
+
+def test_a_model_loaded_by_name_is_known_until_its_weights_change(zoo, stack, caplog):
+    model = load_model(NAME)
+    opened, by_name = open_model(model), open_model(NAME)
+    assert opened.classes == CLASSES and opened.named
+    assert opened.provenance == by_name.provenance and opened.pixel_scale == by_name.pixel_scale
+    assert predict(model, stack[0][:3]).equals(predict(NAME, stack[0][:3]))
+    predict(model, 999 * stack[0][:3])
+    assert "learned on images in [0, 1]" in caplog.text
+    pair = load_model([NAME, NAME])
+    assert open_model(pair).provenance["weights"] == [NAME, NAME]
+    model.get_layer("logits").bias.assign([0.0, 1.0, 0.0])
+    changed = open_model(model)
+    assert changed.provenance["weights"] == model.name and not changed.named
+    assert changed.provenance["weights_sha256"] is None
 
 
 def test_a_list_is_an_ensemble_that_knows_where_each_comes_from(zoo, stack, tmp_path):
