@@ -30,7 +30,7 @@ _ORDER, _D4, _PATCH = 0, 1, 2  # the independent random streams of an epoch
 _DONE = {
     "skip": "left out",
     "zero": "bad pixels set to 0",
-    "fill": "bad pixels filled with the median of their band",
+    "fill": "NaN and infinite pixels filled with the median of their band",
 }
 _GRAPH_DTYPES = frozenset(
     ("uint8", "uint16", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
@@ -62,7 +62,8 @@ def load_arrays(
         (M < N only under "skip").
 
     Raises:
-        LenszooError: a file is unreadable, of another shape, or bad under "raise".
+        LenszooError: a file is unreadable (not under "skip"), of another shape, or bad under
+            "raise".
     """
     images, kept, bad_counts = read_images(index.paths, size, on_bad)
     n_bad = int((bad_counts > 0).sum())

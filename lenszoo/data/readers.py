@@ -6,6 +6,7 @@ names one HDU of a FITS file, so ``["stamp.fits[1]", "stamp.fits[2]"]`` takes ba
 None in such a list is a band that is missing: its pixels are NaN.
 """
 
+import logging
 import math
 import os
 import re
@@ -25,6 +26,8 @@ from .sky import SkyMethod, check_sky, subtract_sky
 
 ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | None]
 """One file, or the files that hold the bands of one image, in order; None is a missing band."""
+
+log = logging.getLogger("lenszoo")
 
 FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
 PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -102,7 +105,8 @@ def read_images(
         paths: N images, each as :func:`read_image` takes it.
         size: the expected (H, W) or (H, W, bands); by default all must agree with the first file.
         on_bad: what to do with images that hold NaN, infinite or constant bands; see
-            :func:`lenszoo.data.checks.apply_policy`. A file that cannot be read always raises.
+            :func:`lenszoo.data.checks.apply_policy`. "skip" also leaves out files that cannot be
+            read, with a warning that names the first.
         mask_value: the value that marks masked pixels, which then count as bad.
         sky: how to measure the sky level that is subtracted from each band, see
             :func:`lenszoo.data.sky.measure_sky`; None subtracts nothing.
@@ -112,32 +116,43 @@ def read_images(
         came from (M < N only under "skip"); ``bad_counts`` (N,) int64, bad pixels of every path.
 
     Raises:
-        LenszooError: a file cannot be read, has another shape, or is bad under "raise"; the first
-            such file in order is named.
+        LenszooError: a file cannot be read (not under "skip"), has another shape, or is bad under
+            "raise"; the first such file in order is named.
     """
     check_policy(on_bad)
     check_sky(sky)
     if not len(paths):
         raise LenszooError("There are no images to read: the list of paths is empty.")
-    first = read_image(paths[0])
+    reference, first = _first_readable(paths, on_bad)
+    shape = first.shape
     if size is not None:
-        check_shape(first.shape, image_name(paths[0]), tuple(size))
-    images = aligned_empty((len(paths), *first.shape))
+        check_shape(shape, image_name(paths[reference]), tuple(size))
+    images = aligned_empty((len(paths), *shape))
     keep = np.ones(len(paths), bool)
     counts = np.zeros(len(paths), np.int64)
+    faults: dict[int, LenszooError] = {}
 
-    def read_chunk(start: int) -> None:
-        stop = min(start + _CHUNK, len(paths))
-        for i in range(start, stop):
-            path = paths[i]
+    def read_into(i: int) -> None:
+        path = paths[i]
+        try:
             if _is_bands(path) or not os.fspath(path).lower().endswith(".npy"):  # type: ignore
                 image = read_image(path)
             else:
                 image = read_npy(path, out=images[i])  # type: ignore[arg-type]
-            if image.shape != first.shape:
-                check_shape(image.shape, image_name(path), first.shape, image_name(paths[0]))
-            if image.base is not images:
-                images[i] = image
+        except LenszooError as error:
+            if on_bad != "skip":
+                raise
+            faults[i], images[i] = error, np.nan
+            return
+        if image.shape != shape:
+            check_shape(image.shape, image_name(path), shape, image_name(paths[reference]))
+        if image.base is not images:
+            images[i] = image
+
+    def read_chunk(start: int) -> None:
+        stop = min(start + _CHUNK, len(paths))
+        for i in range(start, stop):
+            read_into(i)
         if mask_value is not None:
             images[start:stop][images[start:stop] == np.float32(mask_value)] = np.nan
         if sky is not None:
@@ -151,6 +166,12 @@ def read_images(
                 continue  # the first exception in order is raised here
         finally:
             pool.shutdown(cancel_futures=True)
+    if faults:
+        counts[list(faults)] = 0  # of pixels that were never seen
+        log.warning(
+            "%d of %d files were left out; the first: %s",
+            len(faults), len(paths), faults[min(faults)],
+        )  # fmt: skip
     kept = np.flatnonzero(keep)
     if not len(kept):
         raise LenszooError(
@@ -161,6 +182,17 @@ def read_images(
         if to != source:
             images[to] = images[source]
     return images[: len(kept)], kept, counts
+
+
+def _first_readable(paths: Sequence[ImagePath], on_bad: OnBad) -> tuple[int, np.ndarray]:
+    """The first image and its place; under "skip" the first that can be read."""
+    last = len(paths) - 1 if on_bad == "skip" else 0
+    for i in range(last):
+        try:
+            return i, read_image(paths[i])
+        except LenszooError:
+            continue
+    return last, read_image(paths[last])
 
 
 def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:

@@ -122,6 +122,22 @@ def test_policies_on_files(files):
     np.testing.assert_array_equal(images[3], np.load(files[5]).astype(np.float32))
 
 
+def test_files_that_cannot_be_read_are_skipped_too(files, caplog):
+    for i in (0, 3):
+        files[i].write_bytes(files[i].read_bytes()[:100])
+    with pytest.raises(LenszooError, match=r"0\.npy"):
+        read_images(files, on_bad="fill")
+    images, kept, bad = read_images(files, on_bad="skip", sky="median")
+    assert kept.tolist() == [2, 5] and len(images) == 2
+    assert bad.tolist() == [0, 1, 0, 0, 20, 0]
+    assert "2 of 6 files were left out; the first: " in caplog.text and "0.npy" in caplog.text
+    with pytest.raises(LenszooError, match=r"3\.npy"):  # nothing is left that tells what is wrong
+        read_images([files[0], files[3]], on_bad="skip")
+    np.save(files[5], np.zeros((2, 3)))  # images of two sizes are no damage: which is meant?
+    with pytest.raises(LenszooError, match="all images of a dataset must have one size"):
+        read_images(files, on_bad="skip")
+
+
 def test_all_skipped(files):
     with pytest.raises(LenszooError, match="All 2 images"):
         read_images([files[1], files[4]], on_bad="skip")
