@@ -45,12 +45,13 @@ def wrapped(
     Raises:
         LenszooError: when the backbone is none, or its bands, size or output do not fit.
     """
-    if not isinstance(backbone, keras.Model) or not _is_one_tensor(backbone, "input"):
+    takes = _only(backbone, "input") if isinstance(backbone, keras.Model) else None
+    if takes is None:
         raise LenszooError(
             "backbone must be a keras.Model that takes images alone, "
             f"got {type(backbone).__name__}."
         )
-    theirs = tuple(backbone.input.shape[1:])
+    theirs = tuple(takes.shape[1:])
     shape = theirs if input_shape is None else tuple(input_shape)
     if len(theirs) != 3 or len(shape) != 3:
         raise LenszooError(f"backbone {backbone.name} takes {theirs}, not (height, width, bands).")
@@ -73,14 +74,14 @@ def wrapped(
     x = scale(images, mean, std)
     if shape[2] == 1 and (theirs[2] or 1) > 1:
         x = layers.Concatenate(name="bands")([x] * theirs[2])
-    if not _is_one_tensor(backbone, "output"):
+    if _only(backbone, "output") is None:
         raise LenszooError(
             f"backbone {backbone.name} gives several outputs: make a keras.Model that ends in one."
         )
     maps: Any = backbone(x)
     return classifier(
         images,
-        maps,
+        maps[0] if isinstance(maps, list) else maps,
         num_classes,
         head=head,
         dropout=dropout,
@@ -89,6 +90,11 @@ def wrapped(
     )
 
 
-def _is_one_tensor(model: keras.Model, side: str) -> bool:
-    """Whether a model has exactly one input (or output), not a list or a dictionary of them."""
-    return isinstance(getattr(model, side, None), keras.KerasTensor)
+def _only(model: keras.Model, side: str) -> Any:
+    """The one input (or output) tensor of a model; None where there are several, or one by name.
+
+    A Sequential that was never called knows ``inputs`` and no ``input``.
+    """
+    tensors = getattr(model, f"{side}s", None)
+    named = isinstance(getattr(model, side, None), dict)
+    return tensors[0] if tensors and len(tensors) == 1 and not named else None

@@ -50,6 +50,22 @@ def test_a_backbone_of_keras_applications_learns():
     assert losses[-1] < losses[0]
 
 
+def test_a_sequential_and_a_model_of_lists_are_backbones_too():
+    convolution = keras.layers.Conv2D(5, 3, strides=2)
+    images = keras.Input((20, 24, 1))
+    plain = keras.Model(images, convolution(images))
+    others = (
+        keras.Sequential([keras.Input((20, 24, 1)), convolution]),
+        keras.Model([images], [plain.output]),
+    )
+    pixels = np.random.default_rng(0).random((2, 20, 24, 1), dtype=np.float32)
+    model = build_model("classifier", backbone=plain)
+    for theirs in others:
+        again = build_model("classifier", backbone=theirs)
+        again.set_weights(model.get_weights())
+        np.testing.assert_allclose(answer(again, pixels), answer(model, pixels), atol=1e-6)
+
+
 def test_a_broken_image_is_guarded():
     model = build_model("classifier", backbone=backbone(1), input_shape=(12, 12, 1))
     images = np.ones((2, 12, 12, 1), np.float32)
