@@ -155,7 +155,7 @@ TABLES = {
         "the card names.",
         {
             "common_test_sim.png": "Simulated lenses of the three classes",
-            "robustness.png": "Where the best classifier may be trusted",
+            "robustness.png": "Where `resnet18_slim.common_test_sim` may be trusted",
             "robustness.md": "Robustness: other noise, PSF, pixel scale, shifts and angles",
         },
         "| weights | sky | images seen | macro ROC-AUC (95 %) | per class | accuracy | "
