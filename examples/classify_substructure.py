@@ -36,7 +36,7 @@ print("known of each image:", ", ".join(sky.truth))
 
 # %%
 model = load_model("resnet18_slim.common_test_sim_v2")
-answers = predict(model, sky.images, classes=sky.class_names)
+answers = predict(model, sky.images)
 logits = np.stack([answers[f"logit_{name}"] for name in sky.class_names], axis=1)
 
 # %% [markdown]
