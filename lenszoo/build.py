@@ -139,9 +139,9 @@ def load_model(
     Args:
         name_or_path: a full name from the manifest such as ``"resnet18_slim.common_test_sim_v2"``,
             or a path to a run folder, a ``.weights.h5`` or a ``.keras`` file. A list of them gives
-            their ensemble, see :func:`lenszoo.ensemble.load_ensemble`. Of a model that was loaded
-            by name, :func:`lenszoo.predict` knows the classes and where it comes from, until its
-            weights change.
+            their ensemble, see :func:`lenszoo.ensemble.load_ensemble`. Of the model,
+            :func:`lenszoo.predict` knows the classes and where it comes from, until its weights
+            change.
 
     Raises:
         LenszooError: in one line, when there is nothing of that name, or the file is missing,
@@ -154,8 +154,9 @@ def load_model(
 
         names = list(name_or_path)
         model = load_ensemble(names)
-    published = all(_as_path(name) is None for name in names)
-    return remember(model, names) if published else model
+    paths = [path for name in names if (path := _as_path(name)) is not None]
+    files = [p if p.name.endswith(MODEL) else find_weights(p).path for p in paths]
+    return remember(model, names, files)
 
 
 def _load_one(name_or_path: str | os.PathLike[str]) -> keras.Model:

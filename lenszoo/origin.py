@@ -1,35 +1,65 @@
-"""Which published weights a model in memory holds, for as long as it holds them."""
+"""Which weights a model in memory was loaded from, for as long as it still has them."""
 
 import os
 import weakref
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import keras
 
-# by model: the names of its weights, and what they add up to
-_ORIGINS: weakref.WeakKeyDictionary[keras.Model, tuple[list[str], int]] = (
-    weakref.WeakKeyDictionary()
-)
+Source = str | os.PathLike[str]
 
 
-def remember(model: keras.Model, names: Sequence[str | os.PathLike[str]]) -> keras.Model:
-    """Note the names of the manifest that a model was loaded by, and return the model."""
-    _ORIGINS[model] = [os.fspath(name) for name in names], _checksum(model)
+class _Origin(NamedTuple):
+    """Names or paths of weights, when their files were written, and what the weights add up to."""
+
+    sources: list[Source]
+    files: dict[Path, int]
+    checksum: int
+
+
+_ORIGINS: weakref.WeakKeyDictionary[keras.Model, _Origin] = weakref.WeakKeyDictionary()
+
+
+def remember(
+    model: keras.Model, sources: Sequence[Source], files: Sequence[Path] = ()
+) -> keras.Model:
+    """Note what a model was loaded by, and return the model.
+
+    Args:
+        model: the model.
+        sources: names of the manifest, or paths.
+        files: the files behind the paths.
+    """
+    written = {file: file.stat().st_mtime_ns for file in files}
+    _ORIGINS[model] = _Origin(list(sources), written, _checksum(model))
     return model
 
 
-def recall(model: keras.Model) -> list[str] | None:
-    """Return the names of the weights that a model still holds; None where they are not known.
+def recall(model: keras.Model) -> list[Source] | None:
+    """Return what a model was loaded by; None where that is not known or no longer true.
 
-    Once it was trained, or given others, they are its own.
+    Once it was trained, or given other weights, they are its own; and a file that was written since
+    is another.
     """
-    names, checksum = _ORIGINS.get(model, (None, 0))
-    return names if names is not None and _checksum(model) == checksum else None
+    origin = _ORIGINS.get(model)
+    if origin is None or _checksum(model) != origin.checksum:
+        return None
+    same = all(_written(file) == when for file, when in origin.files.items())
+    return origin.sources if same else None
+
+
+def _written(file: Path) -> int | None:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def _checksum(model: keras.Model) -> int:
     total = 0
-    for weight in model.weights:
-        total = zlib.crc32(keras.ops.convert_to_numpy(weight).tobytes(), total)
+    for values in model.get_weights():
+        total = zlib.crc32(values.tobytes(), total)
     return total

@@ -15,6 +15,7 @@ from typing import Any
 
 import h5py
 import keras
+import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import NonFiniteGuard
@@ -133,6 +134,15 @@ def find_weights(path: Path) -> WeightsFile:
         config = run.get("model") if isinstance(run, dict) else None
         return WeightsFile(path, _identity(config, f"Field 'model' of {sidecar}"))
     return WeightsFile(path, None)
+
+
+def broken_weights(model: keras.Model) -> list[str]:
+    """Return the paths of a model's variables that hold NaN or infinite values."""
+    return [
+        weight.path
+        for weight, values in zip(model.weights, model.get_weights(), strict=True)
+        if not np.isfinite(np.asarray(values, np.float32)).all()
+    ]
 
 
 def _identity(config: Any, where: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from lenszoo.evaluation.metrics import log_softmax
 from lenszoo.origin import recall
 from lenszoo.pretrained._files import sha256_of
 from lenszoo.pretrained.manifest import get_entry
+from lenszoo.saving import broken_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     Args:
         source: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
             them, for their ensemble; a model in memory, or what this function returned before. A
-            model that ``load_model`` gave by name is known by it until its weights change.
+            model that ``load_model`` gave is known by that until its weights change.
         classes: names of the classes, for models that do not know them or other names for them.
 
     Raises:
@@ -153,6 +154,11 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         key: values[0] if len(origins) == 1 else list(values)
         for key, values in zip(_Origin._fields, zip(*origins, strict=True), strict=True)
     }
+    if broken := broken_weights(model):
+        raise LenszooError(
+            f"{name}: {broken[0]} and {len(broken) - 1} more of its weights hold NaN, so no "
+            "answer means anything: the training diverged. Go back to weights from before."
+        )
     outputs = _count_outputs(model)
     count = max(2, outputs)
     if not known and _finds_lenses(model):

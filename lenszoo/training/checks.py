@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError
+from lenszoo.saving import broken_weights
 
 Shape = tuple[int, int, int]
 
@@ -38,6 +40,17 @@ def check_classes(labels: np.ndarray, class_names: Sequence[str]) -> None:
         raise LenszooError(
             f"The validation images show nothing of {', '.join(lacking)}, and a score needs every "
             "class: give some of each, or leave out what does not exist."
+        )
+
+
+def check_weights(model: keras.Model, epoch: int) -> None:
+    """Raise LenszooError where an epoch (1-based) of training has left NaN in the weights."""
+    broken = broken_weights(model)
+    if broken:
+        raise LenszooError(
+            f"The training diverged in epoch {epoch}: {broken[0]} and {len(broken) - 1} more of "
+            f"{len(model.weights)} weights hold NaN. Lower optimizer.learning_rate or set "
+            "optimizer.clip_norm, in another folder; what was best until then is in this one."
         )
 
 

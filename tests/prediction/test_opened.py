@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import keras
@@ -42,6 +43,23 @@ def test_a_model_loaded_by_name_is_known_until_its_weights_change(zoo, stack, ca
     changed = open_model(model)
     assert changed.provenance["weights"] == model.name and not changed.named
     assert changed.provenance["weights_sha256"] is None
+
+
+def test_a_model_of_a_run_is_known_until_the_run_goes_on(zoo, tmp_path):
+    run = shutil.copytree(zoo.run, tmp_path / "run")
+    model = load_model(run)
+    assert open_model(model).classes == CLASSES
+    assert open_model(model).provenance == open_model(run).provenance
+    os.utime(run / "best.weights.h5", ns=(1, 1))
+    assert open_model(model).provenance["weights"] == model.name
+
+
+def test_weights_of_nan_are_refused(zoo, stack):
+    model = load_model(NAME)
+    kernel = model.get_layer("logits").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    with pytest.raises(LenszooError, match="logits/kernel and 0 more of its weights hold NaN"):
+        predict(model, stack[0][:2])
 
 
 def test_a_list_is_an_ensemble_that_knows_where_each_comes_from(zoo, stack, tmp_path):

@@ -176,7 +176,7 @@ def test_an_answer_that_is_not_finite_is_an_error(zoo, stack):
     images = stack[0][:3]
     model = load_model(zoo.run)
     head = model.get_layer("logits")
-    head.set_weights([np.full_like(weights, np.nan) for weights in head.get_weights()])
+    head.set_weights([np.full_like(weights, 3e38) for weights in head.get_weights()])
     with pytest.raises(LenszooError, match=r"image 0: the model's answer is not finite"):
         predict(model, images)
     table = predict(model, images, on_bad="skip")
