@@ -11,7 +11,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.loop import train
-from lenszoo.training.recipe import ClassifyRecipe
+from lenszoo.training.recipe import ClassifyRecipe, as_recipe
 from lenszoo.training.sources import from_index
 
 SCORES = ("macro_ovr_auc", "accuracy", "log_loss")
@@ -20,7 +20,9 @@ DEFAULT_FOLDS = 5
 
 
 def cross_validate(
-    recipe: ClassifyRecipe, out: str | Path, folds: int | None = None
+    recipe: ClassifyRecipe | dict[str, Any] | str | Path,
+    out: str | Path,
+    folds: int | None = None,
 ) -> dict[str, Any]:
     """Train and score on each of ``folds`` stratified splits of the recipe's files.
 
@@ -30,7 +32,8 @@ def cross_validate(
     cross-validation goes on where it stood.
 
     Args:
-        recipe: what to train on files.
+        recipe: what to train on files: a recipe, its fields, the path of a TOML file or the name
+            of a packaged one.
         out: folder of the run folders and of ``folds.json``.
         folds: number of splits; by default the recipe's ``folds``, else 5.
 
@@ -40,12 +43,17 @@ def cross_validate(
         best epoch, which its own held-out images pick; ``last_epoch_auc`` is free of that choice.
 
     Raises:
-        LenszooError: the data are a simulated sky, or too few files for the folds.
+        LenszooError: the data are a simulated sky, or too few files for the folds; fewer than two
+            folds.
     """
-    folds = folds or recipe.folds or DEFAULT_FOLDS
+    wanted: ClassifyRecipe = as_recipe(recipe)
+    if folds is None:
+        folds = wanted.folds or DEFAULT_FOLDS
+    if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
+        raise LenszooError(f"A cross-validation has two folds or more, not {folds!r}.")
     # part of each run's recipe, so that a folder of 5 folds does not go on as one of 4
-    recipe = recipe.model_copy(update={"folds": folds})
-    data = recipe.data
+    wanted = wanted.model_copy(update={"folds": folds})
+    data = wanted.data
     if data.preset is not None:
         raise LenszooError(
             "Cross-validation needs files; a simulated sky has fresh images instead."
@@ -58,9 +66,9 @@ def cross_validate(
         index = DatasetIndex.from_directory(root, classes=data.classes)
     out = Path(out)
     rows = []
-    for k, (training, held_out) in enumerate(index.folds(folds, recipe.data_seed), start=1):
-        task = ClassifyTask(recipe, from_index(recipe, training, held_out))
-        result = train(recipe, out / f"fold_{k}", task=task)
+    for k, (training, held_out) in enumerate(index.folds(folds, wanted.data_seed), start=1):
+        task = ClassifyTask(wanted, from_index(wanted, training, held_out))
+        result = train(wanted, out / f"fold_{k}", task=task)
         row = {name: result.metrics[name] for name in SCORES}
         rows.append(row | {LAST: result.history[-1]["val_auc"]})
     table = {name: [row[name] for row in rows] for name in (*SCORES, LAST)}

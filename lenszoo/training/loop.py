@@ -19,14 +19,15 @@ from lenszoo.errors import LenszooError
 from lenszoo.evaluation.report import write_atomic
 from lenszoo.hold import hold
 from lenszoo.training.adapt import AdaptTask
+from lenszoo.training.checks import check_weights
 from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.ctrl_c import heard
 from lenszoo.training.deadline import Deadline
 from lenszoo.training.environment import environment
 from lenszoo.training.find_lenses import FindLensesTask
-from lenszoo.training.moved import earlier_places
+from lenszoo.training.moved import check_same_data, earlier_places
 from lenszoo.training.pretext import PretextTask
-from lenszoo.training.recipe import Recipe, RecipeBase, validate
+from lenszoo.training.recipe import RecipeBase, as_recipe, validate
 from lenszoo.training.settle import settle
 from lenszoo.training.state import (
     STATE_FILE,
@@ -102,24 +103,21 @@ def train(
         LenszooError: bad recipe or data; ``out`` is another run's or cannot be written; another
             process is training there; the recipe is one of a cross-validation.
     """
-    if isinstance(recipe, str | Path):
-        recipe = Recipe.load(recipe)
-    elif isinstance(recipe, dict):
-        recipe = validate(recipe, "recipe")
-    folds = getattr(recipe, "folds", None)
+    wanted: RecipeBase = as_recipe(recipe)
+    folds = getattr(wanted, "folds", None)
     if folds is not None and task is None:
         raise LenszooError(
             f"The recipe asks for a cross-validation (folds = {folds}): use "
             f"lenszoo.training.cross_validate, or --folds {folds}."
         )
     folder = Path(out)
-    with _open_run(folder, recipe):
+    with _open_run(folder, wanted):
         progress = read_progress(folder)
         if progress is not None and progress.finished:
             metrics = json.loads((folder / "report.json").read_text(encoding="utf-8"))["metrics"]
             return TrainingResult(folder, metrics, progress.history)
-        keras.utils.set_random_seed(recipe.seed)
-        task = task or TASKS[recipe.task](recipe)
+        keras.utils.set_random_seed(wanted.seed)
+        task = task or TASKS[wanted.task](wanted)
         model = task.build()
         # the state in the folder is that of the last epoch's phase
         _enter_phase(task, model, max(0, progress.epoch - 1) if progress else 0)
@@ -166,6 +164,7 @@ def _epochs(
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(values[-1]) for name, values in fitted.history.items()}
         answers = task.answers(model)
+        check_weights(answers, epoch + 1)
         row |= task.validate(answers)
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["strength"] = recipe.strength(epoch)
@@ -239,8 +238,10 @@ def _write_run(folder: Path, task: Task, model: keras.Model) -> None:
     known, here = model_config(task.answers(model)), environment()
     run = {"model": known, "environment": here, "seed": task.recipe.seed} | task.identity()
     goes_on = (folder / RUN).is_file() and (folder / STATE_FILE).is_file()
-    if goes_on and (earlier := earlier_places(folder / RUN, here)):
-        run["earlier"] = earlier
+    if goes_on:
+        check_same_data(folder / RUN, run)
+        if earlier := earlier_places(folder / RUN, here):
+            run["earlier"] = earlier
     content = json.dumps(run, indent=2, allow_nan=False) + "\n"
     write_atomic(folder / RUN, content.encode())
 

@@ -320,6 +320,13 @@ class Recipe:
         return validate(fields, str(path))
 
 
+def as_recipe(recipe: Any) -> Any:
+    """A recipe of a recipe, its fields, the path of a TOML file or the name of a packaged one."""
+    if isinstance(recipe, str | os.PathLike):
+        return Recipe.load(recipe)
+    return validate(recipe, "recipe") if isinstance(recipe, dict) else recipe
+
+
 def recipe_files() -> list[Path]:
     """The recipes that come with lenszoo."""
     return sorted((Path(__file__).parent.parent / "recipes").glob("*.toml"))
@@ -336,7 +343,7 @@ def validate(fields: dict[str, Any], where: str) -> RecipeBase:
         raise unknown("task", task, TASKS, f"({where})")
     kind = TASKS[task]
     try:
-        return kind.model_validate({"task": task, **fields})
+        return kind.model_validate({"task": task, **_without_paths(fields)})
     except ValidationError as error:
         # a misspelt field also leaves the right one missing: the typo is what helps
         first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
@@ -346,6 +353,13 @@ def validate(fields: dict[str, Any], where: str) -> RecipeBase:
             raise unknown("field", name, legal, f"({where})") from None
         problem = first["msg"].removeprefix("Value error, ")
         raise LenszooError(f"{where}: {name or 'recipe'}: {problem}.") from None
+
+
+def _without_paths(value: Any) -> Any:
+    """The same with paths as text, which is what a recipe holds."""
+    if isinstance(value, dict):
+        return {key: _without_paths(each) for key, each in value.items()}
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _fields_beside(kind: type[RecipeBase], location: tuple[int | str, ...]) -> list[str]:

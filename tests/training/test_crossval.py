@@ -39,6 +39,14 @@ def test_the_recipe_says_how_many_folds_and_a_folder_keeps_to_them(fields, tmp_p
     assert summary["std"]["accuracy"] == pytest.approx(0.1 / 2**0.5)
 
 
+def test_folds_are_two_or_more(fields, tmp_path):
+    for folds in (0, 1, 2.5, True):
+        with pytest.raises(LenszooError, match="has two folds or more"):
+            cross_validate(fields, tmp_path / "cv", folds=folds)
+    with pytest.raises(LenszooError, match="dataset"):  # the packaged recipe's, which is not there
+        cross_validate("resnet18.five_fold", tmp_path / "cv")
+
+
 def test_one_training_of_a_cross_validation_recipe_is_refused(fields, tmp_path):
     with pytest.raises(LenszooError, match=r"\(folds = 4\): use .*cross_validate, or --folds 4"):
         train(Recipe(**fields, folds=4), tmp_path / "run")

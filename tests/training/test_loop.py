@@ -11,6 +11,7 @@ from tinyrun import recipe_fields, write_images
 import lenszoo
 from lenszoo.errors import LenszooError
 from lenszoo.training import Recipe, train
+from lenszoo.training.classify import ClassifyTask
 from lenszoo.training.sources import open_source
 from lenszoo.training.state import STATE_FILE
 
@@ -153,6 +154,47 @@ def test_divergence_is_said_in_one_line(fields, tmp_path):
     fields["optimizer"] = {"name": "adam", "learning_rate": 3e38}
     with pytest.raises(LenszooError, match="diverged"):
         train(fields, tmp_path / "run")
+
+
+def test_weights_of_nan_are_said_in_one_line_and_what_was_best_stays(fields, tmp_path):
+    """Relu and max-pooling swallow NaN: the answers alone would look sound."""
+
+    class Spoilt(ClassifyTask):
+        def epoch(self, epoch):
+            if epoch == 1:
+                kernel = self.net.get_layer("conv1").kernel
+                kernel.assign(kernel * np.nan)
+            return super().epoch(epoch)
+
+        def build(self):
+            self.net = super().build()
+            return self.net
+
+    recipe = Recipe(**fields | {"epochs": 3})
+    with pytest.raises(LenszooError, match=r"diverged in epoch 2: .* weights hold NaN"):
+        train(recipe, tmp_path / "run", task=Spoilt(recipe))
+    best = lenszoo.load_model(tmp_path / "run")
+    assert all(np.isfinite(weight).all() for weight in best.get_weights())
+
+
+def test_a_run_goes_on_with_the_data_it_began_with(fields, images, tmp_path):
+    """Others would be split anew, and images that it trained on would validate it."""
+    recipe = Recipe(**fields | {"epochs": 2, "data": {"directory": images}})
+
+    class Cut(ClassifyTask):
+        def epoch(self, epoch):
+            if epoch == 1:
+                raise InterruptedError
+            return super().epoch(epoch)
+
+    with pytest.raises(InterruptedError):
+        train(recipe, tmp_path / "run", task=Cut(recipe))
+    (gone, *_) = sorted(images.rglob("*.npy"))
+    kept = gone.rename(tmp_path / "kept.npy")
+    with pytest.raises(LenszooError, match="training files were there when this run began, now"):
+        train(recipe, tmp_path / "run")
+    kept.rename(gone)
+    assert len(train(recipe, tmp_path / "run").history) == 2
 
 
 @pytest.mark.slow
