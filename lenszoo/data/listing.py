@@ -36,6 +36,13 @@ def as_index(
     if isinstance(inputs, np.ndarray):
         raise LenszooError("An array holds images, not the names of files.")
     if not isinstance(inputs, str | os.PathLike):
+        if not isinstance(inputs, Sequence) or not all(
+            isinstance(each, str | os.PathLike) for each in inputs
+        ):
+            raise LenszooError(
+                "Images are given as an array (n, H, W, bands), a file, a list of files, a folder, "
+                f"a CSV table or a DatasetIndex, not as {_kind(inputs)}."
+            )
         if len(inputs) != 1:
             return _from_files(inputs)
         inputs = inputs[0]
@@ -49,6 +56,12 @@ def as_index(
     return DatasetIndex.from_csv(
         path, id_column=id_column, path_column=path_column, label_column=None
     )
+
+
+def _kind(inputs: object) -> str:
+    if isinstance(inputs, Sequence) and inputs:
+        return f"a {type(inputs).__name__} with a {type(inputs[0]).__name__} in it"
+    return type(inputs).__name__
 
 
 def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:

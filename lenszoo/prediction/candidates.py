@@ -14,7 +14,7 @@ from lenszoo.data.listing import Inputs, as_index, header
 from lenszoo.data.table import PARQUET_SUFFIXES
 from lenszoo.errors import LenszooError
 from lenszoo.prediction.catalogue import Catalogue
-from lenszoo.prediction.inputs import Batch, Fit, Images, Source
+from lenszoo.prediction.inputs import Batch, Fit, Images, Source, as_plain
 from lenszoo.prediction.opened import OpenedModel
 from lenszoo.prediction.scale import check_pixel_scale
 from lenszoo.prediction.trained import as_trained, check_brightness
@@ -119,6 +119,7 @@ def open_inputs(
         LenszooError: no inputs, or not those that the model takes: no images, no table, a column
             that is not there, other bands.
     """
+    inputs = as_plain(inputs)
     if isinstance(inputs, str | os.PathLike) and reads_catalogue(opened, inputs):
         inputs = Catalogue(inputs)
     if isinstance(inputs, Catalogue):

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lenszoo.data.brightness import span
 from lenszoo.data.checks import OnBad, apply_policy, check_policy, unmasked
 from lenszoo.data.cutouts import as_inputs
 from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.readers import image_name, read_image
 from lenszoo.errors import LenszooError
+from lenszoo.simulation.sample import Sample
 
 Shape = tuple[int | None, int | None, int]
 
@@ -119,16 +121,14 @@ class Images:
         """Return the first row that has an image; 0 where none has."""
         return next((row for row in range(len(self)) if not self._is_missing(row)), 0)
 
-    def span(self) -> tuple[float, float]:
-        """Return the lowest and highest finite pixel of the first image; 0 and 0 without one."""
-        if self._is_missing(self.first()):
-            return 0.0, 0.0
+    def span(self, row: int) -> tuple[float, float]:
+        """Return the lowest and highest finite pixel of an image; 0 and 1 where there is none."""
+        if self._is_missing(row):
+            return 0.0, 1.0
         try:
-            image = self._raw(self.first())
+            return span(self._raw(row))
         except LenszooError:  # reading it will tell
-            return 0.0, 0.0
-        pixels = image[np.isfinite(image)]
-        return (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 0.0)
+            return 0.0, 1.0
 
     def height(self, row: int) -> int:
         """Return how many pixels high an image is before it is made to fit."""
@@ -216,6 +216,34 @@ class Images:
         return fit
 
 
+def as_plain(inputs: Any) -> Any:
+    """Arrays of what holds images in memory, and a list of what gives files one by one.
+
+    A sample of a simulated sky, a tensor of TensorFlow or JAX and a list of images become an array,
+    an array of text a list of paths.
+
+    Raises:
+        LenszooError: images of a list differ in shape, or ``inputs`` are nothing that holds images.
+    """
+    inputs = inputs.images if isinstance(inputs, Sample) else inputs
+    if isinstance(inputs, Iterator):
+        inputs = list(inputs)
+    if isinstance(inputs, list | tuple) and inputs and _is_array(inputs[0]):
+        shapes = {np.shape(image) for image in inputs}
+        if len(shapes) > 1:
+            raise LenszooError(f"Images of one size are needed, not {sorted(shapes)}.")
+        return np.stack([np.asarray(image) for image in inputs])
+    if not _is_array(inputs):
+        return inputs
+    array = inputs if isinstance(inputs, np.ndarray) else np.asarray(inputs)
+    return array.tolist() if array.dtype.kind in "US" else array
+
+
+def _is_array(value: Any) -> bool:
+    """Whether NumPy reads it as numbers; a table or a path it does not."""
+    return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
+
+
 def _as_source(inputs: Inputs) -> Source:
     if isinstance(inputs, np.ndarray):
         array = _as_stack(inputs)
@@ -225,8 +253,8 @@ def _as_source(inputs: Inputs) -> Source:
 
 
 def _as_stack(array: np.ndarray) -> np.ndarray:
-    if array.ndim == 3:
-        array = array[..., None]
+    if array.ndim == 3:  # n images of one band, or one image (H, W, 1)
+        array = array[None] if array.shape[-1] == 1 else array[..., None]
     array = unmasked(array)
     if array.ndim != 4 or array.dtype.kind not in "fiub" or 0 in array.shape:
         raise LenszooError(
@@ -246,6 +274,11 @@ def _take_bands(image: np.ndarray, fit: Fit, name: str) -> np.ndarray:
             )
         image = image[..., list(fit.bands)]
     if image.shape[2] != want:
+        if image.shape[0] == want and fit.bands is None:
+            raise LenszooError(
+                f"{name}: of shape {image.shape}, with its band(s) first; they belong last: "
+                "np.moveaxis(images, 1, -1)."
+            )
         raise LenszooError(
             f"{name}: {image.shape[2]} band(s), but {fit.label} takes {want}; choose "
             f"{want} of 0 to {have - 1} with bands=."

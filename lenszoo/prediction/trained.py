@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from lenszoo.data import brightness
 from lenszoo.data.layouts import find_layout
 from lenszoo.prediction.catalogue import Catalogue
 from lenszoo.prediction.inputs import Images
@@ -15,8 +16,6 @@ log = logging.getLogger("lenszoo")
 _SETTINGS = ("zero_point", "mask_value", "sky", "missing_values")
 _LISTS = ("missing_values",)
 _NOTHING: tuple[Any, ...] = (None, (), [])
-# beyond what noise makes of images in [0, 1]
-_LOWEST, _HIGHEST = -1.0, 2.0
 
 
 def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
@@ -47,19 +46,12 @@ def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
 
 
 def check_brightness(opened: OpenedModel, images: Images) -> None:
-    """Warn, in a line, of pixels far outside of [0, 1] for a classifier that learned there.
+    """Warn, in a line, of images that are not scaled to [0, 1] as those a classifier learned on.
 
     Nothing is known of networks from elsewhere, and of runs on files of one's own.
     """
-    if not _learned_in_unit_range(opened):
-        return
-    lowest, highest = images.span()
-    if lowest < _LOWEST or highest > _HIGHEST:
-        log.warning(
-            "%s: pixels from %.3g to %.3g, but %s learned on images in [0, 1]: scale them so, or "
-            "its answers mean nothing.",
-            images.name(images.first()), lowest, highest, opened.name,
-        )  # fmt: skip
+    if _learned_in_unit_range(opened):
+        brightness.check_brightness(len(images), images.span, images.name, opened.name)
 
 
 def _learned_in_unit_range(opened: OpenedModel) -> bool:

@@ -19,6 +19,7 @@ from lenszoo.training.environment import provenance
 from lenszoo.training.optimizers import build_optimizer
 from lenszoo.training.recipe import ClassifyRecipe
 from lenszoo.training.sources import Images, Source, open_source
+from lenszoo.training.start import match_head
 from lenszoo.training.widen import widen_from
 
 PREDICT_BATCH = 128
@@ -57,6 +58,8 @@ class ClassifyTask:
                 **recipe.options,
             )
             check_logits(model, recipe.model)
+            if recipe.weights is not None:
+                match_head(model, recipe.model, recipe.weights, self.source.class_names)
             if recipe.widen is not None:
                 widen_from(recipe.widen, model, self.source.class_names, recipe.seed)
             if recipe.distill is None:

@@ -1,6 +1,8 @@
 """Where training images come from: a simulated sky or a folder of files, one face for both."""
 
 import functools
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.training.checks import check_classes
 from lenszoo.training.recipe import RecipeBase
 from lenszoo.training.recipe_parts import Data, LensData, PairData, PoolData
+from lenszoo.training.start import check_images
 
 
 class Images(NamedTuple):
@@ -121,6 +124,12 @@ def split_folder(
     return DatasetIndex.from_directory(root, classes=classes).split(data.val_fraction, seed)
 
 
+def _digest(*parts: DatasetIndex) -> str:
+    """A hash of which images train and which validate, and of their labels."""
+    told = [[part.ids, np.asarray(part.labels).tolist(), part.class_names] for part in parts]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
 def _labels(loaded: LoadedImages) -> np.ndarray:
     if loaded.labels is None:
         raise LenszooError("Training needs labels: a folder a class, or a CSV with a label column.")
@@ -133,6 +142,9 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> So
         check_classes(val.labels, val.class_names)
     loaded = load_arrays(train, on_bad=recipe.data.on_bad)
     arrays = (loaded.images, _labels(loaded))
+    if recipe.weights is not None:
+        names = [train.ids[k] for k in loaded.kept]
+        check_images(recipe.model, recipe.weights, loaded.images, names)
     augment = None if recipe.augment == "none" else recipe.augment
 
     def epoch(e: int) -> Any:
@@ -154,6 +166,7 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> So
         "seed": recipe.data_seed,
         "pixel_scale": read_pixel_scale(train.paths[0]),
         "files": len(train),
+        "digest": _digest(train, val),
         "bad_pixels": int(np.sum(loaded.bad_counts)),
         "skipped": len(train) - len(loaded.images),
     }

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,7 +7,8 @@ from tinyzoo import NAME, SIZE
 
 from lenszoo.errors import LenszooError
 from lenszoo.prediction import predict
-from lenszoo.prediction.inputs import Fit, Images
+from lenszoo.prediction.inputs import Fit, Images, as_plain
+from lenszoo.simulation import sample
 
 
 def fit(size=6, bands=1, **options):
@@ -26,6 +29,52 @@ def test_arrays_that_are_no_stack_of_images(shape):
         Images(np.zeros(shape), fit())
     with pytest.raises(LenszooError, match="give numbers"):
         Images(np.full((2, 4, 4, 1), "a"), fit())
+
+
+class Tensor:
+    """What NumPy sees of a tensor of any library."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __array__(self, dtype=None, copy=None):
+        return self._array
+
+
+def test_what_holds_images_in_memory_is_an_array():
+    stack = noise(3, 6, 6, 1)
+    for given in (Tensor(stack), list(stack), tuple(map(Tensor, stack)), iter(stack)):
+        np.testing.assert_array_equal(as_plain(given), stack)
+    sky = sample("common_test_sim", 2, seed=0)
+    assert as_plain(sky) is sky.images
+    assert as_plain(np.array(["a.npy", "b.npy"])) == ["a.npy", "b.npy"]
+    assert as_plain(Path(name) for name in "ab") == [Path("a"), Path("b")]
+    with pytest.raises(
+        LenszooError, match=r"Images of one size are needed, not \[\(4, 4\), \(6, 6"
+    ):
+        as_plain([noise(6, 6), noise(4, 4)])
+
+
+def test_one_image_is_one_and_bands_belong_last():
+    image = noise(6, 6, 1)
+    np.testing.assert_array_equal(read(image, fit()), image)
+    with pytest.raises(LenszooError, match=r"band\(s\) first; they belong last: np\.moveaxis"):
+        read(noise(2, 1, 6, 6), fit())
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (None, "NoneType"),
+        (7, "int"),
+        ([1, 2], "list with a int"),
+        ({"a": 1}, "dict"),
+        ([], "no files"),
+    ],
+)
+def test_what_holds_no_images_is_one_line(given, kind):
+    with pytest.raises(LenszooError, match=kind):
+        predict(NAME, given)
 
 
 def test_another_size_is_refused_and_resize_offered():

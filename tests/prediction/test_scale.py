@@ -77,7 +77,7 @@ def test_images_in_counts_are_told_of_where_training_had_them_in_0_to_1(opened, 
     published = dataclasses.replace(opened, provenance=facts)
     assert not brightness(published, images, caplog)
     (said,) = brightness(published, np.uint8(255 * images), caplog)
-    assert "pixels from" in said and "simple_cnn learned on images in [0, 1]: scale" in said
+    assert "pixels from" in said and "simple_cnn learned on images in [0, 1]" in said
     assert not brightness(opened, 255 * images, caplog)  # of which nobody knows the training
 
 
