@@ -105,12 +105,19 @@ def test_numbers_of_numpy_count_as_numbers():
         ("resnet18", {"num_classes": True}, "must be a positive integer, got True"),
         ("resnet18", {"dropout": np.float32}, "An option of resnet18 has an illegal type"),
         ("simple_cnn", {"weights": "imagenet"}, "Nobody published ImageNet weights of simple_cnn"),
+        ("simple_cnn", {"weights": "old.h5"}, "of .h5 files simple_cnn takes its own alone"),
     ],
 )
 def test_bad_arguments(name, arguments, message):
     with pytest.raises(LenszooError) as caught:
         build_model(name, **arguments)
     one_line(caught, message)
+
+
+def test_the_name_of_a_model_is_not_that_of_weights():
+    with pytest.raises(LenszooError) as caught:
+        load_model("simple_cnn")
+    one_line(caught, "simple_cnn is a model, its weights are simple_cnn.common_test_sim")
 
 
 def test_channels_first_is_refused():

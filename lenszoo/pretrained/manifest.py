@@ -337,5 +337,8 @@ def get_entry(
                 f"Weights {candidate} are retired; {manifest.replacement(candidate)} took their "
                 "place."
             )
+    of_name = [full for full, entry in entries.items() if entry.model == name]
+    if of_name and model is None:
+        raise LenszooError(f"{name} is a model, its weights are {', '.join(of_name)}.")
     of_model = [full for full, entry in entries.items() if entry.model == model]
     raise unknown("weights", name, of_model or entries)

@@ -44,9 +44,14 @@ def fill(model: keras.Model, row: str, weights: str) -> None:
             missing, left over or of another shape.
     """
     tags = SOURCES.get(row)
+    path = Path(weights).expanduser()
+    if path.suffix == ".h5" and row not in APPLICATIONS:
+        raise LenszooError(
+            f"{path}: of .h5 files {row} takes its own alone, NAME.weights.h5; a file of vit-keras "
+            "goes into from_vit_keras."
+        )
     if not tags:
         raise LenszooError(f"Nobody published ImageNet weights of {row}: use weights=None.")
-    path = Path(weights).expanduser()
     if row in APPLICATIONS:
         if weights != "imagenet" and path.suffix != ".h5":
             raise LenszooError(f"{row} takes 'imagenet' or an .h5 of keras.applications.")

@@ -1,5 +1,6 @@
 """Weights of keras.applications: its own files, addresses and hashes."""
 
+import os
 from pathlib import Path
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.applications import APPLICATIONS
+from lenszoo.pretrained.store import is_offline
 from lenszoo.published.transfer import HEAD, adapt_bands
 from lenszoo.saving import model_config, one_line
 
@@ -29,6 +31,11 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
     net = APPLICATIONS[row]
     name = net.builder.__name__
     where = str(path) if path else f"keras.applications' {name}"
+    if path is None and is_offline() and not _is_cached(row):
+        raise LenszooError(
+            f"LENSZOO_OFFLINE is set, and Keras has no weights of {row} in {_cache()}: put "
+            f"its ..._notop.h5 of {name} there, or give it as weights=PATH."
+        )
     try:
         reference = net.builder(
             include_top=False,
@@ -56,6 +63,18 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
         if [v.shape for v in values] != [tuple(w.shape) for w in layer.weights]:
             raise LenszooError(f"{where}: {source.name} does not fit {layer.name} of {row}.")
         layer.set_weights([np.asarray(v) for v in values])
+
+
+def _cache() -> Path:
+    """Where Keras keeps the files of keras.applications."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+
+
+def _is_cached(row: str) -> bool:
+    """Whether Keras has the weights of a row; underscores in their names are a matter of taste."""
+    wanted = row.replace("_", "")
+    names = (file.name.replace("_", "") for file in _cache().glob("*.h5"))
+    return any(wanted in name and "notop" in name for name in names)
 
 
 def _cut(reference: keras.Model, until: str) -> keras.Model:

@@ -6,6 +6,7 @@ from keras.src.legacy.saving import legacy_h5_format
 
 from lenszoo.build import build_model
 from lenszoo.errors import LenszooError
+from lenszoo.published import applications
 
 CUT = {
     "resnet50": "conv2_block1_out",
@@ -121,3 +122,17 @@ def test_wrong_files_are_said_in_one_line(resnet50, tmp_path):
             build_model(row, weights=weights, **options)
         assert str(caught.value).startswith(message)
         assert "\n" not in str(caught.value)
+
+
+def test_offline_asks_nobody_but_takes_what_keras_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENSZOO_OFFLINE", "1")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(
+        LenszooError, match=r"LENSZOO_OFFLINE is set, and Keras has no weights of mob"
+    ):
+        build_model("mobilenet_v3_small", weights="imagenet")
+    (tmp_path / "models").mkdir()
+    assert not applications._is_cached("mobilenet_v3_small")
+    (tmp_path / "models" / "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5").touch()
+    assert applications._is_cached("mobilenet_v3_small")
+    assert not applications._is_cached("resnet50")
