@@ -51,10 +51,11 @@ def predict(
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
             them, for their ensemble; or a model.
         inputs: an image file, a list of them, a folder (with all below it), a ``.csv`` with a
-            column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W). For a
-            model that looks at a table: ``Cutouts``, a :class:`lenszoo.prediction.Catalogue`, or
-            the path of one (CSV or Parquet). Its columns, and bands where both sides name them,
-            are found by name; a missing value is NaN.
+            column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W); also a
+            tensor, a list of images, or a ``Sample`` of a simulated sky. For a model that looks at
+            a table: ``Cutouts``, a :class:`lenszoo.prediction.Catalogue`, or the path of one (CSV
+            or Parquet). Its columns, and bands where both sides name them, are found by name; a
+            missing value is NaN.
         batch_size: images a step; the last batch is padded, so that the model compiles once.
         on_bad: "raise" stops at the first bad image; "zero" sets bad pixels to 0, "fill" to the
             median of their band; "skip" leaves rows without an answer for images that are bad,
