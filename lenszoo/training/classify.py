@@ -19,7 +19,7 @@ from lenszoo.training.environment import provenance
 from lenszoo.training.optimizers import build_optimizer
 from lenszoo.training.recipe import ClassifyRecipe
 from lenszoo.training.sources import Images, Source, open_source
-from lenszoo.training.start import match_head
+from lenszoo.training.warm_start import match_head
 from lenszoo.training.widen import widen_from
 
 PREDICT_BATCH = 128

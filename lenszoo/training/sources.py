@@ -16,7 +16,7 @@ from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.training.checks import check_classes
 from lenszoo.training.recipe import RecipeBase
 from lenszoo.training.recipe_parts import Data, LensData, PairData, PoolData
-from lenszoo.training.start import check_images
+from lenszoo.training.warm_start import check_images
 
 
 class Images(NamedTuple):

@@ -9,7 +9,7 @@ from tinyzoo import CLASSES, NAME, tiny_zoo
 
 from lenszoo import load_model
 from lenszoo.build import build_model
-from lenszoo.training.start import check_images, match_head
+from lenszoo.training.warm_start import check_images, match_head
 
 TAG = NAME.partition(".")[2]
 
