@@ -38,6 +38,7 @@ from lenszoo.saving import (
     load_weights,
     model_config,
     save_weights,
+    weights_file,
 )
 
 __all__ = [
@@ -155,8 +156,7 @@ def load_model(
         names = list(name_or_path)
         model = load_ensemble(names)
     paths = [path for name in names if (path := _as_path(name)) is not None]
-    files = [p if p.name.endswith(MODEL) else find_weights(p).path for p in paths]
-    return remember(model, names, files)
+    return remember(model, names, [weights_file(path) for path in paths])
 
 
 def _load_one(name_or_path: str | os.PathLike[str]) -> keras.Model:

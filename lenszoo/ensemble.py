@@ -13,10 +13,9 @@ from lenszoo.build import _as_path, load_model
 from lenszoo.data.index import canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.layers import MeanLogSoftmax
+from lenszoo.origin import Source
 from lenszoo.pretrained.manifest import get_entry
-from lenszoo.saving import MODEL, RUN_FILE, find_weights, model_config
-
-Source = str | os.PathLike[str]
+from lenszoo.saving import RUN_FILE, model_config, weights_file
 
 # activations after which a network answers probabilities
 PROBABILITIES = ("softmax", "sigmoid")
@@ -119,11 +118,6 @@ def known_pixel_scale(source: Source) -> float | None:
     if path is None:
         return get_entry(str(source)).pixel_scale
     return read_run(weights_file(path)).get("pixel_scale")
-
-
-def weights_file(path: Path) -> Path:
-    """Return the file that a path to weights means: itself, or the best of a run folder."""
-    return path if path.name.endswith(MODEL) else find_weights(path).path
 
 
 def read_run(file: Path) -> dict[str, Any]:

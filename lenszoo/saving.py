@@ -136,6 +136,11 @@ def find_weights(path: Path) -> WeightsFile:
     return WeightsFile(path, None)
 
 
+def weights_file(path: Path) -> Path:
+    """Return the file that a path to weights means: itself, or the best of a run folder."""
+    return path if path.name.endswith(MODEL) else find_weights(path).path
+
+
 def broken_weights(model: keras.Model) -> list[str]:
     """Return the paths of a model's variables that hold NaN or infinite values."""
     return [

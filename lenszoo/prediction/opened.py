@@ -22,14 +22,13 @@ from lenszoo.ensemble import (
     known_pixel_scale,
     last_activation,
     read_run,
-    weights_file,
 )
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation.metrics import log_softmax
 from lenszoo.origin import recall
 from lenszoo.pretrained._files import sha256_of
 from lenszoo.pretrained.manifest import get_entry
-from lenszoo.saving import broken_weights
+from lenszoo.saving import broken_weights, weights_file
 
 
 @dataclass(frozen=True, eq=False)

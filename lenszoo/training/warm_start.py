@@ -1,7 +1,6 @@
 """The weights that a classifier starts from: the classes and the brightness that they know."""
 
 import logging
-import os
 from collections.abc import Sequence
 
 import keras
@@ -15,8 +14,6 @@ from lenszoo.pretrained.manifest import get_entry
 from lenszoo.published import is_published
 
 log = logging.getLogger("lenszoo")
-
-_LOGITS = "logits"
 
 
 def match_head(model: keras.Model, row: str, weights: str, classes: Sequence[str]) -> None:
@@ -32,13 +29,15 @@ def match_head(model: keras.Model, row: str, weights: str, classes: Sequence[str
         weights: the recipe's weights: a name, a tag or a path.
         classes: names of the classes of the data, in order.
     """
-    known = _classes_of(row, weights)
+    if is_published(weights):
+        return
+    known = known_classes(weights if _as_path(weights) else get_entry(weights, model=row).name)
     if known is None or len(known) != len(classes):
         return
     theirs, ours = ([canonical_class(name) for name in names] for names in (known, classes))
     if theirs == ours:
         return
-    head = model.get_layer(_LOGITS)
+    head = model.get_layer("logits")
     kernel, bias = head.get_weights()
     if sorted(theirs) == sorted(ours):
         order = [theirs.index(name) for name in ours]
@@ -64,11 +63,3 @@ def check_images(row: str, weights: str, images: np.ndarray, names: Sequence[str
     if not is_published(weights) and _as_path(weights) is None:
         label = get_entry(weights, model=row).name
         check_brightness(len(images), lambda i: span(images[i]), lambda i: names[i], label)
-
-
-def _classes_of(row: str, weights: str | os.PathLike[str]) -> tuple[str, ...] | None:
-    if is_published(os.fspath(weights)):
-        return None
-    if _as_path(weights) is not None:
-        return known_classes(weights)
-    return tuple(get_entry(str(weights), model=row).classes) or None

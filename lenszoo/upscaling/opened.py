@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
@@ -13,7 +12,7 @@ from lenszoo.build import _as_path, build_model, load_model, model_config
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained._files import sha256_of
 from lenszoo.pretrained.manifest import get_entry
-from lenszoo.saving import MODEL, find_weights
+from lenszoo.saving import weights_file
 from lenszoo.upscaling.reach import Reach, find_reach
 
 # Sides of the images that tell a scale from a fixed size of the output.
@@ -86,7 +85,7 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
         model, name, sha256 = load_model(entry.name), entry.name, entry.sha256
     else:
         model, name = load_model(path), str(path)
-        sha256 = sha256_of(_weights_file(path))
+        sha256 = sha256_of(weights_file(path))
     found = _find_scale(model, name)
     _check_scale(name, found, scale)
     model = _for_any_size(model)
@@ -98,10 +97,6 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
         "weights_sha256": sha256,
     }
     return Upscaler(model, name, found, bands, (height, width), find_reach(model), facts)
-
-
-def _weights_file(path: Path) -> Path:
-    return path if path.name.endswith(MODEL) else find_weights(path).path
 
 
 def _check_scale(name: str, scale: int, wanted: int | None) -> None:
