@@ -32,16 +32,17 @@ test: .venv/.dev ## Run the tests
 
 harness: .venv/.dev ## Run the slow tests, and put every model through the whole harness on both backends: about an hour
 	$(BIN)/python -m pytest -q -m slow -n 2 --dist worksteal
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/training/test_super_resolve.py tests/training/test_find_lenses.py tests/training/test_pretext.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/tasks/super_resolve/test_task.py tests/tasks/find_lenses/test_task.py tests/tasks/pretext/test_task.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=jax $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check
 	KERAS_BACKEND=jax $(BIN)/python tests/models/upscaling_harness.py check
 
-check: .venv/.dev ## Check format, lint and types
+check: .venv/.dev ## Check format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/check_imports.py
 
 format: .venv/.dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

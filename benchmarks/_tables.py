@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from lenszoo.catalog import CATALOG
 from lenszoo.errors import LenszooError
+from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.cards import machine, recipe_fields
 from lenszoo.pretrained.manifest import WeightsEntry
 from lenszoo.pretrained.scores import kind, tidy_rows

@@ -28,7 +28,7 @@ from _distinguish import distinguish, forest, logistic
 from _machine import describe
 from _measure import RADII, measure, noise_law
 
-from lenszoo.evaluation.shortcut import global_statistics, shortcut_baseline
+from lenszoo.metrics.shortcut import global_statistics, shortcut_baseline
 from lenszoo.simulation import sample
 
 CLASSES = ("no", "sphere", "vort")

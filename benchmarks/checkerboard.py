@@ -15,9 +15,9 @@ import numpy as np
 from _machine import describe
 
 from lenszoo import load_model
-from lenszoo.build import model_config
+from lenszoo.pretrained.loading import model_config
 from lenszoo.simulation import SPLIT_START, sample
-from lenszoo.training.super_resolve import super_resolve
+from lenszoo.tasks.super_resolve.task import super_resolve
 
 IMAGES, SEED = 200, 2026
 LEVEL, SIDE, EDGE = 0.5, 32, 8

@@ -30,16 +30,16 @@ import numpy as np
 from _machine import describe
 
 from lenszoo import load_model
-from lenszoo.build import model_config
 from lenszoo.data import Cutouts
-from lenszoo.evaluation.lens_metrics import tpr10
-from lenszoo.evaluation.metrics import roc_auc
-from lenszoo.evaluation.report import write_atomic
+from lenszoo.metrics.classification import roc_auc
+from lenszoo.metrics.lens_finding import tpr10
+from lenszoo.pretrained.loading import model_config
+from lenszoo.reporting.report import write_atomic
 from lenszoo.simulation import sample_cutouts
+from lenszoo.tasks.find_lenses.adapt import METHODS, AdaptTask
+from lenszoo.tasks.find_lenses.adapt_batches import AdaptBatches, Parts, hide_labels
+from lenszoo.tasks.find_lenses.task import FindLensesTask, lens_logits
 from lenszoo.training import Recipe, train
-from lenszoo.training.adapt import METHODS, AdaptTask
-from lenszoo.training.adapt_batches import AdaptBatches, Parts, hide_labels
-from lenszoo.training.find_lenses import FindLensesTask, lens_logits
 from lenszoo.training.state import read_progress
 
 SOURCE, TARGET = "lens_finding_easy", "lens_finding_hard"

@@ -18,10 +18,10 @@ import numpy as np
 from _machine import describe
 
 from lenszoo import load_model
-from lenszoo.evaluation import image_quality
+from lenszoo.metrics import image_quality
 from lenszoo.simulation import SPLIT_START, sample
+from lenszoo.tasks.super_resolve.task import super_resolve
 from lenszoo.training import train
-from lenszoo.training.super_resolve import super_resolve
 
 BOUND = 1.5  # dB
 # on top of the bicubic image, so that a short MSE training is a fair start

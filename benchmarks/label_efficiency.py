@@ -22,7 +22,7 @@ from _machine import describe
 
 from lenszoo import build_model, load_model
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
-from lenszoo.evaluation.report import write_atomic
+from lenszoo.reporting.report import write_atomic
 from lenszoo.simulation import sample
 from lenszoo.training import Recipe, frozen_features, label_efficiency, train
 

@@ -22,8 +22,8 @@ from _machine import describe
 from PIL import Image
 
 from lenszoo.data.photometry import measure
-from lenszoo.evaluation.metrics import roc_auc
-from lenszoo.evaluation.shortcut import shortcut_baseline
+from lenszoo.metrics.classification import roc_auc
+from lenszoo.metrics.shortcut import shortcut_baseline
 from lenszoo.simulation import Sample, get_preset, list_presets, sample
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.survey import ZERO_POINT, Survey

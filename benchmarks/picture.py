@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lenszoo.evaluation.colour import colour_image
+from lenszoo.reporting.colour import colour_image
 from lenszoo.simulation import get_preset, sample
 
 DOCS = Path(__file__).parent.parent / "docs"

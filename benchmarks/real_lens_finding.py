@@ -29,9 +29,10 @@ from _machine import describe
 from lenszoo.data import Cutouts, find_leaks, measure, read_catalogue
 from lenszoo.data.cutouts import as_inputs
 from lenszoo.evaluation import roc_auc
-from lenszoo.prediction import evaluate, open_model
+from lenszoo.inference import open_model
 from lenszoo.simulation import sample_cutouts
-from lenszoo.training.adapt_batches import sky_noise
+from lenszoo.tasks.evaluate import evaluate
+from lenszoo.tasks.find_lenses.adapt_batches import sky_noise
 
 # pixel scales: Metcalf et al. 2019, section 3
 SETS = {"ground": 0.2, "space": 0.1}

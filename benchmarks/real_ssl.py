@@ -31,14 +31,14 @@ from lenszoo import build_model, load_model
 from lenszoo.data.checks import apply_policy
 from lenszoo.data.pipeline import image_dataset
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
-from lenszoo.evaluation.report import write_atomic
+from lenszoo.reporting.report import write_atomic
 from lenszoo.simulation import sample_cutouts
+from lenszoo.tasks.classify.task import ClassifyTask
+from lenszoo.tasks.find_lenses.adapt_batches import sky_noise
+from lenszoo.tasks.pretext.data import held_pool
+from lenszoo.tasks.pretext.task import PretextTask
+from lenszoo.tasks.sources import Images, Source
 from lenszoo.training import Recipe, frozen_features, label_efficiency, train
-from lenszoo.training.adapt_batches import sky_noise
-from lenszoo.training.classify import ClassifyTask
-from lenszoo.training.pretext import PretextTask
-from lenszoo.training.pretext_pool import held_pool
-from lenszoo.training.sources import Images, Source
 
 METHODS = ("rotation", "denoising", "contrastive", "simsiam")
 KINDS = ("lensed_galaxies", "lensed_quasars")

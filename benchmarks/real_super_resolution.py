@@ -16,12 +16,12 @@ import numpy as np
 from _machine import describe
 
 from lenszoo import load_model
-from lenszoo.build import model_config
 from lenszoo.data import make_pairs, normalise
-from lenszoo.evaluation import image_quality as iq
-from lenszoo.evaluation.interpolation import bicubic
+from lenszoo.metrics import image_quality as iq
+from lenszoo.metrics.interpolation import bicubic
+from lenszoo.pretrained.loading import model_config
+from lenszoo.tasks.super_resolve.task import super_resolve
 from lenszoo.training import train
-from lenszoo.training.super_resolve import super_resolve
 
 TRAINING = 170
 SEED = 0

@@ -26,13 +26,13 @@ from _machine import describe
 
 from lenszoo import load_model
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import metrics
-from lenszoo.evaluation.plots import COLOURS, FAINT, new_figure, styled, to_png
-from lenszoo.evaluation.report import write_atomic
+from lenszoo.metrics import classification as metrics
 from lenszoo.pretrained import get_entry
 from lenszoo.release.scores import EVALUATION_SEED
+from lenszoo.reporting.plots import COLOURS, FAINT, new_figure, styled, to_png
+from lenszoo.reporting.report import write_atomic
 from lenszoo.simulation import SPLIT_START, get_preset, sample, varied
-from lenszoo.training.classify import predict_logits
+from lenszoo.tasks.classify.task import predict_logits
 
 
 class Factor(NamedTuple):

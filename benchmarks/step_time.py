@@ -51,7 +51,7 @@ def keras_runner(
 
     from lenszoo import build_model
     from lenszoo.data.threaded import ThreadedDataset
-    from lenszoo.evaluation.in_batches import in_batches
+    from lenszoo.models.in_batches import in_batches
 
     keras.config.set_dtype_policy(precision)
     keras.utils.clear_session()

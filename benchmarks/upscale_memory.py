@@ -47,7 +47,7 @@ def work(source: str, target: str, model: str, weights: str | None) -> None:
 
     keras.utils.set_random_seed(0)
     import lenszoo
-    from lenszoo.upscaling import open_upscaler
+    from lenszoo.inference.upscaling import open_upscaler
 
     network = weights or lenszoo.build_model(model, input_shape=(None, None, 1))
     upscaler = open_upscaler(network)

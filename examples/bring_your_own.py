@@ -27,8 +27,8 @@ from keras import layers
 
 from lenszoo import build_model, from_vit_keras
 from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
-from lenszoo.prediction import evaluate
 from lenszoo.simulation import write_dataset
+from lenszoo.tasks.evaluate import evaluate
 
 
 def my_backbone(bands: int = 3) -> keras.Model:

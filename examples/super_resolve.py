@@ -16,7 +16,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from lenszoo import load_model
-from lenszoo.evaluation.interpolation import bicubic
+from lenszoo.metrics.interpolation import bicubic
 from lenszoo.simulation import SPLIT_START, sample
 from lenszoo.training import Recipe, train
 

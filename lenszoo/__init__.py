@@ -8,18 +8,18 @@ from lenszoo._version import __version__
 # Public name -> the module that holds it. Nothing is imported before it is asked for, so that
 # `import lenszoo` costs no backend and no numpy.
 _NAMES = {
-    "build_model": "lenszoo.build",
-    "load_model": "lenszoo.build",
-    "list_models": "lenszoo.catalog",
-    "model_info": "lenszoo.catalog",
+    "build_model": "lenszoo.pretrained.loading",
+    "load_model": "lenszoo.pretrained.loading",
+    "list_models": "lenszoo.models.registry",
+    "model_info": "lenszoo.models.registry",
     "list_weights": "lenszoo.pretrained.manifest",
     "fetch_weights": "lenszoo.pretrained.store",
-    "from_vit_keras": "lenszoo.vit_keras",
+    "from_vit_keras": "lenszoo.pretrained.imported.vit_keras",
     # Not `lenszoo.predict`: importing a submodule of that name would put the module in the place
     # of the function.
-    "predict": "lenszoo.prediction",
-    "embed": "lenszoo.prediction",
-    "upscale": "lenszoo.upscaling",
+    "predict": "lenszoo.inference",
+    "embed": "lenszoo.inference",
+    "upscale": "lenszoo.inference.upscaling",
 }
 _PACKAGES = ("data", "evaluation", "simulation", "training")
 

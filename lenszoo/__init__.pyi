@@ -3,16 +3,16 @@ from lenszoo import evaluation as evaluation
 from lenszoo import simulation as simulation
 from lenszoo import training as training
 from lenszoo._version import __version__ as __version__
-from lenszoo.build import build_model as build_model
-from lenszoo.build import load_model as load_model
-from lenszoo.catalog import list_models as list_models
-from lenszoo.catalog import model_info as model_info
-from lenszoo.prediction import embed as embed
-from lenszoo.prediction import predict as predict
+from lenszoo.inference import embed as embed
+from lenszoo.inference import predict as predict
+from lenszoo.inference.upscaling import upscale as upscale
+from lenszoo.models.registry import list_models as list_models
+from lenszoo.models.registry import model_info as model_info
+from lenszoo.pretrained.imported.vit_keras import from_vit_keras as from_vit_keras
+from lenszoo.pretrained.loading import build_model as build_model
+from lenszoo.pretrained.loading import load_model as load_model
 from lenszoo.pretrained.manifest import list_weights as list_weights
 from lenszoo.pretrained.store import fetch_weights as fetch_weights
-from lenszoo.upscaling import upscale as upscale
-from lenszoo.vit_keras import from_vit_keras as from_vit_keras
 
 __all__ = [
     "__version__",

@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import Report
-from lenszoo.evaluation.report import Card, Figure, Table, interval, number
-from lenszoo.prediction import evaluate, open_model, predict, write_table
-from lenszoo.prediction.opened import OpenedModel
+from lenszoo.inference import open_model, predict, write_table
+from lenszoo.inference.loaded_model import OpenedModel
+from lenszoo.reporting.report import Card, Figure, Report, Table, interval, number
 from lenszoo.simulation import SPLIT_START, sample, write_dataset
+from lenszoo.tasks.evaluate import evaluate
 from lenszoo.training import Recipe, TrainingResult, train
 
 WEIGHTS = "resnet18_slim.common_test_sim_v2"

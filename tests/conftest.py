@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import tempfile
+from html.parser import HTMLParser
 
 import pytest
 
@@ -29,7 +30,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 @pytest.fixture(scope="session")
 def blank():
     """An empty picture."""
-    from lenszoo.evaluation.plots import new_figure, to_png
+    from lenszoo.reporting.plots import new_figure, to_png
 
     return to_png(new_figure(1, 1))
 
@@ -37,6 +38,47 @@ def blank():
 @pytest.fixture
 def blank_figures(blank, monkeypatch):
     """Reports with empty pictures: drawing takes longer than all else in a small test."""
-    from lenszoo.evaluation.report import Figure
+    from lenszoo.reporting.report import Figure
 
     monkeypatch.setattr(Figure, "png", blank)
+
+
+class Page(HTMLParser):
+    """Collects tags with their attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def _check(text):
+    """No script, no handler, no address to fetch: every source is data."""
+    page = Page(text)
+    assert not page.open
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "base")
+        assert not any(name.startswith("on") or name == "href" for name in attributes)
+        for name in ("src", "srcset"):
+            assert attributes.get(name, "data:image/png;base64,").startswith(
+                "data:image/png;base64,"
+            )
+        if tag == "img":
+            assert attributes["alt"]
+    for word in ("http:", "https:", "url(", "@import"):
+        assert word not in text
+    return page
+
+
+@pytest.fixture(scope="session")
+def check_self_contained():
+    """A function that checks a page and returns its parsed tags."""
+    return _check

@@ -67,7 +67,7 @@ def test_no_submodule_can_take_the_place_of_a_function():
     for name in set(lenszoo.__all__) - PACKAGES:
         assert importlib.util.find_spec(f"lenszoo.{name}") is None, name
     code = (
-        "import lenszoo.prediction.predictor, types; from lenszoo import predict; import lenszoo;"
+        "import lenszoo.inference.predictor, types; from lenszoo import predict; import lenszoo;"
         "print(all(isinstance(f, types.FunctionType) for f in (predict, lenszoo.predict)))"
     )
     assert fresh(code) == "True"

@@ -16,7 +16,7 @@ import json, lenszoo
 from importlib import resources
 from lenszoo.pretrained.store import local_path
 from lenszoo.training import Recipe
-from lenszoo.training.recipe import recipe_files
+from lenszoo.tasks.recipes import recipe_files
 name = "resnet18_slim.common_test_sim"
 print(json.dumps({
     "where": lenszoo.__file__,

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation.report import Figure
-from lenszoo.prediction import provenance_of
+from lenszoo.inference import provenance_of
 from lenszoo.quickstart import Scale, _fresh, quickstart
+from lenszoo.reporting.report import Figure
 
 
 @pytest.fixture(scope="module")

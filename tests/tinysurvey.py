@@ -55,8 +55,8 @@ def write_survey(root: Path) -> tuple[Path, Path]:
 @functools.cache
 def tiny_survey() -> TinySurvey:
     """Write the survey and train a lens finder on it for some seconds, without a report."""
+    from lenszoo.tasks.find_lenses.task import FindLensesTask
     from lenszoo.training import Recipe, train
-    from lenszoo.training.find_lenses import FindLensesTask
 
     class Quiet(FindLensesTask):
         def report(self, model, history, folder):

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from lenszoo.config import identify
 from lenszoo.layers import NonFiniteGuard
+from lenszoo.models.config import identify
 
 REACH = 6
 """How many pixels :func:`tiny_upscaler` looks: 2 + 1 + 2 (bicubic) below, 1 of twice as fine."""

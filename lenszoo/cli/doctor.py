@@ -64,7 +64,7 @@ def _versions() -> Iterator[Finding]:
 def _backend() -> Iterator[Finding]:
     import keras
 
-    from lenszoo.training.environment import environment
+    from lenszoo.provenance import environment
 
     facts = environment()
     answer = float(keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.ones((2, 2)))))
@@ -95,7 +95,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    from lenszoo.pretrained._files import is_writable
+    from lenszoo.files import is_writable
     from lenszoo.pretrained.store import cache_folders, is_offline
 
     reasons = {folder: is_writable(folder) for folder in cache_folders()}

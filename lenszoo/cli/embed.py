@@ -38,9 +38,9 @@ def embed(
     batch_size: BatchSize = 128,
 ) -> None:
     """Write the feature vector of each image: what the model sees before it decides."""
-    from lenszoo.prediction import embedding_table, list_inputs, write_features, write_table
-    from lenszoo.prediction.predictor import features_of
-    from lenszoo.prediction.tables import check_target
+    from lenszoo.inference import embedding_table, list_inputs, write_features, write_table
+    from lenszoo.inference.predictor import features_of
+    from lenszoo.inference.tables import check_target
 
     check_target(out, (".parquet", ".npy"))
     if on_missing is not None:

@@ -48,8 +48,9 @@ def evaluate(
 ) -> None:
     """Score weights on labelled data, beside the shortcut baseline; write report.html."""
     from lenszoo.errors import LenszooError
-    from lenszoo.prediction import Catalogue, open_model, simulated
-    from lenszoo.prediction import evaluate as score
+    from lenszoo.inference import Catalogue, open_model
+    from lenszoo.tasks.evaluate import evaluate as score
+    from lenszoo.tasks.evaluate import simulated
 
     if (data is None) == (preset is None):
         raise LenszooError("Give --data FOLDER-or-CSV or --preset NAME, one of them.")

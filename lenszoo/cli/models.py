@@ -13,8 +13,8 @@ def models(
     task: Annotated[str | None, typer.Option(help="Only models of this task.")] = None,
 ) -> None:
     """List the models that can be built by name."""
-    from lenszoo.catalog import CATALOG, list_models
     from lenszoo.errors import unknown
+    from lenszoo.models.registry import CATALOG, list_models
 
     names = list_models(pattern, task)
     if not names:

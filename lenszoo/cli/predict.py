@@ -45,9 +45,9 @@ def predict(
     A model that looks at a table finds its columns in a catalogue by name. The probability of a
     lens is calibrated for data like those the model was trained on.
     """
-    from lenszoo.prediction import list_inputs, write_table
-    from lenszoo.prediction import predict as classify
-    from lenszoo.prediction.tables import check_target
+    from lenszoo.inference import list_inputs, write_table
+    from lenszoo.inference import predict as classify
+    from lenszoo.inference.tables import check_target
 
     check_target(out)
     if on_missing is not None:

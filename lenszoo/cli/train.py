@@ -228,10 +228,10 @@ def _scores(metrics: Mapping[str, Any]) -> str:
 
 def _fields(recipe: str) -> dict[str, Any]:
     """The fields of a recipe by name or file, or those of a model's name."""
-    from lenszoo.catalog import CATALOG
     from lenszoo.errors import unknown
+    from lenszoo.models.registry import CATALOG
+    from lenszoo.tasks.recipes import recipe_files
     from lenszoo.training import Recipe
-    from lenszoo.training.recipe import recipe_files
 
     if recipe in CATALOG:
         return {"task": CATALOG[recipe].task, "model": recipe, "data": {}}

@@ -66,7 +66,7 @@ def upscale(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Tiles a step.")] = None,
 ) -> None:
     """Super-resolve images of any size: float32 npy and FITS with its coordinates scaled."""
-    from lenszoo.upscaling import upscale as upscale_files
+    from lenszoo.inference.upscaling import upscale as upscale_files
 
     with progress_bar("Upscaling") as progress:
         results = upscale_files(

@@ -3,17 +3,17 @@
 Nothing here imports a Keras backend, scikit-learn, Pillow or astropy before it is needed.
 """
 
-from .augment import D4_SIZE, d4
-from .catalogue import read_catalogue
-from .checks import count_bad_pixels
-from .convert import Conversion, convert
-from .cutouts import Cutouts
-from .index import DatasetIndex
-from .layouts import LAYOUTS
-from .leaks import Leak, check_leaks, find_leaks
-from .pairs import Pairs, degrade, make_pairs, normalise, read_pairs
-from .photometry import measure, measured_columns
-from .pipeline import (
+from lenszoo.data.augment import D4_SIZE, d4
+from lenszoo.data.catalogue import read_catalogue
+from lenszoo.data.checks import count_bad_pixels
+from lenszoo.data.convert import Conversion, convert
+from lenszoo.data.cutouts import Cutouts
+from lenszoo.data.index import DatasetIndex
+from lenszoo.data.layouts import LAYOUTS
+from lenszoo.data.leaks import Leak, check_leaks, find_leaks
+from lenszoo.data.pairs import Pairs, degrade, make_pairs, normalise, read_pairs
+from lenszoo.data.photometry import measure, measured_columns
+from lenszoo.data.pipeline import (
     LoadedImages,
     d4_elements,
     epoch_order,
@@ -21,8 +21,8 @@ from .pipeline import (
     load_arrays,
     plain_errors,
 )
-from .readers import IMAGE_SUFFIXES, read_image, read_images
-from .sky import Sky, measure_sky
+from lenszoo.data.readers import IMAGE_SUFFIXES, read_image, read_images
+from lenszoo.data.sky import Sky, measure_sky
 
 __all__ = [
     "D4_SIZE",

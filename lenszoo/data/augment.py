@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LenszooError
+from lenszoo.errors import LenszooError
 
 D4_SIZE = 8
 

@@ -9,17 +9,17 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..errors import LenszooError, unknown
-from .checks import OnBad
-from .cutouts import UNLABELLED, Cutouts
-from .layouts import Layout, find_layout
-from .matching import Matched, match_by_name, match_by_pattern
-from .names import LENS_CLASSES, canonical_class
-from .photometry import ZERO_POINT
-from .pixel_scale import read_pixel_scale
-from .readers import read_images
-from .sky import SkyMethod
-from .table import MISSING, NotNumbersError, Table, check_ids, check_rows, read_table
+from lenszoo.data.checks import OnBad
+from lenszoo.data.cutouts import UNLABELLED, Cutouts
+from lenszoo.data.layouts import Layout, find_layout
+from lenszoo.data.matching import Matched, match_by_name, match_by_pattern
+from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.photometry import ZERO_POINT
+from lenszoo.data.pixel_scale import read_pixel_scale
+from lenszoo.data.readers import read_images
+from lenszoo.data.sky import SkyMethod
+from lenszoo.data.table import MISSING, NotNumbersError, Table, check_ids, check_rows, read_table
+from lenszoo.errors import LenszooError, unknown
 
 logger = logging.getLogger("lenszoo")
 

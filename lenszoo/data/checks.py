@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..errors import LenszooError, unknown
+from lenszoo.errors import LenszooError, unknown
 
 OnBad = Literal["raise", "zero", "skip", "fill"]
 """What happens to an image with bad pixels: refused, mended with zeros, left out, or mended with

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LenszooError
-from .npy import image_layout, one_line, unreadable
-from .pickled import unpickle_arrays
+from lenszoo.data.npy import image_layout, one_line, unreadable
+from lenszoo.data.pickled import unpickle_arrays
+from lenszoo.errors import LenszooError
 
 TABLE = "masses.csv"
 _COLUMNS = ("id", "path", "axion_mass")

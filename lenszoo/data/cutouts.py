@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LenszooError
-from .names import LENS_CLASSES
+from lenszoo.data.names import LENS_CLASSES
+from lenszoo.errors import LenszooError
 
 UNLABELLED = -1
 """The label of an object without one, where that is allowed."""

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import LenszooError
-from .names import (
+from lenszoo.data.names import (
     LENS_CLASSES,
     SET_PREFIXES,
     canonical_class,
@@ -16,8 +15,9 @@ from .names import (
     name_classes,
     natural_key,
 )
-from .readers import IMAGE_SUFFIXES, is_image_file, split_hdu
-from .table import check_ids, check_rows, read_table
+from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file, split_hdu
+from lenszoo.data.table import check_ids, check_rows, read_table
+from lenszoo.errors import LenszooError
 
 IndexPath = Path | tuple[Path, ...]
 """One file, or the files that hold the bands of one image."""

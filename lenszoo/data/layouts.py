@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import unknown
-from .checks import OnBad
+from lenszoo.data.checks import OnBad
+from lenszoo.errors import unknown
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import LenszooError
-from .names import LENS_CLASSES
+from lenszoo.data.names import LENS_CLASSES
+from lenszoo.errors import LenszooError
 
 logger = logging.getLogger("lenszoo")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import LenszooError
-from .index import DatasetIndex, natural_key
-from .readers import IMAGE_SUFFIXES, is_image_file
-from .walk import walk_files
+from lenszoo.data.index import DatasetIndex, natural_key
+from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file
+from lenszoo.data.walk import walk_files
+from lenszoo.errors import LenszooError
 
 Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray
 

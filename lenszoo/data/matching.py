@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import LenszooError
-from .names import natural_key
-from .readers import IMAGE_SUFFIXES, is_image_file, split_hdu
-from .walk import walk_files
+from lenszoo.data.names import natural_key
+from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file, split_hdu
+from lenszoo.data.walk import walk_files
+from lenszoo.errors import LenszooError
 
 ObjectFiles = tuple[str | None, ...]
 """The files of one object, band by band; None where there is none."""

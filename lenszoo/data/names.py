@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from ..errors import unknown
+from lenszoo.errors import unknown
 
 LENS_CLASSES = ("nonlens", "lens")
 """The classes of lens finding, in the order of their labels: 1 is a lens."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import LenszooError
+from lenszoo.errors import LenszooError
 
 MAX_BANDS = 10
 """The most bands an image may have; it tells the band axis of a 3-D array from rows and columns."""

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from .pairs import Pairs
-from .patches import training_pairs
-from .pipeline import epoch_order
-from .threaded import ThreadedDataset
-from .untuned import from_batches
+from lenszoo.data.pairs import Pairs
+from lenszoo.data.patches import training_pairs
+from lenszoo.data.pipeline import epoch_order
+from lenszoo.data.threaded import ThreadedDataset
+from lenszoo.data.untuned import from_batches
 
 
 class PairDataset(ThreadedDataset):

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import LenszooError
-from .checks import OnBad
-from .index import natural_key
-from .patches import pair_scale
-from .readers import IMAGE_SUFFIXES, is_image_file, read_images
-from .walk import walk_files
+from lenszoo.data.checks import OnBad
+from lenszoo.data.index import natural_key
+from lenszoo.data.patches import pair_scale
+from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file, read_images
+from lenszoo.data.walk import walk_files
+from lenszoo.errors import LenszooError
 
 FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 

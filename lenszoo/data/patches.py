@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..errors import LenszooError
-from .augment import d4
-from .pipeline import d4_elements, patch_corners
+from lenszoo.data.augment import d4
+from lenszoo.data.pipeline import d4_elements, patch_corners
+from lenszoo.errors import LenszooError
 
 
 def pair_scale(low: tuple[int, ...], high: tuple[int, ...], name: str = "The pair") -> int:

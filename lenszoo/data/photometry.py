@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import LenszooError
-from .profiles import asymmetry, centroids, ellipticities, growth_curves
-from .sky import measure_sky
+from lenszoo.data.profiles import asymmetry, centroids, ellipticities, growth_curves
+from lenszoo.data.sky import measure_sky
+from lenszoo.errors import LenszooError
 
 ZERO_POINT = 25.0
 """AB magnitude of flux 1."""

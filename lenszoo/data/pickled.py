@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LenszooError
-from .npy import one_line
+from lenszoo.data.npy import one_line
+from lenszoo.errors import LenszooError
 
 
 def unpickle_arrays(raw: bytes, name: str) -> Any:

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import LenszooError, unknown
-from .augment import D4_SIZE, check_square, d4_tensor
-from .checks import OnBad, apply_policy, check_policy, check_shape
-from .index import DatasetIndex
-from .npy import parse_header
-from .readers import image_name, read_image, read_images
-from .untuned import untuned
+from lenszoo.data.augment import D4_SIZE, check_square, d4_tensor
+from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape
+from lenszoo.data.index import DatasetIndex
+from lenszoo.data.npy import parse_header
+from lenszoo.data.readers import image_name, read_image, read_images
+from lenszoo.data.untuned import untuned
+from lenszoo.errors import LenszooError, unknown
 
 logger = logging.getLogger("lenszoo")
 

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from .readers import FITS_SUFFIXES, ImagePath, split_hdu
+from lenszoo.data.readers import FITS_SUFFIXES, ImagePath, split_hdu
 
 _ARCSEC = 3600.0
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import LenszooError
-from .checks import OnBad, apply_policy, check_policy, check_shape
-from .npy import MAX_BANDS, one_line, read_npy, unreadable
-from .sky import SkyMethod, check_sky, subtract_sky
+from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape
+from lenszoo.data.npy import MAX_BANDS, one_line, read_npy, unreadable
+from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
+from lenszoo.errors import LenszooError
 
 ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | None]
 """One file, or the files that hold the bands of one image, in order; None is a missing band."""

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from ..errors import unknown
+from lenszoo.errors import unknown
 
 SkyMethod = Literal["median", "border"]
 """Where the sky is measured: over the whole frame, or along its border, clipped."""

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import LenszooError
-from .npy import one_line, unreadable
+from lenszoo.data.npy import one_line, unreadable
+from lenszoo.errors import LenszooError
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 """File name endings of Parquet tables, in lower case; any other table is a CSV."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import LenszooError
+from lenszoo.errors import LenszooError
 
 
 def walk_files(folder: Path, depth: int | None = None) -> Iterator[str]:

@@ -4,43 +4,8 @@ Importing this package loads NumPy and scikit-learn, but neither keras nor a bac
 loaded when a figure is drawn.
 """
 
-from lenszoo.evaluation.candidates_page import candidates_page
-from lenszoo.evaluation.classification import ClassificationReport, classification_report
-from lenszoo.evaluation.embedding import Collapse, collapse, effective_rank
-from lenszoo.evaluation.image_quality import (
-    bright_pixels,
-    flux_error,
-    mse,
-    power_spectrum,
-    power_spectrum_ratio,
-    psnr,
-    residual_chi_square,
-    share_of_way,
-    ssim,
-)
-from lenszoo.evaluation.interpolation import bicubic
-from lenszoo.evaluation.label_efficiency import (
-    efficiency_curves,
-    label_efficiency_markdown,
-    plot_label_efficiency,
-)
-from lenszoo.evaluation.lens_finding import LensFindingReport, lens_finding_report
-from lenszoo.evaluation.lens_metrics import (
-    average_precision,
-    operating_curve,
-    purity_at,
-    threshold_at,
-    tpr0,
-    tpr10,
-    true_positive_rate_at,
-)
-from lenszoo.evaluation.lens_yield import (
-    completeness_by,
-    expected_counts,
-    lens_calibration,
-    wilson_interval,
-)
-from lenszoo.evaluation.metrics import (
+from lenszoo.inference.tta import tta_logits
+from lenszoo.metrics.classification import (
     accuracy,
     bootstrap_interval,
     calibration_bins,
@@ -52,12 +17,47 @@ from lenszoo.evaluation.metrics import (
     per_class_auc,
     roc_auc,
 )
-from lenszoo.evaluation.report import Report
-from lenszoo.evaluation.saliency import attention_rollout, grad_cam, saliency
-from lenszoo.evaluation.shortcut import ShortcutResult, global_statistics, shortcut_baseline
-from lenszoo.evaluation.super_resolution import SuperResolutionReport, super_resolution_report
-from lenszoo.evaluation.temperature import fit_temperature
-from lenszoo.evaluation.tta import tta_logits
+from lenszoo.metrics.embedding import Collapse, collapse, effective_rank
+from lenszoo.metrics.image_quality import (
+    bright_pixels,
+    flux_error,
+    mse,
+    power_spectrum,
+    power_spectrum_ratio,
+    psnr,
+    residual_chi_square,
+    share_of_way,
+    ssim,
+)
+from lenszoo.metrics.interpolation import bicubic
+from lenszoo.metrics.lens_finding import (
+    average_precision,
+    operating_curve,
+    purity_at,
+    threshold_at,
+    tpr0,
+    tpr10,
+    true_positive_rate_at,
+)
+from lenszoo.metrics.lens_yield import (
+    completeness_by,
+    expected_counts,
+    lens_calibration,
+    wilson_interval,
+)
+from lenszoo.metrics.shortcut import ShortcutResult, global_statistics, shortcut_baseline
+from lenszoo.metrics.temperature import fit_temperature
+from lenszoo.reporting.report import Report
+from lenszoo.reporting.saliency import attention_rollout, grad_cam, saliency
+from lenszoo.tasks.classify.report import ClassificationReport, classification_report
+from lenszoo.tasks.find_lenses.candidates_page import candidates_page
+from lenszoo.tasks.find_lenses.report import LensFindingReport, lens_finding_report
+from lenszoo.tasks.pretext.label_efficiency import (
+    efficiency_curves,
+    label_efficiency_markdown,
+    plot_label_efficiency,
+)
+from lenszoo.tasks.super_resolve.report import SuperResolutionReport, super_resolution_report
 
 __all__ = [
     "ClassificationReport",

@@ -16,7 +16,7 @@ class NonFiniteGuard(keras.layers.Layer):
     ``(batch, ...)`` returns the outputs, with NaN for the images that are not finite throughout.
 
     Being the last layer of every model of the zoo, it also carries the model's identity
-    (:func:`lenszoo.build.model_config`) through a ``.keras`` file.
+    (:func:`lenszoo.pretrained.loading.model_config`) through a ``.keras`` file.
 
     Args:
         identity: a JSON-able dict that says how ``build_model`` made the model, or None.

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from lenszoo.catalog import model_info
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import (
     BatchNormalization,
@@ -19,6 +18,7 @@ from lenszoo.layers import (
     TokenMean,
 )
 from lenszoo.models.heads import InputShape, check_width
+from lenszoo.models.registry import model_info
 
 USES = ("both", "image", "table")
 BRANCHES = {"image": "images", "table": "table"}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lenszoo.catalog import model_info
+from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry
 from lenszoo.pretrained.scores import KINDS, headline, kind, score_table
 from lenszoo.pretrained.skies import sky_of

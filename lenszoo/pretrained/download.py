@@ -14,8 +14,8 @@ from typing import BinaryIO
 from urllib.parse import quote
 from urllib.request import url2pathname
 
+from lenszoo import files as _files
 from lenszoo._version import __version__
-from lenszoo.pretrained import _files
 from lenszoo.pretrained.manifest import WeightsFile
 
 _WORTH_WAITING = {408, 425, 429}

@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
-from lenszoo.catalog import natural
+from lenszoo import files as _files
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained import _files
+from lenszoo.models.registry import natural
 from lenszoo.pretrained.manifest import (
     Manifest,
     WeightsEntry,

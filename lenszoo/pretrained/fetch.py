@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from lenszoo import files as _files
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained import _files
 from lenszoo.pretrained.download import DiskError, Fault, Sink, copy_http, shown
 from lenszoo.pretrained.store import cache_folders, exists, is_offline, locked, writable
 

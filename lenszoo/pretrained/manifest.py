@@ -24,9 +24,9 @@ from pydantic import (
     model_validator,
 )
 
-from lenszoo.catalog import natural
+from lenszoo import files as _files
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.pretrained import _files
+from lenszoo.models.registry import natural
 
 FILE_NAME = "weights_manifest.json"
 """What the manifest is called, at a checkout's root and in the wheel's ``lenszoo/_data``."""

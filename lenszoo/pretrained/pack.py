@@ -14,8 +14,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from lenszoo import files as _files
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained import _files
 
 PART_BYTES = 16 << 20
 """Files above this size are published in parts."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lenszoo.catalog import model_info
+from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry
 
 KINDS = {

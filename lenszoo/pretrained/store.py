@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from lenszoo import files as _files
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained import _files
 from lenszoo.pretrained.download import NoSourceError, Patience, download, is_remote, join
 from lenszoo.pretrained.manifest import (
     SUFFIX,

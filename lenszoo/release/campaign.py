@@ -13,16 +13,16 @@ from typing import Any, Literal
 import keras
 
 from lenszoo.errors import LenszooError
-from lenszoo.hold import hold
+from lenszoo.lock import hold
+from lenszoo.pretrained.imported import is_published
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
-from lenszoo.published import is_published
 from lenszoo.release.names import check_name
 from lenszoo.release.release import release, release_root
 from lenszoo.release.scores import EVALUATION_SEED, SCORERS
 from lenszoo.simulation import get_preset
+from lenszoo.tasks.recipes import Recipe, RecipeBase
 from lenszoo.training.deadline import OutOfTime
 from lenszoo.training.loop import train
-from lenszoo.training.recipe import Recipe, RecipeBase
 from lenszoo.training.state import read_progress
 
 log = logging.getLogger("lenszoo")

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.pretrained.manifest import FileName, Manifest, Name
-from lenszoo.training.recipe import recipe_files
+from lenszoo.tasks.recipes import recipe_files
 
 _VERSION = re.compile(r"_v(\d+)$")
 

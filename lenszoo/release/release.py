@@ -16,11 +16,17 @@ import filelock
 import keras
 from pydantic import ValidationError
 
+from lenszoo import files as _files
 from lenszoo._version import __version__
-from lenszoo.build import build_model, fingerprint, load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained import _files
 from lenszoo.pretrained.entries import add_entry, check_retires
+from lenszoo.pretrained.loading import (
+    build_model,
+    fingerprint,
+    load_model,
+    model_config,
+    save_weights,
+)
 from lenszoo.pretrained.manifest import (
     FILE_NAME,
     SUFFIX,
@@ -31,12 +37,12 @@ from lenszoo.pretrained.manifest import (
     load_manifest,
 )
 from lenszoo.pretrained.pack import PART_BYTES, pack_weights, split_file
+from lenszoo.provenance import environment
 from lenszoo.release.names import check_name, free_name, is_taken, recipes_of
 from lenszoo.release.scores import EVALUATION_SEED, SCORERS, score_real
-from lenszoo.training.adapt import images_an_epoch
-from lenszoo.training.environment import environment
+from lenszoo.tasks.find_lenses.adapt import images_an_epoch
+from lenszoo.tasks.recipes import Recipe, RecipeBase, validate
 from lenszoo.training.loop import RECIPE, RUN
-from lenszoo.training.recipe import Recipe, RecipeBase, validate
 from lenszoo.training.state import read_progress
 
 log = logging.getLogger("lenszoo")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lenszoo.build import load_model
 from lenszoo.errors import LenszooError
+from lenszoo.pretrained.loading import load_model
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
 from lenszoo.pretrained.scores import KEYS, bounds, kind
 from lenszoo.release.scores import SCORERS
+from lenszoo.tasks.recipes import Recipe, RecipeBase, recipe_files, validate
 from lenszoo.training.loop import train
-from lenszoo.training.recipe import Recipe, RecipeBase, recipe_files, validate
 
 Interval = tuple[float, float]
 

@@ -7,28 +7,26 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from lenszoo.build import build_model, model_config
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import (
-    classification_report,
-    lens_finding_report,
-    metrics,
-    psnr,
-    super_resolution_report,
-)
-from lenszoo.evaluation.embedding import collapse
-from lenszoo.evaluation.report import Report
+from lenszoo.metrics import classification as metrics
+from lenszoo.metrics.embedding import collapse
+from lenszoo.metrics.image_quality import psnr
+from lenszoo.pretrained.loading import build_model, model_config
+from lenszoo.reporting.report import Report
 from lenszoo.simulation import SPLIT_START, get_preset, sample, sample_cutouts
-from lenszoo.training.classify import predict_logits
-from lenszoo.training.find_lenses import branch_logits
-from lenszoo.training.pretext import PROBE_LABELS
-from lenszoo.training.probe import (
+from lenszoo.tasks.classify.report import classification_report
+from lenszoo.tasks.classify.task import predict_logits
+from lenszoo.tasks.find_lenses.report import lens_finding_report
+from lenszoo.tasks.find_lenses.task import branch_logits
+from lenszoo.tasks.pretext.probe import (
     LABEL_COUNTS,
     cross_validate_frozen,
     frozen_features,
     label_efficiency,
 )
-from lenszoo.training.super_resolve import super_resolve
+from lenszoo.tasks.pretext.task import PROBE_LABELS
+from lenszoo.tasks.super_resolve.report import super_resolution_report
+from lenszoo.tasks.super_resolve.task import super_resolve
 
 EVALUATION_SEED = 2026
 """Seed of the scenes that all releases are scored on, from the test split."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from lenszoo._version import __version__
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.pretrained._files import replacing, sweep
+from lenszoo.files import replacing, sweep
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.sample import (

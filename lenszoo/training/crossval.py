@@ -8,11 +8,11 @@ import numpy as np
 
 from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation.report import write_atomic
-from lenszoo.training.classify import ClassifyTask
+from lenszoo.reporting.report import write_atomic
+from lenszoo.tasks.classify.task import ClassifyTask
+from lenszoo.tasks.recipes import ClassifyRecipe, as_recipe
+from lenszoo.tasks.sources import from_index
 from lenszoo.training.loop import train
-from lenszoo.training.recipe import ClassifyRecipe, as_recipe
-from lenszoo.training.sources import from_index
 
 SCORES = ("macro_ovr_auc", "accuracy", "log_loss")
 LAST = "last_epoch_auc"

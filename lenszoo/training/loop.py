@@ -14,21 +14,23 @@ from typing import Any
 
 import keras
 
-from lenszoo.build import load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation.report import write_atomic
-from lenszoo.hold import hold
-from lenszoo.training.adapt import AdaptTask
-from lenszoo.training.checks import check_weights
-from lenszoo.training.classify import ClassifyTask
-from lenszoo.training.ctrl_c import heard
+from lenszoo.lock import hold
+from lenszoo.pretrained.loading import load_model, model_config, save_weights
+from lenszoo.provenance import environment
+from lenszoo.reporting.report import write_atomic
+from lenszoo.tasks.base import Task
+from lenszoo.tasks.checks import check_weights
+from lenszoo.tasks.classify.task import ClassifyTask
+from lenszoo.tasks.find_lenses.adapt import AdaptTask
+from lenszoo.tasks.find_lenses.task import FindLensesTask
+from lenszoo.tasks.pretext.task import PretextTask
+from lenszoo.tasks.recipes import RecipeBase, as_recipe, validate
+from lenszoo.tasks.super_resolve.task import SuperResolveTask
+from lenszoo.training.build_loss import settle
 from lenszoo.training.deadline import Deadline
-from lenszoo.training.environment import environment
-from lenszoo.training.find_lenses import FindLensesTask
+from lenszoo.training.interrupt import heard
 from lenszoo.training.moved import check_same_data, earlier_places
-from lenszoo.training.pretext import PretextTask
-from lenszoo.training.recipe import RecipeBase, as_recipe, validate
-from lenszoo.training.settle import settle
 from lenszoo.training.state import (
     STATE_FILE,
     Progress,
@@ -36,8 +38,6 @@ from lenszoo.training.state import (
     restore_state,
     save_state,
 )
-from lenszoo.training.super_resolve import SuperResolveTask
-from lenszoo.training.task import Task
 
 log = logging.getLogger("lenszoo")
 

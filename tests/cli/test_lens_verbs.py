@@ -10,10 +10,10 @@ import pytest
 from tinysurvey import COLUMNS, PATTERN, SIZE, TINY, tiny_survey
 
 from lenszoo import build_model
-from lenszoo.build import save_weights
 from lenszoo.cli.train import _fields, _scores, _with
 from lenszoo.errors import LenszooError
-from lenszoo.prediction import provenance_of
+from lenszoo.inference import provenance_of
+from lenszoo.pretrained.loading import save_weights
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 

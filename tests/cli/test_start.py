@@ -7,10 +7,10 @@ import typer
 from typer.testing import CliRunner
 
 import lenszoo as package
-from lenszoo.catalog import list_models
 from lenszoo.cli import app
 from lenszoo.cli._verb import band_list, comma_list, verb
 from lenszoo.errors import LenszooError
+from lenszoo.models.registry import list_models
 
 HEAVY = {"keras", "tensorflow", "jax", "numpy", "h5py", "matplotlib", "sklearn", "astropy"}
 VERBS = (

@@ -3,7 +3,7 @@ import pytest
 from astropy.io import fits
 from tinyupscaler import tiny_upscaler
 
-from lenszoo.upscaling import upscale_array
+from lenszoo.inference.upscaling import upscale_array
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from tinyzoo import CLASSES, NAME
 
-from lenszoo.catalog import CATALOG
 from lenszoo.cli.train import _fields, _scores, _with
 from lenszoo.data import read_image
 from lenszoo.errors import LenszooError
-from lenszoo.prediction import provenance_of
+from lenszoo.inference import provenance_of
+from lenszoo.models.registry import CATALOG
 from lenszoo.simulation import SPLIT_START, sample
 
 pytestmark = pytest.mark.usefixtures("own_manifest")

@@ -73,7 +73,7 @@ def pytest_addoption(parser):
 
 def pytest_sessionfinish(session, exitstatus):
     if session.config.getoption("--record") and exitstatus == 0:
-        from lenszoo.training.environment import environment
+        from lenszoo.provenance import environment
 
         here = environment()
         packages = ("keras", "tensorflow", "torch", "transformers", "vit-keras", "keras-cv")

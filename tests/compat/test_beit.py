@@ -6,7 +6,7 @@ from transformer_files import CLASSES, HF, check_whole, filled, logits, moved, n
 from transformers import BeitConfig, BeitForImageClassification
 
 from lenszoo.models.beit import EPSILON, beit
-from lenszoo.published import beit as published
+from lenszoo.pretrained.imported import beit as published
 
 SMALL = {"hidden_size": 48, "num_attention_heads": 3, "intermediate_size": 64}
 

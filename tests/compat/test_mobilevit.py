@@ -10,8 +10,8 @@ from transformers import MobileViTConfig, MobileViTForImageClassification
 from lenszoo.layers import Fold, Unfold
 from lenszoo.layers.unfold import resize_bilinear
 from lenszoo.models.mobilevit import mobilevit
-from lenszoo.published.mobilevit import names
-from lenszoo.published.parts import dense
+from lenszoo.pretrained.imported.mobilevit import names
+from lenszoo.pretrained.imported.tensor_map import dense
 
 CLASSES = 1000
 # ours, theirs, and Mehta & Rastegari's millions of parameters (table 1a)

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lenszoo.build import build_model
 from lenszoo.models.esrn import esrn
+from lenszoo.pretrained.loading import build_model
 
 SIZES = ((16, 16), (13, 9), (1, 1))
 

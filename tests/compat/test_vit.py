@@ -7,7 +7,7 @@ from transformer_files import CLASSES, HF, check_whole, filled, logits, moved, n
 from transformers import ViTConfig, ViTForImageClassification
 
 from lenszoo.models.vit import EPSILON, vit
-from lenszoo.published import vit as published
+from lenszoo.pretrained.imported import vit as published
 
 SMALL = {"hidden_size": 48, "num_attention_heads": 3, "intermediate_size": 64}
 OUR_SMALL = {"dim": 48, "heads": 3, "mlp_dim": 64}
@@ -52,7 +52,7 @@ def test_vit_keras_models_and_files_come_along(agreement, tmp_path):
     vit_keras = pytest.importorskip("vit_keras.vit")
     import keras
 
-    from lenszoo.vit_keras import from_vit_keras
+    from lenszoo.pretrained.imported.vit_keras import from_vit_keras
 
     keras.utils.set_random_seed(0)
     old = vit_keras.build_model(

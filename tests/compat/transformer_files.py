@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
-from lenszoo.published.transfer import transfer
+from lenszoo.pretrained.imported.transfer import transfer
 
 CLASSES = 10
 HF = "transformers"

@@ -113,7 +113,7 @@ def test_finetune_vit(tmp_path, monkeypatch, capsys):
     from tinyzoo import SIZE, tiny_zoo
 
     from lenszoo import build_model, load_model
-    from lenszoo.build import save_weights
+    from lenszoo.pretrained.loading import save_weights
 
     tiny = {"patch": 5, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 8}
     start = build_model("vit_ti16", input_shape=(SIZE, SIZE, 1), **tiny)

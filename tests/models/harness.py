@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from lenszoo.build import build_model, load_model, model_config, save_weights
-from lenszoo.saving import load_weights
+from lenszoo.pretrained.loading import build_model, load_model, model_config, save_weights
+from lenszoo.pretrained.saving import load_weights
 
 BACKEND = keras.config.backend()
 PINS = Path(__file__).with_name("pins.json")

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from lenszoo.build import build_model, load_model
 from lenszoo.layers import BatchNormalization
 from lenszoo.models import applications
+from lenszoo.pretrained.loading import build_model, load_model
 
 
 def norms(model):

@@ -7,9 +7,9 @@ import pytest
 from lenszoo.errors import LenszooError
 from lenszoo.layers import RelativeAttention
 from lenszoo.models.beit import beit
-from lenszoo.published import beit as published
-from lenszoo.published.transfer import backbone_variables
-from lenszoo.saving import load_keras
+from lenszoo.pretrained.imported import beit as published
+from lenszoo.pretrained.imported.transfer import backbone_variables
+from lenszoo.pretrained.saving import load_keras
 
 TINY = {"patch": 4, "dim": 6, "depth": 2, "heads": 3, "mlp_dim": 10}
 

@@ -6,7 +6,7 @@ from onjax import run_on_jax, say_all_well
 from lenszoo.errors import LenszooError
 from lenszoo.models.equivariant import equivariant_transformer
 from lenszoo.models.simple_cnn import simple_cnn
-from lenszoo.saving import load_keras
+from lenszoo.pretrained.saving import load_keras
 
 TINY = {"width": 4, "rounds": 2, "depth": 2, "heads": 2, "mlp_dim": 12, "rings": 4}
 

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lenszoo.build import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.models.esrn import esrn
+from lenszoo.pretrained.loading import build_model
 
 
 def test_is_esrgans_generator():

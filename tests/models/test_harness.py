@@ -3,7 +3,7 @@
 import harness
 import pytest
 
-from lenszoo.catalog import list_models
+from lenszoo.models.registry import list_models
 
 ROWS = list_models(task="classify")
 # the others share their code with one of these, and have their turn in `make harness`

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from lenszoo.build import build_model
 from lenszoo.errors import LenszooError
+from lenszoo.pretrained.loading import build_model
 
 
 def tiny(**options):

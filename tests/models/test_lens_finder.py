@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from lenszoo import build_model, load_model
-from lenszoo.build import fingerprint, model_config, save_weights
 from lenszoo.errors import LenszooError
 from lenszoo.models.lens_finder import attention_maps, branch
+from lenszoo.pretrained.loading import fingerprint, model_config, save_weights
 
 COLUMNS = ["mag_r", "color_g_r", "ellipticity"]
 

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 import pytest
 
-from lenszoo.build import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.models.resnet import resnet
+from lenszoo.pretrained.loading import build_model
 
 
 def trainable(model):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lenszoo.build import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.layers import BicubicUpsampling
 from lenszoo.models.srcnn import srcnn
+from lenszoo.pretrained.loading import build_model
 
 
 def test_has_the_papers_weights():

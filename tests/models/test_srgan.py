@@ -3,9 +3,15 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lenszoo.build import build_model, fingerprint, load_model, model_config, save_weights
 from lenszoo.errors import LenszooError
 from lenszoo.layers import SpectralConv2D
+from lenszoo.pretrained.loading import (
+    build_model,
+    fingerprint,
+    load_model,
+    model_config,
+    save_weights,
+)
 
 TINY = {"width": 4, "discriminator_width": 2}
 

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lenszoo.build import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.layers import BatchNormalization, BicubicUpsampling
 from lenszoo.models.srresnet import srresnet
+from lenszoo.pretrained.loading import build_model
 
 
 def answer(model, images):

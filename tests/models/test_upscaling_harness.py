@@ -4,7 +4,7 @@ import harness
 import pytest
 import upscaling_harness
 
-from lenszoo.catalog import list_models, model_info
+from lenszoo.models.registry import list_models, model_info
 
 ROWS = list_models(task="super_resolve")
 

@@ -7,10 +7,10 @@ from scipy import ndimage
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.vit import vit
-from lenszoo.published import vit as published
-from lenszoo.published.resample import resample
-from lenszoo.published.transfer import backbone_variables, transfer
-from lenszoo.saving import load_keras
+from lenszoo.pretrained.imported import vit as published
+from lenszoo.pretrained.imported.resample import resample
+from lenszoo.pretrained.imported.transfer import backbone_variables, transfer
+from lenszoo.pretrained.saving import load_keras
 
 TINY = {"patch": 4, "dim": 6, "depth": 2, "heads": 3, "mlp_dim": 10}
 

@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from lenszoo.build import build_model, load_model, model_config
 from lenszoo.errors import LenszooError
+from lenszoo.pretrained.loading import build_model, load_model, model_config
 
 
 def backbone(bands=3, side=None, vector=False):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from harness import images, outputs
 
-from lenszoo.build import build_model
+from lenszoo.pretrained.loading import build_model
 
 PINS = Path(__file__).with_name("upscaling_pins.json")
 _SMALL = {"width": 4}

@@ -13,7 +13,7 @@ from lenszoo.pretrained.manifest import checkout_root
 from lenszoo.pretrained.scores import bounds, headline, kind, score_table, tidy_rows
 from lenszoo.pretrained.skies import SKIES
 from lenszoo.simulation import get_preset, list_presets
-from lenszoo.training.recipe import AdaptRecipe, PretextRecipe
+from lenszoo.tasks.recipes import AdaptRecipe, PretextRecipe
 
 
 @pytest.mark.parametrize("which", ALL, ids=lambda e: e.name)

@@ -10,7 +10,7 @@ from safetensors.numpy import save
 
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.fetch import fetch_published
-from lenszoo.published.files import read_tensors
+from lenszoo.pretrained.imported.tensors import read_tensors
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX limits and permissions")
 NAME = "owner--net--model.safetensors"

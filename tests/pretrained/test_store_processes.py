@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lenszoo.pretrained import _files
+from lenszoo import files as _files
 
 FILE = "/net.sky.weights.h5"
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX processes and permissions")

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lenszoo.catalog import model_info
 from lenszoo.cli import app
-from lenszoo.config import resolve
+from lenszoo.files import sha256_of
+from lenszoo.models.config import resolve
+from lenszoo.models.registry import model_info
 from lenszoo.pretrained import get_entry, load_manifest
-from lenszoo.pretrained._files import sha256_of
 from lenszoo.pretrained.cards import loading
 from lenszoo.pretrained.manifest import FILE_NAME
 from lenszoo.simulation import get_preset
+from lenszoo.tasks.recipes import recipe_files
 from lenszoo.training import Recipe
-from lenszoo.training.recipe import recipe_files
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import results

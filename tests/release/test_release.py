@@ -12,9 +12,9 @@ import pytest
 from tinycampaign import FIRST, IMAGES, empty_root, write_list
 
 from lenszoo import load_model
-from lenszoo.build import save_weights
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.entries import add_entry
+from lenszoo.pretrained.loading import save_weights
 from lenszoo.pretrained.manifest import FILE_NAME, get_entry, load_manifest
 from lenszoo.release import SCORERS, release
 from lenszoo.training import Recipe

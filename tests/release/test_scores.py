@@ -5,9 +5,9 @@ import pytest
 
 from lenszoo import build_model
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import metrics
+from lenszoo.metrics import classification as metrics
 from lenszoo.release import score_real
-from lenszoo.training.classify import predict_logits
+from lenszoo.tasks.classify.task import predict_logits
 
 SKY = "common_test_sim_binary"
 

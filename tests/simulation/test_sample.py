@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation.shortcut import shortcut_baseline
+from lenszoo.metrics.shortcut import shortcut_baseline
 from lenszoo.simulation import SPLIT_START, sample, sample_scenes
 from lenszoo.simulation.render import TILE
 from lenszoo.simulation.scene import Scene, ellipticity, stack

@@ -9,11 +9,11 @@ import pytest
 
 import lenszoo
 from lenszoo import build_model
-from lenszoo.build import save_weights
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import metrics
+from lenszoo.metrics import classification as metrics
+from lenszoo.pretrained.loading import save_weights
+from lenszoo.tasks.classify.task import ClassifyTask, predict_logits
 from lenszoo.training import Recipe, train
-from lenszoo.training.classify import ClassifyTask, predict_logits
 from lenszoo.training.loop import _is_best
 from lenszoo.training.state import STATE_FILE, Progress
 

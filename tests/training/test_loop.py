@@ -10,9 +10,9 @@ from tinyrun import recipe_fields, write_images
 
 import lenszoo
 from lenszoo.errors import LenszooError
+from lenszoo.tasks.classify.task import ClassifyTask
+from lenszoo.tasks.sources import open_source
 from lenszoo.training import Recipe, train
-from lenszoo.training.classify import ClassifyTask
-from lenszoo.training.sources import open_source
 from lenszoo.training.state import STATE_FILE
 
 pytestmark = pytest.mark.usefixtures("blank_figures")

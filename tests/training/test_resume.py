@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from lenszoo import build_model
-from lenszoo.build import save_weights
+from lenszoo.pretrained.loading import save_weights
 from lenszoo.training.state import STATE_FILE
 
 # argv: recipe as JSON, then the run folders to train one after the other
 TRAIN = """
 import json, sys
-from lenszoo.evaluation.plots import new_figure, to_png
-from lenszoo.evaluation.report import Figure
+from lenszoo.reporting.plots import new_figure, to_png
+from lenszoo.reporting.report import Figure
 from lenszoo.training import train
 Figure.png = to_png(new_figure(1, 1))  # drawing takes longer than training here
 for out in sys.argv[2:]:

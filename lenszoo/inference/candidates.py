@@ -1,0 +1,240 @@
+"""What a model is asked about, put in the order it needs: images, rows of a table, or both."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lenszoo.data.checks import OnBad, check_policy
+from lenszoo.data.cutouts import Cutouts
+from lenszoo.data.layouts import find_layout
+from lenszoo.data.listing import Inputs, as_index, header
+from lenszoo.data.table import PARQUET_SUFFIXES
+from lenszoo.errors import LenszooError
+from lenszoo.inference.catalogue import Catalogue
+from lenszoo.inference.inputs import Batch, Fit, Images, Source, as_plain
+from lenszoo.inference.loaded_model import OpenedModel
+from lenszoo.inference.pixel_scale import check_pixel_scale
+from lenszoo.inference.trained_inputs import as_trained, check_brightness
+
+Asked = Inputs | Cutouts | Catalogue
+# of the names of the bands there are and what messages call the inputs
+MakeFit = Callable[[Sequence[str], str], Fit]
+
+
+class Candidates:
+    """The inputs of a prediction, in batches.
+
+    Attributes:
+        ids: n names.
+        paths: n files, or None for what was in memory.
+        images: the images, or None for a model that looks at a table alone.
+        table: (n, columns) float32, or None for a model that looks at images alone.
+        on_bad: the policy for bad images.
+        cutouts: what else was read of the objects, such as labels; None for mere images.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        images: Images | None,
+        table: np.ndarray | None,
+        on_bad: OnBad,
+        cutouts: Cutouts | None = None,
+    ) -> None:
+        self.ids, self.images, self.table = tuple(ids), images, table
+        self.paths = None if images is None else images.paths
+        self.on_bad, self.cutouts = on_bad, cutouts
+        if not self.ids:
+            raise LenszooError("There is nothing to ask the model about: no objects were given.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def name(self, row: int) -> str:
+        """Return how messages call an object."""
+        return f"object {self.ids[row]}" if self.images is None else self.images.name(row)
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield all objects in order, as :meth:`lenszoo.inference.inputs.Images.batches`."""
+        if self.images is not None:
+            for batch in self.images.batches(batch_size):
+                found = batch.rows[batch.kept]
+                yield batch._replace(table=None if self.table is None else self.table[found])
+            return
+        assert self.table is not None  # one of the two is there
+        for start in range(0, len(self), batch_size):
+            rows = np.arange(start, min(start + batch_size, len(self)))
+            kept, n = np.ones(len(rows), bool), len(rows)
+            yield Batch(rows, None, kept, [None] * n, [None] * n, self.table[rows])
+
+
+def list_inputs(
+    inputs: Sequence[str], path_column: str = "path", catalogue: Mapping[str, Any] | None = None
+) -> Asked:
+    """Tell from names on a command line what is to be predicted.
+
+    A table (CSV or Parquet) of which more is said than its columns of ids and paths is a catalogue;
+    of a CSV without a column of paths the model decides. All else lists image files.
+
+    Args:
+        inputs: files, a folder, or a table.
+        path_column: the column of paths of a table that lists files.
+        catalogue: attributes of :class:`Catalogue`.
+
+    Raises:
+        LenszooError: nothing there; something said of a catalogue where there is none.
+    """
+    options = dict(catalogue or {})
+    first = Path(inputs[0])
+    parquet = first.suffix.lower() in PARQUET_SUFFIXES
+    if len(inputs) == 1 and (parquet or first.suffix.lower() == ".csv"):
+        if set(options) - {"id"} or parquet:
+            return Catalogue(first, **options)
+        if path_column == "path" and "path" not in header(first):
+            return Catalogue(first, **options) if options else first
+    elif set(options) - {"id"}:
+        name = min(set(options) - {"id"})
+        raise LenszooError(f"{first}: {name}= is said of a catalogue, one CSV or Parquet table.")
+    return as_index(inputs, id_column=options.get("id"), path_column=path_column)
+
+
+def open_inputs(
+    opened: OpenedModel,
+    inputs: Asked,
+    on_bad: OnBad | None,
+    resize: bool,
+    bands: Sequence[int] | None,
+    labels: bool = False,
+) -> Candidates:
+    """Put the inputs of a model in order, without reading images from files yet.
+
+    Args:
+        opened, inputs, on_bad, resize, bands: as for :func:`lenszoo.predict`.
+        labels: read those of a catalogue too.
+
+    Raises:
+        LenszooError: no inputs, or not those that the model takes: no images, no table, a column
+            that is not there, other bands.
+    """
+    inputs = as_plain(inputs)
+    if isinstance(inputs, str | os.PathLike) and reads_catalogue(opened, inputs):
+        inputs = Catalogue(inputs)
+    if isinstance(inputs, Catalogue):
+        inputs = as_trained(opened, inputs)
+    policy = on_bad or "raise"
+    if isinstance(inputs, Catalogue) and inputs.layout is not None:
+        policy = on_bad or find_layout(inputs.layout).on_bad or "raise"
+    check_policy(policy)
+
+    def fit(have: Sequence[str], label: str) -> Fit:
+        chosen = _chosen_bands(opened, have, bands, label)
+        height, width, n_bands = opened.takes["images"]
+        return Fit((height, width, n_bands), opened.name, policy, bool(resize), chosen)
+
+    if isinstance(inputs, Catalogue):
+        return _of_catalogue(opened, inputs, policy, fit, labels)
+    if isinstance(inputs, Cutouts):
+        return _of_cutouts(opened, inputs, policy, fit)
+    if "table" in opened.takes:
+        what = "images and a table" if "images" in opened.takes else "a table, not at images"
+        raise LenszooError(
+            f"{opened.name} looks at {what} (columns: {_listed(opened)}); give it Cutouts, or a "
+            "catalogue (CSV or Parquet) with images=, the folder of its images."
+        )
+    images = Images(inputs, fit((), "The images"))
+    check_pixel_scale(images, opened.pixel_scale)
+    check_brightness(opened, images)
+    return Candidates(images.ids, images, None, policy)
+
+
+def reads_catalogue(opened: OpenedModel, path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is a catalogue to a model, and no list of image files."""
+    suffix = Path(path).suffix.lower()
+    if suffix != ".csv" or "table" in opened.takes:
+        return suffix in (".csv", *PARQUET_SUFFIXES)
+    return opened.finds_lenses and "path" not in header(Path(path))
+
+
+def _of_catalogue(
+    opened: OpenedModel, catalogue: Catalogue, on_bad: OnBad, fit: MakeFit, labels: bool
+) -> Candidates:
+    takes, columns = opened.takes, opened.columns or tuple(catalogue.columns or ())
+    if "table" not in takes:
+        columns = ()
+    elif len(columns) != takes["table"][0]:
+        raise LenszooError(
+            f"{opened.name} knows that it takes {takes['table'][0]} columns, not their names; "
+            "name them, in its order, with columns=."
+        )
+    read = catalogue.read(columns, labels)
+    images = None
+    if "images" in takes:
+        wanted = fit(catalogue.known().bands, str(catalogue.path))
+        images = Images(catalogue.source(read.ids, on_bad), wanted)
+        check_pixel_scale(images, opened.pixel_scale)
+    return Candidates(read.ids, images, read.table if columns else None, on_bad, read)
+
+
+def _of_cutouts(opened: OpenedModel, cutouts: Cutouts, on_bad: OnBad, fit: MakeFit) -> Candidates:
+    images, label = None, _label(cutouts)
+    if "images" in opened.takes:
+        if cutouts.images is None:
+            raise LenszooError(f"{label}: no images were read, which {opened.name} looks at.")
+        source = Source(cutouts.ids, array=cutouts.images, bad_counts=cutouts.bad_counts)
+        images = Images(source, fit(cutouts.bands, label))
+        check_pixel_scale(images, opened.pixel_scale, cutouts.provenance.get("pixel_scale"))
+    table = _matched_table(opened, cutouts) if "table" in opened.takes else None
+    return Candidates(cutouts.ids, images, table, on_bad, cutouts)
+
+
+def _label(cutouts: Cutouts) -> str:
+    return str(cutouts.provenance.get("catalogue", "The candidates"))
+
+
+def _matched_table(opened: OpenedModel, cutouts: Cutouts) -> np.ndarray:
+    """The columns that a model takes, found by name, or all of them where it knows no names."""
+    label = _label(cutouts)
+    have = ", ".join(cutouts.columns) or "none"
+    for name in opened.columns:
+        if name not in cutouts.columns:
+            raise LenszooError(
+                f"{label}: no column {name!r}, which {opened.name} looks at; the columns are: "
+                f"{have}."
+            )
+    if opened.columns:
+        return cutouts.table[:, [cutouts.columns.index(name) for name in opened.columns]]
+    (width,) = opened.takes["table"]
+    if len(cutouts.columns) != width:
+        raise LenszooError(
+            f"{label}: {len(cutouts.columns)} column(s) ({have}), but {opened.name} takes {width}."
+        )
+    return cutouts.table
+
+
+def _chosen_bands(
+    opened: OpenedModel, have: Sequence[str], chosen: Sequence[int] | None, label: str
+) -> tuple[int, ...] | None:
+    """Positions of the model's bands, by name where both sides name them and none were chosen."""
+    if chosen is not None:
+        return tuple(map(int, chosen))
+    if not have or not opened.bands:
+        return None
+    names = [name.casefold() for name in have]
+    wanted = [name.casefold() for name in opened.bands]
+    lacking = [name for name, key in zip(opened.bands, wanted, strict=True) if key not in names]
+    if lacking:
+        raise LenszooError(
+            f"{label}: no band {lacking[0]!r} among {', '.join(have)}; {opened.name} was trained "
+            f"on {', '.join(opened.bands)}. If others may stand for them, say which with bands=."
+        )
+    positions = tuple(names.index(key) for key in wanted)
+    return None if positions == tuple(range(len(names))) else positions
+
+
+def _listed(opened: OpenedModel) -> str:
+    if not opened.columns:
+        return f"{opened.takes['table'][0]} of them"
+    return ", ".join(opened.columns[:6]) + (", ..." if len(opened.columns) > 6 else "")

@@ -1,0 +1,257 @@
+"""predict and embed: from images to a table of answers, in batches of one shape."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pyarrow as pa
+
+from lenszoo.data.checks import OnBad
+from lenszoo.data.readers import image_name
+from lenszoo.errors import LenszooError
+from lenszoo.inference.candidates import Asked, Candidates, open_inputs
+from lenszoo.inference.inputs import Batch
+from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
+from lenszoo.inference.tta_model import EightLooks
+
+Progress = Callable[[int, int], None]
+BATCH_SIZE = 128
+FEATURES = "features"
+METADATA = b"lenszoo"
+
+
+def predict(
+    model: ModelLike,
+    inputs: Asked,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad | None = None,
+    classes: Sequence[str] | None = None,
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    tta: bool = False,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """Classify images or lens candidates and return a table, a row each, in their order.
+
+    The columns: ``id``; ``path`` (null for arrays); ``predicted``, a class name;
+    ``prob_<class>`` and ``logit_<class>`` (float32; rank on logits, which do not saturate);
+    ``bad_pixels``, NaN or infinite pixels or those of a constant band; ``error``, why a row holds
+    no answer, else null. The table's metadata under ``lenszoo`` (see
+    :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed.
+
+    A lens finder's classes are ``nonlens`` and ``lens``. Its logits are divided by the temperature
+    that was fitted on its validation data, so ``prob_lens`` is calibrated for objects like those,
+    of which as many were lenses; where one in 1,000 is a lens, far fewer candidates of a given
+    probability are.
+
+    Args:
+        model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
+            them, for their ensemble; or a model.
+        inputs: an image file, a list of them, a folder (with all below it), a ``.csv`` with a
+            column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W); also a
+            tensor, a list of images, or a ``Sample`` of a simulated sky. For a model that looks at
+            a table: ``Cutouts``, a :class:`lenszoo.inference.Catalogue`, or the path of one (CSV
+            or Parquet). Its columns, and bands where both sides name them, are found by name; a
+            missing value is NaN.
+        batch_size: images a step; the last batch is padded, so that the model compiles once.
+        on_bad: "raise" stops at the first bad image; "zero" sets bad pixels to 0, "fill" to the
+            median of their band; "skip" leaves rows without an answer for images that are bad,
+            missing, unreadable or of another size. By default that of the catalogue's layout, else
+            "raise".
+        classes: names of the classes, where the weights do not know them.
+        resize: interpolate images of another size bilinearly; this changes their pixel scale.
+        bands: positions of the bands to give to the model, such as ``[0]``.
+        tta: answer with the mean over the quarter turns and flips of each image
+            (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
+        progress: is told (images done, images in all).
+
+    Raises:
+        LenszooError: in one line, for weights that cannot be loaded, no inputs, a column or band
+            that is not there, and images that cannot be read, are bad, or have another size or
+            number of bands than the model takes; with tta, for images that are not square.
+    """
+    opened = open_model(model, classes)
+    looks = EightLooks(opened) if tta else None
+    asked = open_inputs(opened, inputs, on_bad, resize, bands)
+    answers = run(looks or opened.model, asked, batch_size, progress)
+    kept = answers.kept
+    logits = np.zeros((len(asked), len(opened.classes)))
+    logits[kept] = answers.values[kept] if looks else opened.logits(answers.values[kept])
+    shares = opened.probabilities(logits)
+    names = [
+        opened.classes[k] if ok else None for k, ok in zip(logits.argmax(1), kept, strict=True)
+    ]
+    columns: dict[str, Any] = {"predicted": pa.array(names, pa.string())}
+    for kind, values in (("prob", shares), ("logit", logits)):
+        for k, name in enumerate(opened.classes):
+            column = values[:, k].astype(np.float32)
+            columns[f"{kind}_{name}"] = pa.array(column, mask=~kept)
+    return _table(opened, asked, answers, columns, {"tta": tta})
+
+
+def embed(
+    model: ModelLike,
+    inputs: Asked,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad | None = None,
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Return what a classifier has made of each image before it decides: its feature vector.
+
+    Args:
+        model, inputs, batch_size, on_bad, resize, bands, progress: as in :func:`predict`; not an
+            ensemble, whose members have features each of their own.
+
+    Returns:
+        The output of the layer ``features``, float32 (n, d), in the order of the inputs; a row of
+        NaN for each image that on_bad="skip" passed over.
+
+    Raises:
+        LenszooError: as :func:`predict`, and when the model has no layer ``features``.
+    """
+    opened = open_model(model)
+    asked = open_inputs(opened, inputs, on_bad, resize, bands)
+    return run(feature_model(opened.model), asked, batch_size, progress).values
+
+
+def embedding_table(
+    model: ModelLike,
+    inputs: Asked,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad | None = None,
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
+    opened = open_model(model)
+    asked = open_inputs(opened, inputs, on_bad, resize, bands)
+    answers = run(feature_model(opened.model), asked, batch_size, progress)
+    width = answers.values.shape[1]
+    flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
+    vectors = pa.FixedSizeListArray.from_arrays(flat, width)
+    at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
+    column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
+    return _table(opened, asked, answers, {FEATURES: column})
+
+
+def features_of(table: pa.Table) -> np.ndarray:
+    """Return the vectors of an :func:`embedding_table`, float32 (n, d), NaN where there is none."""
+    column = table[FEATURES].combine_chunks()
+    features = np.full((len(table), column.type.list_size), np.nan, np.float32)
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    features[there] = column.drop_null().flatten().to_numpy().reshape(-1, features.shape[1])
+    return features
+
+
+class Answers(NamedTuple):
+    """What a model said: ``values`` (n, d) float32, NaN where ``kept`` (n,) is False."""
+
+    values: np.ndarray
+    kept: np.ndarray
+    bad_pixels: list[int | None]
+    errors: list[str | None]
+
+
+def run(
+    model: keras.Model | EightLooks,
+    asked: Candidates,
+    batch_size: int,
+    progress: Progress | None = None,
+    collect: Callable[[np.ndarray, Batch], None] | None = None,
+) -> Answers:
+    """Run a model over its inputs; ``collect(rows, batch)`` is given all that was read.
+
+    Raises:
+        LenszooError: an image is bad, or the model's answer to a good one is not finite; the latter
+            leaves a row without an answer under on_bad="skip".
+    """
+    total = len(asked)
+    if batch_size < 1:
+        raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
+    size = min(batch_size, total)
+    values = np.full((total, model.output_shape[-1]), np.nan, np.float32)
+    bad_pixels: list[int | None] = []
+    errors: list[str | None] = []
+    for batch in asked.batches(size):
+        found, reasons = batch.rows[batch.kept], list(batch.errors)
+        if collect is not None:
+            collect(found, batch)
+        if len(found):
+            values[found] = answer(model, batch.inputs, size)
+            for row in found[~np.isfinite(values[found]).all(axis=1)]:
+                reason = f"{asked.name(int(row))}: the model's answer is not finite; are its "
+                reason += "pixels scaled as the model expects?"
+                if asked.on_bad != "skip":
+                    raise LenszooError(reason)
+                reasons[int(row) - int(batch.rows[0])] = reason
+                values[row] = np.nan
+        bad_pixels += batch.bad_pixels
+        errors += reasons
+        if progress is not None:
+            progress(len(errors), total)
+    kept = np.asarray(np.isfinite(values).all(axis=1))
+    return Answers(values, kept, bad_pixels, errors)
+
+
+def answer(model: keras.Model | EightLooks, inputs: Any, size: int) -> np.ndarray:
+    """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
+
+    def padded(array: np.ndarray) -> np.ndarray:
+        spare = size - len(array)
+        return np.pad(array, [(0, spare)] + [(0, 0)] * (array.ndim - 1)) if spare else array
+
+    asked = len(keras.tree.flatten(inputs)[0])
+    return np.asarray(model.predict_on_batch(keras.tree.map_structure(padded, inputs)))[:asked]
+
+
+def feature_model(model: keras.Model) -> keras.Model:
+    """The part of a classifier up to its layer ``features``."""
+    if FEATURES not in [layer.name for layer in model.layers]:
+        raise LenszooError(
+            f"Model {model.name!r} has no layer named {FEATURES!r} to take vectors from."
+        )
+    return keras.Model(model.input, model.get_layer(FEATURES).output, name=model.name)
+
+
+def _table(
+    opened: OpenedModel,
+    asked: Candidates,
+    answers: Answers,
+    columns: dict[str, Any],
+    facts: dict[str, Any] | None = None,
+) -> pa.Table:
+    paths = [None] * len(asked) if asked.paths is None else map(_path, asked.paths)
+    facts = (
+        opened.provenance
+        | {"classes": list(opened.classes), "on_bad": asked.on_bad}
+        | (facts or {})
+    )
+    if asked.images is not None:
+        fit = asked.images.fit
+        facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
+    if asked.table is not None:
+        facts["columns"] = list(opened.columns)
+    if asked.cutouts is not None:
+        facts["data"] = asked.cutouts.provenance
+    table = pa.table(
+        {
+            "id": pa.array(asked.ids, pa.string()),
+            "path": pa.array(paths, pa.string()),
+            **columns,
+            "bad_pixels": pa.array(answers.bad_pixels, pa.int64()),
+            "error": pa.array(answers.errors, pa.string()),
+        }
+    )
+    return table.replace_schema_metadata({METADATA: json.dumps(facts, default=str)})
+
+
+def _path(path: Any) -> str | None:
+    return None if path is None else image_name(path)

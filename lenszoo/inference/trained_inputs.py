@@ -1,0 +1,79 @@
+"""What the training of a model did to its inputs, and what they were like."""
+
+import json
+import logging
+from dataclasses import replace
+from typing import Any
+
+from lenszoo.data import brightness
+from lenszoo.data.layouts import find_layout
+from lenszoo.inference.catalogue import Catalogue
+from lenszoo.inference.inputs import Images
+from lenszoo.inference.loaded_model import OpenedModel
+
+log = logging.getLogger("lenszoo")
+
+_SETTINGS = ("zero_point", "mask_value", "sky", "missing_values")
+_LISTS = ("missing_values",)
+_NOTHING: tuple[Any, ...] = (None, (), [])
+
+
+def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
+    """Read a catalogue as the one of the model's training was, where nothing else is asked for.
+
+    Zero point, mask value, sky and the numbers that stand for missing values are those of the run;
+    a line is logged on each that is taken over, and a warning on each that was given and differs.
+    """
+    learned = _catalogue_of(opened)
+    if not learned or catalogue.layout not in (None, learned.get("layout")):
+        return catalogue
+    layout = find_layout(learned["layout"]) if learned.get("layout") else None
+    taken: dict[str, Any] = {}
+    for name in _SETTINGS:
+        known = learned.get(name)
+        known = getattr(layout, name, None) if known in _NOTHING else known
+        given = getattr(catalogue, name)
+        known = tuple(known) if isinstance(known, list) else known
+        if given in _NOTHING and known not in _NOTHING:
+            taken[name] = known
+            log.info("%s: %s=%s, as in training.", catalogue.path, name, known)
+        elif given not in _NOTHING and known != (tuple(given) if name in _LISTS else given):
+            log.warning(
+                "%s: %s=%s, but %s was trained with %s.",
+                catalogue.path, name, given, opened.name, "none" if known in _NOTHING else known,
+            )  # fmt: skip
+    return replace(catalogue, **taken)
+
+
+def check_brightness(opened: OpenedModel, images: Images) -> None:
+    """Warn, in a line, of images that are not scaled to [0, 1] as those a classifier learned on.
+
+    Nothing is known of networks from elsewhere, and of runs on files of one's own.
+    """
+    if _learned_in_unit_range(opened):
+        brightness.check_brightness(len(images), images.span, images.name, opened.name)
+
+
+def _learned_in_unit_range(opened: OpenedModel) -> bool:
+    if opened.finds_lenses or not isinstance(opened.provenance.get("recipe"), str):
+        return False
+    if opened.run_dir is None:
+        return True  # published weights, which are of simulated skies
+    return _recipe_data(opened).get("preset") is not None
+
+
+def _catalogue_of(opened: OpenedModel) -> dict[str, Any]:
+    """The table ``data`` of the run's recipe, where it trained on a catalogue; else nothing."""
+    data = _recipe_data(opened)
+    return data if data.get("catalogue") is not None else {}
+
+
+def _recipe_data(opened: OpenedModel) -> dict[str, Any]:
+    file = None if opened.run_dir is None else opened.run_dir / "recipe.json"
+    if file is None or not file.is_file():
+        return {}
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))["data"]
+    except (OSError, ValueError, KeyError, TypeError):  # of no use, and of no harm
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,258 @@
+"""Upscale image files: one, several, or a folder."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from lenszoo.data.listing import as_index
+from lenszoo.data.readers import IMAGE_SUFFIXES, image_name, split_hdu
+from lenszoo.errors import LenszooError, unknown
+from lenszoo.files import is_writable, replacing
+from lenszoo.inference.upscaling.formats import open_image, suffixes_out
+from lenszoo.inference.upscaling.pixels import Scaling
+from lenszoo.inference.upscaling.tiles import Flux, Progress, Settings, upscale_one
+from lenszoo.inference.upscaling.upscaler import Upscaler, UpscalerLike, open_upscaler
+
+OnError = Literal["raise", "skip"]
+PngOut = Literal["npy", "png"]
+
+# An `out` that ends like this is meant as a file.
+_FILES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".npz")
+
+_logger = logging.getLogger(__name__)
+
+
+class Upscaled(NamedTuple):
+    """What became of one input.
+
+    Attributes:
+        source: the input's name.
+        target: the file of its upscaled image.
+        status: "written"; "kept", when it was there already; or "failed".
+        error: why it failed, else None.
+    """
+
+    source: str
+    target: Path
+    status: Literal["written", "kept", "failed"]
+    error: str | None = None
+
+
+def upscale(
+    model: UpscalerLike,
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    scale: int | None = None,
+    hdu: int | str | None = None,
+    scaling: Scaling = "minmax",
+    tile: int | None = None,
+    overlap: int | None = None,
+    batch_size: int | None = None,
+    conserve_flux: bool = False,
+    flux: Flux = "surface_brightness",
+    png_out: PngOut = "npy",
+    overwrite: bool = False,
+    skip_existing: bool = False,
+    on_error: OnError = "raise",
+    progress: Progress | None = None,
+) -> list[Upscaled]:
+    """Upscale image files with a super-resolution model, into one float32 file each.
+
+    - ``.npy`` becomes ``.npy`` with the axes in the order of the input.
+    - FITS becomes FITS of the same shape and header, in which the coordinates are scaled so that
+      every source keeps its place in the sky
+      (:func:`lenszoo.inference.upscaling.wcs.scaled_header`) and HISTORY tells model and options;
+      NaN stays NaN. An image from an extension stays in one; the file's other HDUs are not copied,
+      and nothing is compressed (``a.fits.gz`` becomes ``a.fits``).
+    - PNG and JPEG, read as [0, 1], become ``.npy`` (H, W) or (H, W, 3), or 16-bit grey PNG.
+
+    Files are written whole or not at all, so that one which is there is complete.
+
+    Args:
+        model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, or a model.
+        inputs: an image file, a list of them, a folder (with all below it), or a ``.csv`` with a
+            column ``path``. ``file.fits[SCI]`` names one HDU.
+        out: a folder, made where missing, in which outputs have the inputs' names (below a folder
+            of inputs also their subfolders); or for one input the name of a file.
+        scale: refuse weights of another scale than this.
+        hdu: number or name of the HDU, for FITS files with several images.
+        scaling, tile, overlap, batch_size, conserve_flux, flux: as in
+            :func:`lenszoo.inference.upscaling.upscale_array`.
+        png_out: what PNG and JPEG files become in a folder: "npy" or "png", which cuts off what is
+            not in [0, 1] and rounds to 1/65535.
+        overwrite: replace outputs that are there.
+        skip_existing: keep outputs that are there, to go on where an earlier call stopped. They
+            are not compared with the model or the options of this call.
+        on_error: "raise" stops at the first input that fails, "skip" goes on with the next one;
+            outputs written before stay in either case.
+        progress: is told (inputs done, inputs in all), for a single input (tiles done, all).
+
+    Returns:
+        What became of each input, in order.
+
+    Raises:
+        LenszooError: in one line: weights that do not load, do not upscale, or have another scale;
+            no inputs, or an input that is damaged, pickled, of another kind, or of other bands
+            than the model takes; a FITS file with several images and no choice; an ``out`` that
+            cannot be written, would replace an input, or holds outputs already. Under
+            on_error="skip" only when every input fails.
+    """
+    if on_error not in get_args(OnError):
+        raise unknown("on_error", str(on_error), get_args(OnError))
+    if png_out not in get_args(PngOut):
+        raise unknown("png_out", str(png_out), get_args(PngOut))
+    settings = Settings(scaling, tile, overlap, batch_size, conserve_flux, flux)
+    jobs = _plan(inputs, Path(out), png_out)
+    if not (overwrite or skip_existing):
+        _refuse_existing(jobs)
+    upscaler = open_upscaler(model, scale)
+    results: list[Upscaled] = []
+    for source, target in jobs:
+        if skip_existing and not overwrite and target.exists():
+            results.append(Upscaled(source, target, "kept"))
+        else:
+            tiles = progress if len(jobs) == 1 else None
+            try:
+                _upscale_file(upscaler, source, target, settings, hdu, tiles)
+                results.append(Upscaled(source, target, "written"))
+            except LenszooError as error:
+                if on_error == "raise":
+                    raise
+                _logger.warning("%s", error)
+                results.append(Upscaled(source, target, "failed", str(error)))
+        if progress is not None and len(jobs) > 1:
+            progress(len(results), len(jobs))
+    if all(result.status == "failed" for result in results):
+        raise LenszooError(f"None of {len(jobs)} inputs could be upscaled: {results[0].error}")
+    return results
+
+
+def _upscale_file(
+    upscaler: Upscaler,
+    source: str,
+    target: Path,
+    settings: Settings,
+    hdu: int | str | None,
+    progress: Progress | None,
+) -> None:
+    try:
+        image = open_image(source, target, upscaler.scale, hdu)
+        upscaled = upscale_one(upscaler, image.pixels, settings, progress=progress, name=source)
+        _make_folder(target.parent)
+        with replacing(target) as (_, stream):
+            image.write(upscaled, _history(upscaler, settings), stream)
+    except MemoryError as error:
+        raise LenszooError(
+            f"{source}: not enough memory for it and {upscaler.scale**2} times its pixels; cut it "
+            "into parts, or give a smaller tile or batch size."
+        ) from error
+
+
+def _history(upscaler: Upscaler, settings: Settings) -> list[str]:
+    facts = upscaler.facts
+    return [
+        f"lenszoo {facts['lenszoo']}: upscaled by {upscaler.scale} with {facts['weights']}",
+        f"lenszoo weights sha256: {facts['weights_sha256'] or 'unknown'}",
+        f"lenszoo backend {facts['backend']}, scaling {settings.scaling}, flux {settings.flux}, "
+        f"flux conserved: {'yes' if settings.conserve_flux else 'no'}",
+    ]
+
+
+# --- from inputs to outputs ----------------------------------------------------------------------
+
+
+def _plan(
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], out: Path, png_out: PngOut
+) -> list[tuple[str, Path]]:
+    """Pair every input with its output.
+
+    Raises:
+        LenszooError: no inputs, one of a kind that is not read, or an ``out`` that cannot be used.
+    """
+    index = as_index(inputs)
+    sources = []
+    for path in index.paths:
+        if not isinstance(path, str | os.PathLike):
+            raise LenszooError(f"{image_name(path)}: one file a time is upscaled, not its bands.")
+        sources.append(os.fspath(path))
+    endings = [suffixes_out(source) for source in sources]
+    is_file = out.name.lower().endswith(_FILES) and not out.is_dir()
+    if is_file and len(sources) > 1:
+        raise LenszooError(f"{out}: {len(sources)} inputs need a folder, not one file.")
+    if is_file:
+        if not out.name.lower().endswith(endings[0]):
+            raise LenszooError(
+                f"{out}: from {sources[0]} comes a file that ends in {' or '.join(endings[0])}."
+            )
+        targets = [out]
+    else:
+        root = _root(Path(index.source))
+        _refuse_inside(out, root if Path(index.source).is_dir() else None)
+        targets = [
+            out / _output_name(source, root, ending, png_out)
+            for source, ending in zip(sources, endings, strict=True)
+        ]
+    _check_targets(sources, targets)
+    _make_folder(out.parent if is_file else out)
+    return list(zip(sources, targets, strict=True))
+
+
+def _root(source: Path) -> Path | None:
+    """The folder that names of outputs are relative to: of inputs, or that of their table."""
+    if source.is_dir():
+        return source
+    return source.parent if source.is_file() else None
+
+
+def _output_name(source: str, root: Path | None, endings: tuple[str, ...], png_out: PngOut) -> Path:
+    file = Path(split_hdu(source)[0])
+    name = Path(file.name)
+    if root is not None and file.is_relative_to(root) and ".." not in file.relative_to(root).parts:
+        name = file.relative_to(root)
+    if name.suffix.lower() in (".gz", ".fz"):
+        name = name.with_suffix("")
+    if name.suffix.lower() in endings and name.suffix.lower() != ".png":
+        return name
+    return name.with_suffix(".png" if png_out == "png" and ".png" in endings else endings[0])
+
+
+def _refuse_inside(out: Path, root: Path | None) -> None:
+    """Outputs among the inputs would be inputs of the next call."""
+    if root is not None and out.resolve().is_relative_to(root.resolve()):
+        raise LenszooError(f"{out}: lies within the folder of inputs; choose a folder outside it.")
+
+
+def _check_targets(sources: list[str], targets: list[Path]) -> None:
+    """Raise LenszooError where outputs would replace each other or an input."""
+    target, count = Counter(targets).most_common(1)[0]
+    if count > 1:
+        both = [s for s, t in zip(sources, targets, strict=True) if t == target][:2]
+        raise LenszooError(
+            f"{both[0]} and {both[1]} would both be written to {target}; upscale them one by one."
+        )
+    inputs = {Path(split_hdu(source)[0]).resolve() for source in sources}
+    for target in targets:
+        if target.resolve() in inputs:
+            raise LenszooError(f"{target}: is an input itself; choose another name or folder.")
+        if target.is_dir():
+            raise LenszooError(f"{target}: is a folder; an output of that name cannot be written.")
+
+
+def _refuse_existing(jobs: list[tuple[str, Path]]) -> None:
+    there = [target for _, target in jobs if target.exists()]
+    if there:
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise LenszooError(
+            f"{there[0]}: is there already{more}; choose another place, or pass overwrite=True or "
+            "skip_existing=True."
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    reason = is_writable(folder)
+    if reason is not None:
+        raise LenszooError(f"{folder}: cannot be written ({reason}); choose another folder.")

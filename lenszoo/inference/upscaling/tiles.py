@@ -1,0 +1,318 @@
+"""Upscale an image of any size in tiles, as if it had gone through the network in one piece."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, NamedTuple, TypeAlias, get_args
+
+import numpy as np
+
+from lenszoo.data.checks import unmasked
+from lenszoo.errors import LenszooError, unknown
+from lenszoo.inference.upscaling.pixels import (
+    Scaling,
+    ValueRange,
+    check_scaling,
+    find_bad,
+    find_range,
+    mend,
+)
+from lenszoo.inference.upscaling.upscaler import Upscaler, UpscalerLike, open_upscaler
+
+Flux: TypeAlias = Literal["surface_brightness", "per_pixel"]
+Progress: TypeAlias = Callable[[int, int], None]
+
+TILE = 128
+WHOLE = 256
+"""Images of at most WHOLE x WHOLE pixels go in whole."""
+_STEP_PIXELS = WHOLE * WHOLE
+"""Input pixels a step, by default."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How images are upscaled; the arguments of :func:`upscale_array`.
+
+    Raises:
+        LenszooError: an illegal value.
+    """
+
+    scaling: Scaling = "minmax"
+    tile: int | None = None
+    overlap: int | None = None
+    batch_size: int | None = None
+    conserve_flux: bool = False
+    flux: Flux = "surface_brightness"
+
+    def __post_init__(self) -> None:
+        check_scaling(self.scaling)
+        if self.flux not in get_args(Flux):
+            raise unknown("flux", str(self.flux), get_args(Flux))
+        for name, least in (("tile", 1), ("overlap", 0), ("batch_size", 1)):
+            value = getattr(self, name)
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if value is not None and not (whole and value >= least):
+                raise LenszooError(f"{name} must be a whole number >= {least}, not {value!r}.")
+
+
+def upscale_array(
+    model: UpscalerLike,
+    image: np.ndarray,
+    *,
+    mask: np.ndarray | None = None,
+    scaling: Scaling = "minmax",
+    tile: int | None = None,
+    overlap: int | None = None,
+    batch_size: int | None = None,
+    conserve_flux: bool = False,
+    flux: Flux = "surface_brightness",
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Upscale one image of any size with a super-resolution model.
+
+    The image is mapped to the values that models are trained on, cut into overlapping tiles of one
+    size (the last ones are shifted inwards), and of each upscaled tile only the part is kept that
+    does not notice where it was cut: the result is that of the whole image in one piece, up to
+    float32 rounding, and memory holds a few tiles beside image and result.
+
+    Pixels that are NaN, infinite or masked take the mean of good pixels around them before the
+    model sees them, and their scale x scale blocks are NaN in the result. Tiles without a good
+    pixel are not computed.
+
+    Args:
+        model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, or a model.
+        image: (H, W, bands) or (H, W) of any real number type.
+        mask: (H, W) or (H, W, bands), True where a pixel is bad; or None.
+        scaling: which values the model sees as 0 and 1: "minmax", the least and the greatest good
+            pixel of the image, as in training, where images are cutouts of one object; "none",
+            for images that are scaled already; or (low, high), the better choice for a wide field,
+            where one bright star would leave all else at 0. The map is one for all bands, is
+            undone afterwards, and cuts nothing off.
+        tile: side of a tile in input pixels. By default images of up to 256 x 256 pixels go in
+            whole, and others in tiles of 128 pixels, or 4 times the overlap where that is more.
+        overlap: input pixels at each edge of a tile that are not kept where the image goes on; by
+            default as far as the model looks. Fewer are faster, and no longer exact.
+        batch_size: tiles a step; by default as many as make 65,536 pixels.
+        conserve_flux: add to each scale x scale block what its mean differs by from the input
+            pixel (back-projection, Irani & Peleg 1991), so that the flux in any aperture of whole
+            input pixels is exactly the input's. It is an offset, not a factor, since sky-subtracted
+            pixels are near 0 or below; it also hands the noise of the input on.
+        flux: what a pixel value is. "surface_brightness": flux per area; a block's mean answers to
+            the input pixel. "per_pixel": flux in the pixel, such as counts; its sum does, so that
+            values are divided by scale**2.
+        progress: is told (tiles done, tiles in all).
+
+    Returns:
+        float32 (scale * H, scale * W, bands), in the units of the input.
+
+    Raises:
+        LenszooError: in one line, for a model that does not upscale, an image of other bands or
+            size than the model takes, an illegal option, tiles that are too small for how far the
+            model looks, or an answer of the model that is not finite.
+    """
+    settings = Settings(scaling, tile, overlap, batch_size, conserve_flux, flux)
+    return upscale_one(open_upscaler(model), image, settings, mask=mask, progress=progress)
+
+
+def upscale_one(
+    upscaler: Upscaler,
+    image: np.ndarray,
+    settings: Settings,
+    *,
+    mask: np.ndarray | None = None,
+    progress: Progress | None = None,
+    name: str = "The image",
+) -> np.ndarray:
+    """As :func:`upscale_array`, with what is the same for many images made before."""
+    image = _as_image(image, upscaler, name)
+    height, width, bands = image.shape
+    scale = upscaler.scale
+    side, margin = _plan((height, width), upscaler, settings, name)
+    bad = find_bad(image, mask)
+    values = find_range(image, bad, settings.scaling)
+    mended = mend(image, bad)
+    result = np.empty((scale * height, scale * width, bands), np.float32)
+    spots = [
+        Spot(rows, columns)
+        for rows in _spans(height, side[0], margin)
+        for columns in _spans(width, side[1], margin)
+    ]
+    needed = [spot for spot in spots if bad is None or not bad[spot.kept].all()]
+    if len(needed) < len(spots):
+        result.fill(np.nan)
+    size = settings.batch_size or max(1, _STEP_PIXELS // (side[0] * side[1]))
+    size = min(size, max(1, len(needed)))
+    done = len(spots) - len(needed)
+    for batch in _batches(needed, size):
+        for spot, answer in zip(batch, _answer(upscaler, mended, batch, values, size), strict=True):
+            inner = answer[spot.inner(scale)]
+            if not np.isfinite(inner).all():
+                raise LenszooError(
+                    f"{name}: the model's answer is not finite near row {spot.kept[0].start}, "
+                    f"column {spot.kept[1].start}; are its values scaled as the model expects?"
+                )
+            there = mended[spot.kept], None if bad is None else bad[spot.kept]
+            _finish(inner, *there, values, settings, out=result[spot.target(scale)])
+        done += len(batch)
+        if progress is not None:
+            progress(done, len(spots))
+    return result
+
+
+def _as_image(image: np.ndarray, upscaler: Upscaler, name: str) -> np.ndarray:
+    """Return an image as float32 (H, W, bands), checked against the model."""
+    image = unmasked(np.asanyarray(image))
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.dtype.kind not in "fiub" or 0 in image.shape:
+        raise LenszooError(
+            f"{name}: shape {image.shape} and type {image.dtype} are no image; give numbers of "
+            "shape (H, W, bands)."
+        )
+    if image.shape[2] != upscaler.bands:
+        raise LenszooError(
+            f"{name}: {image.shape[2]} band(s), but {upscaler.name} takes {upscaler.bands}; give "
+            f"images of {upscaler.bands} band(s), or weights for {image.shape[2]}."
+        )
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, a bad pixel
+        return image.astype(np.float32, copy=False)
+
+
+# --- where the tiles lie -------------------------------------------------------------------------
+
+
+class Span(NamedTuple):
+    """A tile along one axis: input pixels [start, stop), of which [keep_from, keep_to) are kept."""
+
+    start: int
+    stop: int
+    keep_from: int
+    keep_to: int
+
+
+class Spot(NamedTuple):
+    """A tile of an image."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def whole(self) -> tuple[slice, ...]:
+        """The tile, as an index into the image."""
+        return tuple(slice(span.start, span.stop) for span in self)
+
+    @property
+    def kept(self) -> tuple[slice, ...]:
+        """What is kept of it, as an index into the image."""
+        return tuple(slice(span.keep_from, span.keep_to) for span in self)
+
+    def target(self, scale: int) -> tuple[slice, ...]:
+        """What is kept of it, as an index into the upscaled image."""
+        return tuple(slice(scale * s.keep_from, scale * s.keep_to) for s in self)
+
+    def inner(self, scale: int) -> tuple[slice, ...]:
+        """What is kept of it, as an index into the upscaled tile."""
+        return tuple(
+            slice(scale * (s.keep_from - s.start), scale * (s.keep_to - s.start)) for s in self
+        )
+
+
+def _plan(
+    shape: tuple[int, int], upscaler: Upscaler, settings: Settings, name: str
+) -> tuple[tuple[int, int], int]:
+    """Return height and width of a tile, and the pixels at its edges that are not kept."""
+    reach = upscaler.reach.pixels
+    margin = settings.overlap if settings.overlap is not None else reach
+    if settings.tile is not None:
+        sides = [settings.tile, settings.tile]
+    elif max(shape) <= WHOLE or margin is None:
+        sides = [WHOLE, WHOLE]
+    else:
+        sides = [max(TILE, 4 * margin)] * 2
+    for axis, fixed in enumerate(upscaler.size):
+        if fixed is not None and shape[axis] < fixed:
+            raise LenszooError(
+                f"{name}: {shape[0]} x {shape[1]} pixels, but {upscaler.name} takes images of "
+                f"{upscaler.size[0]} x {upscaler.size[1]} or more: build it for any size with "
+                "input_shape=(None, None, bands)."
+            )
+        sides[axis] = fixed or min(sides[axis], shape[axis])
+    if tuple(sides) == shape:
+        return shape, 0
+    if margin is None:
+        raise LenszooError(
+            f"{name}: {shape[0]} x {shape[1]} pixels do not fit into one tile of {sides[0]} x "
+            f"{sides[1]}, and tiles would show: in {upscaler.name}, {upscaler.reach.why}; give a "
+            "larger tile, or an overlap that will do."
+        )
+    for side, length in zip(sides, shape, strict=True):
+        if side < length and side <= 2 * margin:
+            raise LenszooError(
+                f"{name}: a tile of {side} pixels has no middle between two margins of {margin}, "
+                f"which is as far as {upscaler.name} looks; give a tile of {4 * margin} or more."
+                if settings.overlap is None
+                else f"{name}: a tile of {side} pixels has no middle between two overlaps of "
+                f"{margin}; give a larger tile or a smaller overlap."
+            )
+    return (sides[0], sides[1]), margin
+
+
+def _spans(length: int, side: int, margin: int) -> Iterator[Span]:
+    """Cover an axis with tiles of one length whose kept parts join without a gap."""
+    start = kept = 0
+    while True:
+        if start + side >= length:
+            yield Span(length - side, length, kept, length)
+            return
+        stop = start + side
+        yield Span(start, stop, kept, stop - margin)
+        start, kept = start + side - 2 * margin, stop - margin
+
+
+# --- through the network -------------------------------------------------------------------------
+
+
+def _batches(spots: list[Spot], size: int) -> Iterator[list[Spot]]:
+    rest = iter(spots)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _answer(
+    upscaler: Upscaler, image: np.ndarray, batch: list[Spot], values: ValueRange, size: int
+) -> np.ndarray:
+    """Upscale a batch padded to ``size``: every backend then compiles one shape only."""
+    tiles = [values.to_network(image[spot.whole]) for spot in batch]
+    padded = np.zeros((size, *tiles[0].shape), np.float32)
+    padded[: len(tiles)] = tiles
+    answer = upscaler.answer(padded)
+    wanted = (size, *(upscaler.scale * n for n in padded.shape[1:3]), upscaler.bands)
+    if answer.shape != wanted:
+        raise LenszooError(
+            f"{upscaler.name} made {answer.shape[1:]} of a tile of {padded.shape[1:]}, not "
+            f"{wanted[1:]}; give a tile whose sides it can divide."
+        )
+    return answer[: len(batch)]
+
+
+def _finish(
+    inner: np.ndarray,
+    image: np.ndarray,
+    bad: np.ndarray | None,
+    values: ValueRange,
+    settings: Settings,
+    out: np.ndarray,
+) -> None:
+    """Bring a part of the answer back to the image's units, and write it into the result."""
+    height, width, bands = image.shape
+    scale = inner.shape[0] // height
+    # (H, scale, W, scale, bands): axes 1 and 3 run within the block of one input pixel.
+    blocks = values.to_image(inner).reshape(height, scale, width, scale, bands)
+    if settings.conserve_flux:
+        blocks += image[:, None, :, None] - blocks.mean((1, 3), keepdims=True)
+    if settings.flux == "per_pixel":
+        blocks /= scale**2
+    if bad is not None:
+        blocks[np.broadcast_to(bad[:, None, :, None], blocks.shape)] = np.nan
+    with np.errstate(over="ignore"):
+        out[...] = blocks.reshape(inner.shape)

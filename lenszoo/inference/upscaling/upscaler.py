@@ -1,0 +1,155 @@
+"""A super-resolution model together with what upscaling must know of it."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from lenszoo._version import __version__
+from lenszoo.errors import LenszooError
+from lenszoo.files import sha256_of
+from lenszoo.inference.upscaling.receptive_field import Reach, find_reach
+from lenszoo.pretrained.loading import _as_path, build_model, load_model, model_config
+from lenszoo.pretrained.manifest import get_entry
+from lenszoo.pretrained.saving import weights_file
+
+# Sides of the images that tell a scale from a fixed size of the output.
+_SIDES = (16, 24)
+_MAX_COMPILED = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Upscaler:
+    """A super-resolution model that is ready to work; see :func:`open_upscaler`.
+
+    Attributes:
+        model: from (batch, H, W, bands) to (batch, scale * H, scale * W, bands).
+        name: the weights' name or path, or the model's own name when it was made in memory.
+        scale: how many times finer the output's pixels are.
+        bands: bands of input and output.
+        size: (height, width) where the model takes one size only, else (None, None).
+        reach: how far the model looks.
+        facts: lenszoo's version and backend, weights and their sha256 (None where unknown).
+    """
+
+    model: keras.Model
+    name: str
+    scale: int
+    bands: int
+    size: tuple[int | None, int | None]
+    reach: Reach
+    facts: dict[str, Any] = field(default_factory=dict)
+    _compiled: dict[tuple[int, ...], keras.Model] = field(default_factory=dict, repr=False)
+
+    def answer(self, batch: np.ndarray) -> np.ndarray:
+        """Upscale float32 (batch, H, W, bands); every new shape is compiled once.
+
+        Each shape has a network of its own: after the second shape TensorFlow would trace one for
+        any size, in which Keras' bicubic ``UpSampling2D`` does not work.
+        """
+        if batch.shape not in self._compiled:
+            if len(self._compiled) == _MAX_COMPILED:
+                self._compiled.pop(next(iter(self._compiled)))
+            images = keras.Input(batch_shape=batch.shape)
+            network = keras.Model(images, self.model(images, training=False))
+            self._compiled[batch.shape] = network
+        return np.asarray(self._compiled[batch.shape].predict_on_batch(batch))
+
+
+UpscalerLike: TypeAlias = keras.Model | Upscaler | str | os.PathLike[str]
+
+
+def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
+    """Load a super-resolution model and find its scale, bands and reach.
+
+    A model of the zoo that was built for one image size is built again for any.
+
+    Args:
+        source: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, a model in
+            memory, or what this function returned before.
+        scale: the scale that is wanted; by default whatever the model has.
+
+    Raises:
+        LenszooError: the model cannot be loaded, does not upscale, or has another scale.
+    """
+    if isinstance(source, Upscaler):
+        _check_scale(source.name, source.scale, scale)
+        return source
+    sha256 = None
+    if isinstance(source, keras.Model):
+        model, name = source, source.name
+    elif (path := _as_path(source)) is None:
+        entry = get_entry(str(source))
+        model, name, sha256 = load_model(entry.name), entry.name, entry.sha256
+    else:
+        model, name = load_model(path), str(path)
+        sha256 = sha256_of(weights_file(path))
+    found = _find_scale(model, name)
+    _check_scale(name, found, scale)
+    model = _for_any_size(model)
+    _, height, width, bands = model.input_shape
+    facts = {
+        "lenszoo": __version__,
+        "backend": keras.backend.backend(),
+        "weights": name,
+        "weights_sha256": sha256,
+    }
+    return Upscaler(model, name, found, bands, (height, width), find_reach(model), facts)
+
+
+def _check_scale(name: str, scale: int, wanted: int | None) -> None:
+    if wanted is not None and wanted != scale:
+        raise LenszooError(
+            f"{name} upscales by {scale}, not by {wanted}: choose weights of that scale."
+        )
+
+
+def _find_scale(model: keras.Model, name: str) -> int:
+    """Return how many times larger a model's output is.
+
+    Raises:
+        LenszooError: input or output are no images of equal bands, or the ratio of their sizes is
+            not one whole number.
+    """
+    given = getattr(model, "input_shape", None)
+    if isinstance(given, tuple) and len(given) == 4 and isinstance(given[3], int):
+        scales = set()
+        for side in _SIDES:
+            height, width = given[1] or side, given[2] or side
+            shape = _output_shape(model, (1, height, width, given[3]))
+            if len(shape) != 4 or shape[3] != given[3] or not shape[1] or not shape[2]:
+                break
+            scales |= {shape[1] / height, shape[2] / width}
+        else:
+            if len(scales) == 1 and (scale := scales.pop()) == int(scale):
+                return int(scale)
+    raise LenszooError(
+        f"{name} is no super-resolution model: it takes {given} and gives "
+        f"{getattr(model, 'output_shape', None)}, "
+        "not the same bands and a whole number of times the pixels; "
+        "`lenszoo models --task super_resolve` lists those that are."
+    )
+
+
+def _output_shape(model: keras.Model, shape: tuple[int, ...]) -> tuple[int | None, ...]:
+    try:
+        found = model.compute_output_shape(shape)
+    except Exception:  # a model that cannot take an image of this size
+        return ()
+    return tuple(found) if isinstance(found, list | tuple) else ()
+
+
+def _for_any_size(model: keras.Model) -> keras.Model:
+    """Rebuild a model of the zoo that was built for one image size; leave others as they are."""
+    if model.input_shape[1:3] == (None, None):
+        return model
+    try:
+        config = model_config(model)
+        shape = (None, None, model.input_shape[3])
+        rebuilt = build_model(config["model"], input_shape=shape, **config["options"])
+        rebuilt.set_weights(model.get_weights())
+    except (LenszooError, ValueError):  # no model of the zoo, or one that needs its size
+        return model
+    return rebuilt

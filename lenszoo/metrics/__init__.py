@@ -1,0 +1,1 @@
+"""Exact metrics: numbers only, from scores, labels and images."""

@@ -1,0 +1,268 @@
+"""Exact metrics of a lens finder: how much of a survey's lenses it finds, and at what price.
+
+Every function takes ``labels`` of shape (n,), 1 for a lens and 0 for a non-lens, and ``scores`` of
+shape (n,), logits or anything else that is higher for what looks more like a lens. Ranking is done
+in float64 on the scores as given: a float32 sigmoid ties the most confident objects, which are the
+ones that matter. An object counts as found at a threshold when its score is at or above it.
+
+What the labels leave undefined is NaN; scores that are not finite raise
+:class:`lenszoo.errors.LenszooError` with the names of the objects. The ROC-AUC is
+:func:`lenszoo.metrics.classification.roc_auc`, which takes the same arguments.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lenszoo.errors import LenszooError
+from lenszoo.metrics.classification import Floats, Ints, as_logits, check_labels
+
+PRIOR = 1e-3  # lenses an object: about what a ground-based survey of luminous galaxies holds
+TPR10_FALSE_POSITIVES = 9  # "fewer than ten"
+
+
+def check_scores(
+    labels: ArrayLike, scores: ArrayLike, ids: Sequence[object] | None = None
+) -> tuple[NDArray[np.bool_], Floats]:
+    """Labels as bool (n,) and scores as float64 (n,), checked.
+
+    Args:
+        labels: shape (n,), 0 or 1.
+        scores: shape (n,) or (n, 1).
+        ids: n names for the error message; the row numbers when absent.
+
+    Raises:
+        LenszooError: lengths that differ, labels other than 0 and 1, scores that are not finite.
+    """
+    if np.ndim(scores) == 2 and np.shape(scores)[1] > 1:
+        raise LenszooError(
+            f"The scores have shape {np.shape(scores)}; a lens finder gives one logit an object, "
+            "shape (n,): pass logits[:, 1] - logits[:, 0] of a network with two."
+        )
+    values = as_logits(scores, ids)[:, 1]
+    return check_labels(labels, len(values), 2) == 1, values
+
+
+class OperatingCurve(NamedTuple):
+    """What is found at every threshold that tells two objects apart, strictest first.
+
+    The m thresholds are the different scores, falling, after one at infinity that finds nothing.
+    """
+
+    thresholds: Floats  # (m + 1,)
+    true_positives: Ints  # (m + 1,) lenses with a score at or above it
+    false_positives: Ints  # (m + 1,) non-lenses with a score at or above it
+
+    @property
+    def lenses(self) -> int:
+        """The number of lenses."""
+        return int(self.true_positives[-1])
+
+    @property
+    def nonlenses(self) -> int:
+        """The number of non-lenses."""
+        return int(self.false_positives[-1])
+
+    @property
+    def completeness(self) -> Floats:
+        """Share of the lenses that are found (true-positive rate, recall); NaN without lenses."""
+        return share_of(self.true_positives, self.lenses)
+
+    @property
+    def false_positive_rate(self) -> Floats:
+        """Share of the non-lenses that are taken for lenses; NaN without non-lenses."""
+        return share_of(self.false_positives, self.nonlenses)
+
+    def purity(self, prior: float | None = None) -> Floats:
+        """Share of lenses among what is found (precision); NaN where nothing is found.
+
+        Args:
+            prior: lenses an object in the survey; by default the share in these data.
+        """
+        if prior is None:
+            return share_of(self.true_positives, self.true_positives + self.false_positives)
+        return purity_at(self.completeness, self.false_positive_rate, prior)
+
+
+def share_of(part: ArrayLike, whole: ArrayLike) -> Floats:
+    """``part / whole`` in float64, NaN where both are 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(part, float) / np.asarray(whole, float)
+
+
+def check_prior(prior: float) -> float:
+    """The prior, checked to lie between 0 and 1.
+
+    Raises:
+        LenszooError: it does not.
+    """
+    if not 0 < prior < 1:
+        raise LenszooError(
+            f"The prior is {prior}; pass lenses an object, between 0 and 1, such as 1e-3."
+        )
+    return float(prior)
+
+
+def purity_at(completeness: ArrayLike, false_positive_rate: ArrayLike, prior: float) -> Floats:
+    """Purity of the candidates in a survey whose share of lenses is not that of the data.
+
+    ``prior * TPR / (prior * TPR + (1 - prior) * FPR)``: both rates belong to the classes, so that
+    they carry over to any mix of the same lenses and non-lenses. NaN where nothing is found.
+
+    Args:
+        completeness: true-positive rate, any shape.
+        false_positive_rate: of a shape that broadcasts.
+        prior: lenses an object.
+
+    Raises:
+        LenszooError: the prior does not lie between 0 and 1.
+    """
+    check_prior(prior)
+    found = prior * np.asarray(completeness, float)
+    return share_of(found, found + (1 - prior) * np.asarray(false_positive_rate, float))
+
+
+def operating_curve(labels: ArrayLike, scores: ArrayLike) -> OperatingCurve:
+    """Count lenses and non-lenses at or above every threshold; objects that tie come together."""
+    positive, values = check_scores(labels, scores)
+    order = np.argsort(-values, kind="stable")
+    ranked = values[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # of each group of ties
+    found = np.cumsum(positive[order])[last]
+    return OperatingCurve(
+        np.append(np.inf, ranked[last]),
+        np.append(0, found),
+        np.append(0, last + 1 - found),
+    )
+
+
+def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Area under purity against completeness, by steps: sum of (R_k - R_k-1) P_k.
+
+    Equal to scikit-learn's ``average_precision_score`` (no interpolation, which is optimistic). It
+    depends on the share of lenses in the data; NaN where one class is missing (with lenses alone it
+    would be 1 whatever the scores).
+    """
+    curve = operating_curve(labels, scores)
+    if not (curve.lenses and curve.nonlenses):
+        return float("nan")
+    return float(np.sum(np.diff(curve.completeness) * curve.purity()[1:]))
+
+
+def true_positive_rate_at(labels: ArrayLike, scores: ArrayLike, false_positives: int) -> float:
+    """Highest true-positive rate with at most so many false positives.
+
+    Ties count against the finder: a lens with the score of a non-lens is not found before it. The
+    rate depends on how many non-lenses there are, so state their number beside it. NaN where there
+    are no lenses, or no more non-lenses than are allowed: it would be 1 whatever the scores.
+
+    Args:
+        labels: shape (n,).
+        scores: shape (n,).
+        false_positives: 0 for :func:`tpr0`, 9 for :func:`tpr10`.
+
+    Raises:
+        LenszooError: a negative number of false positives.
+    """
+    positive, values = check_scores(labels, scores)
+    limit = _score_of_rejected(positive, values, false_positives)
+    if limit is None or not positive.any():
+        return float("nan")
+    return float((values[positive] > limit).mean())
+
+
+def _score_of_rejected(
+    positive: NDArray[np.bool_], values: Floats, false_positives: int
+) -> float | None:
+    """Score of the first non-lens that is one too many; None where there are not so many."""
+    if false_positives < 0:
+        raise LenszooError(f"{false_positives} false positives cannot be allowed; pass 0 or more.")
+    nonlenses = np.sort(values[~positive])[::-1]
+    return float(nonlenses[false_positives]) if len(nonlenses) > false_positives else None
+
+
+def tpr0(labels: ArrayLike, scores: ArrayLike) -> float:
+    """True-positive rate before the first false positive (Metcalf et al. 2019, arXiv 1802.03609).
+
+    It hangs on the single highest non-lens: state the number of non-lenses beside it.
+    """
+    return true_positive_rate_at(labels, scores, 0)
+
+
+def tpr10(labels: ArrayLike, scores: ArrayLike) -> float:
+    """True-positive rate with fewer than ten false positives (Metcalf et al. 2019).
+
+    NaN with fewer than ten non-lenses; state the number of non-lenses beside it.
+    """
+    return true_positive_rate_at(labels, scores, TPR10_FALSE_POSITIVES)
+
+
+def weighted_ranking(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) -> Floats:
+    """ROC-AUC, average precision, TPR0 and TPR10 of B resamples at once, from one sort.
+
+    Args:
+        positive: shape (n,), bool.
+        scores: shape (n,).
+        counts: shape (B, n), how often each object is in each resample.
+
+    Returns:
+        Shape (B, 4); NaN where the metric is undefined.
+    """
+    is_lens, values, weights = np.asarray(positive, bool), np.asarray(scores), np.asarray(counts)
+    order = np.argsort(-values, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(values[order])), len(order) - 1)  # of groups of ties
+
+    def passed(side: NDArray[np.bool_]) -> Floats:
+        """Weight of one class down to the end of each group, after a 0, shape (B, groups + 1)."""
+        mine = side[order]
+        sums = np.zeros((len(weights), int(mine.sum()) + 1))
+        np.cumsum(weights[:, order[mine]], axis=1, out=sums[:, 1:])
+        return sums[:, np.append(0, np.cumsum(mine)[last])]
+
+    lenses, others = passed(is_lens), passed(~is_lens)
+    total, rest = lenses[:, -1], others[:, -1]
+    gained = np.diff(lenses, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # a lens beats every non-lens below its group and half of those in it
+        beaten = rest[:, None] - (others[:, 1:] + others[:, :-1]) / 2
+        auc = np.einsum("bg,bg->b", gained, beaten) / (total * rest)
+        purity = np.nan_to_num(lenses[:, 1:] / (lenses + others)[:, 1:])
+        precision = np.where(rest > 0, np.einsum("bg,bg->b", gained, purity) / total, np.nan)
+        rates = []
+        for allowed in (0, TPR10_FALSE_POSITIVES):
+            end = np.argmax(others > allowed, axis=1) - 1  # the last group that may be had
+            found = lenses[np.arange(len(lenses)), end] / total
+            rates.append(np.where(rest > allowed, found, np.nan))
+    return np.stack([auc, precision, *rates], axis=1)
+
+
+def threshold_at(labels: ArrayLike, scores: ArrayLike, false_positive_rate: float) -> float:
+    """Lowest threshold at which no larger share of the non-lenses is taken for lenses.
+
+    Objects with scores at or above it are found. It is the lowest score above the first non-lens
+    that would be one too many, hence exact also when compared in float32.
+
+    Args:
+        labels: shape (n,).
+        scores: shape (n,).
+        false_positive_rate: from 0 up to, not including, 1.
+
+    Returns:
+        The threshold; NaN where there are no non-lenses.
+
+    Raises:
+        LenszooError: a rate outside [0, 1).
+    """
+    if not 0 <= false_positive_rate < 1:
+        raise LenszooError(f"The false-positive rate is {false_positive_rate}; pass 0 to below 1.")
+    positive, values = check_scores(labels, scores)
+    nonlenses = int((~positive).sum())
+    # 0.29 * 100 is 28.999999999999996 in floating point: a hair more than the rate is meant
+    allowed = int(np.floor(false_positive_rate * nonlenses * (1 + 1e-12)))
+    limit = _score_of_rejected(positive, values, allowed)
+    if limit is None:
+        return float("nan")
+    above = values[values > limit]
+    return float(above.min()) if len(above) else float(np.nextafter(np.float32(limit), np.inf))

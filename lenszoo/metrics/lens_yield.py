@@ -1,0 +1,186 @@
+"""What a lens finder yields: counts to expect in a survey, which lenses are found, calibration.
+
+``labels`` and ``scores`` are those of :mod:`lenszoo.metrics.lens_finding`.
+"""
+
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lenszoo.errors import LenszooError
+from lenszoo.metrics.classification import CalibrationBins, Floats, Ints
+from lenszoo.metrics.lens_finding import (
+    PRIOR,
+    check_prior,
+    check_scores,
+    purity_at,
+    share_of,
+)
+
+
+class ExpectedCounts(NamedTuple):
+    """What a survey would yield at one threshold; intervals are 95 %, [low, high]."""
+
+    threshold: float
+    completeness: float
+    completeness_interval: tuple[float, float]
+    false_positive_rate: float
+    false_positive_rate_interval: tuple[float, float]
+    lenses_in_survey: float
+    lenses_found: float
+    false_positives: float
+    false_positives_interval: tuple[float, float]
+    purity: float
+    purity_interval: tuple[float, float]
+
+
+def expected_counts(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    threshold: float,
+    *,
+    prior: float = PRIOR,
+    objects: int = 1_000_000,
+) -> ExpectedCounts:
+    """Lenses and false positives to expect in a survey of other size and share of lenses.
+
+    The rates are those of the data; none of a few thousand non-lenses passing does not mean that
+    none of a million will, so that the false-positive rate has its Wilson interval, and false
+    positives and purity theirs from it.
+
+    Args:
+        labels: shape (n,).
+        scores: shape (n,).
+        threshold: objects at or above it become candidates.
+        prior: lenses an object of the survey.
+        objects: in the survey.
+
+    Raises:
+        LenszooError: a prior outside (0, 1), or a survey without objects.
+    """
+    if objects < 1:
+        raise LenszooError(f"A survey of {objects} objects expects nothing; pass 1 or more.")
+    positive, values = check_scores(labels, scores)
+    lenses, others = check_prior(prior) * objects, (1 - prior) * objects
+    found = values >= threshold
+    right, wrong = int((found & positive).sum()), int((found & ~positive).sum())
+    share = float(share_of(right, positive.sum()))
+    rate = float(share_of(wrong, (~positive).sum()))
+    low, high = wilson_interval(wrong, int((~positive).sum())).tolist()
+    return ExpectedCounts(
+        threshold=float(threshold),
+        completeness=share,
+        completeness_interval=_pair(wilson_interval(right, int(positive.sum()))),
+        false_positive_rate=rate,
+        false_positive_rate_interval=(low, high),
+        lenses_in_survey=lenses,
+        lenses_found=share * lenses,
+        false_positives=rate * others,
+        false_positives_interval=(low * others, high * others),
+        purity=float(purity_at(share, rate, prior)),
+        purity_interval=_pair(purity_at(share, [high, low], prior)),
+    )
+
+
+def _pair(bounds: Floats) -> tuple[float, float]:
+    return float(bounds[0]), float(bounds[1])
+
+
+def wilson_interval(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> Floats:
+    """Binomial interval of Wilson (1927): honest also at shares of 0 and 1 and for few trials.
+
+    Args:
+        successes: any shape.
+        trials: of a shape that broadcasts.
+        level: probability that the interval covers.
+
+    Returns:
+        The shape of the input and (2,): low and high; NaN without trials.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    hits, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = hits / n
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # at the ends the formula gives 0 and 1 but for rounding
+    low = np.where(hits == 0, 0 * centre, centre - half)
+    high = np.where(hits == n, 0 * centre + 1, centre + half)
+    return np.stack([low, high], axis=-1)
+
+
+class Completeness(NamedTuple):
+    """Completeness in bins of a property of the lenses, each with about as many lenses."""
+
+    edges: Floats  # (bins + 1,)
+    centres: Floats  # (bins,) median of the property
+    lenses: Ints  # (bins,)
+    found: Ints  # (bins,)
+    unknown: int  # lenses whose property is not known
+
+    @property
+    def completeness(self) -> Floats:
+        """Share found in each bin, shape (bins,)."""
+        return share_of(self.found, self.lenses)
+
+    @property
+    def intervals(self) -> Floats:
+        """95 % Wilson intervals, shape (bins, 2)."""
+        return wilson_interval(self.found, self.lenses)
+
+
+def completeness_by(values: ArrayLike, found: ArrayLike, bins: int = 8) -> Completeness | None:
+    """Completeness against a property of the lenses such as their Einstein radius.
+
+    Args:
+        values: shape (n,), of lenses only; NaN where it is not known.
+        found: shape (n,), bool.
+        bins: at most; fewer where a bin would hold fewer than about 20 lenses.
+
+    Returns:
+        The bins; None where no lens has a value.
+    """
+    known = np.isfinite(np.asarray(values, float))
+    x, hit = np.asarray(values, float)[known], np.asarray(found, bool)[known]
+    if not len(x):
+        return None
+    bins = int(np.clip(len(x) // 20, 1, bins))
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)))
+    if len(edges) < 2:
+        edges = np.repeat(edges, 2)
+    index = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
+    lenses = np.bincount(index, minlength=len(edges) - 1)
+    full = lenses > 0
+    centres = np.array([np.median(x[index == k]) for k in np.flatnonzero(full)])
+    return Completeness(
+        np.append(edges[:-1][full], edges[-1]),
+        centres,
+        lenses[full],
+        np.bincount(index, hit, minlength=len(edges) - 1).astype(np.int64)[full],
+        int((~known).sum()),
+    )
+
+
+def lens_calibration(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> CalibrationBins:
+    """Probability of a lens against the share of lenses, in bins of equal width.
+
+    Unlike :func:`lenszoo.metrics.classification.calibration_bins`, which asks about the predicted
+    class: ``confidence`` is the mean probability of a lens, ``accuracy`` the share of lenses.
+    """
+    positive, values = check_scores(labels, logits)
+    probability = sigmoid(values)
+    index = np.clip(np.ceil(probability * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(index, minlength=bins)
+    return CalibrationBins(
+        np.linspace(0, 1, bins + 1),
+        counts,
+        share_of(np.bincount(index, probability, bins), counts),
+        share_of(np.bincount(index, positive, bins), counts),
+    )
+
+
+def sigmoid(logits: ArrayLike) -> Floats:
+    """Probability of a logit, in float64 and without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, float)))

@@ -1,0 +1,96 @@
+"""Put the tensors of a published file into a model, every one accounted for.
+
+A variable without a tensor, a tensor without a variable and a shape that does not fit are errors:
+silent random weights are worse than none. The stem's number of bands alone may differ; what depends
+on the image size is resampled by the family's own ``Part.convert``.
+"""
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+
+import keras
+import numpy as np
+
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.imported.tensor_map import Part
+
+# layers above the backbone: they start untrained
+HEAD = ("features_bn", "logits")
+
+
+def transfer(
+    model: keras.Model,
+    tensors: Mapping[str, np.ndarray],
+    names: Mapping[str, Part],
+    where: str,
+    *,
+    ignored: Iterable[str] = (),
+) -> None:
+    """Fill a model's backbone from published tensors.
+
+    Args:
+        model: a model of the zoo; its head is left as it is.
+        tensors: what the file holds, by name.
+        names: for each variable of the backbone (``variable.path``) the tensor it comes from.
+        where: the file, for messages.
+        ignored: patterns of tensors that have no place in the model, such as ``classifier.*``.
+
+    Raises:
+        LenszooError: when a tensor is missing, left over, or of another shape.
+    """
+    variables = backbone_variables(model)
+    unnamed = [path for path in variables if path not in names]
+    missing = [part.name for path, part in names.items() if part.name not in tensors]
+    used = {part.name for part in names.values()}
+    left = [
+        name
+        for name in tensors
+        if name not in used and not any(fnmatch.fnmatchcase(name, p) for p in ignored)
+    ]
+    for fault, items in (
+        (f"has nothing for {model.name}'s", unnamed),
+        ("lacks", missing),
+        (f"has what {model.name} has no place for:", left),
+    ):
+        if items:
+            more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+            raise LenszooError(f"{where} {fault} {sorted(items)[0]}{more}: is it for this model?")
+    values = {}
+    for path, variable in variables.items():
+        value = names[path].convert(np.asarray(tensors[names[path].name]))
+        shape = tuple(variable.shape)
+        values[path] = adapt_bands(value, shape)
+        if values[path].shape != shape:
+            raise LenszooError(
+                f"{where}: {names[path].name} has the shape {value.shape}, but {path} of "
+                f"{model.name} needs {shape}: is it for this model and its options?"
+            )
+    for path, value in values.items():
+        variables[path].assign(value)
+
+
+def backbone_variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """A model's variables below its head, by path; seeds of random layers left out."""
+    return {
+        variable.path: variable
+        for layer in model.layers
+        if layer.name not in HEAD
+        for variable in layer.weights
+    }
+
+
+def adapt_bands(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Make a stem kernel (h, w, 3, filters) one for another number of bands.
+
+    For one band the sum over RGB: exactly what the original answers to grey repeated three times.
+    For others RGB repeated in turns, times 3 / bands, as timm's ``adapt_input_conv`` does. Any
+    other difference of shapes is left as it is.
+    """
+    if kernel.shape == shape or len(shape) != 4 or kernel.shape[2:3] != (3,):
+        return kernel
+    if (*kernel.shape[:2], kernel.shape[3]) != (*shape[:2], shape[3]):
+        return kernel
+    bands = shape[2]
+    if bands == 1:
+        return kernel.sum(axis=2, keepdims=True)
+    return kernel[:, :, np.arange(bands) % 3] * np.float32(3.0 / bands)

@@ -1,0 +1,176 @@
+"""Vision transformers as Hugging Face and Google publish them: names of their tensors."""
+
+import functools
+import math
+import re
+from collections.abc import Callable, Collection
+
+import keras
+import numpy as np
+
+from lenszoo.errors import LenszooError, unknown
+from lenszoo.pretrained.imported.resample import resample
+from lenszoo.pretrained.imported.tensor_map import Part, conv, layer_norm, linear
+
+# `ViTForImageClassification`, `ViTModel` alone (no prefix), and Google's own files.
+LAYOUTS = ("huggingface", "huggingface-bare", "npz")
+IGNORED = ("classifier.*", "pooler.*", "vit.pooler.*", "*mask_token", "head/*", "pre_logits/*")
+
+
+def names(model: keras.Model, tensors: Collection[str] | str) -> dict[str, Part]:
+    """Map each variable's path below the head to the tensor it comes from.
+
+    A table of positions of another size is resampled on the way, from the square grid that all
+    published ones have, as its publisher does it.
+
+    Args:
+        model: a model of :func:`lenszoo.models.vit.vit`.
+        tensors: the names in the file, which tell its layout, or one of :data:`LAYOUTS`.
+
+    Raises:
+        LenszooError: when there is no such layout.
+    """
+    layout = tensors if isinstance(tensors, str) else layout_of(tensors)
+    if layout not in LAYOUTS:
+        raise unknown("layout", layout, LAYOUTS)
+    grid = model.get_layer("positions").grid
+    build = _npz if layout == "npz" else _huggingface
+    return build(model, grid, "vit." if layout == "huggingface" else "")
+
+
+def layout_of(tensors: Collection[str]) -> str:
+    """Tell the layout from the names of a file's tensors."""
+    if any(name.startswith("Transformer/") for name in tensors):
+        return "npz"
+    return "huggingface" if any(name.startswith("vit.") for name in tensors) else "huggingface-bare"
+
+
+def resize_positions(
+    table: np.ndarray, old_grid: tuple[int, int], new_grid: tuple[int, int], rule: str = "bicubic"
+) -> np.ndarray:
+    """Resample a table of positions to another grid of patches; the class token keeps its own.
+
+    Args:
+        table: ``(1, 1 + old_h * old_w, dim)``, the class token first.
+        old_grid: rows and columns of patches it was made for.
+        new_grid: rows and columns wanted.
+        rule: see :func:`~lenszoo.pretrained.imported.resample.resample`; ``"bicubic"`` is
+            Hugging Face's.
+
+    Returns:
+        The table ``(1, 1 + new_h * new_w, dim)``.
+
+    Raises:
+        LenszooError: when the table is not one of ``old_grid``.
+    """
+    if table.ndim != 3 or table.shape[:2] != (1, 1 + old_grid[0] * old_grid[1]):
+        raise LenszooError(
+            f"A table of positions {table.shape} is not one of {old_grid[0]} x {old_grid[1]} "
+            "patches and a class token."
+        )
+    dim = table.shape[2]
+    patches = resample(table[0, 1:].reshape(*old_grid, dim), new_grid, rule)
+    return np.concatenate([table[:, :1], patches.reshape(1, -1, dim)], axis=1)
+
+
+def square(count: int) -> tuple[int, int]:
+    """The square grid of so many patches.
+
+    Raises:
+        LenszooError: when the number is no square.
+    """
+    side = math.isqrt(max(count, 0))
+    if side < 1 or side * side != count:
+        raise LenszooError(f"A table of {count} positions is not that of a square image.")
+    return side, side
+
+
+def _positions(grid: tuple[int, int], rule: str) -> Callable[[np.ndarray], np.ndarray]:
+    """What turns a published table of positions into one of ``grid``."""
+
+    def convert(table: np.ndarray) -> np.ndarray:
+        count = table.shape[1] - 1
+        # of the wanted size already, which need not be square
+        old = grid if count == grid[0] * grid[1] else square(count)
+        return resize_positions(table, old, grid, rule)
+
+    return convert
+
+
+def _blocks(model: keras.Model) -> list[int]:
+    found = (re.fullmatch(r"block(\d+)_attention", layer.name) for layer in model.layers)
+    return [int(match[1]) for match in found if match]
+
+
+def _has_representation(model: keras.Model) -> bool:
+    return any(layer.name == "pre_logits" for layer in model.layers)
+
+
+def _huggingface(model: keras.Model, grid: tuple[int, int], prefix: str) -> dict[str, Part]:
+    embeddings = f"{prefix}embeddings"
+    projection = f"{embeddings}.patch_embeddings.projection"
+    parts = {
+        "patch_embedding/kernel": Part(f"{projection}.weight", conv),
+        "patch_embedding/bias": Part(f"{projection}.bias"),
+        "class_token/token": Part(f"{embeddings}.cls_token"),
+        "positions/table": Part(f"{embeddings}.position_embeddings", _positions(grid, "bicubic")),
+    }
+    for block in _blocks(model):
+        ours, theirs = f"block{block}", f"{prefix}encoder.layer.{block - 1}"
+        attention = model.get_layer(f"{ours}_attention")
+        split = functools.partial(_split, heads=attention.num_heads)
+        for part in ("query", "key", "value"):
+            name = f"{theirs}.attention.attention.{part}"
+            parts[f"{ours}_attention/{part}/kernel"] = Part(f"{name}.weight", split)
+            parts[f"{ours}_attention/{part}/bias"] = Part(f"{name}.bias", split)
+        output = f"{theirs}.attention.output.dense"
+        join = functools.partial(_join, heads=attention.num_heads)
+        parts[f"{ours}_attention/attention_output/kernel"] = Part(f"{output}.weight", join)
+        parts[f"{ours}_attention/attention_output/bias"] = Part(f"{output}.bias")
+        parts |= layer_norm(f"{ours}_norm1", f"{theirs}.layernorm_before")
+        parts |= layer_norm(f"{ours}_norm2", f"{theirs}.layernorm_after")
+        parts |= linear(f"{ours}_mlp1", f"{theirs}.intermediate.dense")
+        parts |= linear(f"{ours}_mlp2", f"{theirs}.output.dense")
+    if _has_representation(model):
+        parts |= linear("pre_logits", f"{prefix}pooler.dense")
+    return parts | layer_norm("norm", f"{prefix}layernorm")
+
+
+def _npz(model: keras.Model, grid: tuple[int, int], prefix: str) -> dict[str, Part]:
+    parts = {
+        "class_token/token": Part("cls"),
+        "positions/table": Part(
+            "Transformer/posembed_input/pos_embedding", _positions(grid, "corners")
+        ),
+        "norm/gamma": Part("Transformer/encoder_norm/scale"),
+        "norm/beta": Part("Transformer/encoder_norm/bias"),
+    }
+    pairs = {"patch_embedding": "embedding"}
+    if _has_representation(model):
+        pairs["pre_logits"] = "pre_logits"
+    for block in _blocks(model):
+        ours, theirs = f"block{block}", f"Transformer/encoderblock_{block - 1}"
+        for norm, number in (("norm1", 0), ("norm2", 2)):
+            parts[f"{ours}_{norm}/gamma"] = Part(f"{theirs}/LayerNorm_{number}/scale")
+            parts[f"{ours}_{norm}/beta"] = Part(f"{theirs}/LayerNorm_{number}/bias")
+        attention = f"{theirs}/MultiHeadDotProductAttention_1"
+        pairs |= {f"{ours}_attention/{part}": f"{attention}/{part}" for part in _QKV}
+        pairs[f"{ours}_attention/attention_output"] = f"{attention}/out"
+        pairs[f"{ours}_mlp1"] = f"{theirs}/MlpBlock_3/Dense_0"
+        pairs[f"{ours}_mlp2"] = f"{theirs}/MlpBlock_3/Dense_1"
+    for mine, its in pairs.items():
+        parts |= {f"{mine}/{kind}": Part(f"{its}/{kind}") for kind in ("kernel", "bias")}
+    return parts
+
+
+_QKV = ("query", "key", "value")
+
+
+def _split(tensor: np.ndarray, heads: int) -> np.ndarray:
+    """PyTorch's projection (dim, in) to (in, heads, size), or its bias (dim,) to (heads, size)."""
+    return tensor.T.reshape(*tensor.shape[1:], heads, -1)
+
+
+def _join(tensor: np.ndarray, heads: int) -> np.ndarray:
+    """PyTorch's projection (out, dim) of all heads together to (heads, size, out)."""
+    return tensor.T.reshape(heads, -1, tensor.shape[0])

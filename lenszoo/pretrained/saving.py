@@ -1,0 +1,285 @@
+"""Weight files and model files: write them, say what they hold, load them strictly."""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from lenszoo.errors import LenszooError
+from lenszoo.files import replacing
+from lenszoo.layers import NonFiniteGuard
+
+WEIGHTS = ".weights.h5"
+MODEL = ".keras"
+RUN_FILE = "run.json"
+BEST = "best" + WEIGHTS
+_ATTRIBUTE = "lenszoo"
+_IDENTITY: dict[str, Any] = {
+    "model": str,
+    "input_shape": list,
+    "num_classes": int | None,
+    "options": dict,
+}
+# Networks that a model may have beside its graph, by attribute.
+_BESIDE = ("discriminator",)
+# What h5py, zipfile and Keras raise on files that are damaged or hold something else.
+_READ_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A ``.weights.h5`` file and what it says it holds.
+
+    Attributes:
+        path: the file.
+        identity: the ``model_config`` of the model it was saved from, or None when neither the
+            file nor a ``run.json`` beside it knows.
+    """
+
+    path: Path
+    identity: dict[str, Any] | None
+
+
+def model_config(model: keras.Model) -> dict[str, Any]:
+    """Return how ``build_model`` made this model, as JSON-able data.
+
+    The keys are ``model`` (the row), ``input_shape``, ``num_classes`` (None for models without
+    classes) and ``options`` (every one, defaults included). The answer survives a ``.keras`` file.
+
+    Raises:
+        LenszooError: when the model is not one that ``build_model`` made.
+    """
+    for layer in reversed(model.layers):
+        if isinstance(layer, NonFiniteGuard) and layer.identity is not None:
+            return json.loads(json.dumps(layer.identity))
+    raise LenszooError(f"Model {model.name!r} was not made by lenszoo.build_model.")
+
+
+class _Memory(io.BytesIO):
+    """A file in memory that Keras takes, since its name ends as it should."""
+
+    def __str__(self) -> str:
+        return "memory" + WEIGHTS
+
+
+def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
+    """Save a model's weights, without its optimizer, as a ``.weights.h5`` that knows its model.
+
+    It is a plain Keras weights file with one attribute more, ``lenszoo``, which holds
+    :func:`model_config` as JSON, so that ``load_model`` needs nothing but the file. It appears
+    whole or not at all. A model with a network beside its graph, such as ``srgan`` with its
+    discriminator, says with a method ``bare()`` which networks the file has to hold.
+
+    Raises:
+        LenszooError: when the name does not end in ``.weights.h5``, the model is not one of
+            lenszoo, or the file cannot be written.
+    """
+    path = Path(path)
+    if not path.name.endswith(WEIGHTS):
+        raise LenszooError(f"Cannot save weights as {path}: the name must end in {WEIGHTS}.")
+    identity = json.dumps(model_config(model), sort_keys=True)
+    # Keras saves the optimizer of a compiled model along, so save the same layers uncompiled.
+    if hasattr(model, "bare"):
+        bare = model.bare()
+    else:
+        bare = keras.Model(model.inputs, model.outputs, name=model.name)
+    # In memory first: a full disk under an open HDF5 file crashes the whole process.
+    memory = _Memory()
+    bare.save_weights(memory)
+    with h5py.File(memory, "r+") as file:
+        file.attrs[_ATTRIBUTE] = identity
+    with replacing(path) as (_, stream):
+        stream.write(memory.getbuffer())
+    return path
+
+
+def find_weights(path: Path) -> WeightsFile:
+    """Find the weights in a run folder or a ``.weights.h5`` file, and their identity.
+
+    Raises:
+        LenszooError: when there is none or it cannot be read.
+    """
+    if path.is_dir():
+        if not (path / RUN_FILE).is_file():
+            raise LenszooError(f"{path} is no run folder: it has no {RUN_FILE}.")
+        if not (path / BEST).is_file():
+            raise LenszooError(f"Run folder {path} has no {BEST}: train for an epoch at least.")
+        path = path / BEST
+    if not path.is_file():
+        raise LenszooError(f"There is no file {path}.")
+    if not path.name.endswith(WEIGHTS):
+        raise LenszooError(f"{path} is not a file of weights: expected {WEIGHTS} or {MODEL}.")
+    with _open(path) as file:
+        text = file.attrs.get(_ATTRIBUTE)
+    if text is not None:
+        return WeightsFile(path, _identity(text, f"Attribute {_ATTRIBUTE!r} of {path}"))
+    sidecar = path.with_name(RUN_FILE)
+    if sidecar.is_file():
+        try:
+            run = json.loads(sidecar.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise LenszooError(f"Cannot read {sidecar}: {one_line(error)}.") from error
+        config = run.get("model") if isinstance(run, dict) else None
+        return WeightsFile(path, _identity(config, f"Field 'model' of {sidecar}"))
+    return WeightsFile(path, None)
+
+
+def weights_file(path: Path) -> Path:
+    """Return the file that a path to weights means: itself, or the best of a run folder."""
+    return path if path.name.endswith(MODEL) else find_weights(path).path
+
+
+def broken_weights(model: keras.Model) -> list[str]:
+    """Return the paths of a model's variables that hold NaN or infinite values."""
+    return [
+        weight.path
+        for weight, values in zip(model.weights, model.get_weights(), strict=True)
+        if not np.isfinite(np.asarray(values, np.float32)).all()
+    ]
+
+
+def _identity(config: Any, where: str) -> dict[str, Any]:
+    """Return a model_config read from outside, or raise LenszooError when it is none."""
+    with contextlib.suppress(ValueError, TypeError):
+        config = json.loads(config) if isinstance(config, str | bytes) else config
+    if not isinstance(config, dict) or not all(
+        key in config and isinstance(config[key], kind) for key, kind in _IDENTITY.items()
+    ):
+        raise LenszooError(
+            f"{where} does not say which model it is (keys: {', '.join(_IDENTITY)})."
+        )
+    return {key: config[key] for key in _IDENTITY}
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Load a ``.weights.h5`` into a model; every tensor must find its place, and none be left.
+
+    Seeds of random layers are left alone: they belong to a run, not to the weights.
+
+    Raises:
+        LenszooError: when the file is damaged or is not of this model.
+    """
+    beside = [name for name in _BESIDE if hasattr(model, name)]
+    stored = _stored_shapes(path, beside)
+    needed = Counter(tuple(variable.shape) for variable in model.weights)
+    lacking, left = needed - stored, stored - needed
+    if lacking or left:
+        raise LenszooError(
+            f"{path} does not fit {model.name} with input {_shape(model)} and output "
+            f"{model.output_shape[1:]}: the model needs {_tensors(lacking)} that the file lacks, "
+            f"and the file has {_tensors(left)} that the model lacks."
+        )
+    seeds = [s for layer in model.layers if (s := getattr(layer, "seed_generator", None))]
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns where it leaves layers at their random start.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path, objects_to_skip=seeds)
+    except (*_READ_ERRORS, UserWarning) as error:
+        raise LenszooError(f"{path} does not fit {model.name}: {one_line(error)}.") from error
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Load a ``.keras`` file without running any code that it may hold.
+
+    The model comes uncompiled, as ``build_model`` makes it.
+
+    Raises:
+        LenszooError: when the file is missing, damaged, holds a Lambda or unknown layers.
+    """
+    if not path.is_file():
+        raise LenszooError(f"There is no file {path}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except _READ_ERRORS as error:
+        raise LenszooError(
+            f"{path} is damaged or no {MODEL} file ({one_line(error)}): get or make it again."
+        ) from error
+    if _holds_lambda(config):
+        raise LenszooError(
+            f"{path} holds a Lambda layer, which is code and may do anything: refused; "
+            "rebuild the model by name and load a file of its weights."
+        )
+    # Keras imports no package of ours: this registers the model that is more than its graph.
+    importlib.import_module("lenszoo.models.srgan")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (*_READ_ERRORS, AttributeError, ImportError) as error:
+        first: BaseException = error
+        while first.__context__ is not None:  # Keras wraps what went wrong in what it tried
+            first = first.__context__
+        raise LenszooError(f"Cannot load {path}: {one_line(first)}.") from error
+
+
+def _holds_lambda(config: Any) -> bool:
+    """Look for a Lambda anywhere in a Keras configuration."""
+    if isinstance(config, dict):
+        named = config.get("class_name") in ("Lambda", "__lambda__")
+        return named or any(_holds_lambda(value) for value in config.values())
+    return isinstance(config, list) and any(_holds_lambda(value) for value in config)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except _READ_ERRORS as error:
+        if isinstance(error, LenszooError):
+            raise
+        raise LenszooError(
+            f"{path} is damaged or no HDF5 file ({one_line(error)}): get or make it again."
+        ) from error
+
+
+def _stored_shapes(path: Path, beside: Iterable[str]) -> Counter[tuple[int, ...]]:
+    """Count the shapes of the tensors that layers keep in a weights file.
+
+    Beyond the graph's own layers, those of the networks named in ``beside`` count.
+    """
+    shapes: Counter[tuple[int, ...]] = Counter()
+
+    def visit(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and "/seed_generator/" not in name:
+            shapes[node.shape] += 1
+
+    with _open(path) as file:
+        if "layers" not in file:
+            raise LenszooError(f"{path} holds no Keras 3 weights: it has no group 'layers'.")
+        for group in ("layers", *(f"{name}/layers" for name in beside)):
+            if group in file:
+                file[group].visititems(visit)
+    return shapes
+
+
+def _shape(model: keras.Model) -> Any:
+    """Shape of what a model takes, without the batch; of several inputs a dictionary."""
+    return keras.tree.map_structure(lambda tensor: tensor.shape[1:], model.input)
+
+
+def _tensors(shapes: Counter[tuple[int, ...]]) -> str:
+    """Say how many tensors there are, and the shape of one."""
+    count = shapes.total()
+    if not count:
+        return "none"
+    return f"{count} tensor(s) of shapes such as {max(shapes)}"
+
+
+def one_line(error: BaseException) -> str:
+    """Return the first line of an error's message, short enough for a terminal."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text[:200].rstrip(" .:")

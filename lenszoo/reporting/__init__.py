@@ -1,0 +1,1 @@
+"""Reports and their panels: tables, figures, saliency maps and the style that they share."""

@@ -1,0 +1,1 @@
+"""Tasks: one folder each with its recipe, data, model set-up, loss and report."""

@@ -1,0 +1,130 @@
+"""Distillation: a student that learns from the answers of a trained model as well."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from lenszoo.data.index import canonical_class
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.ensembles import check_logits, known_classes, load_ensemble, same_classes
+from lenszoo.pretrained.loading import load_model
+from lenszoo.tasks.recipe_tables import Distill
+
+
+class Distilled(keras.Model):
+    """A student whose loss also asks for what a teacher answers (Hinton et al., arXiv:1503.02531).
+
+    With teacher's and student's probabilities p and q at temperature T, the loss is
+
+        (1 - weight) * loss(labels, logits) + weight * T^2 * KL(p_T || q_T);
+
+    T^2 keeps the size of the gradients the same at any T. The teacher sees the very images that
+    the student is trained on. It stands beside the graph: ``model.input`` to ``model.output`` is
+    the plain student, which is all that predicts and is saved.
+
+    Args:
+        student: a classifier of the zoo; its layers are shared, not copied.
+        teacher: a classifier of the same classes; it is made untrainable.
+        recipe: temperature and weight.
+    """
+
+    def __init__(self, student: keras.Model, teacher: keras.Model, recipe: Distill) -> None:
+        super().__init__(student.input, student.output, name=student.name)
+        teacher.trainable = False
+        self.teacher = teacher
+        self.temperature, self.share = recipe.temperature, recipe.weight
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The loss of a batch."""
+        hard = super().compute_loss(x, y, y_pred, sample_weight, training)
+        answers = ops.stop_gradient(self.teacher(x, training=False))
+        target = ops.log_softmax(answers / self.temperature, axis=-1)
+        mine = ops.log_softmax(ops.cast(y_pred, "float32") / self.temperature, axis=-1)
+        gap = ops.mean(ops.sum(ops.exp(target) * (target - mine), axis=-1))
+        return (1.0 - self.share) * hard + self.share * self.temperature**2 * gap
+
+
+def load_teacher(
+    recipe: Distill, image_shape: tuple[int, int, int], classes: tuple[str, ...]
+) -> keras.Model:
+    """Load the teacher of a recipe and check that it fits the data.
+
+    Args:
+        recipe: the recipe's table ``distill``.
+        image_shape: ``(height, width, bands)`` of the training images.
+        classes: names of their classes, in order.
+
+    Raises:
+        LenszooError: it cannot be loaded, answers probabilities, or was trained for images of
+            another size or bands, or for other classes, or ``merge`` does not make its classes
+            those of the images.
+    """
+    names = recipe.teacher
+    label = " + ".join(names)
+    teacher = load_model(names[0]) if len(names) == 1 else load_ensemble(names)
+    check_logits(teacher, f"The teacher {label}")
+    wanted = teacher.input_shape[1:]
+    if any(side not in (None, ours) for side, ours in zip(wanted, image_shape, strict=True)):
+        raise LenszooError(
+            f"The teacher {label} takes images of {wanted}, not {image_shape}: choose a teacher "
+            "for the images, or images for the teacher."
+        )
+    known = next((found for name in names if (found := known_classes(name))), None)
+    if recipe.merge:
+        return _merged(teacher, _groups(recipe.merge, known, classes, label))
+    if known is not None and not same_classes(known, classes):
+        raise LenszooError(
+            f"The teacher {label} tells {', '.join(known)} apart, the images are of "
+            f"{', '.join(classes)}: choose a teacher of these classes, in this order."
+        )
+    if teacher.output_shape[-1] != len(classes):
+        raise LenszooError(
+            f"The teacher {label} has {teacher.output_shape[-1]} classes, the images have "
+            f"{len(classes)} ({', '.join(classes)}): choose a teacher of these classes."
+        )
+    return teacher
+
+
+def _groups(
+    merge: dict[str, tuple[str, ...]],
+    known: tuple[str, ...] | None,
+    classes: tuple[str, ...],
+    label: str,
+) -> list[list[int]]:
+    """Return, for each class of the images, the places of the teacher's classes that make it."""
+    if known is None:
+        raise LenszooError(
+            f"distill.merge needs the names of the teacher's classes, and {label} does not say "
+            "them: choose a teacher by name or by run folder."
+        )
+    merged = {canonical_class(name): parts for name, parts in merge.items()}
+    parts = [merged.get(canonical_class(name), (name,)) for name in classes]
+    places = {canonical_class(name): place for place, name in enumerate(known)}
+    groups = [[places.get(canonical_class(part), -1) for part in group] for group in parts]
+    if sorted(place for group in groups for place in group) != list(range(len(known))):
+        raise LenszooError(
+            f"The teacher {label} tells {', '.join(known)} apart; with distill.merge the images "
+            f"are of {', '.join(part for group in parts for part in group)}: name each of its "
+            "classes once."
+        )
+    return groups
+
+
+def _merged(teacher: keras.Model, groups: list[list[int]]) -> keras.Model:
+    """Return the teacher with classes merged: the mean of the likelihoods of a group's classes."""
+    answers = ops.log_softmax(teacher.output, axis=-1)
+    merged = [
+        ops.logsumexp(ops.take(answers, group, axis=-1), axis=-1, keepdims=True)
+        - math.log(len(group))
+        for group in groups
+    ]
+    return keras.Model(teacher.input, ops.concatenate(merged, axis=-1), name=teacher.name)

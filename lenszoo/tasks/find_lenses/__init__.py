@@ -1,0 +1,1 @@
+"""Lens finding: is there a lens in the middle of a cutout?"""

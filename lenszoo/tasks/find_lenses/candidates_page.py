@@ -1,0 +1,98 @@
+"""The best candidates of a search as one page to look through."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lenszoo.errors import LenszooError
+from lenszoo.metrics.lens_yield import sigmoid
+from lenszoo.reporting import plots
+from lenszoo.reporting.colour import colour_image
+from lenszoo.reporting.report import Card, Figure, Report
+
+_COLUMNS = 5
+
+
+def candidates_page(
+    images: ArrayLike,
+    logits: ArrayLike,
+    *,
+    n: int = 50,
+    ids: Sequence[object] | None = None,
+    bands: Sequence[str] | None = None,
+    known: Sequence[str] | None = None,
+    title: str = "The best candidates",
+    provenance: Mapping[str, Any] | None = None,
+) -> Report:
+    """Show the candidates that a lens finder ranks highest, without labels.
+
+    Args:
+        images: (objects, H, W, bands), linear flux; a memory map is read only where it is shown.
+        logits: (objects,), higher for lenses; NaN for one that was not looked at.
+        n: how many to show.
+        ids: their names, by default their rows.
+        bands: names of the bands: three or more give colours.
+        known: what each is, where that is known.
+        title, provenance: as for the other reports.
+
+    Returns:
+        A report; its ``save(folder)`` writes one ``report.html`` with the pictures inside.
+
+    Raises:
+        LenszooError: other numbers of images, logits, ids or known, or none to show.
+    """
+    scores = np.asarray(logits, np.float64)
+    stack = np.asanyarray(images)
+    names = [str(name) for name in (range(len(scores)) if ids is None else ids)]
+    for what, count in (
+        ("images", len(stack)),
+        ("ids", len(names)),
+        ("known", len(known or names)),
+    ):
+        if count != len(scores):
+            raise LenszooError(f"There are {count} {what} but {len(scores)} logits.")
+    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
+    best = [int(row) for row in order[:n] if np.isfinite(scores[row])]
+    if not best:
+        raise LenszooError("There is no candidate to show: no logit is a number.")
+    chance = [float(sigmoid(scores[row])) for row in best]
+    lines = [
+        [f"{i}. {p:.3f}", *([known[row]] if known else []), names[row]]
+        for i, (row, p) in enumerate(zip(best, chance, strict=True), start=1)
+    ]
+    note = (
+        "Probabilities are calibrated for the share of lenses that the network was trained and "
+        "calibrated on; where lenses are rarer, fewer of these are."
+    )
+    return Report(
+        title=title,
+        metrics={"objects": len(scores), "shown": len(best)},
+        summary=f"The {len(best)} of {len(scores):,} objects that look most like lenses.",
+        cards=[
+            Card("Objects", f"{len(scores):,}"),
+            Card("Shown", str(len(best)), f"probability {chance[-1]:.3f} and above"),
+        ],
+        figures=[
+            Figure(
+                "candidates",
+                "In order",
+                f"Images of {len(best)} candidates, the most lens-like first.",
+                "Place, probability and name. Brightness is stretched (asinh). In order: "
+                f"{', '.join(names[row] for row in best)}.",
+                partial(
+                    plots.gallery_figure,
+                    [np.asarray(stack[row]) for row in best],
+                    lines,
+                    columns=_COLUMNS,
+                    show=partial(colour_image, bands=bands),
+                ),
+                night=True,
+            )
+        ],
+        notes=[note],
+        details={"best": [{"id": names[row], "logit": float(scores[row])} for row in best]},
+        provenance=provenance or {},
+    )

@@ -1,0 +1,65 @@
+"""The weights that a classifier starts from: the classes and the brightness that they know."""
+
+import logging
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from lenszoo.data.brightness import check_brightness, span
+from lenszoo.data.index import canonical_class
+from lenszoo.pretrained.ensembles import known_classes
+from lenszoo.pretrained.imported import is_published
+from lenszoo.pretrained.loading import _as_path
+from lenszoo.pretrained.manifest import get_entry
+
+log = logging.getLogger("lenszoo")
+
+
+def match_head(model: keras.Model, row: str, weights: str, classes: Sequence[str]) -> None:
+    """Bring the head that came with weights to the classes of the data, in place.
+
+    Classes of the same names in another order are put in order. With others, the head starts anew:
+    what it knew were other classes. Where the weights do not say their classes, or had another
+    number of them (the head is new then), nothing happens.
+
+    Args:
+        model: the classifier, filled with the weights.
+        row: its row of the catalogue.
+        weights: the recipe's weights: a name, a tag or a path.
+        classes: names of the classes of the data, in order.
+    """
+    if is_published(weights):
+        return
+    known = known_classes(weights if _as_path(weights) else get_entry(weights, model=row).name)
+    if known is None or len(known) != len(classes):
+        return
+    theirs, ours = ([canonical_class(name) for name in names] for names in (known, classes))
+    if theirs == ours:
+        return
+    head = model.get_layer("logits")
+    kernel, bias = head.get_weights()
+    if sorted(theirs) == sorted(ours):
+        order = [theirs.index(name) for name in ours]
+        head.set_weights([kernel[:, order], bias[order]])
+        log.info("The head of %s is put in the order of your classes.", weights)
+        return
+    fresh = keras.ops.convert_to_numpy(head.kernel_initializer(kernel.shape))
+    head.set_weights([fresh, np.zeros_like(bias)])
+    log.warning(
+        "%s knows the classes %s, the images are of %s: a new head starts on the trained backbone.",
+        weights, ", ".join(known), ", ".join(classes),
+    )  # fmt: skip
+
+
+def check_images(row: str, weights: str, images: np.ndarray, names: Sequence[str]) -> None:
+    """Warn where images are not scaled as those of the published weights that learn on from them.
+
+    Args:
+        row, weights: as for :func:`match_head`; only names of the manifest are known.
+        images: (n, H, W, bands).
+        names: what messages call them.
+    """
+    if not is_published(weights) and _as_path(weights) is None:
+        label = get_entry(weights, model=row).name
+        check_brightness(len(images), lambda i: span(images[i]), lambda i: names[i], label)

@@ -1,0 +1,122 @@
+"""What a survey may expect: counts, intervals, completeness and calibration."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lenszoo.errors import LenszooError
+from lenszoo.metrics import lens_yield as ly
+from lenszoo.metrics.lens_finding import operating_curve
+
+
+def draw(seed=0, n=400):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    return labels, rng.normal(2.0 * labels - 1, 1.2)
+
+
+@pytest.mark.parametrize("objects", [1, 400, 10**6])
+@pytest.mark.parametrize("prior", [1e-4, 1e-3, 0.5])
+def test_expected_counts_are_the_rates_times_the_survey(prior, objects):
+    labels, scores = draw()
+    got = ly.expected_counts(labels, scores, 0.7, prior=prior, objects=objects)
+    found = scores >= 0.7
+    assert got.completeness == found[labels == 1].mean()
+    assert got.lenses_found == pytest.approx(got.completeness * prior * objects)
+    assert got.false_positives == pytest.approx(found[labels == 0].mean() * (1 - prior) * objects)
+    candidates = got.lenses_found + got.false_positives
+    assert got.purity == pytest.approx(got.lenses_found / candidates)
+    assert got.purity_interval[0] < got.purity < got.purity_interval[1]
+
+
+def test_a_survey_like_the_data_yields_what_the_data_hold():
+    labels, scores = draw()
+    got = ly.expected_counts(labels, scores, 0.0, prior=0.5, objects=len(labels))
+    assert got.lenses_found == pytest.approx(((scores >= 0) & (labels == 1)).sum())
+    assert got.false_positives == pytest.approx(((scores >= 0) & (labels == 0)).sum())
+    curve = operating_curve(labels, scores)
+    index = np.flatnonzero(curve.thresholds >= 0)[-1]
+    assert got.purity == pytest.approx(curve.purity()[index])
+
+
+def test_no_false_positive_here_is_not_none_in_a_survey():
+    labels, scores = np.repeat([0, 1], 100), np.repeat([0.0, 1.0], 100)
+    got = ly.expected_counts(labels, scores, 0.5)
+    assert got.false_positives == 0
+    assert got.false_positives_interval[0] == 0
+    # of 100 none: up to 3.7 % (Wilson), of 999,000 some 37,000
+    assert got.false_positives_interval[1] == pytest.approx(999_000 * 0.03699, rel=1e-3)
+    assert got.purity_interval[0] < 0.03
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"prior": 1.0}, "prior is 1.0"), ({"objects": 0}, "survey of 0")]
+)
+def test_impossible_surveys_are_refused(change, words):
+    with pytest.raises(LenszooError, match=words):
+        ly.expected_counts([0, 1], [0.0, 1.0], 0.5, **change)
+
+
+@pytest.mark.parametrize("level", [0.6827, 0.95, 0.99])
+def test_wilson_interval_equals_scipy(level):
+    trials = np.array([1, 2, 10, 10, 1000, 1000, 7])
+    hits = np.array([0, 1, 10, 3, 1, 500, 7])
+    expected = [
+        stats.binomtest(int(k), int(n)).proportion_ci(level, method="wilson")
+        for k, n in zip(hits, trials, strict=True)
+    ]
+    np.testing.assert_allclose(ly.wilson_interval(hits, trials, level), expected, atol=1e-12)
+    assert np.isnan(ly.wilson_interval(0, 0)).all()
+    assert ly.wilson_interval(np.zeros((2, 3)), 5).shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize(("n", "bins"), [(1, 1), (19, 1), (45, 2), (1000, 8)])
+def test_completeness_bins_hold_every_lens_once(n, bins):
+    rng = np.random.default_rng(n)
+    values = rng.uniform(0.5, 2, n)
+    found = rng.random(n) < values / 2
+    got = ly.completeness_by(np.append(values, [np.nan, np.inf]), np.append(found, [True, False]))
+    assert len(got.lenses) == bins
+    assert got.lenses.sum() == n
+    assert got.found.sum() == found.sum()
+    assert got.unknown == 2
+    assert (np.diff(got.edges) > 0).all() or n == 1
+    assert ((got.centres >= got.edges[:-1]) & (got.centres <= got.edges[1:])).all()
+    assert (got.lenses >= 20).all() or bins == 1
+    low, high = got.intervals.T
+    assert ((low <= got.completeness) & (got.completeness <= high)).all()
+
+
+def test_completeness_rises_with_what_makes_lenses_easy():
+    values = np.linspace(0, 1, 4000)
+    found = np.random.default_rng(0).random(4000) < values
+    got = ly.completeness_by(values, found)
+    np.testing.assert_allclose(got.completeness, got.centres, atol=0.06)
+
+
+def test_completeness_against_few_values_and_none():
+    got = ly.completeness_by(np.repeat([1.0, 2.0], 100), np.repeat([False, True], 100))
+    assert got.found.sum() == 100
+    assert got.completeness[0] == 0
+    assert got.completeness[-1] == 1
+    assert ly.completeness_by(np.full(50, 3.0), np.ones(50)).completeness.tolist() == [1.0]
+    assert ly.completeness_by([np.nan], [True]) is None
+    assert ly.completeness_by([], []) is None
+
+
+def test_calibration_is_that_of_the_lens():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-2, 2, 40_000)
+    labels = rng.random(40_000) < ly.sigmoid(logits)
+    bins = ly.lens_calibration(labels, logits)
+    assert bins.error < 0.01
+    np.testing.assert_allclose(bins.accuracy, bins.confidence, atol=0.1)
+    assert bins.counts[0] == bins.counts.max()  # most are surely no lens, and not "surely right"
+    assert ly.lens_calibration(labels, 3 * logits).error > 0.05
+    assert ly.lens_calibration([0, 1], [-1e4, 1e4]).error == 0
+
+
+def test_sigmoid_is_stable():
+    np.testing.assert_allclose(ly.sigmoid([-1e4, 0.0, 1e4]), [0, 0.5, 1])
+    z = np.linspace(-20, 20, 81)
+    np.testing.assert_allclose(ly.sigmoid(z), 1 / (1 + np.exp(-z)), atol=1e-15)

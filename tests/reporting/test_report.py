@@ -1,0 +1,127 @@
+"""The report shared by all tasks: strict JSON, escaped and self-contained HTML, whole files."""
+
+import json
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lenszoo.errors import LenszooError
+from lenszoo.reporting.report import (
+    Card,
+    Figure,
+    Report,
+    Table,
+    interval,
+    jsonable,
+    number,
+    write_atomic,
+)
+
+NASTY = "<img src=x onerror=\"alert(1)\"> & 'co' \ud800"
+
+
+def drawing():
+    from matplotlib.figure import Figure as Drawing
+
+    figure = Drawing(figsize=(2, 1))
+    figure.subplots().plot([0, 1])
+    return figure
+
+
+def nasty_report():
+    return Report(
+        title=NASTY,
+        metrics={"auc": float("nan"), "n": np.int64(3)},
+        summary=NASTY,
+        cards=[Card(NASTY, NASTY, NASTY)],
+        tables=[Table(NASTY, [NASTY, "x"], [[NASTY, "1"], ["short", NASTY]], NASTY)],
+        figures=[Figure("curve", NASTY, NASTY, NASTY, drawing)],
+        notes=[NASTY],
+        details={"inf": np.array([1.0, np.inf])},
+        provenance={NASTY: {"nested": [1, NASTY]}, "path": Path("a/b"), "weights": None},
+    )
+
+
+def test_html_is_escaped_and_self_contained(check_self_contained):
+    page = check_self_contained(nasty_report().to_html())
+    assert [tag for tag, _ in page.tags].count("img") == 1
+
+
+def test_notebook_fragment_styles_nothing_but_itself(check_self_contained):
+    fragment = nasty_report()._repr_html_()
+    check_self_contained(fragment)
+    style = fragment.split("<style>")[1].split("</style>")[0]
+    for line in style.splitlines():
+        if line.endswith("{") and not line.startswith("@"):
+            assert line.strip().startswith(".lenszoo-report")
+
+
+def test_json_is_strict():
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    content = json.loads(nasty_report().to_json(), parse_constant=refuse)
+    assert content["metrics"] == {"auc": None, "n": 3}
+    assert content["details"]["inf"] == [1.0, None]
+    assert content["provenance"]["path"] == "a/b"
+    assert content["provenance"]["lenszoo_version"]
+
+
+def test_jsonable_knows_what_reports_hold():
+    when = datetime(2026, 1, 2, tzinfo=UTC)
+    given = {1: np.float32(0.5), "t": (True, None), "d": when, "s": {"a"}, "i": -np.inf}
+    expected = {"1": 0.5, "t": [True, None], "d": when.isoformat(), "s": ["a"], "i": None}
+    assert jsonable(given) == expected
+
+
+def test_saved_files(tmp_path):
+    folder = tmp_path / "deep" / "run"
+    page = nasty_report().save(folder)
+    assert page == folder / "report.html"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "curve.png",
+        "report.html",
+        "report.json",
+    ]
+    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(page.stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    target = tmp_path / "report.json"
+    write_atomic(target, b"old")
+
+    def full(self, other):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(LenszooError, match=r"report\.json: No space left on device"):
+        write_atomic(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(LenszooError, match="run: "):
+        nasty_report().save(tmp_path / "run")
+
+
+def test_text_is_aligned_and_carries_the_notes():
+    report = Report(
+        "Title", {}, tables=[Table("T", ["a", "long"], [["row", "1"]])], notes=["Mind."]
+    )
+    assert str(report) == "Title\n=====\n\nT\n  a    long\n  row     1\n\nNote: Mind."
+    assert repr(report) == str(report)
+
+
+def test_numbers_that_are_undefined_say_so():
+    assert (number(None), number(float("nan")), number(0.12345)) == ("n/a", "n/a", "0.1235")
+    assert interval((0.1, float("nan"))) == interval(None) == ""
+    assert interval((0.1, 0.25), 2) == "0.10 to 0.25"

@@ -1,0 +1,159 @@
+"""A wide network that begins as a narrow one: the same answers, and copies that part."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lenszoo import build_model
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.loading import save_weights
+from lenszoo.tasks.classify.task import ClassifyTask, predict_logits
+from lenszoo.tasks.classify.widen import widen
+from lenszoo.training import Recipe
+
+SHAPE = (32, 32, 1)
+SMALL = (24, 24, 1)  # of the fixtures
+RESNET = {"stem": "fine", "blocks": (2, 1)}
+
+
+def network(name="resnet18", shape=SHAPE, classes=2, seed=1, **options):
+    """A network none of whose weights is a default, statistics of BatchNormalization included."""
+    keras.utils.set_random_seed(seed)
+    model = build_model(name, input_shape=shape, num_classes=classes, **options)
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    return model
+
+
+def close(told):
+    return pytest.approx(told, abs=1e-4 * float(np.ptp(told)))
+
+
+def images(n=5, shape=SHAPE):
+    return np.random.default_rng(0).random((n, *shape), dtype="float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "few", "many"),
+    [
+        ("resnet18", RESNET | {"width": 4}, RESNET | {"width": 12}),
+        ("resnet18", {"blocks": (1, 1), "width": 4}, {"blocks": (1, 1), "width": 8}),
+        ("resnet18", RESNET | {"width": 4}, RESNET | {"width": 4}),
+        ("simple_cnn", {"width": 4}, {"width": 16}),
+    ],
+)
+def test_the_answers_stay_what_they_were(name, few, many):
+    narrow, wide = network(name, **few), network(name, seed=2, **many)
+    before = predict_logits(wide, images())
+    told = predict_logits(narrow, images())
+    assert np.abs(before - told).max() > 0.1 * np.ptp(told)
+    widen(narrow, wide)
+    assert predict_logits(wide, images()) == close(told)
+
+
+def test_the_same_width_takes_over_every_bit():
+    narrow, same = network(**RESNET, width=4), network(**RESNET, width=4, seed=2)
+    widen(narrow, same)
+    for ours, theirs in zip(same.get_weights(), narrow.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_shares_of_the_copies_add_up_and_follow_the_seed():
+    narrow = network(**RESNET, width=4)
+    kernels = []
+    for seed in (1, 1, 2):
+        wide = network(**RESNET, width=12)
+        widen(narrow, wide, seed)
+        kernels.append(wide.get_layer("stage1_block1_conv1").get_weights()[0])
+    one, again, other = kernels
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 0
+    kernel = narrow.get_layer("stage1_block1_conv1").get_weights()[0]
+    summed = one.reshape(3, 3, 3, 4, 12).sum(2)
+    assert summed == pytest.approx(np.tile(kernel, 3), abs=1e-6)
+
+
+def test_copies_part_with_the_first_step():
+    narrow, wide = network(**RESNET, width=4), network(**RESNET, width=12)
+    widen(narrow, wide)
+    wide.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(True))
+    stem = wide.get_layer("stem_conv")
+    copies = stem.get_weights()[0].reshape(7, 7, 3, 4)
+    np.testing.assert_array_equal(copies[:, :, 0], copies[:, :, 1])
+    wide.train_on_batch(images(8), np.arange(8) % 2)
+    copies = stem.get_weights()[0].reshape(7, 7, 3, 4)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        # steps of Adam are of the size of the rate: those of two copies differ as much
+        assert np.all(np.abs(copies[:, :, one] - copies[:, :, other]).max((0, 1)) > 5e-4)
+
+
+@pytest.mark.parametrize(
+    ("few", "many", "message"),
+    [
+        ({"blocks": (2, 2)}, {}, "other layers; choose networks that differ in width alone"),
+        ({"shape": (32, 32, 3)}, {}, "other bands or classes"),
+        ({"classes": 3}, {}, "other bands or classes"),
+        ({"width": 5}, {}, "no multiples of"),
+        ({"width": 16}, {}, "no multiples of"),
+        ({"head": "flatten"}, {"head": "flatten"}, "a layer Flatten"),
+        ({}, {"stem": "imagenet"}, "options.stem is 'imagenet' here and 'fine' there; set it to"),
+        ({"activation": "softmax"}, {}, "options.activation is None here and 'softmax' there"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line_and_changes_nothing(few, many, message):
+    narrow = network(**RESNET | {"width": 4} | few)
+    wide = network(**RESNET | {"width": 8} | many)
+    before = wide.get_weights()
+    with pytest.raises(LenszooError, match=message) as caught:
+        widen(narrow, wide)
+    assert "\n" not in str(caught.value)
+    for now, then in zip(wide.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_layers_that_mix_channels_in_their_own_way_are_refused():
+    narrow, wide = network("cnn_attention", width=8), network("cnn_attention", width=16)
+    with pytest.raises(LenszooError, match="cannot begin as a narrower"):
+        widen(narrow, wide)
+
+
+@pytest.fixture
+def wider(fields, tmp_path):
+    """Fields of a recipe that begins as a narrower network, and that network."""
+    narrow = network("simple_cnn", SMALL, width=4)
+    folder = tmp_path / "narrow"
+    folder.mkdir()
+    save_weights(narrow, folder / "best.weights.h5")
+    (folder / "run.json").write_text(json.dumps({"classes": ["bar", "dot"]}))
+    return fields | {"widen": str(folder), "options": {"width": 8}}, narrow
+
+
+def test_a_recipe_begins_as_the_narrow_network_and_learns_on(wider):
+    fields, narrow = wider
+    task = ClassifyTask(Recipe(**fields))
+    model = task.build()
+    few = images(shape=SMALL)
+    assert predict_logits(model, few) == close(predict_logits(narrow, few))
+    task.compile(model, 0)
+    losses = [
+        model.fit(task.epoch(i), verbose=0, shuffle=False).history["loss"][0] for i in range(4)
+    ]
+    assert losses[-1] < losses[0]
+
+
+def test_weights_of_other_classes_are_refused(wider):
+    fields, _ = wider
+    Path(fields["widen"], "run.json").write_text(json.dumps({"classes": ["dot", "bar"]}))
+    with pytest.raises(LenszooError, match="tells dot, bar apart, the images are of bar, dot"):
+        ClassifyTask(Recipe(**fields)).build()
+
+
+def test_there_is_one_start(wider):
+    fields, _ = wider
+    with pytest.raises(LenszooError, match="weights and widen are both a start: give one"):
+        Recipe(**fields, weights="imagenet")

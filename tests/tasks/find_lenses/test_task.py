@@ -1,0 +1,197 @@
+import json
+
+import numpy as np
+import pytest
+from cutshort import train_whole_and_cut
+
+from lenszoo import build_model, load_model
+from lenszoo.data import Cutouts
+from lenszoo.errors import LenszooError
+from lenszoo.tasks.find_lenses.data import open_lenses
+from lenszoo.tasks.find_lenses.task import FindLensesTask, adapt_scales, calibrate
+from lenszoo.training import Recipe, train
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
+TINY = {"width": 4, "dim": 8, "heads": 2}
+
+
+# class folders in place of the catalogue
+FOLDERS = dict.fromkeys(("catalogue", "folder", "id", "label")) | {"directory": "x"}
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """A catalogue of 40 candidates, lenses with a ring and a redder colour, and their images."""
+    root = tmp_path_factory.mktemp("survey")
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:20, :20] - 9.5
+    ring = np.abs(np.hypot(x, y) - 6) < 1.5
+    rows = ["name,is_lens,colour,size,flux_of_arc"]
+    for kind in ("lenses", "nonlenses"):
+        (root / "folders" / kind).mkdir(parents=True)
+    (root / "images").mkdir()
+    for i in range(40):
+        lens = i % 2
+        image = rng.normal(size=(2, 20, 20)) + 4 * lens * ring
+        np.save(root / "images" / f"c{i}.npy", image)
+        np.save(root / "folders" / ("lenses" if lens else "nonlenses") / f"c{i}.npy", image)
+        gap = "" if i == 3 else f"{rng.normal() + lens:.3f}"
+        rows.append(f"c{i},{lens},{gap},{rng.normal():.3f},{lens * (5 + rng.random()):.3f}")
+    (root / "table.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def fields(survey, **changes):
+    data = {
+        "catalogue": str(survey / "table.csv"),
+        "folder": str(survey / "images"),
+        "id": "name",
+        "label": "is_lens",
+        "columns": ["colour", "size"],
+        "bands": ["g", "r"],
+    }
+    data |= changes.pop("data", {})
+    return {
+        "task": "find_lenses",
+        "data": {k: v for k, v in data.items() if v is not None},
+        "options": TINY,
+        "epochs": 2,
+        "batch_size": 8,
+        "optimizer": {"learning_rate": 1e-2},
+        "seed": 3,
+        **changes,
+    }
+
+
+def test_a_run_on_a_catalogue_learns_calibrates_and_reports(survey, tmp_path):
+    result = train(fields(survey, epochs=8), tmp_path / "run")
+    assert result.metrics["auc"] > 0.9
+    assert set(result.metrics["by_score"]) == {"image and table", "image only", "table only"}
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["classes"] == ["nonlens", "lens"]
+    assert run["bands"] == ["g", "r"]
+    assert run["model"]["options"]["columns"] == ["colour", "size"]
+    model = load_model(tmp_path / "run")
+    best = max(result.history, key=lambda row: row["val_auc"])
+    assert float(model.get_layer("temperature").temperature) == pytest.approx(best["temperature"])
+    scale = np.asarray(model.get_layer("stretch").scale)
+    assert scale == pytest.approx([1.0, 1.0], rel=0.2)  # the noise of the images, not 1 by default
+
+
+@pytest.mark.slow
+def test_a_run_that_was_cut_ends_the_same(survey, tmp_path):
+    train_whole_and_cut(FindLensesTask, Recipe(**fields(survey)), tmp_path)
+
+
+@pytest.mark.parametrize("use", ["image", "table"])
+def test_one_branch_is_given_only_what_it_uses(survey, use):
+    recipe = Recipe(**fields(survey, use=use))
+    task = FindLensesTask(recipe)
+    model = task.build()
+    batch, labels = task.epoch(0)[0]
+    assert batch.shape == ((8, 20, 20, 2) if use == "image" else (8, 2))
+    assert labels.shape == (8, 1)
+    assert model(batch).shape == (8, 1)
+    assert task.source.validation().images is None or use == "image"
+    report = task.scored(model, [], *task.held_out())
+    assert list(report.metrics["by_score"]) == [f"{use} only"]
+
+
+def test_class_folders(survey):
+    data = {"directory": str(survey / "folders"), "bands": ("g", "r")}
+    recipe = Recipe(**fields(survey, use="image") | {"data": data})
+    task = FindLensesTask(recipe)
+    assert task.source.image_shape == (20, 20, 2)
+    held = task.source.validation()
+    assert sorted(held.labels) == [0] * 4 + [1] * 4
+    assert all(
+        ("nonlenses" in name) == (label == 0)
+        for name, label in zip(held.ids, held.labels, strict=True)
+    )
+
+
+def test_a_simulated_sky_held_or_streamed():
+    data = {"preset": "lens_finding_easy", "images": 12, "val_images": 4, "columns": ["mag_g"]}
+    data["bands"] = ["g", "r"]
+    epochs = {}
+    for fresh in (False, True):
+        checked = Recipe(task="find_lenses", data=data | {"fresh": fresh}).data
+        source = open_lenses(checked, "both", 5)
+        epochs[fresh] = [source.epoch(e, 12, None)[0] for e in (0, 1)]
+        again = source.epoch(1, 12, None)[0]
+        assert np.array_equal(again[0]["images"], epochs[fresh][1][0]["images"])
+        assert again[0]["images"].shape[1:] == source.image_shape == (64, 64, 2)
+    tables = {k: [np.sort(b["table"][:, 0]) for b, _ in v] for k, v in epochs.items()}
+    assert np.array_equal(tables[False][0], tables[False][1])  # the same candidates, shuffled
+    assert np.array_equal(tables[False][0], tables[True][0])
+    assert not np.intersect1d(tables[True][0], tables[True][1]).size
+    assert source.validation().truth["scene"].min() >= 2**40
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": {"columns": None}}, r"gives the label away: flux_of_arc .*--allow-leaky-columns"),
+        ({"data": {"label": "colour"}}, "in column 'colour'"),
+        ({"data": {"label": None}}, "label"),
+        ({"data": {"catalogue": "nowhere.csv"}}, "nowhere.csv"),
+        ({"data": {"preset": "lens_finding_easy"}}, "give exactly one of"),
+        ({"data": FOLDERS, "use": "both"}, "class folders hold no"),
+        ({"model": "resnet18"}, 'is no lens finder.*options.backbone = "resnet18"'),
+        ({"input_shape": (24, 24, 2)}, "is not that of the images"),
+        ({"freeze": 1, "weights": "x"}, "are for classifiers"),
+        ({"data": {"bands": ["g"]}}, "names 1"),
+        (
+            {"data": FOLDERS | {"sky": "border", "zero_point": 30}},
+            "zero_point, sky: only a catalogue is read with that",
+        ),
+    ],
+)
+def test_bad_recipes_are_one_line(survey, tmp_path, changes, message):
+    with pytest.raises(LenszooError, match=message) as caught:
+        train(fields(survey, **changes), tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_bands_in_another_order_than_the_weights_are_told(survey, tmp_path):
+    train(fields(survey, epochs=1), tmp_path / "run")
+    again = fields(survey, weights=str(tmp_path / "run"), options={})
+    FindLensesTask(Recipe(**again))
+    again["data"]["bands"] = ["r", "g"]
+    again["data"]["pattern"] = "{id}.npy"
+    with pytest.raises(LenszooError, match="was trained on the bands g, r, the data have r, g"):
+        FindLensesTask(Recipe(**again))
+
+
+def test_a_number_that_is_none_masks_nothing(survey):
+    nan = float("nan")
+    data = Recipe(**fields(survey, data={"mask_value": nan, "missing_values": [-99, nan]})).data
+    assert data.mask_value is None and data.missing_values == (-99,)
+
+
+def test_scales_are_those_of_a_sorted_catalogue_as_a_whole(monkeypatch):
+    monkeypatch.setattr("lenszoo.tasks.find_lenses.task.STATISTICS", 10)
+    model = build_model("lens_finder", use="table", columns=["ra"], **TINY)
+    ra = np.arange(1000, dtype=np.float32)[:, None]
+    ids = tuple(map(str, range(1000)))
+    adapt_scales(model, Cutouts(ids, None, ra, ("ra",), np.zeros(1000, np.int32)))
+    columns = model.get_layer("columns")
+    values = {weight.name: float(np.ravel(weight)[0]) for weight in columns.non_trainable_weights}
+    assert values["mean"] == pytest.approx(499.5, abs=2), values
+
+
+@pytest.mark.parametrize("told_apart", [True, False])
+def test_examples_without_an_error_leave_the_temperature_alone(survey, monkeypatch, told_apart):
+    task = FindLensesTask(Recipe(**fields(survey)))
+    held = task.source.validation()
+    logits = 8.0 * held.known_labels() - 4
+    if not told_apart:
+        logits[0] *= -1
+    monkeypatch.setattr("lenszoo.tasks.find_lenses.task.lens_logits", lambda *_: logits)
+    assert (calibrate(task.build(), held)["temperature"] == 1.0) == told_apart
+
+
+def test_a_leak_may_be_allowed_and_is_told(survey):
+    recipe = Recipe(**fields(survey, data={"columns": None}, allow_leaky_columns=True))
+    assert [leak.column for leak in FindLensesTask(recipe).source.leaks] == ["flux_of_arc"]

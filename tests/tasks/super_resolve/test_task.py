@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from cutshort import train_whole_and_cut
+
+from lenszoo.data import degrade
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.loading import build_model, load_model
+from lenszoo.simulation import sample
+from lenszoo.tasks.super_resolve.data import open_pairs
+from lenszoo.tasks.super_resolve.task import SuperResolveTask
+from lenszoo.training import Recipe, train
+
+pytestmark = pytest.mark.usefixtures("blank_figures")
+
+SRCNN = {"model": "srcnn", "options": {"width": 8}}
+SRGAN = {
+    "model": "srgan",
+    "options": {"width": 8, "discriminator_width": 4},
+    "adversarial": {"average": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Fine images of 40 pixels, and coarse ones beside them."""
+    root = tmp_path_factory.mktemp("pairs")
+    fine = sample("common_test_sim", 12, seed=1).images[:, 55:95, 55:95]
+    for name, images in (("high", fine), ("low", degrade(fine, 2))):
+        (root / name).mkdir()
+        for i, image in enumerate(images):
+            np.save(root / name / f"{i}.npy", image[..., 0])
+    return root
+
+
+def fields(folder, network=SRCNN, **changes):
+    data = {"high": str(folder / "high"), "low": str(folder / "low"), "patch": 12, "patches": 2}
+    return {
+        "task": "super_resolve",
+        "epochs": 2,
+        "batch_size": 8,
+        "optimizer": {"learning_rate": 3e-3},
+        "data": data,
+        "seed": 5,
+        **network,
+        **changes,
+    }
+
+
+def test_a_run_learns_reports_and_loads(folder, tmp_path):
+    result = train(fields(folder, epochs=20, loss={"mae": 0.8, "ssim": 0.2}), tmp_path / "run")
+    scores = [row["val_psnr"] for row in result.history]
+    assert scores[-1] > scores[0] + 3
+    assert result.metrics["psnr"] == pytest.approx(max(scores), abs=0.01)
+    assert result.metrics["n"] == 2
+    model = load_model(tmp_path / "run")
+    assert model(np.zeros((1, 7, 9, 1), np.float32)).shape == (1, 14, 18, 1)
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_was_cut_ends_the_same(folder, tmp_path):
+    """With an adversary, whose discriminator and average have to go on as well."""
+    train_whole_and_cut(SuperResolveTask, Recipe(**fields(folder, SRGAN)), tmp_path)
+
+
+def test_streamed_pairs_never_repeat():
+    source = open_pairs(
+        Recipe(
+            task="super_resolve",
+            model="srcnn",
+            batch_size=8,
+            data={"preset": "sr_75_150", "images": 4, "patches": 4, "val_images": 2},
+        )
+    )
+    first, second = source.epoch(0)[0], source.epoch(1)[0]
+    assert first[0].shape == (8, 24, 24, 1)
+    assert not np.array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], source.epoch(0)[0][1])
+    held = source.validation()
+    assert held.truth.shape == held.high.shape == (2, 150, 150, 1)
+
+
+def test_pairs_made_of_fine_images(folder):
+    data = {"high": str(folder / "high"), "degrade": {"factor": 4, "psf_fwhm": 3.0}, "patch": 5}
+    source = open_pairs(Recipe(**fields(folder) | {"data": data}))
+    assert source.scale == 4
+    low, high = source.epoch(0)[0]
+    assert (low.shape[1:], high.shape[1:]) == ((5, 5, 1), (20, 20, 1))
+    model = SuperResolveTask(Recipe(**fields(folder) | {"data": data})).build()
+    assert model.output_shape == (None, None, None, 1)
+    assert model(low).shape == high.shape
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "simple_cnn", "options": {}}, "simple_cnn makes no images"),
+        ({"options": {"scale": 4}}, "options.scale 4 is not that of the pairs, 2"),
+        ({"model": "srgan", "options": {}}, "adversarial belongs to srgan"),
+        ({"adversarial": {}}, "adversarial belongs to srgan"),
+        ({"loss": "psnr"}, "psnr"),
+        ({"loss": {"perceptual": 1.0}}, "perceptual, its classifier"),
+        ({"batch_size": 9}, "batch_size 9 is no multiple of data.patches 2"),
+        ({"freeze": 1, "weights": "x"}, "are for classifiers"),
+        ({"data": {"preset": "common_test_sim"}}, "is no sky of pairs; these are: sr_75_150"),
+        ({"data": {"low": "x", "preset": "sr_75_150"}}, "low needs high"),
+        ({"data": {}}, "give exactly one of preset, high"),
+        ({"data": {"preset": "sr_75_150", "pach": 3}}, "Did you mean 'data.patch'"),
+    ],
+)
+def test_bad_recipes_are_one_line(folder, tmp_path, change, message):
+    with pytest.raises(LenszooError, match=message) as caught:
+        train(fields(folder) | change, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_srgan_starts_from_its_generators_weights(folder, tmp_path):
+    network = {"model": "srresnet_1", "options": {"width": 8}}
+    train(fields(folder, network, epochs=1), tmp_path / "mse")
+    start = load_model(tmp_path / "mse")
+    recipe = fields(folder, SRGAN, weights=str(tmp_path / "mse"), epochs=1)
+    model = SuperResolveTask(Recipe(**recipe)).build()
+    images = np.random.default_rng(0).random((2, 9, 9, 1), dtype=np.float32)
+    np.testing.assert_allclose(model(images), start(images), atol=1e-6)
+    assert build_model("srgan", **SRGAN["options"]).generator.count_params() == start.count_params()
