@@ -12,7 +12,7 @@ import keras
 
 from lenszoo.errors import unknown
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.heads import InputShape, classifier, scale
+from lenszoo.models.heads import InputShape, central, classifier, scale
 
 # (mean, std) of pixels in [0, 1]; where the family's own differ between red, green and blue, their
 # average
@@ -81,13 +81,14 @@ def _factory(row: str) -> Callable[..., keras.Model]:
         dropout: float = 0.0,
         head: str = "pool",
         until: str | None = None,
+        crop: int | None = None,
         name: str = row,
     ) -> keras.Model:
         images = keras.Input(input_shape, name="images")
         backbone = net.builder(
             include_top=False,
             weights=None,
-            input_tensor=scale(images, *net.scaling),
+            input_tensor=scale(central(images, crop), *net.scaling),
             **net.settings,
         )
         _adopt_normalization(backbone)
@@ -116,6 +117,8 @@ def _factory(row: str) -> Callable[..., keras.Model]:
         dropout: rate before the last layer.
         head: ``"pool"`` or ``"flatten"``.
         until: name of the layer to stop at, for a net that is less deep; None for all of it.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:

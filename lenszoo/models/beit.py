@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from lenszoo.layers import LayerScale, RelativeAttention
-from lenszoo.models.heads import InputShape, classifier
+from lenszoo.models.heads import InputShape, central, classifier
 from lenszoo.models.vit import check_transformer, mlp, patch_tokens
 
 # As Hugging Face's configuration of microsoft/beit-base-patch16-224 has it.
@@ -26,6 +26,7 @@ def beit(
     heads: int = 12,
     mlp_dim: int = 3072,
     layer_scale: float = 0.1,
+    crop: int | None = None,
     name: str = "beit",
 ) -> keras.Model:
     """Build a BEiT (Bao et al. 2021, arXiv:2106.08254) in Hugging Face's layout.
@@ -52,6 +53,8 @@ def beit(
         heads: attention heads of a block; divides ``dim``.
         mlp_dim: hidden width of a block's MLP.
         layer_scale: what the factors of the branches start from.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -64,7 +67,7 @@ def beit(
         input_shape, name, patch=patch, dim=dim, depth=depth, heads=heads, mlp=mlp_dim
     )
     images = keras.Input(input_shape, name="images")
-    x, grid = patch_tokens(images, patch, dim)
+    x, grid = patch_tokens(central(images, crop), patch, dim)
     for block in range(1, depth + 1):
         x = encoder_block(x, heads, mlp_dim, grid, layer_scale, f"block{block}")
     x = layers.Cropping1D((1, 0), name="patch_tokens")(x)

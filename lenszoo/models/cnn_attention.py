@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from lenszoo.errors import LenszooError
-from lenszoo.models.heads import InputShape, check_width, classifier
+from lenszoo.models.heads import InputShape, central, check_width, classifier
 from lenszoo.models.simple_cnn import rounds
 
 
@@ -17,6 +17,7 @@ def cnn_attention(
     head: str = "pool",
     width: int = 32,
     heads: int = 4,
+    crop: int | None = None,
     name: str = "cnn_attention",
 ) -> keras.Model:
     """Build four rounds of convolution and pooling, then self-attention over all positions.
@@ -32,6 +33,8 @@ def cnn_attention(
         head: ``"pool"`` or ``"flatten"``.
         width: channels of the first round; every later round doubles them.
         heads: heads of the attention; they share the channels of the last round.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -45,7 +48,7 @@ def cnn_attention(
     if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1 or channels % heads:
         raise LenszooError(f"heads must divide the {channels} channels, got {heads!r}.")
     images = keras.Input(input_shape, name="images")
-    x = rounds(images, width)
+    x = rounds(central(images, crop), width)
     tokens = layers.LayerNormalization(name="attention_norm")(x)
     attended = layers.MultiHeadAttention(
         heads, channels // heads, attention_axes=(1, 2), name="attention"

@@ -52,7 +52,13 @@ def resolve(
         chosen = json.loads(json.dumps({**defaults, **spec.options, **plain(options)}))
     except TypeError as error:
         raise LenszooError(f"An option of {spec.name} has an illegal type: {error}.") from None
-    return Config(spec.name, _check_shape(spec, input_shape), num_classes, chosen)
+    shape = _check_shape(spec, input_shape)
+    crop = chosen.get("crop")
+    if isinstance(crop, int) and 1 <= crop < spec.min_size:
+        raise LenszooError(
+            f"{spec.name} needs {spec.min_size} x {spec.min_size} pixels or more, got crop={crop}."
+        )
+    return Config(spec.name, shape, num_classes, chosen)
 
 
 def plain(options: Mapping[str, Any]) -> dict[str, Any]:

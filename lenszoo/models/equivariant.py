@@ -14,7 +14,7 @@ from lenszoo.layers.rotational import (
     SymmetricPooling2D,
 )
 from lenszoo.models import applications
-from lenszoo.models.heads import InputShape, check_width, classifier
+from lenszoo.models.heads import InputShape, central, check_width, classifier
 from lenszoo.models.resnet import batch_norm
 from lenszoo.models.vit import EPSILON, check_positive, encoder_block
 
@@ -38,6 +38,7 @@ def equivariant_transformer(
     heads: int = 4,
     mlp_dim: int = 256,
     rings: int = 8,
+    crop: int | None = None,
     name: str = "equivariant_transformer",
 ) -> keras.Model:
     """Build rotational convolutions and a transformer that knows only distances from the centre.
@@ -72,6 +73,8 @@ def equivariant_transformer(
         heads: attention heads of a block; they share a token's length.
         mlp_dim: hidden width of a block's MLP.
         rings: distances from the centre that have a vector of their own.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -80,9 +83,9 @@ def equivariant_transformer(
     Raises:
         LenszooError: when an option is not legal, or the image size is left open or too small.
     """
-    _check_options(input_shape, name, width, rounds, depth, heads, mlp_dim, rings)
     images, done = keras.Input(input_shape, name="images"), 0
-    x: Any = images
+    x: Any = central(images, crop)
+    _check_options(x.shape[1:], name, width, rounds, depth, heads, mlp_dim, rings)
     if start is not None:
         x, done = _started(x, start, rounds), _STARTED
     x = rotational_rounds(x, width, range(done, rounds), combine)

@@ -8,7 +8,7 @@ from keras import layers
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.heads import InputShape, check_width, classifier, scale
+from lenszoo.models.heads import InputShape, central, check_width, classifier, scale
 
 STEMS = ("fine", "imagenet")
 
@@ -23,6 +23,7 @@ def resnet(
     width: int = 64,
     stem: str = "imagenet",
     blocks: Sequence[int] = (2, 2, 2, 2),
+    crop: int | None = None,
     name: str = "resnet",
 ) -> keras.Model:
     """Build a residual network of basic blocks (He et al. 2016, arXiv:1512.03385).
@@ -42,6 +43,8 @@ def resnet(
             ``"fine"`` is a 7x7 convolution of step 3 alone, which keeps details as small as the
             PSF and, at sizes that 3 divides, the symmetry of the image.
         blocks: basic blocks in each stage.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -57,7 +60,7 @@ def resnet(
     if not listed or any(not isinstance(depth, int) or depth < 1 for depth in blocks):
         raise LenszooError(f"blocks must be positive integers, one a stage, got {blocks!r}.")
     images = keras.Input(input_shape, name="images")
-    x = scale(images, mean=0.449, std=0.226)
+    x = scale(central(images, crop), mean=0.449, std=0.226)
     if stem == "imagenet":
         x = conv(x, width, 7, stride=2, name="stem_conv")
         x = layers.ReLU(name="stem_relu")(batch_norm(x, "stem_bn"))

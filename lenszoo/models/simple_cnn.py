@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.heads import InputShape, check_width, classifier
+from lenszoo.models.heads import InputShape, central, check_width, classifier
 
 
 def simple_cnn(
@@ -17,6 +17,7 @@ def simple_cnn(
     dropout: float = 0.0,
     head: str = "pool",
     width: int = 32,
+    crop: int | None = None,
     name: str = "simple_cnn",
 ) -> keras.Model:
     """Build four rounds of 3x3 convolution, BatchNorm, ReLU and max-pool (LeCun et al. 1998).
@@ -31,6 +32,8 @@ def simple_cnn(
         dropout: rate before the last layer.
         head: ``"pool"`` or ``"flatten"``.
         width: channels of the first round; every later round doubles them.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -41,7 +44,7 @@ def simple_cnn(
     """
     check_width(width)
     images = keras.Input(input_shape, name="images")
-    x = rounds(images, width)
+    x = rounds(central(images, crop), width)
     return classifier(
         images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
     )

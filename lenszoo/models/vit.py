@@ -7,7 +7,7 @@ from keras import layers
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import ClassToken, PositionEmbedding
-from lenszoo.models.heads import InputShape, classifier, scale
+from lenszoo.models.heads import InputShape, central, classifier, scale
 
 # What Google's and DeiT's weights were trained with. Hugging Face writes 1e-12 beside copies of the
 # same weights; a token differs by half of epsilon over its variance, which is nothing once trained.
@@ -27,6 +27,7 @@ def vit(
     heads: int = 12,
     mlp_dim: int = 3072,
     representation: int | None = None,
+    crop: int | None = None,
     name: str = "vit",
 ) -> keras.Model:
     """Build a vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929, figure 1).
@@ -53,6 +54,8 @@ def vit(
         mlp_dim: hidden width of a block's MLP.
         representation: width of a tanh layer ``pre_logits`` between class token and head, as in
             the networks published for ImageNet-21k; None for none.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -69,7 +72,7 @@ def vit(
         if head == "flatten":
             raise LenszooError("representation needs head='pool', got head='flatten'.")
     images = keras.Input(input_shape, name="images")
-    x, grid = patch_tokens(images, patch, dim)
+    x, grid = patch_tokens(central(images, crop), patch, dim)
     x = PositionEmbedding(grid, name="positions")(x)
     for block in range(1, depth + 1):
         x = encoder_block(x, heads, mlp_dim, f"block{block}")

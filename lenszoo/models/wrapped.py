@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from lenszoo.errors import LenszooError
-from lenszoo.models.heads import InputShape, classifier, scale
+from lenszoo.models.heads import InputShape, central, classifier, scale
 
 
 def wrapped(
@@ -20,6 +20,7 @@ def wrapped(
     activation: str | None = None,
     dropout: float = 0.0,
     head: str = "pool",
+    crop: int | None = None,
     name: str = "classifier",
 ) -> keras.Model:
     """Build a classifier on any Keras backbone: keras.applications, KerasHub, keras-cv, your own.
@@ -36,6 +37,8 @@ def wrapped(
         activation: None for logits or ``"softmax"``.
         dropout: rate before the last layer.
         head: ``"pool"`` or ``"flatten"``.
+        crop: side in pixels of the central square that alone is looked at, at a cost that falls
+            with its area; by default all of the image. For lenses that are centred and fit in.
         name: the model's name.
 
     Returns:
@@ -53,6 +56,7 @@ def wrapped(
         )
     theirs = tuple(takes.shape[1:])
     shape = theirs if input_shape is None else tuple(input_shape)
+    seen = shape if crop is None or len(shape) != 3 else (crop, crop, shape[2])
     if len(theirs) != 3 or len(shape) != 3:
         raise LenszooError(f"backbone {backbone.name} takes {theirs}, not (height, width, bands).")
     if theirs[2] not in (None, shape[2]) and shape[2] != 1:
@@ -60,10 +64,10 @@ def wrapped(
             f"backbone {backbone.name} takes {theirs[2]} band(s), got input_shape={shape}: build "
             f"it with {shape[2]} band(s), or give one band, which is repeated."
         )
-    if any(a not in (None, b) for a, b in zip(theirs[:2], shape[:2], strict=True)):
+    if any(a not in (None, b) for a, b in zip(theirs[:2], seen[:2], strict=True)):
         raise LenszooError(
             f"backbone {backbone.name} takes {theirs[0]} x {theirs[1]} pixels, got "
-            f"input_shape={shape}: build it with that input_shape."
+            f"{seen[0]} x {seen[1]}: build it for that size."
         )
     for what, value in (("mean", mean), ("std", std)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
@@ -71,7 +75,7 @@ def wrapped(
     if std <= 0:
         raise LenszooError(f"std must be above 0, got {std!r}.")
     images = keras.Input(shape, name="images")
-    x = scale(images, mean, std)
+    x = scale(central(images, crop), mean, std)
     if shape[2] == 1 and (theirs[2] or 1) > 1:
         x = layers.Concatenate(name="bands")([x] * theirs[2])
     if _only(backbone, "output") is None:

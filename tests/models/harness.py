@@ -151,6 +151,26 @@ def check_classifier(name, folder):
     print(f"{name} on {BACKEND}: {time.perf_counter() - started:.1f} s")
 
 
+def check_crop(name):
+    """Only the central square matters, with the weights of a model of that size; all is guarded."""
+    case = CASES[name]
+    side = case.size
+    whole = build_model(name, input_shape=(side, side, 1), **case.options)
+    fill_weights(whole)
+    model = build_model(name, input_shape=(side + 6, side + 8, 1), crop=side, **case.options)
+    assert model_config(model)["options"]["crop"] == side
+    model.set_weights(whole.get_weights())
+    batch = images((side + 6, side + 8), 1, n=2)
+    answer = outputs(model, batch)
+    square = batch[:, 3:-3, 4:-4].copy()
+    np.testing.assert_allclose(answer, outputs(whole, square), rtol=1e-4, atol=1e-5)
+    batch[...] = 0.5
+    batch[:, 3:-3, 4:-4] = square
+    np.testing.assert_allclose(outputs(model, batch), answer, rtol=1e-6)
+    batch[1, 0, 0, 0] = np.nan  # a broken image stays one
+    assert np.isnan(outputs(model, batch)).all(axis=1).tolist() == [False, True]
+
+
 def check_full_size(name):
     """The published number of parameters, and a finite answer."""
     case = CASES[name]

@@ -39,6 +39,11 @@ def test_reload_in_a_fresh_process(saved):
 
 
 @pytest.mark.parametrize("name", EACH)
+def test_crop_looks_at_the_central_square_and_at_nothing_else(name):
+    harness.check_crop(name)
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_full_size(name):
     harness.check_full_size(name)
 

@@ -39,6 +39,22 @@ def test_flatten_head_has_batchnorm_dropout_dense():
     assert model.get_layer("features").output.shape == (None, 3 * 3 * 16)
 
 
+@pytest.mark.parametrize(
+    ("crop", "shape", "message"),
+    [
+        (-16, (32, 32, 1), "crop must be a positive integer, got -16."),
+        (8, (32, 32, 1), "simple_cnn needs 16 x 16 pixels or more, got crop=8."),
+        (16, (None, None, 1), "crop=16 needs images of a fixed size, larger by an even number"),
+        (34, (32, 32, 1), "crop=34 needs images of a fixed size, larger by an even number"),
+        (31, (32, 32, 1), "crop=31 needs images of a fixed size, larger by an even number"),
+    ],
+)
+def test_a_crop_that_does_not_fit_is_refused(crop, shape, message):
+    with pytest.raises(LenszooError) as error:
+        tiny(input_shape=shape, crop=crop)
+    assert str(error.value).startswith(message)
+
+
 def test_softmax_is_the_softmax_of_the_logits():
     keras.utils.set_random_seed(3)
     model = tiny(activation="softmax")

@@ -50,20 +50,6 @@ def test_odd_maps_round_up_and_an_open_size_answers_as_a_fixed_one():
     np.testing.assert_allclose(free.predict_on_batch(images), answer, rtol=1e-4, atol=1e-5)
 
 
-def test_crop_looks_at_the_central_square_and_at_nothing_else():
-    whole = mobilevit((32, 32, 2), 3, **TINY)
-    cropped = mobilevit((40, 46, 2), 3, crop=32, **TINY)
-    cropped.set_weights(whole.get_weights())
-    images = np.random.default_rng(0).random((2, 40, 46, 2), dtype=np.float32)
-    answer = numbers(cropped(images))
-    np.testing.assert_allclose(answer, numbers(whole(images[:, 4:-4, 7:-7])), atol=1e-6)
-    elsewhere = images.copy()
-    elsewhere[:, :4] = elsewhere[:, -4:] = elsewhere[:, :, :7] = elsewhere[:, :, -7:] = 0.5
-    np.testing.assert_array_equal(numbers(cropped(elsewhere)), answer)
-    elsewhere[1, 0, 0, 0] = np.nan  # a broken image stays one
-    assert np.isnan(numbers(cropped(elsewhere))).all(axis=1).tolist() == [False, True]
-
-
 def fresh_block(depth=2, dim=8, channels=3, dropout=0.1):
     inputs = keras.Input((None, None, channels))
     return keras.Model(inputs, mobilevit_block(inputs, dim, depth, dropout, "stage3"))
@@ -222,17 +208,6 @@ def test_multiple_of_8():
         (
             {"transformer_dropout": 1},
             "transformer_dropout must be a number in [0, 1), got 1.",
-        ),
-        ({"crop": 0}, "crop must be a positive integer, got 0."),
-        (
-            {"crop": 34},
-            "crop=34 needs images of a fixed size, larger by an even number of pixels, got "
-            "input_shape=(32, 32, 1).",
-        ),
-        (
-            {"crop": 31},
-            "crop=31 needs images of a fixed size, larger by an even number of pixels, got "
-            "input_shape=(32, 32, 1).",
         ),
     ],
 )

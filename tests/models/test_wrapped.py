@@ -109,6 +109,17 @@ def test_statistics_of_images_may_be_numbers_of_numpy(tmp_path):
     np.testing.assert_allclose(answer(loaded, images), answer(model, images), rtol=1e-6)
 
 
+def test_a_backbone_may_look_at_the_central_square():
+    theirs = backbone(bands=1, side=8)
+    model = build_model("classifier", backbone=theirs, input_shape=(12, 14, 1), crop=8)
+    images = np.random.default_rng(0).random((2, 12, 14, 1), dtype=np.float32)
+    whole = build_model("classifier", backbone=theirs)
+    whole.set_weights(model.get_weights())
+    np.testing.assert_allclose(
+        answer(model, images), answer(whole, images[:, 2:-2, 3:-3]), atol=1e-6
+    )
+
+
 def test_several_outputs_are_refused():
     images = keras.Input((8, 8, 3))
     two = keras.Model(images, [images, keras.layers.Flatten()(images)], name="two")
