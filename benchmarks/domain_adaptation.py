@@ -31,10 +31,10 @@ from _machine import describe
 
 from lenszoo import load_model
 from lenszoo.data import Cutouts
+from lenszoo.files import write_bytes
 from lenszoo.metrics.classification import roc_auc
 from lenszoo.metrics.lens_finding import tpr10
 from lenszoo.pretrained.loading import model_config
-from lenszoo.reporting.report import write_atomic
 from lenszoo.simulation import sample_cutouts
 from lenszoo.tasks.find_lenses.adapt import METHODS, AdaptTask
 from lenszoo.tasks.find_lenses.adapt_batches import AdaptBatches, Parts, hide_labels
@@ -52,7 +52,7 @@ class Train(FindLensesTask):
 
     def report(self, model, history, folder):
         """Write what ``train`` looks for in a finished run."""
-        write_atomic(folder / "report.json", b'{"metrics": {}}\n')
+        write_bytes(folder / "report.json", b'{"metrics": {}}\n')
         return {}
 
 
@@ -172,7 +172,7 @@ def score(model: str | Path, kept: Path, test: Cutouts, key: str) -> dict[str, f
             return known
     labels, logits = test.known_labels(), lens_logits(load_model(model), test.inputs())
     found = {"test": key, "auc": roc_auc(labels, logits), "tpr10": tpr10(labels, logits)}
-    write_atomic(kept, (json.dumps(found) + "\n").encode())
+    write_bytes(kept, (json.dumps(found) + "\n").encode())
     return found
 
 
@@ -230,7 +230,7 @@ def main() -> None:
             print(f"seed {seed}, {row}: {scores[row][-1]}", flush=True)
     settings = {name: str(value) for name, value in vars(options).items() if name != "out"}
     text = f"{describe()}\n{json.dumps(settings)}\n\n{table(scores, negatives)}\n"
-    write_atomic(options.out / "table.md", text.encode())
+    write_bytes(options.out / "table.md", text.encode())
     print(text)
 
 

@@ -22,7 +22,7 @@ from _machine import describe
 
 from lenszoo import build_model, load_model
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
-from lenszoo.reporting.report import write_atomic
+from lenszoo.files import write_bytes
 from lenszoo.simulation import sample
 from lenszoo.training import Recipe, frozen_features, label_efficiency, train
 
@@ -92,7 +92,7 @@ def main() -> None:
         f"labels drawn thrice from {POOL:,} images of `{SKY}`, scored on {TEST:,}.\n\n"
         f"{label_efficiency_markdown(table)}\n"
     )
-    write_atomic(options.out / "table.md", text.encode())
+    write_bytes(options.out / "table.md", text.encode())
     plot_label_efficiency(table).savefig(options.out / "label_efficiency.png", dpi=150)
     print(text)
 

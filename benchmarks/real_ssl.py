@@ -31,7 +31,7 @@ from lenszoo import build_model, load_model
 from lenszoo.data.checks import apply_policy
 from lenszoo.data.pipeline import image_dataset
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
-from lenszoo.reporting.report import write_atomic
+from lenszoo.files import write_bytes
 from lenszoo.simulation import sample_cutouts
 from lenszoo.tasks.classify.task import ClassifyTask
 from lenszoo.tasks.find_lenses.adapt_batches import sky_noise
@@ -171,7 +171,7 @@ def main() -> None:
         f"({int(kinds[test].sum())} quasars); {options.seeds} draws.\n\n"
         f"{label_efficiency_markdown(table)}\n"
     )
-    write_atomic(options.out / "table.md", text.encode())
+    write_bytes(options.out / "table.md", text.encode())
     plot_label_efficiency(table, title="Lensed galaxy or quasar").savefig(
         options.out / "label_efficiency.png", dpi=150
     )

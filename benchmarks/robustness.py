@@ -26,11 +26,11 @@ from _machine import describe
 
 from lenszoo import load_model
 from lenszoo.errors import LenszooError
+from lenszoo.files import write_bytes
 from lenszoo.metrics import classification as metrics
 from lenszoo.pretrained import get_entry
 from lenszoo.release.scores import EVALUATION_SEED
 from lenszoo.reporting.plots import COLOURS, FAINT, new_figure, styled, to_png
-from lenszoo.reporting.report import write_atomic
 from lenszoo.simulation import SPLIT_START, get_preset, sample, varied
 from lenszoo.tasks.classify.task import predict_logits
 
@@ -101,7 +101,7 @@ def answers(
     logits = predict_logits(model, drawn.images)
     found = {"key": key, "labels": drawn.labels.tolist(), "logits": logits.tolist()}
     kept.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(kept, (json.dumps(found) + "\n").encode())
+    write_bytes(kept, (json.dumps(found) + "\n").encode())
     return drawn.labels, logits
 
 
@@ -206,8 +206,8 @@ def run(options: argparse.Namespace) -> None:
     what = f"{options.weights}: {options.images:,} test scenes of {preset}, seed {options.seed}"
     plain = "as trained" if preset == sky_of(options.weights) else "unchanged"
     text = f"{what}\n\n{table(points, classes, plain)}\n\n{describe()}\n"
-    write_atomic(options.out / "table.md", text.encode())
-    write_atomic(options.out / "robustness.png", to_png(figure(points, classes, what)))
+    write_bytes(options.out / "table.md", text.encode())
+    write_bytes(options.out / "robustness.png", to_png(figure(points, classes, what)))
     print(text)
 
 

@@ -1,13 +1,14 @@
-"""Files that appear whole or not at all: unique temporary names, hashes, a sweep of what was left.
+"""Files: atomic writes, locks, hashes, and a sweep of temporary files.
 
-Nothing here relies on file locks. A writer works in a temporary file of its own in the target
+Correct content never depends on a lock. A writer works in a temporary file of its own in the target
 folder, and one rename puts the finished file in place, so that readers and other writers never see
-half a file, also on cluster file systems where a lock is a silent no-op.
+half a file, also on cluster file systems where a lock is a silent no-op. The locks save work.
 """
 
 import contextlib
 import errno
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lenszoo.errors import LenszooError
+
+logger = logging.getLogger("lenszoo")
 
 BLOCK = 1 << 18
 """Bytes read or written at a time."""
@@ -52,8 +55,14 @@ def create_temporary(target: Path) -> tuple[Path, BinaryIO]:
 
 
 @contextlib.contextmanager
-def replacing(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
+def replacing(target: Path, sync: bool = True) -> Iterator[tuple[Path, BinaryIO]]:
     """Yield a temporary file and its stream; on success it becomes ``target``, else it goes away.
+
+    Args:
+        target: the file to write or replace.
+        sync: bring the content to the disk before the rename, so that a machine that loses power
+            keeps the old file or the new one. This takes milliseconds; leave it out for thousands
+            of files that can be made again.
 
     Raises:
         LenszooError: when the folder cannot be written, the disk is full or the move fails.
@@ -66,6 +75,9 @@ def replacing(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
         try:
             with stream:
                 yield temporary, stream
+                if sync:
+                    stream.flush()
+                    os.fsync(stream.fileno())
             temporary.replace(target)
         except OSError as error:
             raise disk_error(target, error) from error
@@ -73,6 +85,16 @@ def replacing(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
         # Gone after a success; also removed on Ctrl-C.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        LenszooError: the folder cannot be written, or the disk is full.
+    """
+    with replacing(target) as (_, stream):
+        stream.write(content)
 
 
 def disk_error(target: Path, error: OSError) -> LenszooError:
@@ -112,9 +134,9 @@ def fault_of(path: Path, size: int, sha256: str) -> str | None:
     The size is compared first, so that a truncated file costs no hashing.
     """
     try:
-        found = path.stat().st_size
-        if found != size:
-            return f"{found:,} bytes instead of {size:,}"
+        present = path.stat().st_size
+        if present != size:
+            return f"{present:,} bytes instead of {size:,}"
         digest = sha256_of(path)
     except OSError as error:
         return error.strerror or str(error)
@@ -154,3 +176,57 @@ def _lives(host: str, pid: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
+
+
+@contextlib.contextmanager
+def hold(folder: Path, noun: str, lock_name: str, busy: str) -> Iterator[None]:
+    """Make a folder, hold it against other processes and sweep its temporary files.
+
+    Args:
+        folder: made with its parents where it is missing.
+        noun: the folder's kind in an error, such as "run folder".
+        lock_name: the file in it that is locked; it stays.
+        busy: the error's text when another process holds it.
+
+    Raises:
+        LenszooError: another process holds it, or the folder cannot be written.
+    """
+    import filelock
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / lock_name)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise LenszooError(busy) from None
+    except OSError as error:
+        raise LenszooError(f"Cannot write the {noun} {folder}: {error.strerror}.") from error
+    try:
+        sweep(folder, 0)
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def wait_for(target: Path, patience: float) -> Iterator[None]:
+    """Let one process at a time make a file; go on after ``patience`` seconds, or without locks.
+
+    This saves traffic: where locks do not work, or the holder takes too long, every process writes
+    a temporary file of its own and the renames follow one another.
+    """
+    import filelock
+
+    lock = filelock.FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        try:
+            lock.acquire(timeout=min(2.0, patience))
+        except filelock.Timeout:
+            logger.warning("Another process is getting %s; waiting for it", target.name)
+            lock.acquire(timeout=max(0.0, patience - 2.0))
+    except (OSError, NotImplementedError) as error:
+        logger.warning("Going on without a lock on %s: %s", target.name, error)
+    try:
+        yield
+    finally:
+        lock.release()

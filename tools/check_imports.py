@@ -29,7 +29,7 @@ FLOORS = (
     ("data",),
     ("metrics",),
     ("provenance", "recipes"),
-    ("files", "lock"),
+    ("files",),
     ("errors", "_version"),
 )
 HEIGHT = {name: len(FLOORS) - i for i, names in enumerate(FLOORS) for name in names}

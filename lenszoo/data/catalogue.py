@@ -1,6 +1,5 @@
 """Read a survey's catalogue: cutouts, the table beside them, and labels."""
 
-import hashlib
 import logging
 import os
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from lenszoo.data.readers import read_images
 from lenszoo.data.sky import SkyMethod
 from lenszoo.data.table import MISSING, NotNumbersError, Table, check_ids, check_rows, read_table
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.files import sha256_of
 
 logger = logging.getLogger("lenszoo")
 
@@ -109,7 +109,8 @@ def read_catalogue(
     values, names, notes = _numbers(read, id, known.label, columns, missing_values)
     result = Cutouts(
         tuple(ids), None, values, names, labels, known.bands, notes=notes,
-        provenance={"catalogue": read.source, "sha256": _sha256(read.source), "layout": layout},
+        provenance={"catalogue": read.source, "layout": layout,
+                    "sha256": sha256_of(Path(read.source))},
     )  # fmt: skip
     if not table_only:
         folder = Path(images) if images is not None else Path(path).parent
@@ -290,8 +291,3 @@ def _floats(
         rounded = np.asarray(missing_values, np.float32)
     missing = np.isin(numbers, list(missing_values)) | np.isin(numbers, rounded.astype(float))
     return np.where(infinite | missing, np.float32(np.nan), values)
-
-
-def _sha256(file: str) -> str:
-    with Path(file).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -4,7 +4,6 @@ DeepLenseSim saves an axion (vortex) image as ``numpy.save(f, [image, mass])``, 
 therefore a pickle. It is read through :mod:`lenszoo.data.pickled`, which runs nothing.
 """
 
-import contextlib
 import csv
 import io
 import os
@@ -17,6 +16,7 @@ import numpy as np
 from lenszoo.data.npy import image_layout, one_line, unreadable
 from lenszoo.data.pickled import unpickle_arrays
 from lenszoo.errors import LenszooError
+from lenszoo.files import disk_error, replacing
 
 TABLE = "masses.csv"
 _COLUMNS = ("id", "path", "axion_mass")
@@ -189,17 +189,10 @@ def _npy_bytes(image: np.ndarray) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write a file whole or not at all, into a folder made where it is missing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise LenszooError(
-            f"{path}: cannot be written ({error.strerror}); free space or choose another folder."
-        ) from error
+        raise disk_error(path, error) from error
+    with replacing(path, sync=False) as (_, stream):
+        stream.write(content)

@@ -7,7 +7,7 @@ from pathlib import Path
 from lenszoo import files as _files
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.download import DiskError, Fault, Sink, copy_http, shown
-from lenszoo.pretrained.store import cache_folders, exists, is_offline, locked, writable
+from lenszoo.pretrained.store import cache_folders, exists, is_offline, writable
 
 logger = logging.getLogger("lenszoo")
 
@@ -51,7 +51,7 @@ def fetch_published(
 
 def _download(target: Path, url: str, check: Callable[[Path], object], timeout: float) -> Path:
     """Get one address, unless another process has got it meanwhile; raise Fault if it fails."""
-    with locked(target, 900.0):
+    with _files.wait_for(target, 900.0):
         if target.is_file():
             return target
         _files.sweep(target.parent)

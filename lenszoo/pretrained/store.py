@@ -186,7 +186,7 @@ def fetch_weights(
         raise wanted.unobtainable(missing, damaged)
     folder = writable(wanted.caches)
     target = folder / wanted.cached_name
-    with locked(target, lock_timeout):
+    with _files.wait_for(target, lock_timeout):
         # Another process may have finished it while this one waited.
         if not (exists(target) and wanted.fault(target) is None):
             _files.sweep(folder)
@@ -256,30 +256,6 @@ def writable(caches: Sequence[Path]) -> Path:
             return folder
         refused.append(f"{folder} cannot be written ({reason})")
     raise LenszooError(f"{'; '.join(refused)}. Set LENSZOO_CACHE to a folder that you can write.")
-
-
-@contextlib.contextmanager
-def locked(target: Path, patience: float) -> Iterator[None]:
-    """Let one process download at a time.
-
-    This saves traffic and is nothing to rely on: where locks do not work, or the holder takes too
-    long, everyone downloads into a file of their own and the renames follow one another.
-    """
-    import filelock
-
-    lock = filelock.FileLock(target.with_name(f".{target.name}.lock"))
-    try:
-        try:
-            lock.acquire(timeout=min(2.0, patience))
-        except filelock.Timeout:
-            logger.warning("Another process is getting %s; waiting for it", target.name)
-            lock.acquire(timeout=max(0.0, patience - 2.0))
-    except (OSError, NotImplementedError) as error:
-        logger.warning("Going on without a lock on %s: %s", target.name, error)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _assemble(

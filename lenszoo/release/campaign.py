@@ -13,7 +13,7 @@ from typing import Any, Literal
 import keras
 
 from lenszoo.errors import LenszooError
-from lenszoo.lock import hold
+from lenszoo.files import hold
 from lenszoo.pretrained.imported import is_published
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
 from lenszoo.release.names import check_name

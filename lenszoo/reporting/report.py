@@ -12,7 +12,6 @@ import math
 import os
 import struct
 import textwrap
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +23,7 @@ import numpy as np
 
 from lenszoo._version import __version__
 from lenszoo.errors import LenszooError
+from lenszoo.files import write_bytes
 from lenszoo.reporting.style import CSS
 
 if TYPE_CHECKING:
@@ -59,27 +59,6 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, datetime.date):
         return value.isoformat()
     return str(value)
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a temporary file beside it, then a move.
-
-    Raises:
-        LenszooError: the folder cannot be written, or the disk is full.
-    """
-    # Opened by name, not with tempfile: its mode 0600 would shut out the reader's group.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(content)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise LenszooError(
-            f"Cannot write {path}: {error.strerror or error}; choose another folder or make room."
-        ) from error
 
 
 @dataclass(frozen=True)
@@ -296,10 +275,10 @@ class Report:
                 f"Cannot make the report folder {target}: {error.strerror or error}."
             ) from error
         for figure in self.figures:
-            write_atomic(target / f"{figure.name}.png", figure.png)
-        write_atomic(target / "report.json", self.to_json().encode())
+            write_bytes(target / f"{figure.name}.png", figure.png)
+        write_bytes(target / "report.json", self.to_json().encode())
         page = target / "report.html"
-        write_atomic(page, self.to_html().encode("utf-8", "replace"))
+        write_bytes(page, self.to_html().encode("utf-8", "replace"))
         return page
 
 

@@ -243,7 +243,7 @@ def _present(preset: Preset, out: Path, facts: dict[str, Any]) -> set[str]:
 
 def _write_image(image: np.ndarray, path: Path) -> None:
     """Write one (H, W, bands) image whole or not at all."""
-    with replacing(path) as (_, stream):
+    with replacing(path, sync=False) as (_, stream):
         if path.suffix == ".npy":
             np.save(stream, np.moveaxis(image, -1, 0).astype(np.float64))
         else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
-from lenszoo.reporting.report import write_atomic
+from lenszoo.files import write_bytes
 from lenszoo.tasks.classify.task import ClassifyTask
 from lenszoo.tasks.recipes import ClassifyRecipe, as_recipe
 from lenszoo.tasks.sources import from_index
@@ -77,5 +77,5 @@ def cross_validate(
         "mean": {name: float(np.mean(values)) for name, values in table.items()},
         "std": {name: float(np.std(values, ddof=1)) for name, values in table.items()},
     }
-    write_atomic(out / "folds.json", (json.dumps(summary, indent=2) + "\n").encode())
+    write_bytes(out / "folds.json", (json.dumps(summary, indent=2) + "\n").encode())
     return summary

@@ -15,10 +15,9 @@ from typing import Any
 import keras
 
 from lenszoo.errors import LenszooError
-from lenszoo.lock import hold
+from lenszoo.files import hold, write_bytes
 from lenszoo.pretrained.loading import load_model, model_config, save_weights
 from lenszoo.provenance import environment
-from lenszoo.reporting.report import write_atomic
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.classify.task import ClassifyTask
@@ -220,7 +219,7 @@ def _open_run(folder: Path, recipe: RecipeBase) -> Iterator[None]:
             _check_same(old.model_dump(mode="json"), fields, folder)
         else:
             # also in place of a recipe that never came through an epoch: a field of it was wrong
-            write_atomic(recipe_file, (json.dumps(fields, indent=2) + "\n").encode())
+            write_bytes(recipe_file, (json.dumps(fields, indent=2) + "\n").encode())
         yield
 
 
@@ -243,7 +242,7 @@ def _write_run(folder: Path, task: Task, model: keras.Model) -> None:
         if earlier := earlier_places(folder / RUN, here):
             run["earlier"] = earlier
     content = json.dumps(run, indent=2, allow_nan=False) + "\n"
-    write_atomic(folder / RUN, content.encode())
+    write_bytes(folder / RUN, content.encode())
 
 
 def _write_history(folder: Path, progress: Progress) -> None:
@@ -251,7 +250,7 @@ def _write_history(folder: Path, progress: Progress) -> None:
     writer = csv.DictWriter(text, list(progress.history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(progress.history)
-    write_atomic(folder / HISTORY, text.getvalue().encode())
+    write_bytes(folder / HISTORY, text.getvalue().encode())
 
 
 def _tensorboard(folder: Path) -> Callable[[dict[str, float]], None]:

@@ -6,7 +6,6 @@ model (seeds included) and of the optimizer is saved, beside the history and the
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError
+from lenszoo.files import replacing
 
 STATE_FILE = "state.npz"
 
@@ -54,20 +54,13 @@ def save_state(folder: Path, model: keras.Model, progress: Progress) -> None:
         f"v{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))
     }
     arrays["progress"] = np.array(json.dumps(asdict(progress)))
-    temporary = folder / f".{STATE_FILE}.{os.getpid()}"
     try:
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / STATE_FILE)
-    except OSError as error:
+        with replacing(folder / STATE_FILE) as (_, stream):
+            np.savez(stream, allow_pickle=False, **arrays)
+    except LenszooError as error:
         raise LenszooError(
-            f"Cannot write {folder / STATE_FILE}: {error.strerror}. Free some space and run the "
-            "same command again: it goes on from the last whole epoch."
+            f"{error} Then run the same command again: it goes on from the last whole epoch."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_progress(folder: Path) -> Progress | None:

@@ -195,7 +195,7 @@ def test_bad_folders(tmp_path):
     (tmp_path / "empty").mkdir()
     _refused(lambda: convert(tmp_path / "empty", tmp_path / "out"), "to convert in this folder")
     (tmp_path / "file").write_text("")
-    _refused(lambda: convert(source, tmp_path / "file" / "out"), "cannot be written")
+    _refused(lambda: convert(source, tmp_path / "file" / "out"), "Cannot write")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "masses.csv").write_text("a,b\n1,2\n")
     _refused(lambda: convert(source, tmp_path / "out"), "not a table that this made")

@@ -18,7 +18,6 @@ from lenszoo.reporting.report import (
     interval,
     jsonable,
     number,
-    write_atomic,
 )
 
 NASTY = "<img src=x onerror=\"alert(1)\"> & 'co' \ud800"
@@ -91,20 +90,6 @@ def test_saved_files(tmp_path):
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE(page.stat().st_mode) == 0o666 & ~umask
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
-    target = tmp_path / "report.json"
-    write_atomic(target, b"old")
-
-    def full(self, other):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(LenszooError, match=r"report\.json: No space left on device"):
-        write_atomic(target, b"new")
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):

@@ -1,0 +1,108 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lenszoo import files
+from lenszoo.errors import LenszooError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    target = tmp_path / "report.json"
+    files.write_bytes(target, b"old")
+
+    def full(self, other):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(LenszooError, match=r"report\.json: No space left on device"):
+        files.write_bytes(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_the_content_is_on_the_disk_before_the_rename(tmp_path, monkeypatch, sync):
+    target, synced = tmp_path / "a", []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(target.exists()))
+    with files.replacing(target, sync=sync) as (_, stream):
+        stream.write(b"x")
+    assert synced == ([False] if sync else [])
+    assert target.read_bytes() == b"x"
+
+
+def test_a_file_has_the_mode_of_the_umask(tmp_path):
+    files.write_bytes(tmp_path / "a", b"")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_faults_of_a_file_are_size_then_hash(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    digest = files.sha256_of(path)
+    assert files.fault_of(path, 3, digest) is None
+    assert files.fault_of(path, 4, digest) == "3 bytes instead of 4"
+    assert "sha256" in files.fault_of(path, 3, "0" * 64)
+    assert files.fault_of(tmp_path / "b", 3, digest) == "No such file or directory"
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from lenszoo import files
+with files.hold(Path(sys.argv[1]), "run folder", ".lock", "busy: choose another"):
+    path, stream = files.create_temporary(Path(sys.argv[1], "recipe.json"))
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_a_held_folder_is_busy_and_after_a_kill_free_and_swept(tmp_path):
+    folder = tmp_path / "new" / "run"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)],
+        env={**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == "held\n"
+    (temporary,) = folder.glob(".recipe.json.*.tmp")
+    with (
+        pytest.raises(LenszooError, match="busy: choose another"),
+        files.hold(folder, "run folder", ".lock", "busy: choose another"),
+    ):
+        pass
+    assert files.sweep(folder, 0) == [], "its process lives"
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    with files.hold(folder, "run folder", ".lock", "busy"):
+        assert not temporary.exists()
+
+
+def test_a_sweep_spares_young_and_foreign_files(tmp_path):
+    young, stream = files.create_temporary(tmp_path / "a")
+    stream.close()
+    old = tmp_path / f".b.00000000-{os.getpid()}-0123456789ab.tmp"  # of another machine
+    foreign = tmp_path / ".c.tmp"
+    for path in (old, foreign):
+        path.touch()
+        long_ago = time.time() - 3600 * (files.STALE_HOURS + 1)
+        os.utime(path, (long_ago, long_ago))
+    assert files.sweep(tmp_path) == [old]
+    assert young.exists() and foreign.exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):
+    (tmp_path / "run").touch()
+    with (
+        pytest.raises(LenszooError, match="Cannot write the run folder"),
+        files.hold(tmp_path / "run", "run folder", ".lock", "busy"),
+    ):
+        pass
