@@ -63,14 +63,14 @@ bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real i
 	$(BIN)/python benchmarks/calibration.py $(REAL)
 
 weights: .venv/.core ## Train, score and release the weights that do not stand yet, in RUNS=runs; HOURS=2 ends in time
-	$(BIN)/lenszoo train --all --out $(RUNS) $(if $(HOURS),--hours $(HOURS))
+	$(BIN)/python tools/campaign.py --out $(RUNS) $(if $(HOURS),--hours $(HOURS))
 
 reproduce: .venv/.core ## Train NAME=model.tag again from its recipe, in RUNS=runs, and compare the scores
 	@test -n "$(NAME)" || { echo "Say which: make reproduce NAME=resnet18_slim.deeplense_model_1"; exit 2; }
-	$(BIN)/lenszoo weights reproduce $(NAME) --out $(RUNS)/again/$(NAME)
+	$(BIN)/python tools/reproduce.py $(NAME) --out $(RUNS)/again/$(NAME)
 
 results: .venv/.core ## Write the tables of measured results and the model cards from the manifest
-	$(BIN)/python benchmarks/results.py
+	$(BIN)/python tools/results.py
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .venv-compat build *.egg-info .pytest_cache .mypy_cache .ruff_cache

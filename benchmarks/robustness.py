@@ -29,10 +29,10 @@ from lenszoo.errors import LenszooError
 from lenszoo.files import write_bytes
 from lenszoo.metrics import classification as metrics
 from lenszoo.pretrained import get_entry
-from lenszoo.release.scores import EVALUATION_SEED
 from lenszoo.reporting.plots import COLOURS, FAINT, new_figure, styled, to_png
 from lenszoo.simulation import SPLIT_START, get_preset, sample, varied
 from lenszoo.tasks.classify.task import predict_logits
+from lenszoo.tasks.scores import EVALUATION_SEED
 
 
 class Factor(NamedTuple):

@@ -3,7 +3,7 @@
 from lenszoo.pretrained.manifest import WeightsEntry
 
 MEASURED = {
-    "command": "python benchmarks/release_weights.py RUN NAME",
+    "command": "python tools/release.py RUN NAME",
     "date": "2026-01-31",
     "images": 7500,
     "machine": "2026-01-31, 2 x CPU, python 3.11.7",

@@ -43,10 +43,11 @@ def write_images(folder: Path, per_class: int, seed: int) -> Path:
 @functools.cache
 def tiny_zoo() -> TinyZoo:
     """Draw images, train on them for a few seconds, pack and enter the weights into a manifest."""
-    from lenszoo.pretrained.entries import add_entry, write_manifest
+    from entries import add_entry, write_manifest
+    from pack import pack_weights
+
     from lenszoo.pretrained.loading import fingerprint, load_model
     from lenszoo.pretrained.manifest import Manifest, WeightsEntry, WeightsFile
-    from lenszoo.pretrained.pack import pack_weights
     from lenszoo.pretrained.saving import find_weights
     from lenszoo.training import Recipe, train
 

@@ -16,7 +16,7 @@ PACKAGE = "lenszoo"
 FLOORS = (
     ("__main__",),
     ("cli",),
-    ("release", "quickstart", "evaluation"),  # evaluation: the public names of metrics and reports
+    ("quickstart", "evaluation"),  # evaluation: the public names of metrics and reports
     ("survey",),
     ("training",),
     ("tasks",),

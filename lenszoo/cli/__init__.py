@@ -64,7 +64,6 @@ _add(
     "--out run",
     "lenszoo train lens_finder --data catalogue.csv --images-in cutouts --band-names g,r,i "
     "--pattern '{band}/{id}.fits' --out run",
-    "lenszoo train --all --out runs --hours 8",
 )
 _add(
     pretrain,

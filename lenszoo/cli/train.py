@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lenszoo.cli._campaign import train_all
 from lenszoo.cli._options import (
     CATALOGUE,
     LabelColumn,
@@ -47,7 +46,6 @@ _CATALOGUE = {"images": "folder"}
 _OPTION_NAMES = {"label": "--label-column", "on_missing": "--on-missing"} | {
     name: f"--{option.replace('_', '-')}" for option, (name, _) in CATALOGUE.items()
 }
-_CAMPAIGN = "Weights by name"
 # ... and that mean something elsewhere too
 _ELSEWHERE = {"columns": "preset", "bands": "directory"}
 
@@ -58,17 +56,16 @@ _ELSEWHERE = {"columns": "preset", "bands": "directory"}
     stopped="stopped; the same command goes on from the last whole epoch.",
 )
 def train(
-    out: OutFolder,
-    catalogue: dict[str, Any],
     recipe: Annotated[
-        str | None,
+        str,
         typer.Argument(
             metavar="RECIPE",
-            help="A model of `lenszoo models`, a recipe of lenszoo, or a .toml file; with --all a "
-            "text file that lists recipes, by default those of the zoo's weights.",
+            help="A model of `lenszoo models`, a recipe of lenszoo, or a .toml file.",
             show_default=False,
         ),
-    ] = None,
+    ],
+    out: OutFolder,
+    catalogue: dict[str, Any],
     data: Annotated[
         str | None,
         typer.Option(
@@ -82,9 +79,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    images: Annotated[
-        int | None, typer.Option(help="Simulated images an epoch; with --all, scenes to score on.")
-    ] = None,
+    images: Annotated[int | None, typer.Option(help="Simulated images an epoch.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all that is random.")] = None,
     freeze: Annotated[
         str | None, typer.Option(help="'backbone', or the number of blocks that keep --weights.")
@@ -120,42 +115,6 @@ def train(
             rich_help_panel="Catalogues",
         ),
     ] = None,
-    every: Annotated[
-        bool | None,
-        typer.Option(
-            "--all",
-            help="Train, score and release weights by name, those that do not stand yet: a list of "
-            "recipes, each in a folder of its name in --out.",
-            rich_help_panel=_CAMPAIGN,
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="Recipes to choose, such as 'srcnn.*'.", rich_help_panel=_CAMPAIGN),
-    ] = None,
-    hours: Annotated[
-        float | None,
-        typer.Option(help="Stop after so many hours.", rich_help_panel=_CAMPAIGN),
-    ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of weights_manifest.json and weights/, by default the checkout's.",
-            rich_help_panel=_CAMPAIGN,
-        ),
-    ] = None,
-    real: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PRESET=NPZ",
-            help="Real images (x, label) to score that preset's classifiers on as well.",
-            rich_help_panel=_CAMPAIGN,
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool | None,
-        typer.Option("--dry-run", help="Say what would be done.", rich_help_panel=_CAMPAIGN),
-    ] = None,
 ) -> None:
     """Train, or go on where the run in --out stands: the same command resumes exactly."""
     changes = {
@@ -177,34 +136,20 @@ def train(
     }
     more = {"label": label_column, "on_missing": on_missing}
     catalogue |= {name: value for name, value in more.items() if value is not None}
-    asked = {"only": only, "hours": hours, "root": root, "real": real, "dry_run": dry_run}
-    if every:
-        own = {name: value for name, value in changes.items() if name != "images"}
-        single = {"--" + n.replace("_", "-"): v for n, v in own.items()}
-        single |= {"--data": data, "--preset": preset}
-        single |= {_OPTION_NAMES[name]: value for name, value in catalogue.items()}
-        return train_all(recipe, out, asked | {"images": images}, single)
-    _train_one(recipe, out, (data, preset), changes, catalogue, asked)
+    _train_one(recipe, out, (data, preset), changes, catalogue)
 
 
 def _train_one(
-    recipe: str | None,
+    recipe: str,
     out: Path,
     source: tuple[str | None, str | None],
     changes: dict[str, Any],
     catalogue: dict[str, Any],
-    campaign: dict[str, Any],
 ) -> None:
     """Train one recipe, or cross-validate it."""
-    from lenszoo.errors import LenszooError
     from lenszoo.training import Recipe, cross_validate
     from lenszoo.training import train as run
 
-    if recipe is None:
-        raise LenszooError("Say what to train: RECIPE, or --all.")
-    for name, value in campaign.items():
-        if value:
-            raise LenszooError(f"--{name.replace('_', '-')} goes with --all.")
     fields = _with(_fields(recipe), *source, changes, catalogue)
     checked = Recipe(**fields)
     if getattr(checked, "folds", None) is not None:

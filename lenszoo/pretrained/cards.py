@@ -310,7 +310,7 @@ def _training(entry: WeightsEntry) -> str:
         lines.append(f"{data['trained_on']}; {took}.")
     commands = {
         f"lenszoo train {entry.recipe.removesuffix('.toml')} --out RUN": "train it again",
-        f"lenszoo weights reproduce {entry.name} --out RUN": "and score it beside these weights",
+        f"make reproduce NAME={entry.name}": "and score it beside these weights",
     }
     if not fields:
         commands = {

@@ -5,9 +5,10 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from entries import write_manifest as write
+from pack import pack_weights
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.entries import write_manifest as write
 from lenszoo.pretrained.loading import (
     build_model,
     fingerprint,
@@ -16,7 +17,6 @@ from lenszoo.pretrained.loading import (
     save_weights,
 )
 from lenszoo.pretrained.manifest import Fingerprint, Manifest, WeightsEntry, WeightsFile
-from lenszoo.pretrained.pack import pack_weights
 
 TINY = {"input_shape": (32, 32, 1), "width": 2, "stem": "imagenet", "blocks": [1, 1]}
 

@@ -6,9 +6,10 @@ import json
 import keras
 import numpy as np
 import pytest
+from entries import write_manifest
+from pack import pack_weights
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.entries import write_manifest
 from lenszoo.pretrained.loading import (
     build_model,
     fingerprint,
@@ -17,7 +18,6 @@ from lenszoo.pretrained.loading import (
     save_weights,
 )
 from lenszoo.pretrained.manifest import Fingerprint, Manifest, WeightsEntry, WeightsFile
-from lenszoo.pretrained.pack import pack_weights
 from lenszoo.pretrained.saving import find_weights
 
 

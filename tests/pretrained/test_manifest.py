@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from entries import add_entry, write_manifest
 
 import lenszoo
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.entries import add_entry, write_manifest
 from lenszoo.pretrained.manifest import (
     WeightsEntry,
     WeightsFile,
@@ -258,7 +258,7 @@ def test_checkout_has_them_at_its_root(zoo, installed, python, tmp_path):
 
 def test_importing_loads_no_backend(python):
     script = (
-        "import sys, lenszoo.pretrained, lenszoo.pretrained.store, lenszoo.pretrained.pack\n"
+        "import sys, lenszoo.pretrained, lenszoo.pretrained.store\n"
         "print(sorted({'keras', 'tensorflow', 'jax', 'torch', 'requests'} & set(sys.modules)))"
     )
     out, err = python(script).communicate(timeout=60)

@@ -7,10 +7,10 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from pack import pack_weights
 
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import build_model, load_model
-from lenszoo.pretrained.pack import pack_weights
 from lenszoo.pretrained.saving import load_weights, model_config, save_weights
 
 

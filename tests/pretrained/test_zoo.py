@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import results
 from typer.testing import CliRunner
 
 from lenszoo.cli import app
@@ -21,9 +22,6 @@ from lenszoo.pretrained.manifest import FILE_NAME
 from lenszoo.simulation import get_preset
 from lenszoo.tasks.recipes import recipe_files
 from lenszoo.training import Recipe
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-import results
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 2**20
@@ -121,7 +119,7 @@ def test_every_figure_names_a_command_that_there_is(manifest):
     for script in scripts:
         command = [sys.executable, ROOT / script, "--help"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0 and "usage" in done.stdout, done.stderr
+        assert done.returncode == 0 and "usage" in done.stdout.lower(), done.stderr
 
 
 def test_the_command_shows_the_card_and_the_entry():

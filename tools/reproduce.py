@@ -1,16 +1,23 @@
-"""Train published weights again from their recipe, and compare what comes out with the manifest."""
+"""Train published weights again from their recipe and compare the figures: `make reproduce`.
+
+python tools/reproduce.py NAME --out RUN [--epochs 1 --images 64]
+"""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import load_model
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
 from lenszoo.pretrained.scores import KEYS, bounds, kind
-from lenszoo.release.scores import SCORERS
 from lenszoo.tasks.recipes import Recipe, RecipeBase, recipe_files, validate
+from lenszoo.tasks.scores import SCORERS
 from lenszoo.training.loop import train
 
 Interval = tuple[float, float]
@@ -166,3 +173,29 @@ def _smaller(recipe: RecipeBase, epochs: int | None, images: int | None) -> tupl
     if not said:
         return recipe, ""
     return validate(fields, "recipe"), " and ".join(said)
+
+
+@verb(stopped="stopped; the same command goes on from the last whole epoch.")
+def main(
+    name: Annotated[str, typer.Argument(help="Weights, row.tag.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    recipe: Annotated[
+        Path | None, typer.Option(help="A TOML file; by default the recipe of the manifest.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, for a trial.")] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(min=2, help="Images an epoch and to score on, at most, for a trial."),
+    ] = None,
+) -> None:
+    """Train weights again; exit with 1 when the 95 % intervals of both figures do not overlap."""
+    result = reproduce(
+        name, out, recipe=recipe, epochs=epochs, images=images, verbose=sys.stdout.isatty()
+    )
+    typer.echo(str(result))
+    if not (result.trial or result.overlap):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,7 +1,6 @@
 """From a run folder to a manifest entry: what is refused, what is kept, and every task's scores."""
 
 import json
-import sys
 import tomllib
 from configparser import ConfigParser
 from pathlib import Path
@@ -9,20 +8,21 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import release as release_tool
+from entries import add_entry
+from release import release
 from tinycampaign import FIRST, IMAGES, empty_root, write_list
 
 from lenszoo import load_model
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.entries import add_entry
 from lenszoo.pretrained.loading import save_weights
 from lenszoo.pretrained.manifest import FILE_NAME, get_entry, load_manifest
-from lenszoo.release import SCORERS, release
+from lenszoo.tasks.scores import SCORERS
 from lenszoo.training import Recipe
 from lenszoo.training.loop import BEST, RECIPE, TASKS, _enter_phase, _write_run
 from lenszoo.training.state import Progress, save_state
 
 ROOT = Path(__file__).parents[2]
-MODULE = sys.modules["lenszoo.release.release"]  # the package calls the function so
 NAME = "simple_cnn.first"
 SR = """
 task = "super_resolve"
@@ -112,7 +112,7 @@ def test_other_weights_get_a_name_of_their_own(released, recipe, place, monkeypa
     other = finished(place / "other", FIRST, seed=99)
     with pytest.raises(LenszooError, match=rf"{NAME} is published with other .* as {NAME}_v2\.$"):
         release(other, NAME, recipe=recipe, root=released, images=IMAGES)
-    monkeypatch.setattr(MODULE, "PART_BYTES", 10_000)
+    monkeypatch.setattr(release_tool, "PART_BYTES", 10_000)
     entry = release(other, f"{NAME}_v2", recipe=recipe, root=released, images=IMAGES, replaces=NAME)
     assert len(entry.files) > 1 and entry.recipe == f"{NAME}.toml"
     manifest = load_manifest(released / FILE_NAME)
@@ -176,7 +176,7 @@ def test_refusals(run, recipe, place, tmp_path, monkeypatch):
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 nothing")
     refused("give an npz with x and label", real=tmp_path / "bad.npz")
     refused(r"x of shape \(3, 9, 9, 1\) for 3 labels", real=tmp_path / "real.npz")
-    monkeypatch.setattr(MODULE, "TOTAL_BYTES", 1 << 10)
+    monkeypatch.setattr(release_tool, "TOTAL_BYTES", 1 << 10)
     refused(r"all weights would be 0\.\d MiB, more than")
     assert load_manifest(root / FILE_NAME).names() == []
     assert not (root / "weights").exists()
@@ -186,7 +186,7 @@ def test_files_of_retired_weights_count_too(run, recipe, tmp_path, monkeypatch):
     root = empty_root(tmp_path / "root")
     (root / "weights").mkdir()
     (root / "weights" / "simple_cnn.old.weights.h5").write_bytes(b"0" * 40_000)
-    monkeypatch.setattr(MODULE, "TOTAL_BYTES", 40_000)
+    monkeypatch.setattr(release_tool, "TOTAL_BYTES", 40_000)
     with pytest.raises(LenszooError, match="all weights would be"):
         release(run, NAME, recipe=recipe, root=root, images=IMAGES)
 

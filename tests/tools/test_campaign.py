@@ -8,21 +8,24 @@ import sys
 import time
 from pathlib import Path
 
+import campaign as tool
 import filelock
 import pytest
+import typer
+from campaign import _check, _needs, campaign, read_list, table
 from tinycampaign import FIRST, IMAGES, RECIPES, empty_root, write_list
 from typer.testing import CliRunner
 
 from lenszoo import load_model
-from lenszoo.cli import app
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import FILE_NAME, load_manifest
-from lenszoo.release import campaign, read_list, table
-from lenszoo.release.campaign import _check, _needs
 from lenszoo.training import Recipe, deadline
 from lenszoo.training.state import read_progress
 
 ROOT = Path(__file__).parents[2]
+
+app = typer.Typer()
+app.command()(tool.main)
 
 
 class Clock:
@@ -41,7 +44,7 @@ def states(steps):
 
 
 def command(recipes, *arguments, **environment):
-    return [sys.executable, "-m", "lenszoo", "train", str(recipes), "--all", *map(str, arguments)]
+    return [sys.executable, ROOT / "tools" / "campaign.py", str(recipes), *map(str, arguments)]
 
 
 class TestTheZoosOwnList:
@@ -148,20 +151,15 @@ def test_the_command(tmp_path):
     own = write_list(tmp_path / "own", orphan=RECIPES["orphan"])
 
     def run(*arguments, code=0):
-        given = ["train", own, "--all", "--out", tmp_path / "runs", "--root", root, *arguments]
+        given = [own, "--out", tmp_path / "runs", "--root", root, *arguments]
         result = CliRunner().invoke(app, list(map(str, given)))
         assert result.exit_code == code, result.output
         return result.output
 
     assert "simple_cnn.orphan  waits     for the weights simple_cnn.nowhere\n" in run()
-    assert "--epochs does not go with --all" in run("--epochs", 3, code=2)
-    assert "--columns does not go with --all" in run("--columns", "a", code=2)
     assert "give PRESET=NPZ" in run("--real", "x.npz", code=2)
     own.write_text("resnet18.five_fold\n")
     assert "resnet18.five_fold  failed" in run(code=1)
-    for arguments, told in {(): "Say what", ("srcnn", "--hours", "1"): "--hours goes with"}.items():
-        result = CliRunner().invoke(app, ["train", *arguments, "--out", str(tmp_path / "run")])
-        assert (result.exit_code, told in result.output) == (2, True), result.output
 
 
 @pytest.mark.slow
@@ -196,12 +194,12 @@ def test_a_run_of_another_machine_goes_on_under_jax_without_tensorflow(tmp_path,
     with monkeypatch.context() as patched:
         patched.setattr(deadline, "time", Clock(2))
         campaign(runs, names=read_list(own), root=root, hours=1, images=IMAGES)
-    arguments = ["train", own, "--all", "--out", runs, "--root", root, "--images", IMAGES]
+    arguments = [own, "--out", runs, "--root", root, "--images", IMAGES]
     code = "import sys; sys.modules['tensorflow'] = None\n"
-    code += "from lenszoo.cli import app; app(sys.argv[1:])"
+    code += "import typer, campaign; typer.run(campaign.main)"
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tools", "KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
         check=False,

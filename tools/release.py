@@ -1,4 +1,10 @@
-"""From a finished run to weights by name: pack, score on unseen scenes, write the manifest."""
+"""Release the weights of a finished run: pack, score on unseen scenes, write the manifest.
+
+    python tools/release.py RUN NAME [--images 7500] [--recipe OWN.toml] [--real REAL.npz]
+
+NAME is ``row.tag``. The packed file (float16 kernels) is scored on simulated scenes of the test
+split, which no training or validation has seen.
+"""
 
 import contextlib
 import datetime
@@ -10,16 +16,20 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import filelock
 import keras
+import typer
+from entries import add_entry, check_retires
+from pack import PART_BYTES, pack_weights, split_file
 from pydantic import ValidationError
+from weights_names import check_name, free_name, is_taken, recipes_of
 
 from lenszoo import files as _files
 from lenszoo._version import __version__
+from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.entries import add_entry, check_retires
 from lenszoo.pretrained.loading import (
     build_model,
     fingerprint,
@@ -36,12 +46,10 @@ from lenszoo.pretrained.manifest import (
     checkout_root,
     load_manifest,
 )
-from lenszoo.pretrained.pack import PART_BYTES, pack_weights, split_file
 from lenszoo.provenance import environment
-from lenszoo.release.names import check_name, free_name, is_taken, recipes_of
-from lenszoo.release.scores import EVALUATION_SEED, SCORERS, score_real
 from lenszoo.tasks.find_lenses.adapt import images_an_epoch
 from lenszoo.tasks.recipes import Recipe, RecipeBase, validate
+from lenszoo.tasks.scores import EVALUATION_SEED, SCORERS, score_real
 from lenszoo.training.loop import RECIPE, RUN
 from lenszoo.training.state import read_progress
 
@@ -238,7 +246,7 @@ def _metrics(
     cost = test[scorer.key] - scorer.main(full, scenes)
     if abs(cost) > scorer.cost:
         log.warning("%s: float16 kernels move %s by %.2g.", name, scorer.key, cost)
-    command = f"python benchmarks/release_weights.py RUN {name}"
+    command = f"python tools/release.py RUN {name}"
     command += "" if images is None else f" --images {images}"
     command += "" if seed == EVALUATION_SEED else f" --seed {seed}"
     command += "" if real is None else f" --real {Path(real).name}"
@@ -326,3 +334,44 @@ def _alone(root: Path) -> Iterator[None]:
     mark = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
     with filelock.FileLock(Path(tempfile.gettempdir(), f"lenszoo-release-{mark}.lock")):
         yield
+
+
+@verb()
+def main(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(help="row.tag, such as srcnn.sr_75_150_sim.", show_default=False)
+    ],
+    images: Annotated[int | None, typer.Option(help="Scenes to score on.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = EVALUATION_SEED,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A TOML file, where it is none of lenszoo's.")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of weights_manifest.json and weights/.")
+    ] = None,
+    real: Annotated[
+        Path | None, typer.Option(help="For classifiers: an npz of real images, x and label.")
+    ] = None,
+    replaces: Annotated[
+        str | None, typer.Option(help="Weights that retire: these take their place.")
+    ] = None,
+) -> None:
+    """Pack, score and enter the weights of a finished run."""
+    entry = release(
+        run,
+        name,
+        recipe=recipe,
+        root=root,
+        images=images,
+        seed=seed,
+        real=real,
+        replaces=replaces,
+    )
+    typer.echo(json.dumps(entry.metrics, indent=2))
+    for file in entry.files:
+        typer.echo(f"weights/{file.path}: {file.bytes:,} bytes")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -4,15 +4,17 @@ import json
 from dataclasses import replace
 
 import pytest
+import typer
+from reproduce import Reproduction, _smaller, main, reproduce
 from typer.testing import CliRunner
 
-from lenszoo.cli import app
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.scores import KEYS
-from lenszoo.release.reproduce import Reproduction, _smaller, reproduce
-from lenszoo.release.scores import SCORERS
+from lenszoo.tasks.scores import SCORERS
 from lenszoo.training import Recipe
 
+app = typer.Typer()
+app.command()(main)
 NAME, PRESET = "simple_cnn.tiny_sim", "deeplense_model_2"
 RECIPE = f"""
 model = "simple_cnn"
@@ -68,7 +70,7 @@ def publish(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("blank_figures")
 def test_trains_again_and_says_whether_it_came_out(publish, run):
     recipe = publish(0.0, (0.0, 0.0001))
-    command = ["weights", "reproduce", NAME, "--out", str(run), "--recipe", str(recipe)]
+    command = [NAME, "--out", str(run), "--recipe", str(recipe)]
     refuted = CliRunner().invoke(app, command)
     assert refuted.exit_code == 1, refuted.output
     assert "Not reproduced: the intervals do not overlap." in refuted.stdout

@@ -6,9 +6,7 @@ variance may be smaller than float16 can hold. Needs h5py and numpy only.
 """
 
 import io
-import re
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -136,30 +134,3 @@ def split_file(
     except OSError as error:
         raise LenszooError(f"Cannot split {path}: {error.strerror or error}.") from error
     return parts
-
-
-def join_files(parts: Sequence[str | Path], dst: str | Path) -> Path:
-    """Write the parts one after the other into ``dst`` and return its path.
-
-    Raises:
-        LenszooError: when there are none, when names of the form ``NAME.part1of3`` show a wrong
-            order or a missing part, or when a file cannot be read or written.
-    """
-    dst = Path(dst)
-    paths = [Path(part) for part in parts]
-    if not paths:
-        raise LenszooError(f"Cannot join {dst}: no parts were given.")
-    numbers = [re.search(r"\.part(\d+)of(\d+)$", path.name) for path in paths]
-    for i, match in enumerate(numbers, 1):
-        if match and (int(match[1]), int(match[2])) != (i, len(paths)):
-            raise LenszooError(
-                f"Cannot join {dst}: {paths[i - 1].name} is no part {i} of {len(paths)}."
-            )
-    with _files.replacing(dst) as (_, stream):
-        for path in paths:
-            try:
-                block = path.read_bytes()
-            except OSError as error:
-                raise LenszooError(f"Cannot read {path}: {error.strerror or error}.") from error
-            stream.write(block)
-    return dst

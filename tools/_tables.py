@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from weights_names import split_version
+
 from lenszoo.errors import LenszooError
 from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.cards import machine, recipe_fields
 from lenszoo.pretrained.manifest import WeightsEntry
 from lenszoo.pretrained.scores import kind, tidy_rows
-from lenszoo.release.names import split_version
 
 MARKS = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 PROBED = ("50", "215", "2000")  # labels that a linear head is given

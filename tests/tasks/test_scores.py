@@ -6,8 +6,8 @@ import pytest
 from lenszoo import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as metrics
-from lenszoo.release import score_real
 from lenszoo.tasks.classify.task import predict_logits
+from lenszoo.tasks.scores import score_real
 
 SKY = "common_test_sim_binary"
 

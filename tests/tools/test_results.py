@@ -6,16 +6,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import _tables
 import pytest
+import results
+from entries import add_entry, write_manifest
 from tinyentries import BACKBONE
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.entries import add_entry, write_manifest
 from lenszoo.pretrained.manifest import FILE_NAME, load_manifest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-import _tables
-import results
 
 ROOT = Path(__file__).resolve().parents[2]
 BEGIN, END = (mark.format("pretext results") for mark in _tables.MARKS)

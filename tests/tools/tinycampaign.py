@@ -3,7 +3,8 @@
 import tomllib
 from pathlib import Path
 
-from lenszoo.pretrained.entries import write_manifest
+from entries import write_manifest
+
 from lenszoo.pretrained.manifest import FILE_NAME, Manifest
 
 FIRST = """

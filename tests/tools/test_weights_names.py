@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+import weights_names as names
 
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import Manifest
-from lenszoo.release import names
 
 
 @pytest.fixture

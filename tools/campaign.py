@@ -1,26 +1,32 @@
-"""From a list of recipes to released weights: train, score and release one after the other."""
+"""Train, score and release the weights of a list of recipes, one after the other: `make weights`.
+
+python tools/campaign.py --out runs [LIST] [--only 'srcnn.*'] [--hours 8] [--dry-run]
+"""
 
 import contextlib
 import fnmatch
 import logging
 import os
+import sys
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
+import typer
+from release import release, release_root
+from weights_names import check_name
 
+from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
 from lenszoo.files import hold
 from lenszoo.pretrained.imported import is_published
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
-from lenszoo.release.names import check_name
-from lenszoo.release.release import release, release_root
-from lenszoo.release.scores import EVALUATION_SEED, SCORERS
 from lenszoo.simulation import get_preset
 from lenszoo.tasks.recipes import Recipe, RecipeBase
+from lenszoo.tasks.scores import EVALUATION_SEED, SCORERS
 from lenszoo.training.deadline import OutOfTime
 from lenszoo.training.loop import train
 from lenszoo.training.state import read_progress
@@ -28,7 +34,7 @@ from lenszoo.training.state import read_progress
 log = logging.getLogger("lenszoo")
 
 State = Literal["stands", "released", "waits", "left", "failed"]
-LIST = Path(__file__).parent.parent / "recipes" / "campaign.txt"
+LIST = Path(__file__).with_name("campaign.txt")
 """The recipes of the zoo's weights, in order."""
 
 
@@ -282,3 +288,57 @@ def _manifest_of(root: Path) -> Iterator[None]:
             del os.environ["LENSZOO_MANIFEST"]
         else:
             os.environ["LENSZOO_MANIFEST"] = before
+
+
+@verb(stopped="stopped; the same command goes on from the last whole epoch.")
+def main(
+    out: Annotated[Path, typer.Option(help="The folder of the run folders.", show_default=False)],
+    recipes: Annotated[
+        Path | None, typer.Argument(metavar="LIST", help="A text file that lists recipes.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Recipes to choose, such as 'srcnn.*'.")
+    ] = None,
+    hours: Annotated[float | None, typer.Option(help="Stop after so many hours.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of weights_manifest.json and weights/.")
+    ] = None,
+    images: Annotated[int | None, typer.Option(help="Scenes to score on.")] = None,
+    real: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PRESET=NPZ",
+            help="Real images (x, label) to score that preset's classifiers on as well.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+) -> None:
+    """Train, score and release the weights that do not stand yet, one recipe after the other."""
+    steps = campaign(
+        out,
+        names=None if recipes is None else read_list(recipes),
+        only=only or (),
+        root=root,
+        hours=hours,
+        images=images,
+        real=_by_preset(real or ()),
+        dry_run=dry_run,
+        verbose=sys.stdout.isatty(),
+    )
+    typer.echo(table(steps))
+    if any(step.state == "failed" for step in steps):
+        raise typer.Exit(1)
+
+
+def _by_preset(pairs: Sequence[str]) -> dict[str, str]:
+    """Split ``PRESET=NPZ``."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise LenszooError(
+                f"--real {pair!r}: give PRESET=NPZ, such as common_test_sim=real.npz."
+            )
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+if __name__ == "__main__":
+    typer.run(main)
