@@ -24,3 +24,16 @@ def unknown(kind: str, name: str, legal: Iterable[str], hint: str = "") -> Lensz
     meant = f" Did you mean {near[0]!r}?" if near else ""
     message = f"Unknown {kind} {name!r}.{meant} Legal: {listed or 'none'}."
     return LenszooError(f"{message} {hint}".strip())
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of another library's exception as one short line, without a full stop."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.rstrip(".") if len(text) <= 160 else text[:157] + "..."
+
+
+def unreadable(name: str, error: OSError) -> LenszooError:
+    """Build the error for a file that the operating system refused to open or read."""
+    if isinstance(error, FileNotFoundError):
+        return LenszooError(f"{name}: no such file.")
+    return LenszooError(f"{name}: cannot be read ({error.strerror or one_line(error)}).")

@@ -8,6 +8,7 @@ from lenszoo.data.catalogue import read_catalogue
 from lenszoo.data.checks import count_bad_pixels
 from lenszoo.data.convert import Conversion, convert
 from lenszoo.data.cutouts import Cutouts
+from lenszoo.data.formats import IMAGE_SUFFIXES
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.layouts import LAYOUTS
 from lenszoo.data.leaks import Leak, check_leaks, find_leaks
@@ -21,7 +22,7 @@ from lenszoo.data.pipeline import (
     load_arrays,
     plain_errors,
 )
-from lenszoo.data.readers import IMAGE_SUFFIXES, read_image, read_images
+from lenszoo.data.readers import read_image, read_images
 from lenszoo.data.sky import Sky, measure_sky
 
 __all__ = [

@@ -10,11 +10,11 @@ import numpy as np
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.cutouts import UNLABELLED, Cutouts
+from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.layouts import Layout, find_layout
 from lenszoo.data.matching import Matched, match_by_name, match_by_pattern
 from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.data.photometry import ZERO_POINT
-from lenszoo.data.pixel_scale import read_pixel_scale
 from lenszoo.data.readers import read_images
 from lenszoo.data.sky import SkyMethod
 from lenszoo.data.table import MISSING, NotNumbersError, Table, check_ids, check_rows, read_table

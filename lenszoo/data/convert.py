@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lenszoo.data.npy import image_layout, one_line, unreadable
+from lenszoo.data.npy import image_layout
 from lenszoo.data.pickled import unpickle_arrays
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line, unreadable
 from lenszoo.files import disk_error, replacing
 
 TABLE = "masses.csv"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file, split_hdu
 from lenszoo.data.names import (
     LENS_CLASSES,
     SET_PREFIXES,
@@ -15,7 +16,6 @@ from lenszoo.data.names import (
     name_classes,
     natural_key,
 )
-from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file, split_hdu
 from lenszoo.data.table import check_ids, check_rows, read_table
 from lenszoo.errors import LenszooError
 

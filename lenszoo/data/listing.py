@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file
 from lenszoo.data.index import DatasetIndex, natural_key
-from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
 

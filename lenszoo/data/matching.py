@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lenszoo.data.formats import is_image_file, split_hdu, without_suffix
 from lenszoo.data.names import natural_key
-from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file, split_hdu
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
 
@@ -88,12 +88,12 @@ def match_by_name(folder: Path, ids: Sequence[str]) -> Matched:
     relatives = [name for name in walk_files(folder, None) if is_image_file(name)]
     for relative in relatives:
         base = relative.rpartition("/")[2]
-        for key in {relative, _stem(relative), base, _stem(base)}:
+        for key in {relative, without_suffix(relative), base, without_suffix(base)}:
             named.setdefault(key, []).append(relative)
     files, used = [], set()
     for name in ids:
         mine = named.get(name, [])
-        exact = [file for file in mine if name in (file, _stem(file))]
+        exact = [file for file in mine if name in (file, without_suffix(file))]
         mine = exact if len(exact) == 1 else mine
         if len(mine) > 1:
             raise LenszooError(
@@ -102,7 +102,7 @@ def match_by_name(folder: Path, ids: Sequence[str]) -> Matched:
             )
         used.update(mine)
         files.append((str(folder / mine[0]) if mine else None,))
-    strangers = (_stem(relative) for relative in relatives if relative not in used)
+    strangers = (without_suffix(relative) for relative in relatives if relative not in used)
     return Matched(tuple(files), tuple(sorted(strangers, key=natural_key)))
 
 
@@ -139,12 +139,6 @@ def _regex(pattern: str, bands: Sequence[str], deep: bool) -> re.Pattern[str]:
         else:
             text += {"**/": "(?:.+/)?", "*": "[^/]*"}.get(part, re.escape(part))
     return re.compile(text)
-
-
-def _stem(name: str) -> str:
-    """Return a name without its ending, also ``.fits.gz``."""
-    endings = [suffix for suffix in IMAGE_SUFFIXES if name.lower().endswith(suffix)]
-    return name[: -max(map(len, endings))] if endings else name
 
 
 def _strangers(found: Iterator[str], ids: Sequence[str]) -> tuple[str, ...]:

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lenszoo.errors import LenszooError
+from lenszoo.data.regular import open_regular
+from lenszoo.errors import LenszooError, one_line, unreadable
 
 MAX_BANDS = 10
 """The most bands an image may have; it tells the band axis of a 3-D array from rows and columns."""
 
+# A header is padded to 64 bytes and describes one array; this is hundreds of times that.
+_MAX_HEADER = 2**16
 _MAGIC = b"\x93NUMPY"
 
 
@@ -93,6 +96,16 @@ def read_npy(path: str | os.PathLike[str], out: np.ndarray | None = None) -> np.
     return out
 
 
+def read_header(path: str | os.PathLike[str]) -> NpyHeader:
+    """Read the header of an ``.npy`` file alone.
+
+    Raises:
+        LenszooError: as :func:`read_npy`, except for a truncated array.
+    """
+    with open_regular(path) as stream:
+        return parse_header(stream.read(_MAX_HEADER), os.fspath(path))
+
+
 # Reading into a buffer that stays is four times faster than into new memory for every file: the
 # system clears new memory page by page.
 _buffers = threading.local()
@@ -101,7 +114,7 @@ _KEPT_BYTES = 2**23
 
 def _read_bytes(name: str) -> memoryview:
     """Return the bytes of a file, in memory that the next call of this thread overwrites."""
-    with io.FileIO(name) as stream:
+    with open_regular(name) as stream:
         size = os.fstat(stream.fileno()).st_size
         buffer = getattr(_buffers, "bytes", b"")
         if len(buffer) < size:
@@ -187,16 +200,3 @@ def _pickled(name: str) -> LenszooError:
         f"{name}: holds pickled Python objects, which can run code when read; "
         f"`lenszoo convert {name} OUT` reads NumPy arrays from it safely."
     )
-
-
-def unreadable(name: str, error: OSError) -> LenszooError:
-    """Build the error for a file that the system did not let us read."""
-    if isinstance(error, FileNotFoundError):
-        return LenszooError(f"{name}: no such file.")
-    return LenszooError(f"{name}: cannot be read ({error.strerror or one_line(error)}).")
-
-
-def one_line(error: BaseException) -> str:
-    """Return the message of another library's exception as one short line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text.rstrip(".") if len(text) <= 160 else text[:157] + "..."

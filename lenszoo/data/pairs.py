@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.formats import is_image_file, without_suffix
 from lenszoo.data.index import natural_key
 from lenszoo.data.patches import pair_scale
-from lenszoo.data.readers import IMAGE_SUFFIXES, is_image_file, read_images
+from lenszoo.data.readers import read_images
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
 
@@ -173,9 +174,7 @@ def _named_files(folder: Path) -> dict[str, Path]:
         raise LenszooError(f"{folder}: there is no such folder of images.")
     names: dict[str, Path] = {}
     for path in _image_files(folder):
-        name = path.relative_to(folder).as_posix()
-        # of .fits.gz the whole, not .gz alone
-        name = name[: -max(len(x) for x in IMAGE_SUFFIXES if name.lower().endswith(x))]
+        name = without_suffix(path.relative_to(folder).as_posix())
         if name in names:
             raise LenszooError(
                 f"{path} and {names[name]} have one name; pairs are matched by name, so each may "

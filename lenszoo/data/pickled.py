@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lenszoo.data.npy import one_line
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line
 
 
 def unpickle_arrays(raw: bytes, name: str) -> Any:

@@ -1,26 +1,23 @@
 """Read images from ``.npy``, PNG, JPEG and FITS files as float32 (H, W, bands).
 
 Bands may come from one file or from several: wherever a path is read, a list of paths stands for
-one image whose bands are those files in order, and ``"stamp.fits[2]"`` or ``"stamp.fits[SCI]"``
-names one HDU of a FITS file, so ``["stamp.fits[1]", "stamp.fits[2]"]`` takes bands from two HDUs.
+one image whose bands are those files in order, and ``"stamp.fits[2]"``, ``"stamp.fits[SCI]"``
+or ``"stamp.fits[SCI,2]"`` names one HDU of a FITS file.
 None in such a list is a band that is missing: its pixels are NaN.
 """
 
 import logging
 import math
 import os
-import re
-import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape
-from lenszoo.data.npy import MAX_BANDS, one_line, read_npy, unreadable
+from lenszoo.data.formats import find_format
+from lenszoo.data.npy import read_npy
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
 
@@ -29,22 +26,7 @@ ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | None]
 
 log = logging.getLogger("lenszoo")
 
-FITS_SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
-PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg")
-IMAGE_SUFFIXES = (".npy", *PILLOW_SUFFIXES, *FITS_SUFFIXES)
-"""File name endings that are read as images, in lower case."""
-
-MAX_PIXELS = 2**27
-"""The most pixels a FITS image may claim; a header costs nothing to forge."""
-
 _CHUNK = 32
-# warnings.catch_warnings changes the state of the whole process, and files are read in threads.
-_WARNINGS_LOCK = threading.Lock()
-
-
-def is_image_file(name: str) -> bool:
-    """Return whether a file name ends like an image that :func:`read_image` reads."""
-    return name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def image_name(path: ImagePath) -> str:
@@ -61,8 +43,8 @@ def read_image(path: ImagePath) -> np.ndarray:
       (C, H, W) or (H, W, C), see :func:`lenszoo.data.npy.image_layout`. Never unpickled.
     - PNG, JPEG: scaled to [0, 1] by their bit depth (8 or 16); grey is one band, colour and
       palettes three; alpha is dropped. Pillow reads 16-bit *colour* at 8 bits.
-    - FITS (also gzipped or tile-compressed): the first HDU with an image, or the one named in
-      brackets, with BSCALE and BZERO applied; (H, W), or a cube (bands, H, W).
+    - FITS (also gzipped or tile-compressed): the HDU named in brackets, or else the only image or
+      the only one called SCI, with BSCALE and BZERO applied; (H, W), or a cube (bands, H, W).
 
     Args:
         path: a file, or a list of files whose bands are put together in order; None in the list is
@@ -75,12 +57,12 @@ def read_image(path: ImagePath) -> np.ndarray:
         LenszooError: the file is missing, damaged, of another kind, or holds no single image.
     """
     if not _is_bands(path):
-        return _read_file(os.fspath(path))  # type: ignore[arg-type]
+        return find_format(path).read(os.fspath(path))  # type: ignore[arg-type]
     names = [None if p is None else os.fspath(p) for p in path]  # type: ignore[union-attr]
     there = [name for name in names if name is not None]
     if not there:
         raise LenszooError("An image needs at least one file; the list of its bands is empty.")
-    parts = {name: _read_file(name) for name in there}
+    parts = {name: find_format(name).read(name) for name in there}
     size = parts[there[0]].shape[:2]
     for name, part in parts.items():
         check_shape(part.shape, name, size, there[0])
@@ -209,14 +191,6 @@ def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
     return raw[start : start + nbytes].view(np.float32).reshape(shape)
 
 
-def split_hdu(name: str) -> tuple[str, int | str | None]:
-    """Split ``"a.fits[SCI]"`` into the file and the HDU's number or name (None without one)."""
-    match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", name)
-    if match is None or not match[1].lower().endswith(FITS_SUFFIXES):
-        return name, None
-    return match[1], int(match[2]) if match[2].isdecimal() else match[2]
-
-
 class _Names(Sequence[str]):
     """The names of images, put together only when a message needs one."""
 
@@ -235,96 +209,3 @@ class _Names(Sequence[str]):
 
 def _is_bands(path: ImagePath) -> bool:
     return not isinstance(path, str | os.PathLike)
-
-
-def _read_file(name: str) -> np.ndarray:
-    lower = name.lower()
-    if lower.endswith(".npy"):
-        return read_npy(name)
-    file, hdu = split_hdu(name)
-    if not file.lower().endswith(PILLOW_SUFFIXES + FITS_SUFFIXES):
-        raise LenszooError(
-            f"{name}: not a kind of image file that is read; these are: "
-            f"{', '.join(IMAGE_SUFFIXES)}."
-        )
-    try:
-        with Path(file).open("rb"):  # so that missing and forbidden files read alike everywhere
-            pass
-    except OSError as error:
-        raise unreadable(name, error) from error
-    return _read_pillow(name) if lower.endswith(PILLOW_SUFFIXES) else _read_fits(name, file, hdu)
-
-
-def _read_pillow(name: str) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with _WARNINGS_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(name)
-        with image:
-            if image.mode.startswith("I"):  # "I;16", or "I" from an older Pillow: 16-bit grey
-                return (np.asarray(image, np.float32) / 65535.0)[..., None]
-            grey = image.mode in ("1", "L", "LA")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"), np.float32) / 255.0
-            return pixels[..., None] if grey else pixels
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise LenszooError(
-            f"{name}: refused as a decompression bomb ({one_line(error)}); cut out the lens first."
-        ) from error
-    except UnidentifiedImageError as error:
-        raise LenszooError(f"{name}: not a PNG or JPEG image, whatever its name says.") from error
-    except Exception as error:  # decoders of damaged files raise nearly anything
-        raise LenszooError(
-            f"{name}: damaged image ({one_line(error)}); copy or make it again."
-        ) from error
-
-
-def _read_fits(name: str, file: str, hdu: int | str | None) -> np.ndarray:
-    from astropy.io import fits
-
-    try:
-        with _WARNINGS_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of truncation and odd cards: the data decide below
-            # BLANK is lost on the way to unsigned integers
-            with fits.open(file, memmap=False, uint=False) as hdus:
-                return _fits_image(name, _choose_hdu(name, hdus, hdu))
-    except LenszooError:
-        raise
-    except Exception as error:  # astropy raises nearly anything for damaged files
-        raise LenszooError(
-            f"{name}: not a FITS file, or a damaged one ({one_line(error)}); copy or make it again."
-        ) from error
-
-
-def _choose_hdu(name: str, hdus: Any, wanted: int | str | None) -> Any:
-    if wanted is not None:
-        try:
-            hdu = hdus[wanted]
-        except (KeyError, IndexError):
-            have = ", ".join(f"{i} {h.name}".strip() for i, h in enumerate(hdus))
-            raise LenszooError(f"{name}: no HDU {wanted!r}; the file has: {have}.") from None
-        if hdu.is_image and math.prod(hdu.shape or (0,)):
-            return hdu
-        raise LenszooError(f"{name}: HDU {wanted!r} holds no image.")
-    for hdu in hdus:
-        if hdu.is_image and math.prod(hdu.shape or (0,)):
-            return hdu
-    raise LenszooError(f"{name}: no HDU of this FITS file holds an image.")
-
-
-def _fits_image(name: str, hdu: Any) -> np.ndarray:
-    shape = tuple(hdu.shape)
-    while len(shape) > 2 and shape[0] == 1:
-        shape = shape[1:]
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] > MAX_BANDS):
-        raise LenszooError(
-            f"{name}: shape {tuple(hdu.shape)} is not one image: (H, W), or (bands, H, W) with at "
-            f"most {MAX_BANDS} bands."
-        )
-    if math.prod(shape) > MAX_PIXELS:
-        raise LenszooError(f"{name}: shape {shape} is too large; cut out the lens first.")
-    with np.errstate(over="ignore"):
-        image = np.asarray(hdu.data).astype(np.float32)  # also from big-endian to native
-    image = image.reshape(shape if len(shape) == 3 else (1, *shape))
-    return np.ascontiguousarray(image.transpose(1, 2, 0))

@@ -9,8 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from lenszoo.data.npy import one_line, unreadable
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line, unreadable
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 """File name endings of Parquet tables, in lower case; any other table is a CSV."""

@@ -2,7 +2,7 @@
 
 import logging
 
-from lenszoo.data.pixel_scale import read_pixel_scale
+from lenszoo.data.fits import read_pixel_scale
 from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Images
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
-from lenszoo.data.pixel_scale import read_pixel_scale
+from lenszoo.data.fits import read_pixel_scale
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.tasks.checks import check_classes

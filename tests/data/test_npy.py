@@ -155,5 +155,5 @@ def test_missing_file_and_folder(tmp_path):
     with pytest.raises(LenszooError, match="no such file"):
         read_npy(tmp_path / "none.npy")
     (tmp_path / "folder.npy").mkdir()
-    with pytest.raises(LenszooError, match="cannot be read"):
+    with pytest.raises(LenszooError, match="not a regular file"):
         read_npy(tmp_path / "folder.npy")

@@ -1,7 +1,5 @@
 """Readers of PNG, JPEG and FITS, bands over files, and many images at once."""
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -25,68 +23,6 @@ def _one_line(path, message: str, read=read_image) -> str:
     return text
 
 
-# PNG and JPEG
-
-
-def test_8_and_16_bit_grey_png_are_scaled_by_their_depth(tmp_path):
-    eight = RNG.integers(0, 256, (9, 7), np.uint8)
-    sixteen = RNG.integers(0, 65536, (9, 7), np.uint16)
-    Image.fromarray(eight).save(tmp_path / "8.png")
-    Image.fromarray(sixteen).save(tmp_path / "16.png")
-    image = read_image(tmp_path / "8.png")
-    assert image.shape == (9, 7, 1)
-    assert image.dtype == np.float32
-    np.testing.assert_allclose(image[..., 0], eight / 255, atol=1e-7)
-    np.testing.assert_allclose(read_image(tmp_path / "16.png")[..., 0], sixteen / 65535, atol=1e-7)
-
-
-def test_colour_alpha_palette_and_one_bit_png(tmp_path):
-    colour = RNG.integers(0, 256, (9, 7, 4), np.uint8)
-    Image.fromarray(colour[..., :3]).save(tmp_path / "rgb.png")
-    Image.fromarray(colour).save(tmp_path / "rgba.png")
-    Image.fromarray(colour[..., :2], "LA").save(tmp_path / "la.png")
-    Image.fromarray(colour[..., :3]).quantize(16).save(tmp_path / "palette.png")
-    Image.fromarray(colour[..., 0] > 127).save(tmp_path / "bit.png")
-    rgb = read_image(tmp_path / "rgb.png")
-    np.testing.assert_allclose(rgb, colour[..., :3] / 255, atol=1e-7)
-    np.testing.assert_array_equal(read_image(tmp_path / "rgba.png"), rgb)
-    np.testing.assert_array_equal(read_image(tmp_path / "la.png"), rgb[..., :1])
-    assert read_image(tmp_path / "palette.png").shape == (9, 7, 3)
-    np.testing.assert_array_equal(read_image(tmp_path / "bit.png")[..., 0], colour[..., 0] > 127)
-
-
-def test_jpeg(tmp_path):
-    ramp = np.tile(np.arange(0, 160, 10, np.uint8), (16, 1))
-    Image.fromarray(ramp).save(tmp_path / "a.JPG", quality=95)
-    image = read_image(tmp_path / "a.JPG")
-    assert image.shape == (16, 16, 1)
-    np.testing.assert_allclose(image[..., 0], ramp / 255, atol=0.02)
-
-
-def test_damaged_images(tmp_path):
-    (tmp_path / "text.png").write_text("this is no picture")
-    _one_line(tmp_path / "text.png", "not a PNG or JPEG")
-    Image.fromarray(RNG.integers(0, 256, (64, 64), np.uint8)).save(tmp_path / "whole.png")
-    whole = (tmp_path / "whole.png").read_bytes()
-    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
-    _one_line(tmp_path / "half.png", "damaged")
-    (tmp_path / "empty.png").write_bytes(b"")
-    _one_line(tmp_path / "empty.png", "not a PNG or JPEG")
-
-
-@pytest.mark.parametrize("side", [11000, 60000])  # Pillow warns of the first, refuses the second
-def test_decompression_bomb_is_refused(tmp_path, side, recwarn):
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
-    (tmp_path / "bomb.png").write_bytes(bomb + chunk(b"IEND", b""))
-    _one_line(tmp_path / "bomb.png", "decompression bomb")
-    assert not recwarn.list
-
-
 def test_other_suffixes_and_missing_files(tmp_path):
     (tmp_path / "a.gif").write_bytes(b"GIF89a")
     assert ".fits" in _one_line(tmp_path / "a.gif", "not a kind of image file")
@@ -94,55 +30,9 @@ def test_other_suffixes_and_missing_files(tmp_path):
         _one_line(tmp_path / name, "no such file")
 
 
-# FITS
-
-
 def _fits(path: Path, *hdus) -> Path:
     fits.HDUList(list(hdus)).writeto(path)
     return path
-
-
-def test_fits_is_native_float32_from_the_first_image_hdu(tmp_path):
-    data = RNG.random((11, 13)).astype(">f8")
-    table = fits.BinTableHDU.from_columns([fits.Column("a", "E", array=np.zeros(2))])
-    path = _fits(tmp_path / "a.fits", fits.PrimaryHDU(), table, fits.ImageHDU(data, name="SCI"))
-    image = read_image(path)
-    assert image.dtype == np.float32
-    assert image.dtype.isnative
-    np.testing.assert_array_equal(image[..., 0], data.astype(np.float32))
-
-
-@pytest.mark.parametrize("suffix", [".fits", ".fit", ".fits.gz", ".fits.fz"])
-def test_compressed_fits(tmp_path, suffix):
-    data = RNG.integers(0, 1000, (24, 32)).astype(np.int16)
-    path = _fits(tmp_path / f"a{suffix}", fits.PrimaryHDU(), fits.CompImageHDU(data))
-    np.testing.assert_array_equal(read_image(path)[..., 0], data)
-
-
-def test_fits_scaling_and_blank_pixels(tmp_path):
-    hdu = fits.PrimaryHDU(np.array([[1, 2, 3], [4, 5, -999]], np.int16))
-    hdu.header["BLANK"] = -999
-    hdu.header["BZERO"] = 10.0
-    hdu.header["BSCALE"] = 0.5
-    image = read_image(_fits(tmp_path / "a.fits", hdu))[..., 0]
-    np.testing.assert_allclose(image[0], [10.5, 11, 11.5])
-    assert np.isnan(image[1, 2])
-
-
-def test_unsigned_integers_of_bzero(tmp_path):
-    data = np.array([[0, 1, 32767], [32768, 40000, 65535]], np.uint16)
-    path = _fits(tmp_path / "a.fits", fits.PrimaryHDU(data))
-    assert fits.getheader(path)["BZERO"] == 32768
-    np.testing.assert_array_equal(read_image(path)[..., 0], data)
-
-
-def test_blank_pixels_of_unsigned_integers(tmp_path):
-    hdu = fits.PrimaryHDU(np.array([[-32768, -32000], [5, 32767]], np.int16))
-    hdu.header["BLANK"] = -32768
-    path = _fits(tmp_path / "a.fits", hdu)
-    fits.setval(path, "BZERO", value=32768)
-    expected = [[np.nan, 768], [32773, 65535]]
-    np.testing.assert_array_equal(read_image(path)[..., 0], expected)
 
 
 def test_bands_from_a_cube_from_hdus_and_from_files(tmp_path):
@@ -156,7 +46,7 @@ def test_bands_from_a_cube_from_hdus_and_from_files(tmp_path):
     np.testing.assert_array_equal(read_image([f"{several}[{n}]" for n in "GRIZ"]), expected)
     np.testing.assert_array_equal(read_image([f"{several}[{n}]" for n in range(1, 5)]), expected)
     np.testing.assert_array_equal(read_image(files), expected)
-    _one_line(f"{several}[Y]", "no HDU 'Y'; the file has: 0 PRIMARY, 1 G")
+    _one_line(f"{several}[Y]", "no HDU 'Y'")
     _one_line(f"{several}[0]", "HDU 0 holds no image")
 
 
@@ -179,29 +69,6 @@ def test_a_missing_band_is_nan(tmp_path):
     images, _, bad = read_images([[band, band], [None, band]], on_bad="zero")
     assert bad.tolist() == [0, 30]
     assert not images[1, ..., 0].any()
-
-
-def test_fits_that_hold_no_image(tmp_path):
-    empty = _fits(tmp_path / "empty.fits", fits.PrimaryHDU())
-    _one_line(empty, "no HDU of this FITS file holds an image")
-    (tmp_path / "text.fits").write_text("SIMPLE minded" * 400)
-    _one_line(tmp_path / "text.fits", "not a FITS file, or a damaged one")
-    spectrum = _fits(tmp_path / "spectrum.fits", fits.PrimaryHDU(np.zeros(50)))
-    _one_line(spectrum, "is not one image")
-    deep = _fits(tmp_path / "deep.fits", fits.PrimaryHDU(np.zeros((30, 8, 8))))
-    _one_line(deep, "at most 10 bands")
-
-
-def test_truncated_fits_and_one_that_claims_the_world(tmp_path, recwarn):
-    whole = _fits(tmp_path / "whole.fits", fits.PrimaryHDU(RNG.random((60, 60))))
-    (tmp_path / "half.fits").write_bytes(whole.read_bytes()[:9000])
-    _one_line(tmp_path / "half.fits", "damaged")
-    forged = whole.read_bytes().replace(
-        b"NAXIS1  =                   60", b"NAXIS1  =           6000000000"
-    )
-    (tmp_path / "forged.fits").write_bytes(forged)
-    _one_line(tmp_path / "forged.fits", "forged.fits: ")
-    assert not recwarn.list
 
 
 # many at once

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.listing import as_index
-from lenszoo.data.readers import IMAGE_SUFFIXES, image_name, split_hdu
+from lenszoo.data.readers import image_name
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import is_writable, replacing
 from lenszoo.inference.upscaling.formats import open_image, suffixes_out

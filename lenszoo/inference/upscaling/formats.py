@@ -1,20 +1,18 @@
 """Image files in and out of upscaling: what is read knows how its upscaled self is written."""
 
+import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 
-from lenszoo.data.npy import NpyHeader, parse_header, read_npy, unreadable
-from lenszoo.data.readers import FITS_SUFFIXES, PILLOW_SUFFIXES, read_image, split_hdu
+from lenszoo.data.fits import read_fits, write_fits
+from lenszoo.data.formats import find_format
+from lenszoo.data.npy import NpyHeader, read_header
 from lenszoo.errors import LenszooError
-from lenszoo.inference.upscaling.fits import read_fits, write_fits
-
-FITS_OUT = (".fits", ".fit", ".fts")
-# An .npy header is padded to 64 bytes and describes one array; this is hundreds of times that.
-_NPY_HEADER = 2**16
-
+from lenszoo.inference.upscaling.wcs import scaled_header
 
 Write: TypeAlias = Callable[[np.ndarray, Sequence[str], BinaryIO], None]
 """Writes upscaled pixels (scale * H, scale * W, bands) to a stream, with lines that say how they
@@ -28,23 +26,26 @@ class Opened(NamedTuple):
     write: Write
 
 
+class Writer(NamedTuple):
+    """How upscaled images of a format are written.
+
+    Attributes:
+        suffixes: the endings that an output may have, the usual one first.
+        open: from a file's name, its output, the scale and an HDU to the image; raises LenszooError
+            where it cannot be read, or cannot be written to that output.
+    """
+
+    suffixes: tuple[str, ...]
+    open: Callable[[str, Path, int, int | str | None], Opened]
+
+
 def suffixes_out(name: str) -> tuple[str, ...]:
     """Return the endings that an output may have for an input of this name, the usual one first.
 
     Raises:
         LenszooError: the input is of a kind that is not read.
     """
-    lower = split_hdu(name)[0].lower()
-    if lower.endswith(".npy"):
-        return (".npy",)
-    if lower.endswith(PILLOW_SUFFIXES):
-        return (".npy", ".png")
-    if lower.endswith(FITS_SUFFIXES):
-        return FITS_OUT
-    raise LenszooError(
-        f"{name}: not a kind of image file that is upscaled; these are: .npy, "
-        f"{', '.join(PILLOW_SUFFIXES + FITS_SUFFIXES)}."
-    )
+    return _writer(name).suffixes
 
 
 def open_image(name: str, target: Path, scale: int, hdu: int | str | None = None) -> Opened:
@@ -54,29 +55,36 @@ def open_image(name: str, target: Path, scale: int, hdu: int | str | None = None
         LenszooError: it is missing, damaged or holds no single image, or is in colour where a
             grey PNG is wanted.
     """
-    lower = split_hdu(name)[0].lower()
-    if lower.endswith(FITS_SUFFIXES):
-        image = read_fits(name, scale, hdu)
-        return Opened(
-            image.pixels, lambda pixels, history, out: write_fits(image, pixels, history, out)
-        )
-    if lower.endswith(PILLOW_SUFFIXES):
-        pixels = read_image(name)
-        if target.suffix.lower() != ".png":
-            return Opened(pixels, _write_array)
-        if pixels.shape[2] != 1:
-            raise LenszooError(f"{name}: colour has no 16-bit PNG here; write .npy.")
-        return Opened(pixels, _write_png)
-    header = _npy_header(name)
-    return Opened(read_npy(name), lambda pixels, _, out: _save(_as_stored(pixels, header), out))
+    return _writer(name).open(name, target, scale, hdu)
 
 
-def _npy_header(name: str) -> NpyHeader:
-    try:
-        with Path(name).open("rb") as stream:
-            return parse_header(stream.read(_NPY_HEADER), name)
-    except OSError as error:
-        raise unreadable(name, error) from error
+def _writer(name: str) -> Writer:
+    return WRITERS.get(find_format(name).name, _AS_ARRAY)
+
+
+def _open_fits(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+    image = read_fits(name, hdu)
+    fine = replace(image, header=scaled_header(image.header, scale, name))
+    return Opened(image.pixels, functools.partial(write_fits, fine))
+
+
+def _open_png(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+    if target.suffix.lower() != ".png":
+        return _open_other(name, target, scale, hdu)
+    pixels = find_format(name).read(name)
+    if pixels.shape[2] != 1:
+        raise LenszooError(f"{name}: colour has no 16-bit PNG here; write .npy.")
+    return Opened(pixels, _write_png)
+
+
+def _open_npy(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+    header = read_header(name)
+    pixels = find_format(name).read(name)
+    return Opened(pixels, lambda fine, _, out: _save(_as_stored(fine, header), out))
+
+
+def _open_other(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+    return Opened(find_format(name).read(name), _write_array)
 
 
 def _as_stored(pixels: np.ndarray, header: NpyHeader) -> np.ndarray:
@@ -103,3 +111,12 @@ def _write_png(pixels: np.ndarray, history: Sequence[str], out: BinaryIO) -> Non
     text: Any = PngImagePlugin.PngInfo()
     text.add_itxt("Comment", "\n".join(history))
     Image.fromarray(grey).save(out, "PNG", pnginfo=text)
+
+
+_AS_ARRAY = Writer((".npy",), _open_other)
+WRITERS = {
+    "npy": Writer((".npy",), _open_npy),
+    "png": Writer((".npy", ".png"), _open_png),
+    "fits": Writer((".fits", ".fit", ".fts"), _open_fits),
+}
+"""By the name of the input's format; outputs of other formats are ``.npy``."""

@@ -3,8 +3,7 @@
 import re
 from typing import Any
 
-from lenszoo.data.npy import one_line
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line
 
 # What numbers a pixel's area or side stand under; (card, power of the scale to divide by).
 _PIXEL_SIZES = {

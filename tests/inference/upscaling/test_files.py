@@ -258,7 +258,7 @@ class TestBadInput:
             "object.npy": "holds pickled Python objects",
             "pickle.npy": "holds pickled Python objects",
             "text.npy": "not an .npy file",
-            "a.txt": "a.txt: not a kind of image file that is upscaled",
+            "a.txt": "a.txt: not a kind of image file that is read",
             "bad.png": "not a PNG or JPEG image",
             "cube.npy": "cube.npy: shape (40, 30, 20) has no axis",
             "words.npy": "are not pixels",

@@ -1,0 +1,339 @@
+"""FITS files: one image HDU with its header, chosen and checked by the same rules everywhere.
+
+A file is walked header by header before astropy sees it: headers are bounded, and an image that its
+file cannot hold is refused before memory is asked for.
+"""
+
+import contextlib
+import gzip
+import io
+import math
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from lenszoo.data.npy import MAX_BANDS
+from lenszoo.data.regular import open_regular
+from lenszoo.errors import LenszooError, one_line
+
+SUFFIXES = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
+"""File name endings of FITS files, in lower case."""
+
+MAX_PIXELS = 2**31
+"""The most pixels an image may have."""
+
+# Of a compressed image, whose header costs nothing to forge: pixels that may always be claimed, and
+# pixels for each byte of the file.
+_CLAIMED, _CLAIMED_A_BYTE = 2**27, 200
+_BLOCK, _CARD = 2880, 80
+_MAX_HEADER = 2**23  # bytes; 100,000 cards
+_SCIENCE = "SCI"  # what the archives of HST and JWST call the image among its errors and masks
+_SHOWN = 8
+_ARCSEC = 3600.0
+
+# warnings.catch_warnings changes the state of the whole process, and files are read in threads.
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class FitsImage:
+    """One image of a FITS file.
+
+    Attributes:
+        pixels: float32 (H, W, bands), BSCALE and BZERO applied; NaN where BLANK says so.
+        shape: the array's shape in the file, such as (H, W) or (bands, H, W).
+        header: the image's astropy header.
+        primary: the header of an empty primary HDU where the image is in an extension, else None.
+        extension: whether the image is in an extension.
+    """
+
+    pixels: np.ndarray
+    shape: tuple[int, ...]
+    header: Any
+    primary: Any
+    extension: bool
+
+
+def split_hdu(name: str) -> tuple[str, int | str | None]:
+    """Split ``"a.fits[SCI,2]"`` into the file and the HDU's number or name (None without one)."""
+    match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", name)
+    if match is None or not match[1].lower().endswith(SUFFIXES):
+        return name, None
+    return match[1], int(match[2]) if match[2].isdecimal() else match[2]
+
+
+def read_fits(name: str, hdu: int | str | None = None) -> FitsImage:
+    """Read one image of a FITS file, gzipped and tile-compressed ones too.
+
+    ``file.fits[2]`` names an HDU by its number, ``file.fits[SCI]`` by its name and
+    ``file.fits[SCI,2]`` by name and version. Without a choice it is the only image or, of several,
+    the only one that is called SCI.
+
+    Args:
+        name: the file.
+        hdu: the HDU, where the brackets name none: 2, "2", "SCI" or "SCI,2".
+
+    Raises:
+        LenszooError: the file is missing, damaged, cut short or not regular; it has no image, or
+            several and no choice among them; the image is neither (H, W) nor (bands, H, W).
+    """
+    with _opened(name, hdu) as chosen:
+        shape = tuple(chosen.hdu.shape)
+        inner = shape
+        while len(inner) > 2 and inner[0] == 1:
+            inner = inner[1:]
+        if len(inner) not in (2, 3) or (len(inner) == 3 and inner[0] > MAX_BANDS):
+            raise LenszooError(
+                f"{name}: shape {shape} is not one image: (H, W), or (bands, H, W) with at most "
+                f"{MAX_BANDS} bands."
+            )
+        header = chosen.hdu.header.copy()
+        with np.errstate(over="ignore"):
+            pixels = np.asarray(chosen.hdu.data).astype(np.float32)  # also to native byte order
+        pixels = np.ascontiguousarray(pixels.reshape(-1, *inner[-2:]).transpose(1, 2, 0))
+        return FitsImage(pixels, shape, header, chosen.primary, chosen.at > 0)
+
+
+def read_pixels(name: str) -> np.ndarray:
+    """Return the float32 (H, W, bands) of :func:`read_fits`."""
+    return read_fits(name).pixels
+
+
+def write_fits(image: FitsImage, pixels: np.ndarray, history: Sequence[str], out: BinaryIO) -> None:
+    """Write pixels with the header of the image they were made from.
+
+    An image from an extension is written to one, behind its file's primary header; other HDUs of
+    the file are not copied.
+
+    Args:
+        image: shape and headers.
+        pixels: float32 (H, W, bands), of any size.
+        history: lines for the header.
+        out: the stream.
+    """
+    from astropy.io import fits
+
+    with _quiet():  # of cards that were odd before
+        header = image.header.copy()
+        for line in history:
+            header.add_history(line.encode("unicode_escape").decode("ascii"))
+        data = pixels.transpose(2, 0, 1).reshape(*image.shape[:-2], *pixels.shape[:2])
+        if not image.extension:
+            hdus = fits.HDUList([fits.PrimaryHDU(data, header)])
+        else:
+            primary = fits.PrimaryHDU(header=image.primary)
+            if "NEXTEND" in primary.header:
+                primary.header["NEXTEND"] = 1
+            hdus = fits.HDUList([primary, fits.ImageHDU(data, header)])
+        hdus.writeto(out, output_verify="silentfix+ignore")
+
+
+def read_pixel_scale(path: Any) -> float | None:
+    """Return the arcsec a pixel of an image from the celestial coordinates in its header.
+
+    Args:
+        path: as for :func:`lenszoo.data.read_image`; of a list of bands the first that is there.
+
+    Returns:
+        The geometric mean over both axes; None where the file gives no celestial coordinates or
+        cannot be read, which reading its pixels will tell.
+    """
+    parts = [path] if isinstance(path, str | os.PathLike) else [p for p in path if p is not None]
+    if not parts or not split_hdu(os.fspath(parts[0]))[0].lower().endswith(SUFFIXES):
+        return None
+    from astropy.wcs import WCS
+    from astropy.wcs.utils import proj_plane_pixel_scales
+
+    try:
+        with _opened(os.fspath(parts[0])) as chosen:
+            coordinates = WCS(chosen.hdu.header, naxis=2)
+            if not coordinates.has_celestial:
+                return None
+            scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(coordinates)))) * _ARCSEC
+    except Exception:  # astropy raises nearly anything for odd coordinates
+        return None
+    return scale if np.isfinite(scale) and scale > 0 else None
+
+
+class _Chosen(NamedTuple):
+    """An image HDU of an open file, its position, and the header of an empty primary HDU."""
+
+    hdu: Any
+    at: int
+    primary: Any
+
+
+@contextlib.contextmanager
+def _opened(name: str, hdu: int | str | None = None) -> Iterator[_Chosen]:
+    """Open the image HDU that a name means, once the file has passed all checks."""
+    from astropy.io import fits
+
+    file, bracketed = split_hdu(name)
+    try:
+        with open_regular(file) as raw:
+            stored = os.fstat(raw.fileno()).st_size
+            limit = min(MAX_PIXELS, max(_CLAIMED, _CLAIMED_A_BYTE * stored))
+            packed = file.lower().endswith(".gz")
+            stream: Any = _unpacked(raw, name, limit) if packed else io.BufferedReader(raw)
+            spans = _walk(stream, name)
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(0)
+            # uint=False: BLANK is lost on the way to unsigned integers
+            with _quiet(), fits.open(stream, memmap=False, uint=False) as hdus:
+                at = _choose(name, hdus, hdu if bracketed is None else bracketed)
+                shape = tuple(hdus[at].shape)
+                start, needed = spans[at] if at < len(spans) else (0, 0)
+                if size - start < needed:
+                    raise LenszooError(
+                        f"{name}: truncated, {max(size - start, 0):,} of {needed:,} bytes of its "
+                        "image; copy or make it again."
+                    )
+                compressed = packed or type(hdus[at]).__name__.startswith("Comp")
+                if math.prod(shape) > (limit if compressed else MAX_PIXELS):
+                    raise LenszooError(f"{name}: shape {shape} is too large; cut it first.")
+                empty = at > 0 and not _is_image(hdus[0])
+                yield _Chosen(hdus[at], at, hdus[0].header.copy() if empty else None)
+    except (LenszooError, MemoryError):
+        raise
+    except Exception as error:  # astropy raises nearly anything for damaged files
+        raise LenszooError(
+            f"{name}: not a FITS file, or a damaged one ({one_line(error)}); copy or make it again."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence astropy's warnings of truncation and odd cards: the data decide."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _unpacked(raw: io.FileIO, name: str, limit: int) -> io.BytesIO:
+    """Return the bytes of a gzipped FITS file, whose images are checked as they arrive."""
+    content, most = io.BytesIO(), 8 * limit
+    with gzip.GzipFile(fileobj=raw) as stream:
+        while True:
+            header, cards = _read_header(stream, name)
+            content.write(header)
+            if cards is None:
+                return content
+            size = -(-_data_size(cards, name) // _BLOCK) * _BLOCK
+            if content.tell() + size > most:
+                raise LenszooError(
+                    f"{name}: would unpack to more than {most / 2**30:.0f} GiB, too much for a "
+                    "file of its size; unpack it first, if you trust it."
+                )
+            content.write(stream.read(size))
+
+
+def _walk(stream: BinaryIO, name: str) -> list[tuple[int, int]]:
+    """Return where the data of each HDU start and how many bytes they claim."""
+    spans: list[tuple[int, int]] = []
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    while stream.tell() < end:
+        _, cards = _read_header(stream, name)
+        if cards is None:
+            break
+        size = _data_size(cards, name)
+        spans.append((stream.tell(), size))
+        stream.seek(min(end, stream.tell() + -(-size // _BLOCK) * _BLOCK))
+    if not spans:
+        raise LenszooError(
+            f"{name}: not a FITS file, or a damaged one (no header at its start); copy or make it "
+            "again."
+        )
+    return spans
+
+
+def _read_header(stream: Any, name: str) -> tuple[bytes, dict[bytes, bytes] | None]:
+    """Return the bytes of a header, and its cards; None where there is no whole header."""
+    header = b""
+    while block := stream.read(_BLOCK):
+        if not header and not block.startswith((b"SIMPLE  =", b"XTENSION=")):
+            break
+        header += block
+        cards = [block[i : i + _CARD] for i in range(0, len(block), _CARD)]
+        if any(card.rstrip() == b"END" for card in cards):
+            cards = [header[i : i + _CARD] for i in range(0, len(header), _CARD)]
+            return header, {card[:8].rstrip(): card[10:] for card in reversed(cards)}
+        if len(header) > _MAX_HEADER:
+            raise LenszooError(
+                f"{name}: a header of more than {_MAX_HEADER // 2**20} MiB is not read; mend the "
+                "file, or cut the image out."
+            )
+    return header, None
+
+
+def _data_size(cards: dict[bytes, bytes], name: str) -> int:
+    """Return the bytes of data that a header claims, without the filling of the last block."""
+
+    def number(key: str, default: int) -> int:
+        if key.encode() not in cards:
+            return default
+        text = cards[key.encode()].split(b"/")[0].strip()
+        if not re.fullmatch(rb"\d{1,18}" if key != "BITPIX" else rb"-?\d{1,2}", text):
+            raise LenszooError(
+                f"{name}: {key} = {text[:24].decode('ascii', 'replace')} in its header is no size; "
+                "copy or make it again."
+            )
+        return int(text)
+
+    axes = number("NAXIS", 0)
+    if axes > 999:
+        raise LenszooError(f"{name}: NAXIS = {axes} in its header; FITS knows at most 999 axes.")
+    sides = [number(f"NAXIS{axis}", 0) for axis in range(1, axes + 1)]
+    elements = math.prod(sides) if sides else 0
+    values = number("GCOUNT", 1) * (number("PCOUNT", 0) + elements)
+    return abs(number("BITPIX", 8)) // 8 * values
+
+
+def _is_image(hdu: Any) -> bool:
+    return bool(hdu.is_image and math.prod(hdu.shape or (0,)))
+
+
+def _choose(name: str, hdus: Any, hdu: int | str | None) -> int:
+    """Return the position of the HDU that is meant."""
+    images = [i for i, one in enumerate(hdus) if _is_image(one)]
+    if not images:
+        raise LenszooError(f"{name}: no HDU of this FITS file holds an image.")
+    if hdu is None:
+        science = [i for i in images if hdus[i].name == _SCIENCE]
+        matches = images if len(images) == 1 or len(science) != 1 else science
+    else:
+        matches = [i for i in range(len(hdus)) if _is_called(hdus, i, hdu)]
+    if len(matches) == 1 and matches[0] in images:
+        return matches[0]
+    listed = ", ".join(_describe(hdus, i) for i in images[:_SHOWN])
+    listed += ", ..." if len(images) > _SHOWN else ""
+    if hdu is None:
+        raise LenszooError(
+            f"{name}: holds {len(images)} images ({listed}); choose one in brackets, as in "
+            f"{Path(name).name}[{hdus[images[0]].name or images[0]}], or with hdu= to upscale."
+        )
+    fault = f"HDU {hdu!r} holds no image" if len(matches) == 1 else f"no HDU {hdu!r}"
+    if len(matches) > 1:
+        fault = f"{len(matches)} HDUs are called {hdu!r}, choose one by its version or number"
+    raise LenszooError(f"{name}: {fault}; images are: {listed}.")
+
+
+def _is_called(hdus: Any, at: int, hdu: int | str) -> bool:
+    """Whether an HDU has a number, a NAME, or a NAME,VERSION."""
+    if isinstance(hdu, int) or hdu.isdecimal():
+        return at == int(hdu)
+    name, _, version = hdu.partition(",")
+    return hdus[at].name == name.strip().upper() and version.strip() in ("", str(hdus[at].ver))
+
+
+def _describe(hdus: Any, at: int) -> str:
+    hdu = hdus[at]
+    label = f"{at} {hdu.name}".strip() + (f",{hdu.ver}" if hdu.name and hdu.ver > 1 else "")
+    return f"{label} {' x '.join(map(str, hdu.shape))}"

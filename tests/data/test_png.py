@@ -1,0 +1,81 @@
+"""PNG and JPEG files: depths, colours, damage and bombs."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lenszoo.data import read_image
+from lenszoo.errors import LenszooError
+
+RNG = np.random.default_rng(7)
+
+
+def _one_line(path, message: str) -> str:
+    with pytest.raises(LenszooError) as caught:
+        read_image(path)
+    text = str(caught.value)
+    assert message in text
+    assert "\n" not in text
+    return text
+
+
+def test_8_and_16_bit_grey_png_are_scaled_by_their_depth(tmp_path):
+    eight = RNG.integers(0, 256, (9, 7), np.uint8)
+    sixteen = RNG.integers(0, 65536, (9, 7), np.uint16)
+    Image.fromarray(eight).save(tmp_path / "8.png")
+    Image.fromarray(sixteen).save(tmp_path / "16.png")
+    image = read_image(tmp_path / "8.png")
+    assert image.shape == (9, 7, 1)
+    assert image.dtype == np.float32
+    np.testing.assert_allclose(image[..., 0], eight / 255, atol=1e-7)
+    np.testing.assert_allclose(read_image(tmp_path / "16.png")[..., 0], sixteen / 65535, atol=1e-7)
+
+
+def test_colour_alpha_palette_and_one_bit_png(tmp_path):
+    colour = RNG.integers(0, 256, (9, 7, 4), np.uint8)
+    Image.fromarray(colour[..., :3]).save(tmp_path / "rgb.png")
+    Image.fromarray(colour).save(tmp_path / "rgba.png")
+    Image.fromarray(colour[..., :2], "LA").save(tmp_path / "la.png")
+    Image.fromarray(colour[..., :3]).quantize(16).save(tmp_path / "palette.png")
+    Image.fromarray(colour[..., 0] > 127).save(tmp_path / "bit.png")
+    rgb = read_image(tmp_path / "rgb.png")
+    np.testing.assert_allclose(rgb, colour[..., :3] / 255, atol=1e-7)
+    np.testing.assert_array_equal(read_image(tmp_path / "rgba.png"), rgb)
+    np.testing.assert_array_equal(read_image(tmp_path / "la.png"), rgb[..., :1])
+    assert read_image(tmp_path / "palette.png").shape == (9, 7, 3)
+    np.testing.assert_array_equal(read_image(tmp_path / "bit.png")[..., 0], colour[..., 0] > 127)
+
+
+def test_jpeg(tmp_path):
+    ramp = np.tile(np.arange(0, 160, 10, np.uint8), (16, 1))
+    Image.fromarray(ramp).save(tmp_path / "a.JPG", quality=95)
+    image = read_image(tmp_path / "a.JPG")
+    assert image.shape == (16, 16, 1)
+    np.testing.assert_allclose(image[..., 0], ramp / 255, atol=0.02)
+
+
+def test_damaged_images(tmp_path):
+    (tmp_path / "text.png").write_text("this is no picture")
+    _one_line(tmp_path / "text.png", "not a PNG or JPEG")
+    Image.fromarray(RNG.integers(0, 256, (64, 64), np.uint8)).save(tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "half.png").write_bytes(whole[: len(whole) // 2])
+    _one_line(tmp_path / "half.png", "damaged")
+    (tmp_path / "empty.png").write_bytes(b"")
+    _one_line(tmp_path / "empty.png", "not a PNG or JPEG")
+
+
+@pytest.mark.parametrize("side", [11000, 60000])  # Pillow warns of the first, refuses the second
+def test_decompression_bomb_is_refused(tmp_path, side, recwarn):
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
+    (tmp_path / "bomb.png").write_bytes(bomb + chunk(b"IEND", b""))
+    _one_line(tmp_path / "bomb.png", "decompression bomb")
+    assert not recwarn.list
