@@ -49,7 +49,7 @@ COLUMNS = (
 
 def _seen(entry: WeightsEntry) -> str:
     """How many images a training saw, and whether others had seen some before it."""
-    more = recipe_fields(entry).keys() & {"weights", "widen"}
+    more = recipe_fields(entry).keys() & {"weights", "grow"}
     return f"{entry.data['images_seen']:,}" + (" more" if more else "")
 
 

@@ -252,7 +252,7 @@ def _needs(recipe: RecipeBase) -> list[str]:
     distill = getattr(recipe, "distill", None)
     named = [
         recipe.weights,
-        getattr(recipe, "widen", None),
+        recipe.grow,
         getattr(recipe, "perceptual", None),
         *(distill.teacher if distill else ()),
     ]

@@ -36,7 +36,7 @@ _METHODS = {
 }
 
 _DISTILLED = "Hinton et al. 2015, arXiv:1503.02531"
-_WIDENED = "Chen et al. 2016, arXiv:1511.05641"
+_GROWN = "Chen et al. 2016, arXiv:1511.05641; Goyal et al. 2017, arXiv:1706.02677"
 
 
 def card(entry: WeightsEntry, parameters: int | None = None) -> str:
@@ -276,8 +276,10 @@ def _training(entry: WeightsEntry) -> str:
     if start:
         named = "." in start or start.startswith("imagenet")
         lines.append(f"Started from `{start if named else f'{entry.model}.{start}'}`.")
-    if "widen" in fields:
-        lines.append(f"Began as `{fields['widen']}`, with every channel repeated ({_WIDENED}).")
+    if "grow" in fields:
+        lines.append(
+            f"Began as the smaller network `{fields['grow']}`, with its answers ({_GROWN})."
+        )
     teacher = fields.get("distill", {}).get("teacher")
     if teacher:
         names = ", ".join(
@@ -397,6 +399,6 @@ def _citing(entry: WeightsEntry) -> str:
         lines.append(f"The method: {paper.rstrip(')')}.")
     if "distill" in recipe_fields(entry):
         lines.append(f"Learning from a teacher: {_DISTILLED}.")
-    if "widen" in recipe_fields(entry):
-        lines.append(f"Beginning as a narrower network: {_WIDENED}.")
+    if "grow" in recipe_fields(entry):
+        lines.append(f"Beginning as a smaller network: {_GROWN}.")
     return f"{entry.licence}. Please cite\n\n" + _bullets(lines)

@@ -39,6 +39,12 @@ class RecipeBase(Strict):
         None, description="Height, width and bands; by default the data's."
     )
     weights: str | None = Field(None, description="Weights to start from: a name or a path.")
+    grow: str | None = Field(
+        None,
+        description="Weights, by name or path, of a smaller network to begin as, of fewer channels "
+        "(Chen et al. 2016, arXiv:1511.05641) or residual blocks (Goyal et al. 2017, "
+        "arXiv:1706.02677).",
+    )
     freeze: Literal["backbone"] | int | None = Field(
         None,
         description="Layers that keep their weights: 'backbone' (all but the head), or n for the "
@@ -85,6 +91,14 @@ class RecipeBase(Strict):
         return self
 
     @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.grow is not None and self.weights is not None:
+            raise ValueError("weights and grow are both a start: give one")
+        if self.grow is not None and self.task not in ("classify", "super_resolve"):
+            raise ValueError("grow is for classifiers and super-resolution networks")
+        return self
+
+    @model_validator(mode="after")
     def _freeze_makes_sense(self) -> Self:
         if self.freeze is not None and self.weights is None:
             raise ValueError("freeze needs weights: a random backbone that never learns is no use")
@@ -124,11 +138,6 @@ class ClassifyRecipe(RecipeBase):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of the label given to all classes."
     )
-    widen: str | None = Field(
-        None,
-        description="Weights, by name or path, of a network of fewer channels to begin as (Chen et "
-        "al. 2016, arXiv:1511.05641).",
-    )
     distill: Distill | None = Field(None, description="By default the labels alone teach.")
     tta: bool = Field(
         False, description="Report the scores averaged over quarter turns and flips as well."
@@ -136,12 +145,6 @@ class ClassifyRecipe(RecipeBase):
     folds: int | None = Field(
         None, ge=2, description="Parts of a cross-validation, see `cross_validate`; files only."
     )
-
-    @model_validator(mode="after")
-    def _one_start(self) -> Self:
-        if self.widen is not None and self.weights is not None:
-            raise ValueError("weights and widen are both a start: give one")
-        return self
 
     @model_validator(mode="after")
     def _folds_need_files(self) -> Self:

@@ -17,8 +17,8 @@ from lenszoo.tasks.blocks import freeze, layer_rates
 from lenszoo.tasks.checks import check_answers, check_classes, images_shape
 from lenszoo.tasks.classify.distill import Distilled, load_teacher
 from lenszoo.tasks.classify.report import classification_report
-from lenszoo.tasks.classify.widen import widen_from
 from lenszoo.tasks.compute import jit, precision
+from lenszoo.tasks.grow import grow_from
 from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.recipes import ClassifyRecipe
 from lenszoo.tasks.sources import Images, Source, open_source
@@ -62,8 +62,8 @@ class ClassifyTask:
             check_logits(model, recipe.model)
             if recipe.weights is not None:
                 match_head(model, recipe.model, recipe.weights, self.source.class_names)
-            if recipe.widen is not None:
-                widen_from(recipe.widen, model, self.source.class_names, recipe.seed)
+            if recipe.grow is not None:
+                grow_from(recipe.grow, model, recipe.seed, self.source.class_names)
             if recipe.distill is None:
                 return model
             teacher = load_teacher(recipe.distill, self.source.image_shape, self.source.class_names)

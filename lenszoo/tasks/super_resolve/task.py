@@ -14,6 +14,7 @@ from lenszoo.pretrained.loading import build_model, load_model, model_config
 from lenszoo.provenance import provenance
 from lenszoo.tasks.checks import check_answers
 from lenszoo.tasks.compute import jit, precision
+from lenszoo.tasks.grow import grow_from
 from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.recipes import SuperResolveRecipe
 from lenszoo.tasks.super_resolve.adversarial import AdversarialModel
@@ -55,6 +56,8 @@ class SuperResolveTask:
         shape = recipe.input_shape or (None, None, source.bands)
         with precision(recipe.mixed_precision):
             model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
+            if recipe.grow is not None:
+                grow_from(recipe.grow, model, recipe.seed)
             if recipe.adversarial is None:
                 return model
             return AdversarialModel(model, recipe.adversarial)

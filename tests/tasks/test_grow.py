@@ -1,4 +1,4 @@
-"""A wide network that begins as a narrow one: the same answers, and copies that part."""
+"""A large network that begins as a small one: the same answers, and copies that part."""
 
 import json
 from pathlib import Path
@@ -11,11 +11,20 @@ from lenszoo import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import save_weights
 from lenszoo.tasks.classify.task import ClassifyTask, predict_logits
-from lenszoo.tasks.classify.widen import widen
+from lenszoo.tasks.grow import grow
 from lenszoo.training import Recipe
 
 SHAPE = (32, 32, 1)
+UNTIL = "conv4_block6_out"  # its third stage is deeper in resnet101
 SMALL = (24, 24, 1)  # of the fixtures
+TOKENS = {"patch": 8, "dim": 16, "depth": 2, "heads": 2, "mlp_dim": 32}
+MOBILEVIT = {
+    "channels": (4, 4, 4, 4, 4, 4, 32),
+    "dims": (8, 8, 8),
+    "depths": (1, 1, 1),
+    "expansion": 1,
+    "transformer_dropout": 0.0,
+}
 RESNET = {"stem": "fine", "blocks": (2, 1)}
 
 
@@ -45,6 +54,11 @@ def images(n=5, shape=SHAPE):
         ("resnet18", {"blocks": (1, 1), "width": 4}, {"blocks": (1, 1), "width": 8}),
         ("resnet18", RESNET | {"width": 4}, RESNET | {"width": 4}),
         ("simple_cnn", {"width": 4}, {"width": 16}),
+        ("vit_ti16", TOKENS, {**TOKENS, "dim": 48, "heads": 6, "mlp_dim": 96}),
+        ("vit_ti16", TOKENS, {**TOKENS, "depth": 3}),
+        ("beit_b16", TOKENS, {**TOKENS, "dim": 32, "heads": 4, "mlp_dim": 64, "depth": 3}),
+        ("resnet18", RESNET | {"width": 4}, {**RESNET, "width": 8, "blocks": (3, 2)}),
+        ("mobilevit_mini", MOBILEVIT, MOBILEVIT | {"depths": (1, 3, 2)}),
     ],
 )
 def test_the_answers_stay_what_they_were(name, few, many):
@@ -52,13 +66,44 @@ def test_the_answers_stay_what_they_were(name, few, many):
     before = predict_logits(wide, images())
     told = predict_logits(narrow, images())
     assert np.abs(before - told).max() > 0.1 * np.ptp(told)
-    widen(narrow, wide)
+    grow(narrow, wide)
     assert predict_logits(wide, images()) == close(told)
+
+
+def test_resnet101_answers_as_resnet50_does():
+    small, large = network("resnet50", until=UNTIL), network("resnet101", until=UNTIL, seed=2)
+    grow(small, large)
+    told = predict_logits(small, images())
+    assert predict_logits(large, images()) == close(told)
+
+
+@pytest.mark.parametrize("options", [{}, {"skip": "bicubic", "batch_norm": False}])
+def test_a_deeper_super_resolver_gives_the_same_images(options):
+    coarse = np.random.default_rng(0).random((2, 12, 14, 1), dtype="float32")
+    small, large = (build_model(f"srresnet_{blocks}", width=8, **options) for blocks in (1, 3))
+    grow(small, large)
+    fine = small.predict_on_batch(coarse)
+    assert np.ptp(fine) > 0.1
+    np.testing.assert_allclose(large.predict_on_batch(coarse), fine, atol=1e-5)
+
+
+def test_new_blocks_learn():
+    small = network(**RESNET, width=4)
+    large = network(**{**RESNET, "blocks": (3, 2)}, width=4)
+    grow(small, large)
+    end = large.get_layer("stage1_block3_bn2")
+    assert [float(np.abs(part).max()) for part in end.get_weights()[:2]] == [0, 0]
+    large.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(True))
+    first = large.get_layer("stage1_block3_conv1").get_weights()[0]
+    for _ in range(2):
+        large.train_on_batch(images(8), np.arange(8) % 2)
+    assert np.abs(end.get_weights()[0]).max() > 0
+    assert np.abs(large.get_layer("stage1_block3_conv1").get_weights()[0] - first).max() > 0
 
 
 def test_the_same_width_takes_over_every_bit():
     narrow, same = network(**RESNET, width=4), network(**RESNET, width=4, seed=2)
-    widen(narrow, same)
+    grow(narrow, same)
     for ours, theirs in zip(same.get_weights(), narrow.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -68,7 +113,7 @@ def test_the_shares_of_the_copies_add_up_and_follow_the_seed():
     kernels = []
     for seed in (1, 1, 2):
         wide = network(**RESNET, width=12)
-        widen(narrow, wide, seed)
+        grow(narrow, wide, seed)
         kernels.append(wide.get_layer("stage1_block1_conv1").get_weights()[0])
     one, again, other = kernels
     np.testing.assert_array_equal(one, again)
@@ -80,7 +125,7 @@ def test_the_shares_of_the_copies_add_up_and_follow_the_seed():
 
 def test_copies_part_with_the_first_step():
     narrow, wide = network(**RESNET, width=4), network(**RESNET, width=12)
-    widen(narrow, wide)
+    grow(narrow, wide)
     wide.compile(keras.optimizers.Adam(1e-3), keras.losses.SparseCategoricalCrossentropy(True))
     stem = wide.get_layer("stem_conv")
     copies = stem.get_weights()[0].reshape(7, 7, 3, 4)
@@ -95,7 +140,8 @@ def test_copies_part_with_the_first_step():
 @pytest.mark.parametrize(
     ("few", "many", "message"),
     [
-        ({"blocks": (2, 2)}, {}, "other layers; choose networks that differ in width alone"),
+        ({}, {"blocks": (2, 1, 1)}, "its layer stage3_block1_conv1 is in no residual branch"),
+        ({"blocks": (2, 2)}, {}, "other layers; choose networks that differ in width and residual"),
         ({"shape": (32, 32, 3)}, {}, "other bands or classes"),
         ({"classes": 3}, {}, "other bands or classes"),
         ({"width": 5}, {}, "no multiples of"),
@@ -110,7 +156,7 @@ def test_what_does_not_fit_is_told_in_one_line_and_changes_nothing(few, many, me
     wide = network(**RESNET | {"width": 8} | many)
     before = wide.get_weights()
     with pytest.raises(LenszooError, match=message) as caught:
-        widen(narrow, wide)
+        grow(narrow, wide)
     assert "\n" not in str(caught.value)
     for now, then in zip(wide.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
@@ -119,7 +165,7 @@ def test_what_does_not_fit_is_told_in_one_line_and_changes_nothing(few, many, me
 def test_layers_that_mix_channels_in_their_own_way_are_refused():
     narrow, wide = network("cnn_attention", width=8), network("cnn_attention", width=16)
     with pytest.raises(LenszooError, match="cannot begin as a narrower"):
-        widen(narrow, wide)
+        grow(narrow, wide)
 
 
 @pytest.fixture
@@ -130,7 +176,7 @@ def wider(fields, tmp_path):
     folder.mkdir()
     save_weights(narrow, folder / "best.weights.h5")
     (folder / "run.json").write_text(json.dumps({"classes": ["bar", "dot"]}))
-    return fields | {"widen": str(folder), "options": {"width": 8}}, narrow
+    return fields | {"grow": str(folder), "options": {"width": 8}}, narrow
 
 
 def test_a_recipe_begins_as_the_narrow_network_and_learns_on(wider):
@@ -148,12 +194,12 @@ def test_a_recipe_begins_as_the_narrow_network_and_learns_on(wider):
 
 def test_weights_of_other_classes_are_refused(wider):
     fields, _ = wider
-    Path(fields["widen"], "run.json").write_text(json.dumps({"classes": ["dot", "bar"]}))
+    Path(fields["grow"], "run.json").write_text(json.dumps({"classes": ["dot", "bar"]}))
     with pytest.raises(LenszooError, match="tells dot, bar apart, the images are of bar, dot"):
         ClassifyTask(Recipe(**fields)).build()
 
 
 def test_there_is_one_start(wider):
     fields, _ = wider
-    with pytest.raises(LenszooError, match="weights and widen are both a start: give one"):
+    with pytest.raises(LenszooError, match="weights and grow are both a start: give one"):
         Recipe(**fields, weights="imagenet")
