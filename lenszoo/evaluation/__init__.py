@@ -30,6 +30,7 @@ from lenszoo.metrics.image_quality import (
     ssim,
 )
 from lenszoo.metrics.interpolation import bicubic
+from lenszoo.metrics.intervals import auc_interval, wilson_interval
 from lenszoo.metrics.lens_finding import (
     average_precision,
     operating_curve,
@@ -39,12 +40,7 @@ from lenszoo.metrics.lens_finding import (
     tpr10,
     true_positive_rate_at,
 )
-from lenszoo.metrics.lens_yield import (
-    completeness_by,
-    expected_counts,
-    lens_calibration,
-    wilson_interval,
-)
+from lenszoo.metrics.lens_yield import completeness_by, expected_counts, lens_calibration
 from lenszoo.metrics.shortcut import ShortcutResult, global_statistics, shortcut_baseline
 from lenszoo.metrics.temperature import fit_temperature
 from lenszoo.reporting.report import Report
@@ -68,6 +64,7 @@ __all__ = [
     "SuperResolutionReport",
     "accuracy",
     "attention_rollout",
+    "auc_interval",
     "average_precision",
     "bicubic",
     "bootstrap_interval",

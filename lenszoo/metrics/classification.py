@@ -251,30 +251,27 @@ def weighted_auc(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) -> F
         return wins / (2 * up_weights.sum(axis=1) * below[:, -1])
 
 
-def bootstrap_interval(
+def bootstrap(
     statistic: Callable[[Floats], Floats],
     strata: ArrayLike,
     *,
     n_resamples: int = 1000,
-    level: float = 0.95,
     seed: int = 0,
 ) -> Floats:
-    """Percentile bootstrap interval of a statistic, resampled within each stratum.
+    """Bootstrap resamples of a statistic, drawn within each stratum.
 
-    Stratified, so that every resample keeps the class counts: no class can vanish, and the interval
-    tells of the images, not of the class mix. It is for the given model on other such images; the
-    scatter from training again is not in it. A resample is a row of counts rather than a list of
+    Stratified, so that every resample keeps the class counts: no class can vanish, and the scatter
+    is that of the images, not of the class mix. A resample is a row of counts rather than a list of
     rows, so that the statistic can work on many resamples at once.
 
     Args:
         statistic: from counts (B, N), float64, to (B,) or (B, M).
         strata: shape (N,), the class of each sample (all equal: the plain bootstrap).
         n_resamples: number of resamples.
-        level: probability that the interval covers.
         seed: of the resampling.
 
     Returns:
-        Shape (2,) or (M, 2): low and high.
+        Shape (n_resamples,) or (n_resamples, M).
     """
     groups = np.asarray(strata)
     members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
@@ -290,5 +287,29 @@ def bootstrap_interval(
             flat = np.bincount(drawn.ravel(), minlength=rows * len(where))
             counts[:, where] = flat.reshape(rows, len(where))
         values.append(statistic(counts))
+    return np.concatenate(values)
+
+
+def bootstrap_interval(
+    statistic: Callable[[Floats], Floats],
+    strata: ArrayLike,
+    *,
+    n_resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Floats:
+    """Percentile bootstrap interval of a statistic, resampled within each stratum.
+
+    It is for the given model on other such images; the scatter from training again is not in it.
+    At the edge of its range, as an AUC of 1, it collapses: :mod:`lenszoo.metrics.intervals`.
+
+    Args:
+        statistic, strata, n_resamples, seed: as :func:`bootstrap`.
+        level: probability that the interval covers.
+
+    Returns:
+        Shape (2,) or (M, 2): low and high.
+    """
+    values = bootstrap(statistic, strata, n_resamples=n_resamples, seed=seed)
     tail = 50 * (1 - level)
-    return np.percentile(np.concatenate(values), [tail, 100 - tail], axis=0).T
+    return np.percentile(values, [tail, 100 - tail], axis=0).T

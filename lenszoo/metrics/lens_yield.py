@@ -3,7 +3,6 @@
 ``labels`` and ``scores`` are those of :mod:`lenszoo.metrics.lens_finding`.
 """
 
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics.classification import CalibrationBins, Floats, Ints
+from lenszoo.metrics.intervals import wilson_interval
 from lenszoo.metrics.lens_finding import (
     PRIOR,
     check_prior,
@@ -86,29 +86,6 @@ def expected_counts(
 
 def _pair(bounds: Floats) -> tuple[float, float]:
     return float(bounds[0]), float(bounds[1])
-
-
-def wilson_interval(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> Floats:
-    """Binomial interval of Wilson (1927): honest also at shares of 0 and 1 and for few trials.
-
-    Args:
-        successes: any shape.
-        trials: of a shape that broadcasts.
-        level: probability that the interval covers.
-
-    Returns:
-        The shape of the input and (2,): low and high; NaN without trials.
-    """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    hits, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = hits / n
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # at the ends the formula gives 0 and 1 but for rounding
-    low = np.where(hits == 0, 0 * centre, centre - half)
-    high = np.where(hits == n, 0 * centre + 1, centre + half)
-    return np.stack([low, high], axis=-1)
 
 
 class Completeness(NamedTuple):

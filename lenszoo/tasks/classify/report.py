@@ -12,6 +12,7 @@ from sklearn.metrics import roc_curve
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as m
+from lenszoo.metrics.intervals import auc_interval, sum_interval, wilson_interval
 from lenszoo.metrics.shortcut import ShortcutResult, shortcut_baseline
 from lenszoo.reporting import plots
 from lenszoo.reporting.report import Figure, Report
@@ -223,32 +224,46 @@ def _intervals(
     n_resamples: int,
     notes: list[str],
 ) -> dict[str, Any] | None:
-    """95 % intervals of the AUCs and the accuracy, from one set of resamples."""
+    """95 % intervals of the AUCs and of the accuracy; the bootstrap correlates the classes."""
     counts = np.bincount(y, minlength=len(names))
     single = [name for name, count in zip(names, counts, strict=True) if count == 1]
     if single:
-        notes.append(f"No bootstrap intervals: class {single[0]!r} has a single image.")
+        notes.append(f"No intervals: class {single[0]!r} has a single image.")
         return None
-    odds, right = m.log_odds(scores), scores.argmax(axis=1) == y
-    pairs = list(m.class_pairs(y, len(names)))
+    odds, n = m.log_odds(scores), len(y)
+    # each AUC: the class, the rows, and how many of them are of the class
+    each = [(k, np.arange(n), counts[k]) for k in range(len(names))]
+    pairs = [(a, rows, counts[a]) for a, rows in m.class_pairs(y, len(names))]
+    terms = each if len(names) == 2 else [*each, *pairs]
 
-    def statistics(weights: m.Floats) -> m.Floats:
-        each = [m.weighted_auc(y == k, odds[:, k], weights) for k in range(len(names))]
-        if len(names) == 2:
-            macro = [each[1], each[1]]
-        else:
-            ovo = [m.weighted_auc(y[r] == a, odds[r, a], weights[:, r]) for a, r in pairs]
-            macro = [np.mean(each, axis=0), np.mean(ovo, axis=0)]
-        return np.stack([*macro, weights @ right / len(y), *each], axis=1)
+    def aucs(weights: m.Floats) -> m.Floats:
+        return np.stack(
+            [m.weighted_auc(y[r] == k, odds[r, k], weights[:, r]) for k, r, _ in terms], axis=1
+        )
 
-    bounds = m.bootstrap_interval(statistics, y, n_resamples=n_resamples, seed=seed).tolist()
-    ovr, ovo, accuracy, *each = [pair if np.isfinite(pair).all() else None for pair in bounds]
+    resamples = m.bootstrap(aucs, y, n_resamples=n_resamples, seed=seed)
+    values = aucs(np.ones((1, n)))[0]
+    positives = np.array([count for *_, count in terms])
+    negatives = np.array([len(rows) for _, rows, _ in terms]) - positives
+    bounds = auc_interval(values, positives, negatives)
+
+    def mean(part: slice) -> list[float] | None:
+        k = len(values[part])
+        limits = sum_interval(np.full(k, 1 / k), values[part], bounds[part], resamples[:, part])
+        return pair_or_none(limits)
+
+    ovr = pair_or_none(bounds[1]) if len(names) == 2 else mean(slice(len(names)))
     return {
         "macro_ovr_auc": ovr,
-        "macro_ovo_auc": ovo,
-        "accuracy": accuracy,
-        "per_class_auc": dict(zip(names, each, strict=True)),
+        "macro_ovo_auc": ovr if len(names) == 2 else mean(slice(len(names), None)),
+        "accuracy": pair_or_none(wilson_interval((scores.argmax(axis=1) == y).sum(), n)),
+        "per_class_auc": {name: pair_or_none(bounds[k]) for k, name in enumerate(names)},
     }
+
+
+def pair_or_none(bounds: m.Floats) -> list[float] | None:
+    """An interval as two numbers, None where it is not finite."""
+    return bounds.tolist() if np.isfinite(bounds).all() else None
 
 
 def _shortcut_metrics(

@@ -13,12 +13,13 @@ from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as m
 from lenszoo.metrics import lens_baselines
 from lenszoo.metrics import lens_finding as lm
+from lenszoo.metrics.intervals import auc_interval, sum_interval, widened_interval
 from lenszoo.metrics.lens_yield import Completeness, expected_counts, lens_calibration
 from lenszoo.metrics.shortcut import ShortcutResult
 from lenszoo.reporting import plots
 from lenszoo.reporting.report import Figure, Report
 from lenszoo.tasks.classify.panels import history as history_figure
-from lenszoo.tasks.classify.report import History, read_history, thinned
+from lenszoo.tasks.classify.report import History, pair_or_none, read_history, thinned
 from lenszoo.tasks.find_lenses import panels as view
 from lenszoo.tasks.find_lenses import tables
 from lenszoo.tasks.find_lenses.candidates import (
@@ -257,31 +258,34 @@ def _metrics(found: Candidates, prior: float, objects: int) -> dict[str, Any]:
 
 
 def _add_intervals(values: dict[str, Any], found: Candidates, seed: int, n_resamples: int) -> None:
-    """95 % intervals of every score and of what the main one gains, from one set of resamples."""
-    y, names = found.labels, list(found.scores)
+    """95 % intervals of every score and of the main one's gains, from one set of resamples."""
+    y, by_score = found.labels, values["by_score"]
 
-    def statistics(weights: m.Floats) -> m.Floats:
-        table = np.stack(
+    def ranking(weights: m.Floats) -> m.Floats:
+        return np.concatenate(
             [lm.weighted_ranking(y, scores, weights) for scores in found.scores.values()], axis=1
         )
-        return np.concatenate([table, table[:, :1] - table[:, 1:]], axis=1).reshape(
-            len(weights), -1
-        )
 
-    bounds = m.bootstrap_interval(statistics, y, n_resamples=n_resamples, seed=seed)
-    pairs = [pair if np.isfinite(pair).all() else None for pair in bounds.tolist()]
-    width = len(_RANKED)
-    rows = [
-        dict(zip(_RANKED, pairs[start : start + width], strict=True))
-        for start in range(0, len(pairs), width)
-    ]
-    by_score = values["by_score"]
-    for name, intervals in zip(names, rows, strict=False):
-        by_score[name]["intervals"] = intervals
-    values["intervals"] = rows[0]
-    for name, intervals in zip(names[1:], rows[len(names) :], strict=True):
-        gains = {key: by_score[found.main][key] - by_score[name][key] for key in _RANKED}
-        values["gains"][name] = gains | {"intervals": intervals}
+    drawn = m.bootstrap(ranking, y, n_resamples=n_resamples, seed=seed)
+    resamples = drawn.reshape(n_resamples, -1, len(_RANKED))
+    bounds: dict[str, dict[str, Any]] = {}
+    for i, (name, scores) in enumerate(by_score.items()):
+        bounds[name] = {
+            key: widened_interval(scores[key], resamples[:, i, k], values["lenses"])
+            for k, key in enumerate(_RANKED)
+        }
+        bounds[name]["auc"] = auc_interval(scores["auc"], values["lenses"], values["nonlenses"])
+        scores["intervals"] = {key: pair_or_none(pair) for key, pair in bounds[name].items()}
+    values["intervals"] = by_score[found.main]["intervals"]
+    for i, name in enumerate(list(by_score)[1:], start=1):
+        both, gain, limits = (found.main, name), {}, {}
+        for k, key in enumerate(_RANKED):
+            pair = [by_score[each][key] for each in both]
+            gain[key] = pair[0] - pair[1]
+            limits[key] = pair_or_none(
+                sum_interval((1, -1), pair, [bounds[e][key] for e in both], resamples[:, [0, i], k])
+            )
+        values["gains"][name] = gain | {"intervals": limits}
 
 
 def _baseline_metrics(result: ShortcutResult, y: NDArray[np.bool_]) -> dict[str, Any]:

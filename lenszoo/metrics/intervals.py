@@ -1,0 +1,148 @@
+"""Confidence intervals that stay honest at 0 and 1: of shares, of AUCs, and of their sums.
+
+A bootstrap of a perfect score is perfect in every resample, and so is its interval, however few
+the images. The intervals here come from a variance at the trial value rather than at the estimate,
+so that 12 of 12 right is 0.76 to 1, and an AUC of 1 from 12 images of each class 0.83 to 1.
+"""
+
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lenszoo.metrics.classification import Floats
+
+_BISECTIONS = 60  # of an interval of length 1: to float64
+
+
+def _quantile(level: float) -> float:
+    """Standard normal quantile of a two-sided level."""
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def wilson_interval(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> Floats:
+    """Binomial interval of a share (Wilson 1927, JASA 22, 209).
+
+    ``astropy.stats.binom_conf_interval`` gives the same for whole counts; it cuts other counts down
+    to whole ones, refuses 0 trials and takes about a second to import.
+
+    Args:
+        successes: any shape; need not be whole.
+        trials: of a shape that broadcasts.
+        level: probability that the interval covers.
+
+    Returns:
+        The shape of the input and (2,): low and high; NaN without trials.
+
+    Example:
+        >>> wilson_interval(12, 12).round(3).tolist()
+        [0.758, 1.0]
+    """
+    z = _quantile(level)
+    hits, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(trials, float))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = hits / n
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # at the ends the formula gives 0 and 1 but for rounding
+    low = np.where(hits == 0, 0 * centre, centre - half)
+    high = np.where(hits == n, 0 * centre + 1, centre + half)
+    return np.stack([low, high], axis=-1)
+
+
+def auc_interval(
+    auc: ArrayLike, positives: ArrayLike, negatives: ArrayLike, level: float = 0.95
+) -> Floats:
+    """Interval of a ROC-AUC by inverting a score test (Newcombe 2006, Stat. Med. 25, 559).
+
+    Newcombe's method 5: the AUCs t with ``(auc - t)^2 <= z^2 V(t)`` and the variance of Hanley &
+    McNeil (1982, Radiology 143, 29) made alike in both classes, ``V(t) = t (1 - t) (1 + s ((1 - t)
+    / (2 - t) + t / (1 + t))) / (m n)`` with ``s = (m + n) / 2 - 1``. Measured by
+    ``benchmarks/auc_intervals.py``: from 12 + 12 to 300 + 300 samples and AUCs of 0.6 to 0.998 the
+    95 % interval covers the AUC in 96 % of the draws (at worst in 85 %, with 10 + 400); that of a
+    percentile bootstrap in 62 to 80 % (at worst in 5 %), the logit of DeLong's in 64 to 92 %.
+
+    Args:
+        auc: of any shape.
+        positives: m, of a shape that broadcasts.
+        negatives: n, likewise.
+        level: probability that the interval covers.
+
+    Returns:
+        The shape of the input and (2,): low and high; NaN where a class is empty or the AUC is NaN.
+
+    Example:
+        >>> auc_interval(1.0, 12, 12).round(3).tolist()
+        [0.832, 1.0]
+    """
+    theta, m, n = np.broadcast_arrays(
+        np.asarray(auc, float), np.asarray(positives, float), np.asarray(negatives, float)
+    )
+    z, spread = _quantile(level), (m + n) / 2 - 1
+    ends = []
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for limit in (0.0, 1.0):
+            outside, inside = np.full(theta.shape, limit), theta.astype(float)
+            for _ in range(_BISECTIONS):
+                t = (outside + inside) / 2
+                mixed = 1 + spread * ((1 - t) / (2 - t) + t / (1 + t))
+                beyond = (theta - t) ** 2 > z**2 * t * (1 - t) * mixed / (m * n)
+                outside, inside = np.where(beyond, t, outside), np.where(beyond, inside, t)
+            ends.append(np.where(np.isfinite(theta) & (m > 0) & (n > 0), inside, np.nan))
+    return np.stack(ends, axis=-1)
+
+
+def sum_interval(
+    weights: ArrayLike, values: ArrayLike, intervals: ArrayLike, resamples: ArrayLike
+) -> Floats:
+    """Interval of a weighted sum of estimates from the interval of each (Zou & Donner 2008).
+
+    The method of variance estimates recovery (Stat. Med. 27, 1693): each estimate's distance to
+    its own limit stands for its standard error. Correlations are those of the resamples; where an
+    estimate never varies, as at its edge, the correlation that makes the interval widest.
+
+    Args:
+        weights: (k,); 1/k each for a mean, 1 and -1 for a difference.
+        values: (k,) estimates.
+        intervals: (k, 2), low and high of each.
+        resamples: (B, k) bootstrap resamples of the estimates.
+
+    Returns:
+        (2,): low and high; NaN where an estimate is.
+    """
+    factors, estimates = np.asarray(weights, float), np.asarray(values, float)
+    below = estimates - np.asarray(intervals, float)[:, 0]
+    above = np.asarray(intervals, float)[:, 1] - estimates
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = np.atleast_2d(np.corrcoef(np.asarray(resamples, float), rowvar=False))
+    total, ends = float(factors @ estimates), []
+    for sign, rising, falling in ((-1, below, above), (1, above, below)):
+        distance = factors * np.where(factors > 0, rising, falling)
+        product = np.outer(distance, distance)
+        squares = np.where(np.isfinite(correlation), correlation * product, np.abs(product))
+        np.fill_diagonal(squares, distance**2)
+        ends.append(total + sign * np.sqrt(np.maximum(squares.sum(), 0)))
+    return np.array(ends)
+
+
+def widened_interval(
+    value: float, resamples: ArrayLike, trials: int, level: float = 0.95
+) -> Floats:
+    """Percentile bootstrap interval of a share, no narrower than Wilson's of as many trials.
+
+    For true-positive rates, whose thresholds are drawn as well as the lenses, and for the average
+    precision, a mean over the lenses (Boyd, Eng & Page 2013, ECML PKDD, 451).
+
+    Args:
+        value: the share.
+        resamples: (B,) of it; NaN counts as undefined.
+        trials: lenses that it is the share of.
+        level: probability that the interval covers.
+
+    Returns:
+        (2,): low and high; NaN where the share or a resample is.
+    """
+    tail = 50 * (1 - level)
+    low, high = np.percentile(np.asarray(resamples, float), [tail, 100 - tail])
+    wilson = wilson_interval(value * trials, trials, level)
+    return np.array([np.minimum(low, wilson[0]), np.maximum(high, wilson[1])])
