@@ -38,11 +38,12 @@ harness: .venv/.dev ## Run the slow tests, and put every model through the whole
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check
 	KERAS_BACKEND=jax $(BIN)/python tests/models/upscaling_harness.py check
 
-check: .venv/.dev ## Check format, lint, types and the direction of imports
+check: .venv/.dev ## Check format, lint, types, the direction of imports and prose
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/check_imports.py
+	$(BIN)/python tools/check_prose.py
 
 format: .venv/.dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

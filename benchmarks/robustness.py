@@ -3,7 +3,7 @@
     python benchmarks/robustness.py OUT [--weights resnet18_slim.common_test_sim] [--images 1500]
 
 Simulates the scenes that releases are scored on again and again, one thing changed at a time:
-noise, width of the PSF, a shift, a turn, arcsec a pixel; :func:`lenszoo.simulation.varied` says
+noise, width of the PSF, a shift, a turn, arcsec a pixel; :func:`lenszoo.simulation.perturbed` says
 how. The scenes are the same in every row, so the change against the first row is measured pair by
 pair: its interval, as that of the AUC, is a bootstrap over scenes (95 %, 1,000 resamples, within
 classes).
@@ -30,7 +30,7 @@ from lenszoo.files import write_bytes
 from lenszoo.metrics import classification as metrics
 from lenszoo.pretrained import get_entry
 from lenszoo.reporting.plots import COLOURS, FAINT, new_figure, styled, to_png
-from lenszoo.simulation import SPLIT_START, get_preset, sample, varied
+from lenszoo.simulation import SPLIT_START, get_preset, perturbed, sample
 from lenszoo.tasks.classify.task import predict_logits
 from lenszoo.tasks.scores import EVALUATION_SEED
 
@@ -53,7 +53,7 @@ class Factor(NamedTuple):
     trained: float
 
 
-# by argument of varied()
+# by argument of perturbed()
 FACTORS = {
     "noise": Factor("Noise", "noise x {:g}", "factor", (0.5, 1, 1.5, 2, 3, 4), 1),
     "psf": Factor("PSF width", "PSF width x {:g}", "factor", (0.5, 0.75, 1, 1.5, 2), 1),
@@ -78,7 +78,7 @@ class Point(NamedTuple):
 
 
 def change(factor: str, value: float) -> dict:
-    """Arguments of ``varied``; none for the value the classifier was trained on."""
+    """Arguments of ``perturbed``; none for the value the classifier was trained on."""
     if value == FACTORS[factor].trained:
         return {}
     return {factor: (value, value) if factor == "shift" else value}
@@ -96,7 +96,7 @@ def answers(
         known = json.loads(kept.read_text(encoding="utf-8"))
         if known["key"] == key:
             return np.array(known["labels"]), np.array(known["logits"])
-    sky = varied(preset, **changes) if changes else preset
+    sky = perturbed(preset, **changes) if changes else preset
     drawn = sample(sky, options.images, options.seed, SPLIT_START["test"])
     logits = predict_logits(model, drawn.images)
     found = {"key": key, "labels": drawn.labels.tolist(), "logits": logits.tolist()}
@@ -189,9 +189,11 @@ def sky_of(weights: str) -> str:
 def run(options: argparse.Namespace) -> None:
     """Simulate, predict, score, write."""
     preset = options.preset or sky_of(options.weights)
-    for name in options.only:  # a sky that cannot be varied so is refused before anything is drawn
+    for (
+        name
+    ) in options.only:  # a sky that cannot be perturbed so is refused before anything is drawn
         for value in FACTORS[name].values:
-            varied(preset, **change(name, value))
+            perturbed(preset, **change(name, value))
     model = load_model(options.weights)
     classes = get_preset(preset).classes
     if model.output_shape != (None, len(classes)):

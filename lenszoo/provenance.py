@@ -1,4 +1,4 @@
-"""What was running: versions, backend and machine, for run folders and reports."""
+"""Provenance: versions, backend and machine, for run folders and reports."""
 
 import datetime
 import os
@@ -13,16 +13,16 @@ from lenszoo._version import __version__
 
 
 def provenance(seed: int | None = None) -> dict[str, Any]:
-    """Version of lenszoo, backend and seed: what every prediction, report and run names."""
+    """Versions, backend and seed, which every prediction, report and run records."""
     backend = keras.backend.backend()
-    found = {"lenszoo": __version__, "keras": keras.__version__, "backend": backend}
+    facts = {"lenszoo": __version__, "keras": keras.__version__, "backend": backend}
     try:
-        found[backend] = metadata.version(backend)
+        facts[backend] = metadata.version(backend)
     except metadata.PackageNotFoundError:
-        found[backend] = "unknown"
+        facts[backend] = "unknown"
     if seed is not None:
-        found["seed"] = str(seed)
-    return found
+        facts["seed"] = str(seed)
+    return facts
 
 
 def environment() -> dict[str, Any]:

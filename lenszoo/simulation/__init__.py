@@ -1,10 +1,10 @@
 """Simulated lens images: draw -> trace -> shine -> observe."""
 
 from lenszoo.simulation.cutouts import sample_cutouts
+from lenszoo.simulation.perturbed import perturbed, varied
 from lenszoo.simulation.presets import get_preset, list_presets
 from lenszoo.simulation.sample import SPLIT_START, Sample, sample, sample_scenes
 from lenszoo.simulation.stream import SimulatedDataset, stream
-from lenszoo.simulation.varied import varied
 from lenszoo.simulation.write import DatasetSummary, write_dataset
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "SimulatedDataset",
     "get_preset",
     "list_presets",
+    "perturbed",
     "sample",
     "sample_cutouts",
     "sample_scenes",

@@ -1,8 +1,8 @@
 """Colours of galaxies and stars in u, g, r and i, by type and redshift.
 
-A colour is an array of magnitudes (u - r, g - r, 0, i - r). Simple laws with scatter: early types
-on the passive track, discs bluer, star-forming galaxies at the redshifts of sources bluer still;
-they overlap.
+A colour is an array (u - r, g - r, 0, i - r) [mag]. The laws are simple and have scatter: early
+types follow the passive track, discs are bluer, star-forming galaxies at the redshifts of sources
+bluer still; the types overlap.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _TRACK = np.array(
         (0.80, 1.50, 1.75, 1.22, 1.45),
     ]
 )
-# VIS, 550 to 900 nm, gathers what r and i do; weights of their fluxes
+# VIS, 550 to 900 nm, covers r and i; weights of their fluxes
 _VIS = np.array([0.0, 0.0, 0.45, 0.55])
 _LYMAN_BREAK = 2.4  # redshift from which the Lyman forest and break dim the u band
 
@@ -36,26 +36,26 @@ def _from_steps(u_g: float, g_r: float, r_i: float) -> np.ndarray:
 
 
 def early_type(rng: np.random.Generator, z: float) -> np.ndarray:
-    """Colour of an early-type galaxy at ``z``; the red sequence has a scatter of 0.05 mag."""
+    """Draw the colour of an early type at redshift ``z``; the scatter in g - r is 0.06 mag."""
     steps = [np.interp(z, _TRACK[:, 0], _TRACK[:, column]) for column in (1, 2, 3)]
     scatter = rng.normal(0.0, (0.12, 0.06, 0.04))
     return _from_steps(*(np.array(steps) + scatter))
 
 
 def k_correction(z: float) -> float:
-    """K correction with passive evolution of an early type in r, magnitudes."""
+    """K correction with passive evolution of an early type in r [mag]."""
     return float(np.interp(z, _TRACK[:, 0], _TRACK[:, 4]))
 
 
 def disc(rng: np.random.Generator, z: float) -> np.ndarray:
-    """Colour of a spiral's disc at ``z`` < 0.8: half way from early types to star formation."""
+    """Draw the colour of a spiral's disc at ``z`` < 0.8, between early types and star formation."""
     red = early_type(rng, z)
     blue = _from_steps(0.8, 0.35 + 0.3 * z, 0.2 + 0.25 * z)
     return red + (blue - red) * rng.uniform(0.35, 0.85)
 
 
 def star_forming(rng: np.random.Generator, z: float) -> np.ndarray:
-    """Colour of a star-forming galaxy at ``z``, dust included: some are as red as discs."""
+    """Draw the colour of a star-forming galaxy at ``z``; with dust some are as red as discs."""
     dust = rng.exponential(0.18)
     g_r, r_i = rng.normal((0.10, 0.08), (0.12, 0.10)) + dust * np.array([1.0, 0.7])
     u_g = rng.normal(0.45, 0.2) + 0.5 * dust + 1.5 * max(0.0, z - _LYMAN_BREAK)
@@ -63,7 +63,7 @@ def star_forming(rng: np.random.Generator, z: float) -> np.ndarray:
 
 
 def star(rng: np.random.Generator) -> np.ndarray:
-    """Colour of a star on the main-sequence locus, rounded (Covey et al. 2007, arXiv:0707.4473)."""
+    """Draw the colour of a main-sequence star; locus of Covey et al. (2007, arXiv:0707.4473)."""
     g_i = rng.uniform(0.4, 2.8)
     locus = np.array([(0.4, 0.95, 0.31, 0.09), (1.0, 1.35, 0.70, 0.28)])
     locus = np.concatenate([locus, [(1.7, 2.2, 1.17, 0.51), (2.2, 2.5, 1.38, 0.83)]])
@@ -73,7 +73,7 @@ def star(rng: np.random.Generator) -> np.ndarray:
 
 
 def fluxes(r_magnitude: float, colour: np.ndarray, bands: Sequence[str]) -> np.ndarray:
-    """Flux in each band, (bands,), of an object of this colour and magnitude in r."""
+    """Flux in each band, (bands,), of an object of this r magnitude and colour [mag]."""
     ugri = flux(r_magnitude + colour)
     if tuple(bands) == UGRI:
         return ugri

@@ -1,7 +1,7 @@
-"""Components: the galaxies, stars and lensed sources of a scene, as the renderer takes them.
+"""Components of a scene: light profiles of galaxies, stars and lensed sources.
 
 A scene of many galaxies is a list of components, each one profile with its flux in every band.
-:func:`banks` packs them into arrays of fixed size, one bank a profile, so that one compiled program
+:func:`banks` packs them into arrays of fixed size, one a profile, so that one compiled program
 serves all scenes; empty slots have no flux.
 """
 
@@ -14,7 +14,7 @@ from scipy import special
 
 from lenszoo.simulation.shine import LANE
 
-# parameters of each profile, in the order of lenszoo.simulation.shine, and what an empty slot holds
+# parameters of each profile, in the order of lenszoo.simulation.shine, and values of an empty slot
 PARAMETERS: Mapping[str, Mapping[str, float]] = {
     "sersic": {"r_eff": 1.0, "index": 1.0, "e1": 0.0, "e2": 0.0, "core": 0.1},
     "source": {"r_eff": 1.0, "index": 1.0, "e1": 0.0, "e2": 0.0, "core": 0.1},
@@ -44,14 +44,14 @@ PARAMETERS: Mapping[str, Mapping[str, float]] = {
 
 @dataclass(frozen=True)
 class Component:
-    """One profile.
+    """One light profile.
 
     Attributes:
         profile: "sersic", "arms", "ring", "edge_on", "star", or "source", a Sersic profile behind
             the lens.
-        x, y: centre, arcsec; of a source, in the source plane, from the lens.
-        flux: in every band, (bands,), in all.
-        parameters: the profile's own, named as in :data:`PARAMETERS`.
+        x, y: centre [arcsec]; of a source, in the source plane, from the lens.
+        flux: total flux in every band, (bands,).
+        parameters: of the profile, named as in :data:`PARAMETERS`.
     """
 
     profile: str
@@ -62,7 +62,7 @@ class Component:
 
 
 def columns(profile: str) -> tuple[str, ...]:
-    """Names of the columns of a bank; a column of flux a band follows."""
+    """Columns of a bank by name; the fluxes follow, one column a band."""
     return ("x", "y", *(() if profile == "star" else ("amplitude",)), *PARAMETERS[profile])
 
 
@@ -72,12 +72,12 @@ def sersic_b(index: float) -> float:
 
 
 def light_within(radius: float, r_eff: float, index: float) -> float:
-    """Fraction of a Sersic profile's light within ``radius``."""
+    """Fraction of a Sersic profile's light within ``radius`` [arcsec]."""
     return float(special.gammainc(2 * index, sersic_b(index) * (radius / r_eff) ** (1 / index)))
 
 
 def sersic_brightness(radius: float, r_eff: float, index: float) -> float:
-    """Brightness of a Sersic profile of unit flux at ``radius``, per square arcsec."""
+    """Brightness of a Sersic profile of unit flux at ``radius`` [arcsec], per arcsec^2."""
     b = sersic_b(index)
     at_r_eff = b ** (2 * index) / (
         2 * math.pi * index * r_eff**2 * math.exp(b) * math.gamma(2 * index)
@@ -86,7 +86,7 @@ def sersic_brightness(radius: float, r_eff: float, index: float) -> float:
 
 
 def _sersic_amplitude(p: Mapping[str, float]) -> float:
-    """Of unit flux. A flattened cusp has just the light that the cusp has outside the core."""
+    """Amplitude of unit flux: a flattened cusp has the light of the true one outside the core."""
     outside = 1.0 - light_within(p["core"], p["r_eff"], p["index"])
     return sersic_brightness(p["r_eff"], p["r_eff"], p["index"]) / outside
 
@@ -99,7 +99,7 @@ _LANE = float(np.trapezoid(np.exp(-((_T / LANE) ** 2)) / np.cosh(_T) ** 2, _T))
 
 
 def _arms_amplitude(p: Mapping[str, float]) -> float:
-    mean = special.ive(0, p["sharpness"])  # of exp(k (cos - 1)) around the centre
+    mean = special.ive(0, p["sharpness"])  # mean of exp(k (cos - 1)) over the azimuth
     return 1.0 / (2 * math.pi * _ARMS * p["scale"] ** 2 * mean)
 
 
@@ -130,9 +130,9 @@ def banks(
     """Pack components into one array a profile.
 
     Args:
-        components: in any number and order up to the slots.
-        slots: room for each profile.
-        n_bands: bands of their fluxes.
+        components: in any order, no more of a profile than its slots.
+        slots: rows of the array of each profile.
+        n_bands: bands of the fluxes.
 
     Returns:
         By profile, (slots, columns + bands) float32, columns as :func:`columns` names them.

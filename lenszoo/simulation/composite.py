@@ -1,4 +1,4 @@
-"""Trace, shine and observe for skies of many components in several bands."""
+"""Render skies of many components in several bands: trace, shine and observe."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,20 +24,20 @@ MEASURED = ("arc_signal_to_noise", "arc_contrast", "magnification")
 
 
 def survey(preset: Preset) -> Survey:
-    """The camera of a sky of several bands."""
+    """Camera of a sky of several bands."""
     assert isinstance(preset.instrument, Survey)
     return preset.instrument
 
 
 def _split(bank, profile: str):
-    """Centre (batch, slots, 1) twice, further parameters likewise, fluxes (batch, slots, bands)."""
+    """Split a bank into x, y and parameters (batch, slots, 1), and fluxes (batch, slots, bands)."""
     n = len(columns(profile))
     x, y, *rest = (bank[:, :, k : k + 1] for k in range(n))
     return x, y, rest, bank[:, :, n:]
 
 
 def _shapes(bank, profile: str, x, y):
-    """Brightness of unit flux of each component, (batch, slots, n), and their fluxes."""
+    """Brightness of each component at unit flux, (batch, slots, n), and the fluxes."""
     cx, cy, parameters, fluxes = _split(bank, profile)
     return _PROFILES[profile](x - cx, y - cy, *parameters), fluxes
 
@@ -48,13 +48,13 @@ def _light(fluxes, shapes):
 
 
 def brightness(arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """Brightness on the survey's grid, flux per square arcsec.
+    """Brightness on the survey's grid [flux/arcsec^2].
 
     Returns:
         ``light``, of all galaxies, and ``lensed``, of the lensed source alone, (batch, bands, n);
-        ``arc_contrast``, lensed flux over that of the galaxy in the middle, both within two
-        Einstein radii and summed over the bands, before the PSF; ``magnification``, the source's
-        lensed flux within the grid over its own. Both (batch,), NaN where nothing is lensed.
+        ``arc_contrast``, lensed flux over that of the central galaxy, both within two Einstein
+        radii and summed over the bands, before the PSF; ``magnification``, lensed flux of the
+        source within the grid over its unlensed flux. Both (batch,), NaN where nothing is lensed.
     """
     x, y = (ops.convert_to_tensor(g) for g in survey(preset).grid())
     dx, dy = x - arrays["lens_x"], y - arrays["lens_y"]
@@ -87,15 +87,15 @@ def brightness(arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
 
 
 def _or_nan(lens, above, below):
-    """Their ratio where ``lens``, else NaN."""
+    """Ratio ``above / below`` where ``lens``, else NaN."""
     return ops.where(lens, above / ops.where(lens, below, 1.0), float("nan"))
 
 
 def expose(layers: Mapping[str, Any], arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """What the survey gives: images (batch, pixels^2, bands), and the measures of the truth.
+    """Observe brightness with the survey: images (batch, pixels^2, bands), and measures of them.
 
-    ``arc_signal_to_noise`` (batch,) is that of the lensed light alone, its shape known, over all
-    bands and pixels, noise of the lens galaxy's light included; NaN where nothing is lensed.
+    ``arc_signal_to_noise`` (batch,) is that of the lensed light alone for a known shape, over all
+    bands and pixels, with the noise of the lens galaxy's light; NaN where nothing is lensed.
     """
     camera = survey(preset)
     fwhm = arrays["psf_fwhm"]

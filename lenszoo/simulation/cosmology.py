@@ -1,4 +1,4 @@
-"""From a mass and two redshifts to an Einstein radius, as DeepLenseSim does it."""
+"""Einstein radius from mass and redshifts, as DeepLenseSim computes it."""
 
 from functools import lru_cache
 
@@ -21,17 +21,23 @@ def _comoving_table(omega_m: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def comoving_distance(z: float, omega_m: float = OMEGA_M) -> float:
-    """Line-of-sight comoving distance in Mpc for 0 <= z <= 5, flat LCDM with H0 70."""
+    """Line-of-sight comoving distance [Mpc] for 0 <= z <= 5, flat LCDM with H0 = 70 km/s/Mpc.
+
+    >>> round(comoving_distance(0.5))
+    1889
+    """
     return float(np.interp(z, *_comoving_table(omega_m)))
 
 
 def einstein_radius(mass: float, z_lens: float, z_source: float) -> float:
-    """Einstein radius in arcsec of ``mass`` (solar masses), as coded in DeepLenseSim.
+    """Einstein radius [arcsec] of ``mass`` [solar masses], as coded in DeepLenseSim.
 
     DeepLenseSim puts *luminosity* distances and ``D_LS = D_S - D_L`` into
-    ``sqrt(4 G M / c^2 * D_LS / (D_L D_S))``: 1e12 solar masses at z = 0.5, source at 1.0, give
-    1.281 arcsec where angular-diameter distances would give 1.665. Kept, because the data are made
-    so.
+    ``sqrt(4 G M / c^2 * D_LS / (D_L D_S))``: 1.281 arcsec in the example, where angular-diameter
+    distances would give 1.665. The published data are made so.
+
+    >>> round(einstein_radius(1e12, z_lens=0.5, z_source=1.0), 3)
+    1.281
     """
     d_l = (1 + z_lens) * comoving_distance(z_lens)
     d_s = (1 + z_source) * comoving_distance(z_source)
@@ -41,7 +47,7 @@ def einstein_radius(mass: float, z_lens: float, z_source: float) -> float:
 def deflection_ratio(
     z_lens: float, z_source: float, z_convention: float, omega_m: float = OMEGA_M
 ) -> float:
-    """What a lens's deflection is for ``z_source``, as a fraction of that for ``z_convention``.
+    """Deflection of a lens for a source at ``z_source``, over that for one at ``z_convention``.
 
     Angles scale with ``D_LS / D_S`` (angular-diameter distances), in a flat universe
     ``1 - chi_L / chi_S`` with comoving distances chi; it does not depend on H0.

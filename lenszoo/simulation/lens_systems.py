@@ -1,7 +1,7 @@
-"""Lens systems for lens finding: a massive early-type galaxy, and a source that it can lens.
+"""Lens systems for lens finding: a massive early-type galaxy and a source behind it.
 
-Every scene draws one, whether or not the source is then there: the galaxies in the middle and the
-blue light around them follow one law in both classes, and what tells them apart is its shape.
+Every scene draws one, lens or not: central galaxies and the blue light around them follow one law
+in both classes, which differ in the shape of that light alone.
 """
 
 import math
@@ -23,19 +23,20 @@ _TRIES = 200
 
 @dataclass(frozen=True)
 class LensLaw:
-    """What a population of lenses is drawn from and how findable each must be.
+    """Distribution of a population of lenses, and limits of detectability.
 
-    The limits are those of Collett (2015, arXiv:1507.02657), magnification, signal-to-noise, an
-    Einstein radius that source and seeing do not smear and arcs longer than the seeing, and a
-    contrast with the lens galaxy.
+    The limits are those of Collett (2015, arXiv:1507.02657): magnification, signal-to-noise, an
+    Einstein radius larger than source and seeing, arcs longer than the seeing; and a contrast with
+    the lens galaxy.
 
     Attributes:
-        einstein_radius: least and largest, arcsec.
-        signal_to_noise: least, estimated, of the lensed light in all bands together.
-        contrast: least lensed flux over that of the lens galaxy, within two Einstein radii.
-        magnification: least, estimated.
-        offset: largest distance of the source from the axis, in Einstein radii.
-        source_magnitude: brightest and faintest in r, unlensed.
+        einstein_radius: smallest and largest [arcsec].
+        signal_to_noise: lower limit, estimated, of the lensed light in all bands together.
+        contrast: lower limit of the lensed flux over that of the lens galaxy, within two Einstein
+            radii.
+        magnification: lower limit, estimated.
+        offset: largest distance of the source from the axis [Einstein radii].
+        source_magnitude: brightest and faintest in r, unlensed [mag].
     """
 
     einstein_radius: tuple[float, float]
@@ -48,7 +49,7 @@ class LensLaw:
 
 @dataclass(frozen=True)
 class Galaxy:
-    """A Sersic galaxy: flux in every band, half-light radius (arcsec), index, ellipticity."""
+    """A Sersic galaxy: flux in every band, half-light radius [arcsec], index, ellipticity."""
 
     flux: np.ndarray
     r_eff: float
@@ -59,7 +60,7 @@ class Galaxy:
     def component(
         self, x: float, y: float, core: float, profile: str = "sersic", **changed: float
     ) -> Component:
-        """The galaxy at (x, y), its cusp flattened within ``core`` arcsec."""
+        """Component of the galaxy at (x, y), its cusp flattened within ``core`` [arcsec]."""
         parameters = {"r_eff": self.r_eff, "index": self.index, "e1": self.e1, "e2": self.e2}
         return Component(profile, x, y, self.flux, parameters | {"core": core} | changed)
 
@@ -69,12 +70,14 @@ class LensSystem:
     """One lens and source.
 
     Attributes:
-        x, y: the lens galaxy, arcsec.
+        x, y: centre of the lens galaxy [arcsec].
         z_lens, z_source: redshifts.
-        einstein_radius: arcsec; e1, e2: ellipticity of the mass; gamma1, gamma2: external shear.
-        lens, source: the galaxies; flux of the source unlensed.
-        source_x, source_y: from the lens, in the source plane.
-        source_colour: magnitudes u, g, r, i less r.
+        einstein_radius: [arcsec].
+        e1, e2: ellipticity of the mass.
+        gamma1, gamma2: external shear.
+        lens, source: the galaxies; the flux of the source is unlensed.
+        source_x, source_y: position in the source plane, from the lens [arcsec].
+        source_colour: u - r, g - r, 0, i - r [mag].
         arc_flux: estimated lensed flux in every band.
     """
 
@@ -112,7 +115,7 @@ class LensSystem:
         }
 
     def deflector(self) -> Mapping[str, float]:
-        """What the renderer reads of the mass."""
+        """Parameters of the mass that the renderer reads."""
         return {
             "lens_x": self.x,
             "lens_y": self.y,
@@ -124,19 +127,19 @@ class LensSystem:
         }
 
 
-def _magnitudes(what: str, fluxes: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+def _magnitudes(prefix: str, fluxes: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
     values = zip(names, magnitude(fluxes), strict=True)
-    return {f"{what}_magnitude_{name}": float(value) for name, value in values}
+    return {f"{prefix}_magnitude_{name}": float(value) for name, value in values}
 
 
 def bounded_power(rng: np.random.Generator, low: float, high: float, slope: float) -> float:
-    """A magnitude in [low, high] with counts that grow as ``10^(slope m)``."""
+    """Draw a magnitude in [low, high] [mag] from counts that grow as ``10^(slope m)``."""
     a, b = 10 ** (slope * low), 10 ** (slope * high)
     return math.log10(a + (b - a) * rng.random()) / slope
 
 
 def _geometry(rng: np.random.Generator, law: LensLaw) -> tuple[float, float, float, float]:
-    """Einstein radius, redshifts of lens and source, velocity dispersion (km/s) of the lens.
+    """Draw Einstein radius [arcsec], redshifts of lens and source, velocity dispersion [km/s].
 
     Dispersions above 450 km/s, those of clusters, are drawn again.
     """
@@ -154,10 +157,11 @@ def _geometry(rng: np.random.Generator, law: LensLaw) -> tuple[float, float, flo
 def early_type(
     rng: np.random.Generator, z: float, sigma: float, names: tuple[str, ...]
 ) -> tuple[Galaxy, float]:
-    """An early-type galaxy at ``z`` of velocity dispersion ``sigma``, and its position angle.
+    """Draw an early type at ``z`` of velocity dispersion ``sigma`` [km/s]; and its position angle.
 
     Luminosity and size follow the relations of Bernardi et al. (2003, astro-ph/0301626 and
     astro-ph/0301624), with their scatter; the former flattens towards brightest cluster galaxies.
+    The position angle is in radians.
     """
     absolute = -21.15 - 9.0 * (math.log10(sigma) - 2.2) + rng.normal(0.0, 0.35)
     absolute = max(absolute, -23.9 + rng.normal(0.0, 0.2))
@@ -173,9 +177,10 @@ def early_type(
 
 
 def magnification(offset: float, theta_e: float, r_eff: float) -> float:
-    """Of an exponential source of half-light radius ``r_eff`` at ``offset`` behind an SIS.
+    """Magnification of an exponential disc of half-light radius ``r_eff`` at ``offset`` by an SIS.
 
-    The mean of ``2 theta_E / beta`` (``1 + theta_E / beta`` outside) over points of equal light.
+    The mean of ``2 theta_E / beta`` (``1 + theta_E / beta`` outside) over points of equal light;
+    all lengths in arcsec.
     """
     beta = np.hypot(offset + r_eff * _POINTS[0], r_eff * _POINTS[1])
     return float(np.mean(np.where(beta < theta_e, 2 * theta_e / beta, 1 + theta_e / beta)))
@@ -196,14 +201,19 @@ def faintest_source(
     law: LensLaw,
     s: Survey,
 ) -> float:
-    """Faintest magnitude in r, unlensed, at which the lens is still findable, by estimate.
+    """Estimate the faintest unlensed r magnitude [mag] at which the lens is detectable.
 
-    Signal-to-noise is taken as flux over the noise of the area that the arcs fill: the source's
+    Signal-to-noise is flux over the noise of the area that the arcs fill: the source's
     noise-equivalent area times the magnification, widened by the PSF, under sky and lens light.
 
     Args:
         unit: flux of the source in every band at magnitude 25 in r.
-        boost: its magnification.
+        lens: the lens galaxy.
+        theta_e: Einstein radius [arcsec].
+        r_eff: half-light radius of the source [arcsec].
+        boost: magnification of the source.
+        law: limits of detectability.
+        s: the survey.
     """
     width = r_eff / 1.4  # sigma of a Gaussian as broad as an exponential
     psf = s.psf_fwhm / 2.355
@@ -213,16 +223,16 @@ def faintest_source(
     noise = s.noise * np.sqrt((1 + glare / s.sky) * area / s.pixel_area)
     per_flux = boost * math.sqrt(float(np.sum((unit / noise) ** 2)))
     within = lens.flux.sum() * light_within(2 * theta_e, lens.r_eff, lens.index)
-    wanted = max(law.signal_to_noise / per_flux, law.contrast * within / (boost * unit.sum()))
-    return float(magnitude(wanted))
+    limit = max(law.signal_to_noise / per_flux, law.contrast * within / (boost * unit.sum()))
+    return float(magnitude(limit))
 
 
 def draw_system(rng: np.random.Generator, law: LensLaw, survey: Survey) -> LensSystem:
-    """Draw a lens system that is findable by the law in this survey.
+    """Draw a lens system that is detectable by the law in this survey.
 
     Positions, sizes and redshifts are drawn until the magnification is large enough, the Einstein
-    radius resolved, and the brightest source findable; the source's magnitude then follows counts
-    of slope 0.3 up to the faintest that is.
+    radius resolved, and the brightest source detectable; the source's magnitude then follows counts
+    of slope 0.3 down to the faintest detectable one.
     """
     seeing = float(survey.psf_fwhm.min())
     for _ in range(_TRIES):

@@ -1,8 +1,9 @@
-"""What is taken for a lens: the non-lenses of lens finding, as lists of components.
+"""Non-lenses that resemble lenses: spirals, rings, mergers, companions, edge-on discs, stars.
 
-Each is built around the lens system that its scene drew: the galaxy in the middle is that lens
-galaxy or has its brightness and redshift, and blue light is about as bright, and as far out, as the
-arcs that the source would have made. Brightness and colour then say little; shapes have to.
+Each is a list of components built around the lens system that its scene drew: the central galaxy
+is that lens galaxy or has its brightness and redshift, and the blue light is about as bright, and
+as far out, as the arcs of the source would be. Classes then differ in shape more than in brightness
+and colour.
 """
 
 import math
@@ -17,14 +18,14 @@ from lenszoo.simulation.lens_systems import Galaxy, LensSystem, bounded_power
 from lenszoo.simulation.scene import ellipticity
 from lenszoo.simulation.survey import Survey, magnitude
 
-# room for each profile: a galaxy in the middle of two parts, a second one, companions and field
+# slots of each profile: a central galaxy of two parts, a second one, companions and field
 SLOTS = {"sersic": 10, "source": 3, "arms": 1, "ring": 1, "edge_on": 1, "star": 3}
-FIELD = 5  # most galaxies of the field
-_MOST_COMPANIONS = 3
+MAX_FIELD = 5  # galaxies of the field
+_MAX_COMPANIONS = 3
 
 
 def core(survey: Survey) -> float:
-    """Arcsec within which cusps are flattened, so that the survey's grid can sample them."""
+    """Radius within which cusps are flattened for the survey's grid to sample them [arcsec]."""
     return 0.7 * survey.pixel_scale / survey.supersampling
 
 
@@ -33,13 +34,13 @@ def _rescaled(galaxy: Galaxy, factor: float, **changed: float) -> Galaxy:
 
 
 def _with_colour(flux: np.ndarray, colour: np.ndarray, survey: Survey) -> np.ndarray:
-    """Flux in every band of this colour, of the same sum over the bands."""
+    """Flux in every band with this colour and the same sum over the bands."""
     unit = colours.fluxes(25.0, colour, survey.names)
     return unit * (flux.sum() / unit.sum())
 
 
 def _blue(rng: np.random.Generator, s: LensSystem, survey: Survey, scatter: float) -> np.ndarray:
-    """Flux of blue light, about that of the arcs: their colour, or half the time another's."""
+    """Draw the flux of blue light, near that of the arcs, with their colour or another one."""
     colour = s.source_colour
     if rng.random() < 0.5:
         colour = colours.star_forming(rng, rng.uniform(0.3, 1.2))
@@ -47,7 +48,7 @@ def _blue(rng: np.random.Generator, s: LensSystem, survey: Survey, scatter: floa
 
 
 def elliptical(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
-    """The lens galaxy alone; a third of them with a disc."""
+    """Draw the lens galaxy alone; a third of them with a disc."""
     if rng.random() > 0.35:
         return [s.lens.component(s.x, s.y, core(survey))]
     share = rng.uniform(0.3, 0.7)
@@ -57,12 +58,13 @@ def elliptical(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[
 
 
 def companion(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
-    """The lens galaxy with one to three blue galaxies where arcs would be.
+    """Draw the lens galaxy with one to three blue galaxies where arcs would be.
 
-    Half of them lie along the tangent, and two or three often around the galaxy, as images do.
+    Half of them are elongated along the tangent, and two or three lie around the galaxy as lensed
+    images do.
     """
-    found = elliptical(rng, s, survey)
-    n = int(rng.choice(_MOST_COMPANIONS, p=(0.4, 0.35, 0.25))) + 1
+    components = elliptical(rng, s, survey)
+    n = int(rng.choice(_MAX_COMPANIONS, p=(0.4, 0.35, 0.25))) + 1
     shares = rng.dirichlet(np.full(n, 3.0))
     blue, turn = _blue(rng, s, survey, 0.35), rng.uniform(0.0, 2 * math.pi)
     for k, share in enumerate(shares):
@@ -77,12 +79,12 @@ def companion(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[C
             *ellipticity(rng.uniform(0.25, 0.9), angle),
         )
         x, y = s.x + radius * math.cos(turn), s.y + radius * math.sin(turn)
-        found.append(galaxy.component(x, y, core(survey)))
-    return found
+        components.append(galaxy.component(x, y, core(survey)))
+    return components
 
 
 def spiral(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
-    """A red bulge, a disc and two to four blue arms, mostly near face on."""
+    """Draw a red bulge, a disc and two to four blue arms, mostly near face on."""
     e1, e2 = ellipticity(rng.uniform(0.45, 1.0), rng.uniform(0.0, math.pi))
     scale = s.einstein_radius * rng.uniform(0.4, 0.85)
     bulge = _rescaled(s.lens, rng.uniform(0.25, 0.8), r_eff=rng.uniform(0.3, 0.6) * s.lens.r_eff)
@@ -106,7 +108,7 @@ def spiral(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Comp
 
 
 def ring(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
-    """A red core with a detached blue ring, as in Hoag's object; some in a disc besides."""
+    """Draw a red core with a detached blue ring, as in Hoag's object; some with a disc."""
     e1, e2 = ellipticity(rng.uniform(0.55, 1.0), rng.uniform(0.0, math.pi))
     radius = s.einstein_radius * rng.uniform(0.8, 1.35)
     around = {
@@ -118,7 +120,7 @@ def ring(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Compon
         "phase": rng.uniform(0.0, 2 * math.pi),
         "clumps": rng.uniform(0.1, 0.8),
     }
-    found = [
+    components = [
         _rescaled(s.lens, rng.uniform(0.6, 1.0), r_eff=0.7 * s.lens.r_eff).component(
             s.x, s.y, core(survey)
         ),
@@ -127,12 +129,12 @@ def ring(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Compon
     if rng.random() < 0.4:
         disc = _with_colour(s.lens.flux, colours.disc(rng, s.z_lens), survey)
         galaxy = Galaxy(disc * rng.uniform(0.1, 0.4), radius, 1.0, e1, e2)
-        found.append(galaxy.component(s.x, s.y, core(survey)))
-    return found
+        components.append(galaxy.component(s.x, s.y, core(survey)))
+    return components
 
 
 def merger(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
-    """Two galaxies close together, with tails drawn out by the tide, as bright as the arcs."""
+    """Draw two galaxies close together, with tidal tails about as bright as the arcs."""
     separation, turn = rng.uniform(0.5, 1.3) * s.einstein_radius + 0.3, rng.uniform(0.0, 2 * np.pi)
     share = rng.uniform(0.2, 0.5)
     red = rng.random() < 0.5
@@ -161,7 +163,7 @@ def merger(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Comp
 
 
 def edge_on(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
-    """A thin disc from the side, with a small bulge."""
+    """Draw an edge-on disc with a small bulge."""
     angle = rng.uniform(0.0, math.pi)
     scale = rng.uniform(0.25, 0.5) * (s.einstein_radius + 0.5)
     disc = _with_colour(s.lens.flux, colours.disc(rng, s.z_lens), survey) * rng.uniform(0.5, 0.9)
@@ -181,23 +183,17 @@ def edge_on(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Com
 
 
 def star(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
-    """One star as bright as the lens galaxy or brighter; half of them with one or two more."""
-    found = []
+    """Draw a star at least as bright as the lens galaxy; half of them with one or two more."""
+    components = []
     r = float(magnitude(s.lens.flux.mean())) - 1.5 * rng.random()
     others = int(rng.choice(3, p=(0.5, 0.35, 0.15)))
     for k in range(others + 1):
         turn, radius = rng.uniform(0.0, 2 * math.pi), s.einstein_radius * rng.uniform(0.7, 1.5)
-        x, y = (
-            (s.x, s.y)
-            if k == 0
-            else (
-                s.x + radius * math.cos(turn),
-                s.y + radius * math.sin(turn),
-            )
-        )
+        radius *= k > 0  # the first star is the central one
+        x, y = s.x + radius * math.cos(turn), s.y + radius * math.sin(turn)
         flux = colours.fluxes(r + k * rng.uniform(0.5, 2.0), colours.star(rng), survey.names)
-        found.append(Component("star", x, y, flux, {}))
-    return found
+        components.append(Component("star", x, y, flux, {}))
+    return components
 
 
 KINDS: dict[str, Callable[[np.random.Generator, LensSystem, Survey], list[Component]]] = {
@@ -212,13 +208,13 @@ KINDS: dict[str, Callable[[np.random.Generator, LensSystem, Survey], list[Compon
 
 
 def field(rng: np.random.Generator, survey: Survey) -> list[Component]:
-    """Galaxies anywhere in the frame: four a 100 square arcsec to r = 26, most of them blue.
+    """Draw field galaxies: four per 100 arcsec^2 to r = 26 mag, most of them blue.
 
     Counts grow as 10^(0.33 m) (as in Capak et al. 2007, arXiv:0704.2430), so most are faint.
     """
     half = 0.5 * survey.pixels * survey.pixel_scale
-    found = []
-    for _ in range(min(FIELD, rng.poisson(0.028 * 4 * half * half / 1.6))):
+    components = []
+    for _ in range(min(MAX_FIELD, rng.poisson(0.028 * 4 * half * half / 1.6))):
         r = bounded_power(rng, 19.0, 26.0, 0.33)
         z = min(max(rng.normal(0.5 + 0.12 * (r - 21.0), 0.25), 0.1), 2.5)
         red = rng.random() < 0.2 and z < 0.8
@@ -231,5 +227,5 @@ def field(rng: np.random.Generator, survey: Survey) -> list[Component]:
             *ellipticity(rng.uniform(0.3, 1.0), rng.uniform(0.0, math.pi)),
         )
         x, y = rng.uniform(-half, half, 2)
-        found.append(galaxy.component(x, y, core(survey)))
-    return found
+        components.append(galaxy.component(x, y, core(survey)))
+    return components

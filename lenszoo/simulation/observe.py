@@ -1,8 +1,7 @@
 """Observe: from surface brightness on the sub-grid to counts in pixels.
 
-A Gaussian PSF is separable and linear along rows and columns, so with the kernel and the repeated
-edge pixel written into one (pixels x pixels) matrix ``M`` the blur is ``M image M^T``: two matrix
-products.
+A Gaussian PSF is separable: with the kernel and the repeated edge pixel in one (pixels x pixels)
+matrix ``M`` the blur is ``M image M^T``, two matrix products.
 """
 
 import math
@@ -22,9 +21,9 @@ class Instrument:
 
     Attributes:
         pixels: pixels a side.
-        pixel_scale: arcsec a pixel.
-        psf_fwhm: full width at half maximum of the Gaussian PSF, arcsec.
-        psf_truncation: where the PSF is cut, in sigma.
+        pixel_scale: pixel scale [arcsec/pixel].
+        psf_fwhm: full width at half maximum of the Gaussian PSF [arcsec].
+        psf_truncation: radius at which the PSF is cut [sigma].
         supersampling: sub-pixels a side of each pixel; the pixel holds their mean.
     """
 
@@ -35,7 +34,7 @@ class Instrument:
     supersampling: int = 1
 
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sub-pixel centres x and y, arcsec: each (supersampling^2, pixels^2) float32.
+        """Sub-pixel centres x and y [arcsec], each (supersampling^2, pixels^2) float32.
 
         The first axis runs over the sub-pixels of a pixel, so that binning is a mean over it.
         """
@@ -65,10 +64,12 @@ class Instrument:
 
 
 def gaussian_matrix(n: int, fwhm: float, truncation: float) -> np.ndarray:
-    """(n, n) float64 matrix of a Gaussian blur along one axis, the edge pixel repeated outside.
+    """Matrix (n, n) float64 of a Gaussian blur along one axis, the edge pixel repeated outside.
 
     Args:
-        n: pixels; fwhm: pixels; truncation: radius of the kernel in sigma.
+        n: pixels along the axis.
+        fwhm: full width at half maximum [pixels].
+        truncation: radius of the kernel [sigma].
     """
     sigma = fwhm * FWHM_TO_SIGMA
     radius = int(truncation * sigma + 0.5)
@@ -83,7 +84,7 @@ def gaussian_matrix(n: int, fwhm: float, truncation: float) -> np.ndarray:
 
 
 def poisson_counts(image, sky, keys):
-    """Poisson counts of ``image + sky``, both in counts a pixel: (batch, n), keys (batch, 2)."""
+    """Poisson counts (batch, n) of ``image + sky`` [counts/pixel], from keys (batch, 2)."""
     return poisson_from_uniform(ops.maximum(image + sky, 0.0), pixel_uniform(keys, image.shape[1]))
 
 
@@ -93,7 +94,7 @@ def gaussian_noise(sigma, keys):
 
 
 def binned(image, pixels: int, factor: int):
-    """Mean of factor x factor blocks: (batch, pixels^2) to (batch, (pixels / factor)^2)."""
+    """Mean of blocks of factor x factor: (batch, pixels^2) to (batch, (pixels / factor)^2)."""
     n = pixels // factor
     blocks = ops.reshape(image, (-1, n, factor, n, factor))
     return ops.reshape(ops.mean(blocks, axis=(2, 4)), (-1, n * n))
@@ -107,7 +108,7 @@ def signal_to_noise(signal, variance):
 def minmax(image, reference=None):
     """Scale each image of (batch, n) by the affine map that takes ``reference`` to [0, 1].
 
-    The reference, (batch, m), is the image itself where none is given.
+    The reference, (batch, m), is by default the image itself.
     """
     reference = image if reference is None else reference
     low = ops.min(reference, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""A preset: a named sky, the law that draws its scenes and the camera that observes them."""
+"""Preset: a named sky, with the law that draws its scenes and the camera that observes them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,27 +23,27 @@ class Preset:
         draw: ``draw(rng, class_name, strength) -> Scene``. ``strength`` multiplies the mass of the
             substructure (1 is the true sky); it must not change what else is drawn.
         observe: ``observe(image, arrays) -> (image, variance)``: from brightness (batch, n), after
-            the PSF, to pixel values before min-max, and the variance expected of the brightness;
+            the PSF, to pixel values before min-max, and the variance of their noise;
             (batch, bands, n) in a sky of several bands.
         lens: "sis" or "sie".
-        points: most point masses a scene of each class has.
-        minmax: whether the result is scaled to [0, 1] image by image.
-        factor: pixels a side of ``instrument`` that one pixel of the images covers. Above 1 the sky
-            is one of pairs: the images are the coarse ones, and each has a fine ``target`` and its
-            noiseless truth, see :class:`lenszoo.simulation.Sample`.
+        points: largest number of point masses of a scene, by class.
+        minmax: whether each image is scaled to [0, 1].
+        factor: pixels of ``instrument`` along a side of one image pixel. Above 1 the sky is one of
+            pairs: the images are the coarse ones, and each has a fine ``target`` and its noiseless
+            truth, see :class:`lenszoo.simulation.Sample`.
         observe_coarse: ``observe`` for the coarse image of a pair, from its brightness
             (batch, n / factor^2). The noise of both must be Poisson, in one unit of brightness.
         bands: names of the bands, the last axis of the images.
-        zero_point: AB magnitude of flux 1; None where pixels have no such unit.
+        zero_point: AB magnitude of flux 1 [mag]; None where pixels have no such unit.
         brightness: ``brightness(arrays, preset)`` computes the brightness of the scenes where it is
             more than one lensed Sersic source; see :func:`lenszoo.simulation.composite.brightness`.
-        expose: ``expose(brightness, arrays, preset)`` then makes images and measures of it, by the
-            camera and ``observe``; see :func:`lenszoo.simulation.composite.expose`.
-        measured: numbers of the truth that come with the images, not from the draw.
-        noisier: what makes the noise k times as strong relative to the light: each of these drawn
-            values is divided by k to the power given. Empty where no such values do.
-        reference: paper or code the sky comes from.
-        notes: quirks a user of the data should know.
+        expose: ``expose(brightness, arrays, preset)`` makes images and measures of the brightness,
+            with the camera and ``observe``; see :func:`lenszoo.simulation.composite.expose`.
+        measured: columns of the truth that are measured on the images, not drawn.
+        noisier: powers by which drawn values scale with the noise: dividing each value by k to its
+            power makes the noise k times as strong relative to the light. Empty where none do.
+        reference: paper or code of the sky.
+        notes: peculiarities that a user of the data should know.
     """
 
     name: str
@@ -79,5 +79,5 @@ class Preset:
 
     @property
     def pixel_scale(self) -> float:
-        """Arcsec a pixel of the images."""
+        """Pixel scale of the images [arcsec/pixel]."""
         return self.instrument.pixel_scale * self.factor

@@ -1,10 +1,10 @@
-"""A point-spread function of two Gaussians, a core and its wings.
+"""Point-spread function of two Gaussians, a core and wings.
 
-A sum of Gaussians blurs along rows, then along columns, each by a small matrix, and a star's image
-is a sum of outer products. Two come close to the Moffat profile of seeing (Moffat 1969; Trujillo et
-al. 2001, doi:10.1046/j.1365-8711.2001.04937.x), one does not have its wings.
+Two Gaussians approximate the Moffat profile of seeing (Moffat 1969; Trujillo et al. 2001,
+doi:10.1046/j.1365-8711.2001.04937.x); one lacks its wings. They are separable: a blur is two
+small matrix products, a star's image a sum of outer products.
 
-The PSF here is the effective one, with the pixel's response in it (Anderson & King 2000,
+The PSF is the effective one, the pixel's response included (Anderson & King 2000,
 doi:10.1086/316632), as its width is measured on images: a pixel is the PSF's value at its centre.
 """
 
@@ -18,11 +18,11 @@ from keras import ops
 
 @dataclass(frozen=True)
 class PSF:
-    """A core and wings, both round Gaussians, whose sum has a full width at half maximum of 1.
+    """Two round Gaussians, core and wings, whose sum has a full width at half maximum of 1.
 
     Attributes:
         wings: fraction of the light in the wings.
-        ratio: how many times wider the wings are than the core.
+        ratio: width of the wings over that of the core.
     """
 
     wings: float
@@ -53,11 +53,12 @@ MOFFAT_2_5 = PSF(wings=0.478, ratio=2.436)
 
 
 def blur_matrix(pixels: np.ndarray, samples: np.ndarray, sigma):
-    """Weights of samples in pixels along one axis, for ``M brightness M^T``.
+    """Blur matrix ``M`` along one axis, for ``M brightness M^T``.
 
     Args:
-        pixels: centres of the n pixels; samples: of the m samples; both in arcsec.
-        sigma: (batch, bands), arcsec.
+        pixels: centres of the n pixels [arcsec].
+        samples: centres of the m samples [arcsec].
+        sigma: standard deviation of the Gaussian, (batch, bands) [arcsec].
 
     Returns:
         (batch, bands, n, m), each row of sum 1: a pixel is a mean of the brightness around it.
@@ -72,8 +73,9 @@ def star_profile(pixels: np.ndarray, position, sigma):
     """Fraction of a star's light per pixel along one axis, (batch, bands, stars, n).
 
     Args:
-        pixels: centres of the n pixels, arcsec, evenly spaced.
-        position: (batch, stars), arcsec; sigma: (batch, bands), arcsec.
+        pixels: centres of the n pixels, evenly spaced [arcsec].
+        position: of the stars, (batch, stars) [arcsec].
+        sigma: standard deviation of the Gaussian, (batch, bands) [arcsec].
     """
     step = float(pixels[1] - pixels[0])
     offset = ops.convert_to_tensor(pixels.astype(np.float32)) - position[:, None, :, None]

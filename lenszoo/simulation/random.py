@@ -19,12 +19,12 @@ _SMALL_MEAN_TERMS = 25  # P(X > 24 | mean 6) = 1e-9
 
 
 def scene_generator(seed: int, index: int) -> np.random.Generator:
-    """The generator of scene ``index`` of ``seed``: Philox keyed by both."""
+    """Random generator of scene ``index`` of ``seed``: Philox keyed by both."""
     return np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
 
 
 def noise_key(rng: np.random.Generator) -> np.ndarray:
-    """Two 32-bit words, shape (2,), that key one layer of pixel noise."""
+    """Draw the key of one layer of pixel noise: two 32-bit words, shape (2,)."""
     return rng.integers(0, 2**32, size=2, dtype=np.uint32)
 
 
@@ -42,7 +42,7 @@ def _mix(h):
 
 
 def pixel_uniform(keys, n_pixels: int):
-    """Uniforms in (0, 1), one a pixel, from a hash of (key, pixel).
+    """Uniform numbers in (0, 1), one a pixel, from a hash of (key, pixel).
 
     Args:
         keys: (batch, 2) uint32, from :func:`noise_key`.
@@ -61,12 +61,12 @@ def pixel_uniform(keys, n_pixels: int):
 
 
 def normal_from_uniform(u):
-    """Standard normal deviates by the inverse distribution, same shape as ``u``."""
+    """Standard normal deviates from uniforms by the inverse distribution, same shape as ``u``."""
     return math.sqrt(2.0) * ops.erfinv(ops.clip(2.0 * u - 1.0, -1.0 + 1e-7, 1.0 - 1e-7))
 
 
 def poisson_from_uniform(mean, u):
-    """Poisson counts by the inverse distribution, float32, same shape as ``mean``.
+    """Poisson counts from uniforms by the inverse distribution, float32, same shape as ``mean``.
 
     Means up to 6 are summed term by term. Above, the quantile's asymptotic expansion in
     1 / sqrt(mean) (Giles 2016, doi:10.1145/2699466) is rounded down: a count differs from the exact
@@ -74,7 +74,7 @@ def poisson_from_uniform(mean, u):
     by less than 2e-4.
 
     Args:
-        mean: expected counts, float32, not negative.
+        mean: expected counts [counts], float32, not negative.
         u: uniforms in (0, 1) of the same shape.
     """
     large = ops.maximum(mean, _SMALL_MEAN)

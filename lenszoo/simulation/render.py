@@ -1,4 +1,4 @@
-"""Render: trace -> shine -> observe for a batch of scenes, compiled per preset and point count."""
+"""Render a batch of scenes: trace -> shine -> observe, compiled per preset and point count."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
@@ -39,7 +39,7 @@ def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
 
 
 def brightness_at(x, y, arrays: Mapping[str, Any], lens: str):
-    """Brightness of the lensed source (batch, n) at places (batch or 1, n), arcsec."""
+    """Brightness of the lensed source (batch, n) at positions (batch or 1, n) [arcsec]."""
     bx, by = source_plane(x, y, arrays, lens)
     return shine.sersic(
         bx - arrays["source_x"],
@@ -53,19 +53,19 @@ def brightness_at(x, y, arrays: Mapping[str, Any], lens: str):
 
 
 def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """What the camera gives: images and signal (batch, pixels^2), and signal_to_noise (batch,).
+    """Observe brightness: images and signal (batch, pixels^2), and signal_to_noise (batch,).
 
     Of a sky of pairs, targets and noiseless (batch, factor^2 * pixels^2) besides. All of a pair are
-    scaled by one affine map, that of the coarse image, which is all that a network is given: what
-    it answers is then in the units of what it is asked. ``counts_at_0`` and ``counts_at_1``
-    (batch,) say what the values 0 and 1 stand for, in counts a fine pixel.
+    scaled by the affine map that takes the coarse image to [0, 1], so that a network's output has
+    the units of its input. ``counts_at_0`` and ``counts_at_1`` (batch,) are the values 0 and 1 in
+    counts a fine pixel.
     """
     assert isinstance(preset.instrument, Instrument)
-    return developed(preset.instrument.observe(brightness), arrays, preset)
+    return with_noise(preset.instrument.observe(brightness), arrays, preset)
 
 
-def developed(signal, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """What :func:`observed` gives, of the brightness in pixels behind the PSF (batch, pixels^2)."""
+def with_noise(signal, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
+    """Add noise to brightness behind the PSF, (batch, pixels^2); returns as :func:`observed`."""
     if preset.factor == 1:
         image, variance = preset.observe(signal, arrays)
         return {
@@ -74,7 +74,7 @@ def developed(signal, arrays: Mapping[str, Any], preset: Preset) -> dict[str, An
             "signal_to_noise": signal_to_noise(signal, variance),
         }
     assert preset.observe_coarse is not None  # a sky of pairs has one
-    # the variance of Poisson counts is what is expected of them
+    # the variance of Poisson counts is their mean
     target, truth = preset.observe(signal, arrays)
     coarse = binned(signal, preset.target_shape[0], preset.factor)
     image, variance = preset.observe_coarse(coarse, arrays)
@@ -101,12 +101,12 @@ def _programs(preset: Preset, backend: str) -> tuple[Callable, Callable]:
 
 
 def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> dict[str, np.ndarray]:
-    """Observe scenes that hold at most ``n_points`` point masses.
+    """Render scenes that hold at most ``n_points`` point masses.
 
     Returns:
-        ``images`` (n, H, W, bands) float32 and what the preset measures, (n,) float32, as
+        ``images`` (n, H, W, bands) float32 and the preset's measures, (n,) float32, such as
         ``signal_to_noise``: the square root of the sum over pixels of (signal^2 / variance). Of a
-        sky of pairs, ``targets`` and ``noiseless`` (n, factor * H, factor * W, 1) float32 besides,
+        sky of pairs also ``targets`` and ``noiseless`` (n, factor * H, factor * W, 1) float32,
         ``counts_at_0`` and ``counts_at_1`` (n,).
     """
     shine_program, observe_program = _programs(preset, keras.backend.backend())
@@ -121,9 +121,8 @@ def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> dict[str, 
         n = len(tile)
         stacked = stack(tile + [tile[-1]] * (TILE - n), n_points)
         arrays = {name: ops.convert_to_tensor(value) for name, value in stacked.items()}
-        seen = observe_program(shine_program(arrays), arrays)
+        rendered = observe_program(shine_program(arrays), arrays)
         for name, shape in shapes.items():
-            result[name][start : start + n] = ops.convert_to_numpy(seen[name])[:n].reshape(
-                n, *shape
-            )
+            values = ops.convert_to_numpy(rendered[name])[:n]
+            result[name][start : start + n] = values.reshape(n, *shape)
     return result

@@ -12,7 +12,7 @@ from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.random import scene_generator
 from lenszoo.simulation.render import render
 
-# where the scenes of each split begin: disjoint by construction for any seed
+# index of the first scene of each split: disjoint by construction for any seed
 SPLIT_START = {"train": 0, "val": 2**40, "test": 2**41}
 
 
@@ -23,16 +23,16 @@ class Sample:
     Attributes:
         images: (n, H, W, bands) float32, scaled to [0, 1] where the preset does so.
         labels: (n,) int32 into ``class_names``.
-        truth: one array of length n per quantity that was drawn (text where it names a kind) or
-            measured on the noiseless image (as ``signal_to_noise``), and ``scene``, its index;
-            ``point_x``, ``point_y`` and ``point_theta_e2``, in skies that have point masses, are
-            object arrays of arrays.
+        truth: arrays of length n by name: each quantity that was drawn (text where it names a kind)
+            or measured on the noiseless image (as ``signal_to_noise``), and ``scene``, the index.
+            ``point_x``, ``point_y`` [arcsec] and ``point_theta_e2`` [arcsec^2], in skies with point
+            masses, are object arrays of arrays.
         class_names: names of the classes.
         targets: of a sky of pairs, (n, factor * H, factor * W, 1) float32: the same scenes observed
-            with pixels ``factor`` times finer, in the units of ``images``, noise of their own
-            included. None for other skies.
-        noiseless: what the targets would be without noise. The truth says what the values 0 and 1
-            of a pair are in counts a fine pixel, ``counts_at_0`` and ``counts_at_1``.
+            with pixels ``factor`` times finer, in the units of ``images``, with noise of their own.
+            None for other skies.
+        noiseless: the targets without noise. In the truth, ``counts_at_0`` and ``counts_at_1`` are
+            the values 0 and 1 of a pair in counts a fine pixel.
     """
 
     images: np.ndarray
@@ -46,7 +46,7 @@ class Sample:
         """Variance of the Poisson noise of the targets, (n, factor * H, factor * W, 1) float32.
 
         Raises:
-            LenszooError: the sky is none of pairs.
+            LenszooError: the sky has no pairs.
         """
         if self.noiseless is None:
             raise LenszooError("Only a sky of pairs has targets.")
@@ -55,7 +55,7 @@ class Sample:
 
 
 def scene_labels(indices: Iterable[int], preset: Preset) -> np.ndarray:
-    """(n,) int32: classes take turns."""
+    """Labels (n,) int32 of the scenes of these indices: classes alternate."""
     return np.array([i % len(preset.classes) for i in indices], np.int32)
 
 
@@ -90,9 +90,9 @@ def sample_scenes(
     groups = [np.flatnonzero(counts == n) for n in np.unique(counts)]
     # an empty sample still has its arrays' shapes
     parts = [render([scenes[r] for r in rows], preset, int(counts[rows[0]])) for rows in groups]
-    seen = _in_order(parts or [render([], preset, 0)], groups, len(scenes))
+    arrays = _in_order(parts or [render([], preset, 0)], groups, len(scenes))
     truth: dict[str, np.ndarray] = {"scene": np.array(indices, np.int64)}
-    truth |= {name: seen.pop(name) for name in list(seen) if seen[name].ndim == 1}
+    truth |= {name: arrays.pop(name) for name in list(arrays) if arrays[name].ndim == 1}
     if scenes:
         truth |= {k: np.array([s.values[k] for s in scenes]) for k in scenes[0].values}
     points = ("point_x", "point_y", "point_theta_e2") if any(preset.points.values()) else ()
@@ -100,13 +100,13 @@ def sample_scenes(
         truth[key] = np.empty(len(scenes), object)
         for row, scene in enumerate(scenes):
             truth[key][row] = scene.points[:, column]
-    return Sample(labels=labels, truth=truth, class_names=preset.classes, **seen)
+    return Sample(labels=labels, truth=truth, class_names=preset.classes, **arrays)
 
 
 def _in_order(
     parts: list[dict[str, np.ndarray]], groups: list[np.ndarray], n: int
 ) -> dict[str, np.ndarray]:
-    """Put what was rendered group by group back into the order of the scenes."""
+    """Put arrays rendered group by group back into the order of the scenes."""
     whole = {name: np.empty((n, *array.shape[1:]), array.dtype) for name, array in parts[0].items()}
     for rows, part in zip(groups, parts, strict=False):
         for name, array in part.items():
@@ -120,17 +120,26 @@ def sample(
     """Simulate ``n`` images of a sky.
 
     Scene ``i`` depends on the preset, the seed and ``i`` alone: ``sample(p, 10, seed, start=5)``
-    gives the last ten of ``sample(p, 15, seed)``.
+    returns the last ten of ``sample(p, 15, seed)``.
 
     Args:
         preset: a name from :func:`list_presets`.
-        n: number of images, at least 1; classes take turns.
-        seed: not negative.
+        n: number of images, at least 1; classes alternate.
+        seed: seed of the scenes, not negative.
         start: index of the first scene; ``SPLIT_START`` keeps training, validation and test apart.
-        strength: multiplies the mass of the substructure; 1 is the true sky.
+        strength: factor on the mass of the substructure; 1 is the true sky.
+
+    Returns:
+        Images, labels and truth, see :class:`Sample`.
 
     Raises:
-        LenszooError: unknown preset, n < 1, negative seed, start or strength.
+        LenszooError: an unknown preset, n < 1, or a negative seed, start or strength.
+
+    >>> images = sample("common_test_sim", 3, seed=1)
+    >>> images.images.shape, images.labels.tolist(), images.class_names
+    ((3, 150, 150, 1), [0, 1, 2], ('no', 'sphere', 'vort'))
+    >>> sorted(images.truth)[:3]
+    ['einstein_radius', 'gamma1', 'gamma2']
     """
     if n < 1:
         raise LenszooError(f"The number of images must be at least 1, not {n}.")

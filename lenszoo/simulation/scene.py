@@ -1,4 +1,4 @@
-"""A scene: everything that is drawn for one image, on the host, before a pixel is computed."""
+"""Scene: all that is drawn for one image, on the host, before a pixel is computed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ class Scene:
     Attributes:
         values: every drawn quantity by name, the columns of the truth table. The renderer reads
 
-            - ``einstein_radius`` (arcsec), ``lens_e1``, ``lens_e2``; ``gamma1``, ``gamma2``;
-            - ``source_x``, ``source_y``, ``source_r_eff`` (arcsec), ``source_index``,
+            - ``einstein_radius`` [arcsec], ``lens_e1``, ``lens_e2``; ``gamma1``, ``gamma2``;
+            - ``source_x``, ``source_y``, ``source_r_eff`` [arcsec], ``source_index``,
               ``source_e1``, ``source_e2``, ``source_amplitude`` (brightness at ``source_r_eff``);
 
-            and the preset's observation whatever it drew (``sky``, ``exposure`` ...).
-        points: (n, 3) point masses: x, y (arcsec) and squared Einstein radius (arcsec^2).
-        arrays: what the renderer of a sky of many components reads, by name, of one shape in all
+            and the preset's observation reads values of its own (``sky``, ``exposure`` ...).
+        points: (n, 3) point masses: x, y [arcsec] and squared Einstein radius [arcsec^2].
+        arrays: inputs of the renderer of a sky of many components, by name, of one shape in all
             scenes; the values are then truth alone, and may be text or NaN.
         keys: (layers, 2) uint32 keys of the pixel noise.
     """
@@ -31,17 +31,16 @@ class Scene:
 
 
 def ellipticity(axis_ratio: float, angle: float) -> tuple[float, float]:
-    """``(e1, e2)`` with ``|e| = (1 - q) / (1 + q)`` at position angle ``angle`` (radians)."""
+    """Ellipticity ``(e1, e2)``, ``|e| = (1 - q) / (1 + q)``, at a position angle [radians]."""
     e = (1.0 - axis_ratio) / (1.0 + axis_ratio)
     return e * np.cos(2.0 * angle), e * np.sin(2.0 * angle)
 
 
 def stack(scenes: Sequence[Scene], n_points: int) -> dict[str, np.ndarray]:
-    """Arrays for the renderer: (batch, 1) float32 a value, (batch, n_points) a point coordinate.
+    """Stack scenes for the renderer: (batch, 1) float32 a value, (batch, n_points) a coordinate.
 
-    Scenes with arrays of their own give those in place of the values.
-
-    Missing point masses are filled up with massless ones far outside the image.
+    Scenes with arrays of their own give those in place of the values. Missing point masses are
+    massless ones far outside the image.
     """
     if scenes[0].arrays:
         arrays = {name: np.stack([s.arrays[name] for s in scenes]) for name in scenes[0].arrays}

@@ -1,7 +1,7 @@
-"""Shine: surface brightness of a galaxy at positions in its plane.
+"""Surface brightness of galaxies: Sersic profile, spiral arms, ring, edge-on disc.
 
 Parameters are (batch, 1) with positions (batch or 1, n), or (batch, components, 1) with positions
-(batch or 1, 1, n).
+(batch or 1, 1, n). Positions and lengths are in arcsec, amplitudes in the unit of the brightness.
 """
 
 import math
@@ -18,12 +18,19 @@ def sersic(x, y, amplitude, r_eff, index, e1, e2, core=None):
     (Capaccioli 1989, good to 1e-3 for 0.5 < n < 10).
 
     Args:
-        x, y: (batch, n) positions from the source's centre, arcsec.
-        amplitude: brightness at ``r_eff``; r_eff: arcsec; index: n; e1, e2: ellipticity; each
-            (batch, 1).
-        core: arcsec within which the cusp is flattened, ``R^2 + core^2`` in place of ``R^2``; None
-            keeps the cusp. A sub-grid cannot resolve a cusp, and its flux would depend on where
-            the grid falls.
+        x, y: positions from the centre [arcsec].
+        amplitude: brightness at ``r_eff``.
+        r_eff: half-light radius [arcsec].
+        index: Sersic index n.
+        e1, e2: ellipticity.
+        core: radius within which the cusp is flattened, ``R^2 + core^2`` in place of ``R^2``
+            [arcsec]; None keeps the cusp, whose flux on a sub-grid depends on where that falls.
+
+    >>> import numpy as np
+    >>> one = np.ones((1, 1), "float32")
+    >>> brightness = sersic(0.5 * one, 0 * one, 3 * one, 0.5 * one, 4 * one, 0 * one, 0 * one)
+    >>> round(float(brightness[0, 0]), 3)  # at the half-light radius, the amplitude
+    3.0
     """
     q, c, s = ellipticity_to_axis_ratio(e1, e2)
     xr, yr = c * x + s * y, c * y - s * x
@@ -38,8 +45,8 @@ def sersic(x, y, amplitude, r_eff, index, e1, e2, core=None):
 def disc_plane(x, y, e1, e2):
     """Coordinates in the plane of an inclined disc, along and across its major axis.
 
-    Both are scaled so that areas, and with them fluxes, stay what they are face on:
-    ``u = sqrt(q) x'``, ``v = y' / sqrt(q)``.
+    Both are scaled so that areas and fluxes are those of the disc face on: ``u = sqrt(q) x'``,
+    ``v = y' / sqrt(q)``.
     """
     q, c, s = ellipticity_to_axis_ratio(e1, e2)
     root = ops.sqrt(q)
@@ -47,10 +54,10 @@ def disc_plane(x, y, e1, e2):
 
 
 def _cosine_and_sine(angle):
-    """Both by polynomials on [-1/2, 1/2] turns, good to 3e-6; XLA's own are slow on a CPU."""
+    """Cosine and sine by polynomials, good to 3e-6; XLA's own are slow on a CPU."""
     turns = angle * (0.5 / math.pi)
     turns = turns - ops.floor(turns + 0.5)
-    # of the half angle, |half| <= pi / 2, where few terms do; then doubled
+    # polynomials of the half angle, |half| <= pi / 2, need few terms; then the angle is doubled
     half = math.pi * turns
     h2 = half * half
     cosine = 1.0 + h2 * (
@@ -64,15 +71,15 @@ def _cosine_and_sine(angle):
     return cosine * cosine - sine * sine, 2.0 * sine * cosine
 
 
-# of the clumps: harmonic of the azimuth, and how it winds with ln r
+# clumps: harmonics of the azimuth, and their winding with ln r
 _HARMONICS = ((5, 6.0), (7, -5.0), (11, 3.0))
 
 
 def _clumps(c, s, log_r, strength, phase):
-    """``1 + 0.4 strength (sum over k of cos(k phi + w_k ln r + k phase))``, k = 5, 7, 11.
+    """Clumps: ``1 + 0.4 strength (sum over k of cos(k phi + w_k ln r + k phase))``, k = 5, 7, 11.
 
-    Its mean around the centre is 1, and so it is after multiplication by a pattern of two to four
-    arms, which has none of these harmonics.
+    The mean over the azimuth is 1, also after multiplication by a pattern of two to four arms,
+    which has none of these harmonics.
     """
     c2, s2 = c * c - s * s, 2.0 * c * s
     c4, s4 = c2 * c2 - s2 * s2, 2.0 * c2 * s2
@@ -94,11 +101,15 @@ def spiral_arms(x, y, amplitude, scale, e1, e2, arms, winding, phase, sharpness,
     begin about a scale length from the centre.
 
     Args:
-        x, y: positions from the centre, arcsec.
-        amplitude: A; scale: arcsec; e1, e2: ellipticity of the inclined disc.
-        arms: m, one to four; winding: w, cotangent of the pitch angle, its sign the sense of
-            rotation; phase: p, radians; sharpness: k; clumps: 0 to 0.8, 0 for a single arm, whose
-        flux they would change.
+        x, y: positions from the centre [arcsec].
+        amplitude: A.
+        scale: scale length of the disc [arcsec].
+        e1, e2: ellipticity of the inclined disc.
+        arms: m, one to four.
+        winding: w, cotangent of the pitch angle; its sign is the sense of rotation.
+        phase: p [radians].
+        sharpness: k.
+        clumps: strength, 0 to 0.8; 0 for a single arm, whose flux they would change.
     """
     u, v = disc_plane(x, y, e1, e2)
     r2 = (u * u + v * v) / (scale * scale) + 1e-6
@@ -117,10 +128,10 @@ def spiral_arms(x, y, amplitude, scale, e1, e2, arms, winding, phase, sharpness,
 
 
 def ring(x, y, amplitude, radius, width, e1, e2, lopsidedness, phase, clumps):
-    """An inclined ring of Gaussian profile, ``A exp(-(R - R_0)^2 / (2 w^2))``.
+    """Inclined ring of Gaussian profile, ``A exp(-(R - R_0)^2 / (2 w^2))``.
 
     Times ``1 + lopsidedness cos(phi - phase)`` and :func:`_clumps`, factors of mean 1; radius and
-    width in arcsec.
+    width in arcsec, phase in radians.
     """
     u, v = disc_plane(x, y, e1, e2)
     r = ops.sqrt(u * u + v * v + 1e-6)
@@ -131,20 +142,23 @@ def ring(x, y, amplitude, radius, width, e1, e2, lopsidedness, phase, clumps):
     return amplitude * ops.exp(-0.5 * t * t) * around * _clumps(c, s, ops.log(r), clumps, phase)
 
 
-LANE = 0.35  # height of the dust, of that of the stars
+LANE = 0.35  # scale height of the dust over that of the stars
 
 
 def edge_on_disc(x, y, amplitude, scale, height, cosine, sine, dust):
-    """An exponential disc seen from the side (van der Kruit & Searle 1981).
+    """Edge-on exponential disc (van der Kruit & Searle 1981).
 
-    ``I = A t K_1(t) sech^2(z / z_0)`` with t = |x'| / scale; ``t K_1(t)`` is taken as
-    ``exp(-t) sqrt(1 + pi t / 2)``, which is right at both ends and within 2 % between. A lane of
-    dust in the plane takes ``dust exp(-(z / (LANE z_0))^2)`` of the light.
+    ``I = A t K_1(t) sech^2(z / z_0)`` with t = |x'| / scale; ``t K_1(t)`` is approximated by
+    ``exp(-t) sqrt(1 + pi t / 2)``, exact in both limits and within 2 % between. A lane of dust in
+    the plane absorbs ``dust exp(-(z / (LANE z_0))^2)`` of the light.
 
     Args:
-        x, y: positions from the centre, arcsec.
-        amplitude: A; scale: scale length, height: z_0, arcsec.
-        cosine, sine: of the position angle of the disc; dust: 0 to 1.
+        x, y: positions from the centre [arcsec].
+        amplitude: A.
+        scale: scale length [arcsec].
+        height: scale height z_0 [arcsec].
+        cosine, sine: of the position angle of the disc.
+        dust: fraction absorbed in the plane, 0 to 1.
     """
     along = ops.abs(cosine * x + sine * y) / scale
     above = ops.abs(cosine * y - sine * x) / height

@@ -1,7 +1,7 @@
-"""Dark-matter substructure as point masses.
+"""Dark-matter substructure as point masses: subhalos and vortices.
 
-Arrays are (n, 3): x, y (arcsec) and squared Einstein radius (arcsec^2). A point of mass m has
-``theta_E^2`` proportional to m, so masses are handled as fractions of the main lens's own.
+Arrays are (n, 3): x, y [arcsec] and squared Einstein radius [arcsec^2]. ``theta_E^2`` of a point is
+proportional to its mass, so masses are fractions of that of the main lens.
 """
 
 import numpy as np
@@ -10,9 +10,13 @@ import numpy as np
 def power_law_masses(
     rng: np.random.Generator, n: int, slope: float = -0.9, low: float = 1e6, high: float = 1e10
 ) -> np.ndarray:
-    """``n`` masses (solar) with dN/dm ~ m^slope between ``low`` and ``high``.
+    """Draw ``n`` masses with dN/dm ~ m^slope between ``low`` and ``high`` [solar masses].
 
-    The slope of -0.9 is DeepLenseSim's: its ``beta`` was meant to give -1.9.
+    The slope of -0.9 is DeepLenseSim's; its ``beta`` was meant to give -1.9.
+
+    >>> masses = power_law_masses(np.random.default_rng(0), 1000)
+    >>> bool(masses.min() > 1e6 and masses.max() < 1e10)
+    True
     """
     a, b = low ** (slope + 1), high ** (slope + 1)
     return (a + (b - a) * rng.random(n)) ** (1.0 / (slope + 1))
@@ -21,9 +25,10 @@ def power_law_masses(
 def subhalos(
     rng: np.random.Generator, theta_e2: np.ndarray, r_min: float, r_max: float
 ) -> np.ndarray:
-    """Point masses of squared Einstein radii ``theta_e2`` within [r_min, r_max] arcsec.
+    """Draw positions of point masses of squared Einstein radii ``theta_e2`` [arcsec^2].
 
-    Uniform in radius and angle, as in DeepLenseSim: denser towards the centre.
+    Uniform in radius, from ``r_min`` to ``r_max`` [arcsec], and in angle, as in DeepLenseSim:
+    denser towards the centre.
     """
     r = rng.uniform(r_min, r_max, len(theta_e2))
     angle = rng.uniform(0.0, 2.0 * np.pi, len(theta_e2))
@@ -33,10 +38,13 @@ def subhalos(
 def vortex(
     n: int, theta_e2: float, half_length: float, angle: float, x: float = 0.0, y: float = 0.0
 ) -> np.ndarray:
-    """A line of ``n`` equal point masses of total ``theta_e2``, centred at (x, y) arcsec.
+    """Place ``n`` equal point masses of total ``theta_e2`` [arcsec^2] on a line about (x, y).
 
     The straight core of a vortex in a superfluid (axion) halo (Alexander et al. 2020,
-    arXiv:1909.07346).
+    arXiv:1909.07346). Lengths in arcsec, the angle in radians.
+
+    >>> vortex(3, theta_e2=0.3, half_length=1.0, angle=0.0).round(3).tolist()
+    [[-1.0, 0.0, 0.1], [0.0, 0.0, 0.1], [1.0, 0.0, 0.1]]
     """
     along = np.linspace(-half_length, half_length, n)
     mass = np.full(n, theta_e2 / n)

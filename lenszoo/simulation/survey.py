@@ -1,4 +1,4 @@
-"""A survey's camera: several bands, each with its own PSF, sky and depth."""
+"""Survey camera: several bands, each with its own PSF, sky and depth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from keras import ops
 from lenszoo.simulation.psf import PSF, blur_matrix, star_profile
 from lenszoo.simulation.random import normal_from_uniform, pixel_uniform
 
-ZERO_POINT = 25.0  # AB magnitude of flux 1
+ZERO_POINT = 25.0  # AB magnitude of flux 1 [mag]
 
 
 def flux(magnitude):
-    """Flux of an AB magnitude, in units of magnitude 25; scalars or arrays."""
+    """Flux of an AB magnitude [mag], in units of the flux of magnitude 25; scalars or arrays."""
     return 10.0 ** (-0.4 * (np.asarray(magnitude) - ZERO_POINT))
 
 
 def magnitude(flux):
-    """AB magnitude of a flux in units of magnitude 25; scalars or arrays."""
+    """AB magnitude [mag] of a flux in units of that of magnitude 25; scalars or arrays."""
     return ZERO_POINT - 2.5 * np.log10(flux)
 
 
@@ -30,11 +30,11 @@ class Band:
 
     Attributes:
         name: as in tables and headers.
-        psf_fwhm: median full width at half maximum of the effective PSF, arcsec.
-        depth: magnitude that an aperture measures at ``depth_snr``.
-        depth_snr: that signal-to-noise ratio.
-        aperture: its diameter, arcsec.
-        sky: magnitudes per square arcsec.
+        psf_fwhm: median full width at half maximum of the effective PSF [arcsec].
+        depth: magnitude measured in the aperture at ``depth_snr`` [mag].
+        depth_snr: signal-to-noise ratio at that depth.
+        aperture: diameter of the aperture [arcsec].
+        sky: surface brightness of the sky [mag/arcsec^2].
     """
 
     name: str
@@ -52,11 +52,11 @@ class Survey:
     Attributes:
         bands: from blue to red.
         pixels: pixels a side.
-        pixel_scale: arcsec a pixel.
+        pixel_scale: pixel scale [arcsec/pixel].
         psf: shape of the PSF in all bands.
-        seeing_scatter: scatter of ln(PSF width) from image to image, the same for all bands.
+        seeing_scatter: standard deviation of ln(PSF width) between images, common to all bands.
         supersampling: samples a side of each pixel.
-        margin: pixels beyond each edge whose light is blurred into the image.
+        margin: width of the rim whose light the PSF blurs into the image [pixels].
     """
 
     bands: tuple[Band, ...]
@@ -74,7 +74,7 @@ class Survey:
 
     @property
     def pixel_area(self) -> float:
-        """Square arcsec."""
+        """Area of a pixel [arcsec^2]."""
         return self.pixel_scale**2
 
     @cached_property
@@ -91,28 +91,29 @@ class Survey:
 
     @cached_property
     def psf_fwhm(self) -> np.ndarray:
-        """Median widths, arcsec, (bands,)."""
+        """Median full widths at half maximum of the PSF, (bands,) [arcsec]."""
         return np.array([band.psf_fwhm for band in self.bands])
 
     def axis(self, supersampling: int = 1, margin: int = 0) -> np.ndarray:
-        """Centres of samples along one axis, arcsec from the image's centre."""
+        """Sample centres along one axis, from the image's centre [arcsec]."""
         n = (self.pixels + 2 * margin) * supersampling
         return (np.arange(n) + 0.5 - n / 2) * (self.pixel_scale / supersampling)
 
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sample positions x and y, arcsec, margin included: each (1, n) float32."""
+        """Sample centres x and y [arcsec], margin included, each (1, n) float32."""
         axis = self.axis(self.supersampling, self.margin).astype(np.float32)
         y, x = np.meshgrid(axis, axis, indexing="ij")
         return x.reshape(1, -1), y.reshape(1, -1)
 
     def blurred(self, brightness, fwhm):
-        """Flux in pixels of brightness on the grid: (batch, bands, n) to (batch, bands, pixels^2).
+        """Blur brightness with the PSF: (batch, bands, n) to flux (batch, bands, pixels^2).
 
-        The core of the PSF is applied to the samples; its wings, twice as wide and more, to their
+        The core of the PSF is applied to the samples; its wings, at least twice as wide, to their
         means over pixels, at a tenth of the cost.
 
         Args:
-            brightness: flux per square arcsec; fwhm: (batch, bands), arcsec.
+            brightness: on the grid, flux per arcsec^2.
+            fwhm: full width at half maximum of the PSF, (batch, bands) [arcsec].
         """
         side, s = self.pixels + 2 * self.margin, self.supersampling
         bands = len(self.bands)
@@ -129,7 +130,9 @@ class Survey:
         """Flux in pixels of point sources, (batch, bands, pixels^2).
 
         Args:
-            x, y: (batch, stars), arcsec; fluxes: (batch, stars, bands); fwhm: (batch, bands).
+            x, y: positions, (batch, stars) [arcsec].
+            fluxes: (batch, stars, bands).
+            fwhm: full width at half maximum of the PSF, (batch, bands) [arcsec].
         """
         image = 0.0
         for fraction, sigma in self.psf.gaussians():
@@ -142,8 +145,8 @@ class Survey:
     def observe(self, image, arrays: Mapping[str, Any]):
         """Add noise to a sky-subtracted image, (batch, bands, n): noisy image and its variance.
 
-        ``sigma^2 (1 + flux / sky)``: an empty pixel has the survey's noise, all of it the sky's
-        photons, and light adds its own. Noise is keyed by band, ``arrays["keys"]``
+        The variance is ``sigma^2 (1 + flux / sky)``: an empty pixel has the survey's noise, the
+        photon noise of the sky, and light adds its own. Noise is keyed by band, ``arrays["keys"]``
         (batch, bands, 2).
         """
         noise = ops.convert_to_tensor(self.noise.astype(np.float32)[:, None])

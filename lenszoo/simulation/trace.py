@@ -1,7 +1,7 @@
-"""Trace: from the image plane back to the source plane, ``beta = theta - alpha(theta)``.
+"""Ray tracing from the image plane to the source plane, ``beta = theta - alpha(theta)``.
 
-All angles are in arcsec, x along columns and y along rows. Scene parameters are (batch, 1) arrays,
-positions (batch or 1, n); everything is float32 and ``keras.ops``, so it compiles on any backend.
+Angles are in arcsec, x along columns and y along rows. Parameters of scenes are (batch, 1) arrays,
+positions (batch or 1, n); all is float32 and ``keras.ops``, so it compiles on any backend.
 """
 
 import math
@@ -33,13 +33,13 @@ def ellipticity_to_axis_ratio(e1, e2):
 
 
 def sis_deflection(x, y, theta_e):
-    """Singular isothermal sphere: ``alpha = theta_E * (x, y) / r``."""
+    """Deflection of a singular isothermal sphere: ``alpha = theta_E * (x, y) / r`` [arcsec]."""
     scale = theta_e / ops.sqrt(ops.maximum(x * x + y * y, _TINY))
     return scale * x, scale * y
 
 
 def sie_deflection(x, y, theta_e, e1, e2):
-    """Singular isothermal ellipsoid (Kormann, Schneider & Bartelmann 1994).
+    """Deflection of a singular isothermal ellipsoid (Kormann, Schneider & Bartelmann 1994).
 
     With convergence ``kappa = theta_E / (2 sqrt(q x'^2 + y'^2 / q))`` in the frame of the major
     axis, ``f = sqrt(1 - q^2)`` and ``psi = sqrt(q^2 x'^2 + y'^2)``::
@@ -75,19 +75,19 @@ def arctan(z):
 
 
 def shear_deflection(x, y, gamma1, gamma2):
-    """External shear: ``alpha = (g1 x + g2 y, g2 x - g1 y)``."""
+    """Deflection of an external shear: ``alpha = (g1 x + g2 y, g2 x - g1 y)``."""
     return gamma1 * x + gamma2 * y, gamma2 * x - gamma1 * y
 
 
 def point_mass_deflection(x, y, px, py, theta_e2):
-    """Sum of point masses: ``alpha = sum_k theta_E,k^2 (x - x_k, y - y_k) / r_k^2``.
+    """Deflection of point masses: ``alpha = sum_k theta_E,k^2 (x - x_k, y - y_k) / r_k^2``.
 
     Args:
-        x, y: (batch or 1, n) positions.
-        px, py, theta_e2: (batch, points) positions in arcsec and squared Einstein radii in
-            arcsec^2; a point of zero mass deflects nothing. The loop over points is unrolled: a
-            compiler keeps the running sum in registers, where a broadcast would fill memory.
+        x, y: positions, (batch or 1, n) [arcsec].
+        px, py: positions of the masses, (batch, points) [arcsec].
+        theta_e2: squared Einstein radii, (batch, points) [arcsec^2]; 0 deflects nothing.
     """
+    # unrolled: a compiler keeps the running sum in registers, where a broadcast would fill memory
     ax, ay = 0.0, 0.0
     for k in range(px.shape[1]):
         dx, dy = x - px[:, k : k + 1], y - py[:, k : k + 1]
@@ -98,7 +98,7 @@ def point_mass_deflection(x, y, px, py, theta_e2):
 
 
 def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
-    """Source-plane positions (batch, n), arcsec, of image-plane positions (1 or batch, n)."""
+    """Source-plane positions (batch, n) [arcsec] of image-plane positions (1 or batch, n)."""
     if lens == "sis":
         ax, ay = sis_deflection(x, y, arrays["einstein_radius"])
     else:

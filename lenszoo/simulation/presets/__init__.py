@@ -1,4 +1,4 @@
-"""The skies: one file per family; adding a sky is one more row in a ``PRESETS`` tuple."""
+"""Simulated skies, one file a family; a new sky is one more row of a ``PRESETS`` tuple."""
 
 from lenszoo.errors import unknown
 from lenszoo.simulation.preset import Preset
@@ -12,15 +12,23 @@ PRESETS: dict[str, Preset] = {
 
 
 def list_presets() -> list[str]:
-    """Names of all skies."""
+    """List the names of all skies.
+
+    >>> "common_test_sim" in list_presets()
+    True
+    """
     return sorted(PRESETS)
 
 
 def get_preset(name: str | Preset) -> Preset:
-    """The sky called ``name``.
+    """Return the sky of this name; a preset is returned as it is.
 
     Raises:
         LenszooError: no such sky; the message lists the nearest.
+
+    >>> preset = get_preset("common_test_sim")
+    >>> preset.classes, preset.image_shape, preset.pixel_scale
+    (('no', 'sphere', 'vort'), (150, 150, 1), 0.05)
     """
     if isinstance(name, Preset):
         return name

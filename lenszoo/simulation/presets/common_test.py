@@ -1,4 +1,4 @@
-"""The twin of the DeepLense common-test set, its generator recovered from the real images."""
+"""Sky of the DeepLense common-test set, its law recovered from the published images."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from lenszoo.simulation.cosmology import einstein_radius
 from lenszoo.simulation.observe import Instrument, poisson_counts
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.random import noise_key
-from lenszoo.simulation.scattered import Cameras, scattered
+from lenszoo.simulation.random_cameras import Cameras, random_cameras
 from lenszoo.simulation.scene import Scene, ellipticity
 from lenszoo.simulation.substructure import power_law_masses, subhalos, vortex
 
@@ -93,7 +93,7 @@ PRESETS = (
         classes=("no", "sub"),
         points={"no": 0, "sub": N_POINTS},
     ),
-    scattered(
+    random_cameras(
         COMMON,
         Cameras(noise=(0.5, 3.0), psf=(0.5, 2.0), pixel_scale=(0.7, 1.4), shift=5.0),
         name="common_test_sim_varied",

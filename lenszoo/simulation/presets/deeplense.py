@@ -1,4 +1,4 @@
-"""The skies of DeepLenseSim, reproduced as coded (github.com/mwt5345/DeepLenseSim)."""
+"""Skies of DeepLenseSim, reproduced as coded (github.com/mwt5345/DeepLenseSim)."""
 
 import math
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ BACKGROUND_RMS = 1e-2  # counts/s a pixel
 
 
 def system(rng: np.random.Generator, name: str, strength: float) -> tuple[dict, np.ndarray]:
-    """Draw what all the models share: values of lens and source, and the point masses.
+    """Draw lens, source and point masses, common to all models.
 
-    The main lens never changes; the source only moves.
+    The main lens never changes; of the source only the position does.
     """
     x, y = rng.uniform(-0.35, 0.35, 2)
     values = {
@@ -48,9 +48,8 @@ def system(rng: np.random.Generator, name: str, strength: float) -> tuple[dict, 
         points = subhalos(rng, EINSTEIN_RADIUS**2 * masses / LENS_MASS, 0.25, 2.0)
     elif name == "vort":
         log_axion_mass = rng.uniform(-24.0, -22.0)
-        half_length = 0.06e-22 / (
-            2.0 * 10.0**log_axion_mass
-        )  # kpc in the paper, arcsec in the code
+        # kpc in the paper, arcsec in the code
+        half_length = 0.06e-22 / (2.0 * 10.0**log_axion_mass)
         theta_e2 = EINSTEIN_RADIUS**2 * VORTEX_MASS / LENS_MASS
         points = vortex(POINTS["vort"], theta_e2, half_length, rng.uniform(0.0, 2.0 * np.pi))
     points[:, 2] *= strength
@@ -67,9 +66,9 @@ def _draw_model_1(rng: np.random.Generator, name: str, strength: float = 1.0) ->
 
 
 def _observe_model_1(image, arrays):
-    """Noise twice over: Gaussian "Poisson" noise and background, then Poisson counts of the sum.
+    """Add noise twice: Gaussian "Poisson" noise and background, then Poisson counts of the sum.
 
-    The two Gaussians, being independent, are drawn as one whose variance is their sum.
+    The two independent Gaussians are drawn as one, whose variance is their sum.
     """
     exposure, keys = arrays["exposure"], arrays["keys"]
     variance = ops.abs(image) / exposure + BACKGROUND_RMS**2
@@ -84,10 +83,10 @@ class Camera:
 
     Attributes:
         instrument: pixel grid and PSF.
-        exposure_time: seconds of one exposure.
-        num_exposures: exposures that are added up.
-        magnitude_zero_point: magnitude of one electron a second.
-        sky_brightness: magnitudes per square arcsec.
+        exposure_time: of one exposure [s].
+        num_exposures: number of exposures that are added up.
+        magnitude_zero_point: magnitude of one electron a second [mag].
+        sky_brightness: surface brightness of the sky [mag/arcsec^2].
         read_noise: electrons per exposure.
     """
 
@@ -100,17 +99,17 @@ class Camera:
 
     @property
     def exposure(self) -> float:
-        """Seconds in all."""
+        """Total exposure time [s]."""
         return self.exposure_time * self.num_exposures
 
     @property
     def background_variance(self) -> float:
-        """Variance of a pixel from the sky and the readout, (electrons/s)^2."""
+        """Variance of a pixel from sky and readout [(electrons/s)^2]."""
         sky = self.rate(self.sky_brightness) * self.instrument.pixel_scale**2 * self.exposure
         return (self.num_exposures * self.read_noise**2 + sky) / self.exposure**2
 
     def rate(self, magnitude: float) -> float:
-        """Electrons a second of a magnitude."""
+        """Count rate of a magnitude [electrons/s]."""
         return 10.0 ** (-0.4 * (magnitude - self.magnitude_zero_point))
 
 
@@ -127,7 +126,7 @@ DEFLECTION_RATIO = deflection_ratio(Z_LENS, Z_SOURCE, 2.5, omega_m=0.0464 + 0.23
 
 
 def sersic_flux(r_eff: float, index: float) -> float:
-    """Total flux of a Sersic profile of unit brightness at ``r_eff`` (arcsec): arcsec^2."""
+    """Total flux of a Sersic profile of unit brightness at ``r_eff`` [arcsec]; in arcsec^2."""
     b = 1.9992 * index - 0.3271
     gamma = math.exp(b) * b ** (-2 * index) * math.gamma(2 * index)
     return 2.0 * math.pi * index * r_eff**2 * gamma
@@ -149,7 +148,7 @@ def _draw_survey(
 
 
 def _observe_survey(camera: Camera, image, arrays):
-    """Gaussian noise of sky, readout and source about the sky-subtracted image, electrons/s."""
+    """Add Gaussian noise of sky, readout and source to the sky-subtracted image [electrons/s]."""
     variance = camera.background_variance + ops.maximum(image, 0.0) / camera.exposure
     return image + gaussian_noise(ops.sqrt(variance), arrays["keys"][:, 0]), variance
 

@@ -1,4 +1,4 @@
-"""Skies for lens finding: is there a lens in the middle, or something that looks like one?"""
+"""Skies for lens finding: central lenses, and galaxies that resemble them."""
 
 import math
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ EUCLID_SINGLE = replace(
     seeing_scatter=0.05,
 )
 
-# of the non-lenses
+# fractions of the kinds of non-lenses
 MIXTURE = {
     "elliptical": 0.18,
     "spiral": 0.24,
@@ -81,7 +81,7 @@ class LensFindingSky:
     mixture: Mapping[str, float]
 
     def draw(self, rng: np.random.Generator, name: str, strength: float = 1.0) -> Scene:
-        """Draw a scene; both classes draw a lens system first, so one law serves them both."""
+        """Draw a scene; both classes draw a lens system first, from one law."""
         survey = self.survey
         system = draw_system(rng, self.law, survey)
         fwhm = survey.psf_fwhm * math.exp(rng.normal(0.0, 1.0) * survey.seeing_scatter)
@@ -111,7 +111,7 @@ class LensFindingSky:
 
 
 def _source(rng: np.random.Generator, s: LensSystem) -> list[Component]:
-    """The source, half of them with one or two bright clumps."""
+    """Draw the source; half of them have one or two bright clumps."""
     n = int(rng.choice(3, p=(0.5, 0.3, 0.2)))
     shares = rng.uniform(0.08, 0.25, n)
     clumps = [
@@ -119,18 +119,18 @@ def _source(rng: np.random.Generator, s: LensSystem) -> list[Component]:
         for share in shares
     ]
     body = replace(s.source, flux=s.source.flux * (1 - shares.sum()))
-    found = [body.component(s.source_x, s.source_y, _SOURCE_CORE, "source")]
+    components = [body.component(s.source_x, s.source_y, _SOURCE_CORE, "source")]
     for clump in clumps:
         dx, dy = rng.normal(0.0, 0.6, 2) * s.source.r_eff
-        found.append(clump.component(s.source_x + dx, s.source_y + dy, _SOURCE_CORE, "source"))
-    return found
+        components.append(clump.component(s.source_x + dx, s.source_y + dy, _SOURCE_CORE, "source"))
+    return components
 
 
-_SOURCE_CORE = 0.02  # arcsec; magnified, it is as wide as a sample
+_SOURCE_CORE = 0.02  # [arcsec]; magnified, it is as wide as a sample
 
 
 def _central(middle: list[Component], s: LensSystem, survey: Survey) -> dict[str, float]:
-    """Magnitudes of what is centred in the middle and not lensed."""
+    """Magnitudes [mag] of the unlensed light centred on the lens galaxy."""
     own = [c.flux for c in middle if c.profile != "source" and (c.x, c.y) == (s.x, s.y)]
     values = zip(survey.names, magnitude(np.sum(own, axis=0)), strict=True)
     return {f"central_magnitude_{name}": float(value) for name, value in values}
@@ -149,25 +149,26 @@ def _deflector(is_lens: bool, system: LensSystem) -> dict[str, np.ndarray]:
     }
 
 
-def _preset(name: str, summary: str, sky: LensFindingSky) -> Preset:
+def _preset(name: str, summary: str, survey: Survey, law: LensLaw) -> Preset:
+    sky = LensFindingSky(survey, law, MIXTURE)
     return Preset(
         name=name,
         summary=summary,
         classes=("nonlens", "lens"),
-        instrument=sky.survey,
+        instrument=survey,
         draw=sky.draw,
-        observe=sky.survey.observe,
+        observe=survey.observe,
         lens="sie",
         points={"nonlens": 0, "lens": 0},
         minmax=False,
-        bands=sky.survey.names,
+        bands=survey.names,
         zero_point=ZERO_POINT,
         brightness=composite.brightness,
         expose=composite.expose,
         measured=composite.MEASURED,
         reference="Metcalf et al. 2019, arXiv:1802.03609; Collett 2015, arXiv:1507.02657",
         notes=(
-            "Half of the scenes are lenses; the sky has about one in a thousand.",
+            "Half of the scenes are lenses; the real sky has about one in a thousand.",
             "Every scene draws a lens system; non-lenses put other light in the place of its arcs.",
             "Noise is white; there are no bad pixels, saturated stars or residual background.",
             "Lenses have Einstein radii drawn from a broad law, not the rarer wide ones of nature.",
@@ -181,22 +182,26 @@ _HARD = LensLaw((0.5, 2.0), signal_to_noise=20.0, contrast=0.06)
 PRESETS = (
     _preset(
         "lens_finding_easy",
-        "Lenses and what is taken for them, u g r i as in KiDS: wide, bright arcs",
-        LensFindingSky(KIDS, _EASY, MIXTURE),
+        "Lenses and galaxies that resemble them, u g r i as in KiDS: wide, bright arcs",
+        KIDS,
+        _EASY,
     ),
     _preset(
         "lens_finding_hard",
         "The same through worse seeing and more noise: faint arcs, small radii",
-        LensFindingSky(SHALLOW, _HARD, MIXTURE),
+        SHALLOW,
+        _HARD,
     ),
     _preset(
         "lens_finding_easy_vis",
-        "Lenses and what is taken for them in Euclid's VIS: wide, bright arcs",
-        LensFindingSky(EUCLID, _EASY, MIXTURE),
+        "Lenses and galaxies that resemble them in Euclid's VIS: wide, bright arcs",
+        EUCLID,
+        _EASY,
     ),
     _preset(
         "lens_finding_hard_vis",
         "The same in one exposure, the PSF wider: faint arcs, small radii",
-        LensFindingSky(EUCLID_SINGLE, _HARD, MIXTURE),
+        EUCLID_SINGLE,
+        _HARD,
     ),
 )

@@ -1,8 +1,8 @@
-"""Pairs for super-resolution: one scene seen by a coarse and by a fine camera.
+"""Pairs for super-resolution: one scene observed by a coarse and by a fine camera.
 
 The sky is that of ``common_test_sim``. Both cameras have its PSF and the same sub-grid, so without
-noise a coarse pixel is the mean of the fine pixels that it covers; each has Poisson noise of its
-own. A coarse pixel gathers the light of all the fine ones under it, in the same exposure.
+noise a coarse pixel is the mean of the fine pixels that it covers; each has its own Poisson noise.
+A coarse pixel collects the light of all the fine ones under it, in the same exposure.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ FACTOR = 2
 
 
 def draw(rng: np.random.Generator, name: str, strength: float = 1.0) -> Scene:
-    """Draw a scene of ``common_test_sim``, with a key more for the noise of the coarse image."""
+    """Draw a scene of ``common_test_sim``, with a second key for the noise of the coarse image."""
     scene = common_test.draw(rng, name, strength)
     return replace(scene, keys=np.concatenate([scene.keys, noise_key(rng)[None]]))
 

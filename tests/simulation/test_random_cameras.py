@@ -1,13 +1,13 @@
-"""Skies seen by many cameras: each scene as :func:`varied` sees it with what was drawn for it."""
+"""Random cameras: each scene equals the perturbed sky of its camera."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lenszoo.simulation import get_preset, sample, sample_scenes, varied
+from lenszoo.simulation import get_preset, perturbed, sample, sample_scenes
 from lenszoo.simulation.observe import gaussian_matrix
-from lenszoo.simulation.scattered import Cameras, gaussian_matrices, scattered
+from lenszoo.simulation.random_cameras import Cameras, gaussian_matrices, random_cameras
 
 NAME, BASE = "common_test_sim_varied", "common_test_sim"
 POSE = ("noise_factor", "psf_factor", "pixel_factor", "shift_x", "shift_y", "angle")
@@ -22,7 +22,7 @@ def without_noise(preset):
 def by_one_camera(truth, i):
     """The sky as the camera of a scene sees it."""
     drawn = {name: float(truth[name][i]) for name in POSE}
-    return varied(
+    return perturbed(
         BASE,
         noise=drawn["noise_factor"],
         psf=drawn["psf_factor"],
@@ -33,7 +33,7 @@ def by_one_camera(truth, i):
 
 
 @pytest.mark.parametrize("scene", [3, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_scene_is_what_varied_makes_of_it(scene):
+def test_scene_equals_the_perturbed_one(scene):
     ours = sample_scenes(without_noise(get_preset(NAME)), [scene], 5)
     theirs = sample_scenes(without_noise(by_one_camera(ours.truth, 0)), [scene], 5)
     tolerance = 2e-4 * theirs.images.max()
@@ -54,10 +54,10 @@ def test_its_noise_is_that_of_the_camera():
 
 def test_cameras_that_do_not_differ_see_the_sky_itself():
     one = (1.0, 1.0)
-    still = scattered(get_preset(BASE), Cameras(one, one, one, shift=0.0), name="still")
+    still = random_cameras(get_preset(BASE), Cameras(one, one, one, shift=0.0), name="still")
     turned = sample_scenes(without_noise(still), SMOOTH, 5)
     for i, scene in enumerate(SMOOTH):  # all but the angle
-        other = varied(BASE, angle=float(turned.truth["angle"][i]))
+        other = perturbed(BASE, angle=float(turned.truth["angle"][i]))
         expected = sample_scenes(without_noise(other), [scene], 5).images[0]
         np.testing.assert_allclose(turned.images[i], expected, atol=2e-4 * expected.max())
 

@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 from lenszoo.errors import LenszooError
-from lenszoo.simulation import get_preset, list_presets, sample, sample_scenes, varied
+from lenszoo.simulation import get_preset, list_presets, perturbed, sample, sample_scenes
 from lenszoo.simulation.observe import FWHM_TO_SIGMA
 from lenszoo.simulation.render import TILE
 
@@ -21,8 +21,8 @@ def without_noise(preset):
 
 
 def seen(scenes=SMOOTH, **changes):
-    """Noiseless images of the varied sky, (n, 150, 150)."""
-    return sample_scenes(without_noise(varied(NAME, **changes)), scenes, 5).images[..., 0]
+    """Noiseless images of the perturbed sky, (n, 150, 150)."""
+    return sample_scenes(without_noise(perturbed(NAME, **changes)), scenes, 5).images[..., 0]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def lumpy():
     [(NAME, range(4)), pytest.param("deeplense_model_1", SMOOTH, marks=pytest.mark.slow)],
 )
 def test_unchanged_is_the_sky_itself(name, scenes):
-    ours, theirs = sample_scenes(varied(name), scenes, 2), sample_scenes(name, scenes, 2)
+    ours, theirs = sample_scenes(perturbed(name), scenes, 2), sample_scenes(name, scenes, 2)
     np.testing.assert_array_equal(ours.images, theirs.images)
     np.testing.assert_array_equal(ours.labels, theirs.labels)
     assert ours.truth.keys() == theirs.truth.keys()
@@ -52,7 +52,7 @@ def test_noise_is_scaled_relative_to_the_light(name):
     """Against what an exposure ten thousand times as long gives of the same scenes."""
 
     def counts(noise):
-        preset = replace(varied(name, noise=noise), minmax=False)
+        preset = replace(perturbed(name, noise=noise), minmax=False)
         drawn = sample_scenes(preset, SMOOTH, 4)
         return drawn.images * noise**2, drawn.truth["signal_to_noise"]
 
@@ -72,7 +72,7 @@ def test_noise_is_scaled_relative_to_the_light(name):
 
 def test_noise_of_an_image_scaled_to_one_doubles_in_the_sky():
     corners = [
-        sample_scenes(varied(NAME, noise=k), range(0, 90, 3), 9).images[:, :12, :12]
+        sample_scenes(perturbed(NAME, noise=k), range(0, 90, 3), 9).images[:, :12, :12]
         for k in (1.0, 2.0)
     ]
     spread = [images.std((1, 2, 3)).mean() for images in corners]
@@ -89,7 +89,7 @@ def test_psf_has_the_width_asked_for(factor):
         light[:, :, 70, 80] = 1.0
         return ops.convert_to_tensor(light.reshape(TILE, -1))
 
-    preset = replace(without_noise(varied(NAME, psf=factor)), brightness=spot)
+    preset = replace(without_noise(perturbed(NAME, psf=factor)), brightness=spot)
     image = sample(preset, 1, 0).images[0, :, :, 0].astype(float)
     rows, columns = np.mgrid[:150, :150]
     sigma = factor * 0.2 / 0.05 * FWHM_TO_SIGMA
@@ -157,15 +157,15 @@ def test_pixels_twice_as_wide_halve_the_ring(plain):
 
 def test_names_and_refusals_of_one_line():
     for name in set(list_presets()) - set(ONE_BAND):
-        with pytest.raises(LenszooError, match=f"^{name} cannot be varied: .*common_test_sim"):
-            varied(name, psf=2.0)
+        with pytest.raises(LenszooError, match=f"^{name} cannot be perturbed: .*common_test_sim"):
+            perturbed(name, psf=2.0)
     with pytest.raises(LenszooError, match=r"noise of deeplense_model_2 cannot be scaled"):
-        varied("deeplense_model_2", noise=2.0)
-    with pytest.raises(LenszooError, match="varied already"):
-        varied(varied(NAME, noise=2.0), psf=2.0)
+        perturbed("deeplense_model_2", noise=2.0)
+    with pytest.raises(LenszooError, match="perturbed already"):
+        perturbed(perturbed(NAME, noise=2.0), psf=2.0)
     for changes in ({"noise": 0.0}, {"psf": -1.0}, {"pixel_scale": np.inf}, {"shift": (np.nan, 0)}):
         with pytest.raises(LenszooError, match=r"must be a factor above 0|two numbers"):
-            varied(NAME, **changes)
-    assert varied(NAME, noise=2.0, angle=10).name == f"{NAME} (noise 2.0, angle 10)"
-    assert (varied(NAME).name, get_preset(NAME).name) == (NAME, NAME)
+            perturbed(NAME, **changes)
+    assert perturbed(NAME, noise=2.0, angle=10).name == f"{NAME} (noise 2.0, angle 10)"
+    assert (perturbed(NAME).name, get_preset(NAME).name) == (NAME, NAME)
     assert get_preset(NAME).instrument.psf_fwhm == 0.2  # the preset itself is untouched

@@ -1,8 +1,8 @@
-"""A sky seen by many cameras: each scene with a noise, PSF, pose and pixel scale of its own.
+"""Observe each scene of a sky with a random camera: noise, PSF, pose and pixel scale.
 
-For training: a network that has only seen one camera is lost behind another (docs/robustness.md).
-:func:`lenszoo.simulation.varied` sees all scenes alike and is for testing; scene ``i`` of both is
-the same lens.
+For training: a network trained on one camera fails on images of another (docs/robustness.md).
+:func:`lenszoo.simulation.perturbed` changes all scenes alike and is for testing; scene ``i`` is the
+same lens in both.
 """
 
 import math
@@ -16,7 +16,7 @@ from keras import ops
 
 from lenszoo.simulation.observe import FWHM_TO_SIGMA, Instrument
 from lenszoo.simulation.preset import Preset
-from lenszoo.simulation.render import brightness_at, developed
+from lenszoo.simulation.render import brightness_at, with_noise
 from lenszoo.simulation.scene import Scene
 
 Range = tuple[float, float]
@@ -24,15 +24,15 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Cameras:
-    """What the cameras differ in. Factors are drawn evenly in their logarithm.
+    """Ranges of random cameras; factors are drawn evenly in their logarithm, angles from 0 to 360.
+
+    The changes are those of :func:`lenszoo.simulation.perturbed`.
 
     Attributes:
-        noise: factor on the noise relative to the light.
-        psf: factor on the width of the PSF in arcsec.
-        pixel_scale: factor on arcsec a pixel; a pixel keeps its counts.
-        shift: pixels by which a scene may lie off the centre along each axis, either way.
-
-    The angle is any. All are as in :func:`lenszoo.simulation.varied`.
+        noise: factor on the standard deviation of the noise, relative to the light.
+        psf: factor on the full width at half maximum of the PSF [arcsec].
+        pixel_scale: factor on the pixel scale [arcsec/pixel]; a pixel keeps its counts.
+        shift: largest offset of a scene from the centre, along each axis and either way [pixels].
     """
 
     noise: Range
@@ -41,27 +41,27 @@ class Cameras:
     shift: float
 
 
-def scattered(base: Preset, cameras: Cameras, **described: Any) -> Preset:
-    """A sky whose scenes are those of ``base``, each seen by a camera of its own.
+def random_cameras(base: Preset, cameras: Cameras, **fields: Any) -> Preset:
+    """Make the preset whose scenes are those of ``base``, each observed with a random camera.
 
     Args:
         base: a sky of single images in one band, of one lensed source, with its ``noisier``.
-        cameras: what they differ in. The truth holds what was drawn for each scene:
-            ``noise_factor``, ``psf_factor``, ``pixel_factor``, ``shift_x`` and ``shift_y`` (pixels)
-            and ``angle`` (degrees).
-        described: fields of the preset that differ, its ``name`` and ``summary`` at least.
+        cameras: ranges of the cameras. The truth holds the values of each scene:
+            ``noise_factor``, ``psf_factor``, ``pixel_factor``, ``shift_x`` and ``shift_y``
+            [pixels] and ``angle`` [degrees].
+        fields: fields of the preset that differ, its ``name`` and ``summary`` at least.
     """
     return replace(
         base,
         draw=partial(_draw, base.draw, base.noisier, cameras),
         brightness=_brightness,
         expose=partial(_expose, widest=cameras.psf[1] / cameras.pixel_scale[0]),
-        **described,
+        **fields,
     )
 
 
 def noisier_values(scene: Scene, powers: Mapping[str, int], factor: float) -> dict[str, Any]:
-    """The values of a scene whose noise is ``factor`` times as strong relative to the light."""
+    """Return the values of a scene with noise ``factor`` times as strong relative to the light."""
     scaled = {name: float(scene.values[name]) * factor**-power for name, power in powers.items()}
     return {**scene.values, **scaled}
 
@@ -93,7 +93,7 @@ def _draw(
 
 
 def _brightness(arrays: Mapping[str, Any], preset: Preset):
-    """Brightness (batch, supersampling^2 * pixels^2) where each camera's sub-pixels look."""
+    """Brightness (batch, supersampling^2 * pixels^2) at the sub-pixels of each camera."""
     x, y = (ops.convert_to_tensor(g.reshape(1, -1)) for g in preset.instrument.grid())
     scale = arrays["pixel_factor"]
     x = scale * (x - preset.pixel_scale * arrays["shift_x"])
@@ -104,7 +104,7 @@ def _brightness(arrays: Mapping[str, Any], preset: Preset):
 
 
 def _expose(brightness, arrays: Mapping[str, Any], preset: Preset, *, widest: float):
-    """Bin, blur by each camera's own PSF, and take the image."""
+    """Bin, blur with each camera's own PSF, and add noise."""
     camera = preset.instrument
     assert isinstance(camera, Instrument)
     sigma = camera.psf_fwhm / camera.pixel_scale * FWHM_TO_SIGMA
@@ -115,16 +115,16 @@ def _expose(brightness, arrays: Mapping[str, Any], preset: Preset, *, widest: fl
         camera.psf_truncation,
     )
     image = ops.matmul(ops.matmul(blur, camera.bin(brightness)), ops.transpose(blur, (0, 2, 1)))
-    return developed(ops.reshape(image, (-1, camera.pixels**2)), arrays, preset)
+    return with_noise(ops.reshape(image, (-1, camera.pixels**2)), arrays, preset)
 
 
 def gaussian_matrices(n: int, sigma, widest: float, truncation: float):
-    """Matrices (batch, n, n) as of :func:`lenszoo.simulation.observe.gaussian_matrix`.
+    """Blur matrices (batch, n, n), each as :func:`lenszoo.simulation.observe.gaussian_matrix`.
 
     Args:
         n: pixels along the axis.
-        sigma: of each scene's PSF, (batch, 1), pixels.
-        widest: the largest that sigma can be.
+        sigma: standard deviation of each scene's PSF, (batch, 1) [pixels].
+        widest: the largest sigma that may come [pixels].
         truncation: radius of the kernel in sigma.
     """
     reach = int(truncation * widest + 0.5)
