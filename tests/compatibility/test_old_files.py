@@ -167,6 +167,9 @@ def test_an_unfinished_run_ends_as_if_it_had_gone_through(name, outputs, expecte
     run = Path("unfinished", name)
     done = (run / "history.csv").read_text().splitlines()
     fields = json.loads((run / "recipe.json").read_text())
+    backend = json.loads((run / "run.json").read_text())["environment"]["backend"]
+    if backend != keras.backend.backend():
+        pytest.skip("another backend draws another Dropout")
     assert len(done) == fields["epochs"]  # a header, and every epoch but the last
     result = train(fields, run)
     history = expected["unfinished"][name]
