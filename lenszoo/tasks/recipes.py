@@ -293,6 +293,9 @@ TASKS: dict[str, type[RecipeBase]] = {
     "super_resolve": SuperResolveRecipe,
 }
 
+# Fields of older versions, whose recipes and run folders stay readable -> what they are called now.
+RENAMED = {"widen": "grow"}
+
 
 class Recipe:
     """Makes recipes from keywords, a TOML file or a packaged name.
@@ -346,7 +349,7 @@ def validate(fields: dict[str, Any], where: str) -> RecipeBase:
         raise unknown("task", task, TASKS, f"({where})")
     kind = TASKS[task]
     try:
-        return kind.model_validate({"task": task, **_without_paths(fields)})
+        return kind.model_validate({"task": task, **_without_paths(_renamed(fields))})
     except ValidationError as error:
         # a misspelt field also leaves the right one missing: the typo is what helps
         first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
@@ -356,6 +359,12 @@ def validate(fields: dict[str, Any], where: str) -> RecipeBase:
             raise unknown("field", name, legal, f"({where})") from None
         problem = first["msg"].removeprefix("Value error, ")
         raise LenszooError(f"{where}: {name or 'recipe'}: {problem}.") from None
+
+
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same with fields of older recipes and run folders under the names that they have now."""
+    old = {name for name, new in RENAMED.items() if new not in fields}
+    return {RENAMED[name] if name in old else name: value for name, value in fields.items()}
 
 
 def _without_paths(value: Any) -> Any:
