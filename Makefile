@@ -8,7 +8,7 @@ NAME ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test harness check format compat bench weights reproduce results clean
+.PHONY: help quickstart test harness check docs format compat bench weights reproduce results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,7 +21,7 @@ help: ## Show this list
 
 .venv/.dev: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,oracle,jax]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,docs,oracle,jax]'
 	touch .venv/.core $@
 
 quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, report: about four minutes
@@ -38,12 +38,15 @@ harness: .venv/.dev ## Run the slow tests, and put every model through the whole
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check
 	KERAS_BACKEND=jax $(BIN)/python tests/models/upscaling_harness.py check
 
-check: .venv/.dev ## Check format, lint, types, the direction of imports and prose
+check: .venv/.dev docs ## Check format, lint, types, the direction of imports, prose and the documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/check_imports.py
 	$(BIN)/python tools/check_prose.py
+
+docs: .venv/.dev ## Build the documentation site into docs/_build; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 format: .venv/.dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
@@ -54,7 +57,7 @@ format: .venv/.dev ## Format the code and mend what the linter can
 	.venv-compat/bin/python -m pip install --quiet --editable '.[compat]'
 	touch $@
 
-compat: .venv-compat/.done ## Compare with reference implementations, in an environment of its own; writes docs/parity.md
+compat: .venv-compat/.done ## Compare with reference implementations, in an environment of its own; writes docs/results/parity.md
 	.venv-compat/bin/python -m pytest -q -s tests/compat --record
 
 bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real images)
@@ -74,4 +77,4 @@ results: .venv/.core ## Write the tables of measured results and the model cards
 	$(BIN)/python tools/results.py
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .venv-compat build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-compat build docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """The checkerboard of a learned deconvolution beside pixel shuffle.
 
-    python benchmarks/checkerboard.py WEIGHTS-or-RUN ... [--out docs/checkerboard.png]
+    python benchmarks/checkerboard.py WEIGHTS-or-RUN ... [--out docs/results/checkerboard.png]
 
 Each network is asked for simulated images of ``sr_75_150`` and for a flat field. A checkerboard is
 a pattern that repeats every two pixels: printed is how far the four phases of a 2 x 2 block lie

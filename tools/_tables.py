@@ -1,4 +1,4 @@
-"""The tables of measured results: blocks of README.md, the page RESULTS.md, rows of results.csv."""
+"""The tables of measured results: the README's, and the page and tidy rows of docs/results."""
 
 import csv
 import io
@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from weights_names import split_version
-
 from lenszoo.errors import LenszooError
 from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.cards import machine, recipe_fields
 from lenszoo.pretrained.manifest import WeightsEntry
-from lenszoo.pretrained.scores import kind, tidy_rows
+from lenszoo.pretrained.scores import KEYS, headline, kind, tidy_rows
 
 MARKS = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
 PROBED = ("50", "215", "2000")  # labels that a linear head is given
@@ -125,15 +123,14 @@ class Table(NamedTuple):
     """A table of one kind of weights.
 
     Attributes:
-        block: name of its block in README.md.
-        title: its heading in RESULTS.md.
+        title: its heading in docs/results/index.md.
         context: what to know when reading it.
-        figures: pictures and pages of docs/ that go with it, each with a line; shown if there.
+        figures: pictures and pages that go with it, as docs/results links them, each with a line;
+            shown if there.
         header: heads of the columns with their alignment, and a line.
         row: makes the cells of an entry.
     """
 
-    block: str
     title: str
     context: str
     figures: dict[str, str]
@@ -144,7 +141,6 @@ class Table(NamedTuple):
 # by kind of weights
 TABLES = {
     "classify": Table(
-        "results",
         "Classifiers",
         "Exact scores (scikit-learn on the logits) on simulated images that no training has seen. "
         "The shortcut baseline is a logistic regression on global image statistics: a score means "
@@ -155,7 +151,7 @@ TABLES = {
         "with large errors. Images seen are more where a training began from other weights, which "
         "the card names.",
         {
-            "common_test_sim.png": "Simulated lenses of the three classes",
+            "../pictures/common_test_sim.webp": "Simulated lenses of the three classes",
             "robustness.png": "Where `resnet18_slim.common_test_sim` may be trusted",
             "robustness.md": "Robustness: other noise, PSF, pixel scale, shifts and angles",
         },
@@ -165,15 +161,14 @@ TABLES = {
         classifier_row,
     ),
     "find_lenses": Table(
-        "lens-finding results",
         "Lens finders",
         "Half of the scenes are lenses. TPR0 and TPR10 are the shares of lenses that are found "
         "with no false positive and with fewer than ten, among the non-lenses in brackets. The "
         "baselines are logistic regressions on image statistics and on the table. Little of this "
-        "transfers to real skies yet: see the README.",
+        "transfers to real skies yet: see [limits](../limits.md).",
         {
-            "lens_finding_easy.png": "Simulated lenses and non-lenses in colour",
-            "domain_adaptation.md": "From an easy sky to a hard one: what each way is worth",
+            "../pictures/lens_finding_easy.webp": "Simulated lenses and non-lenses in colour",
+            "domain_adaptation.md": "Domain adaptation: from an easy sky to a hard one",
         },
         "| weights | sky | ROC-AUC (95 %) | image only | table only | TPR0, TPR10 (non-lenses) | "
         "calibration error | baselines: ROC-AUC |\n"
@@ -181,7 +176,6 @@ TABLES = {
         finder_row,
     ),
     "super_resolve": Table(
-        "super-resolution results",
         "Super-resolution",
         "Targets are noisy, so no network can on average be nearer to them than the noiseless "
         'truth, the noise floor; "of the way" is how much of the gap from bicubic interpolation '
@@ -194,12 +188,11 @@ TABLES = {
         pair_row,
     ),
     "pretext": Table(
-        "pretext results",
         "Backbones that learnt without labels",
         "A linear head is trained on frozen features, with as many labels as stand at the head of "
         "the column; ± is the standard deviation over draws of the labels. In brackets the same "
         "network as it starts, untrained: the pretext is worth what lies between.",
-        {"label_efficiency.md": "What labels are worth", "label_efficiency.png": "The same"},
+        {"label_efficiency.md": "Label efficiency", "label_efficiency.png": "The same"},
         "| weights | images seen | ROC-AUC of a linear head with "
         + " | ".join(f"{n} labels (random backbones)" for n in PROBED)
         + " | effective rank |\n|---|---:|"
@@ -210,6 +203,9 @@ TABLES = {
 }
 
 
+_PAGES = ("robustness", "domain_adaptation", "label_efficiency", "parity", "speed")
+
+
 def _of_kind(entries: Iterable[WeightsEntry], which: str) -> list[WeightsEntry]:
     """Entries of a kind, in the catalogue's order."""
     order = list(CATALOG)
@@ -217,49 +213,74 @@ def _of_kind(entries: Iterable[WeightsEntry], which: str) -> list[WeightsEntry]:
     return sorted(kept, key=lambda entry: (order.index(entry.model), entry.name))
 
 
-def latest(entries: Iterable[WeightsEntry]) -> list[WeightsEntry]:
-    """Entries less those of which there is a later version, as NAME_v2 is of NAME."""
-    in_order = sorted(entries, key=lambda entry: split_version(entry.name)[1])
-    return list({split_version(entry.name)[0]: entry for entry in in_order}.values())
+def best(entries: Iterable[WeightsEntry]) -> list[WeightsEntry]:
+    """The weights of the highest score of each task and sky, in the catalogue's order.
+
+    Backbones that saw no label are left out: they are no use without a head.
+    """
+    winners: dict[tuple[str, str], WeightsEntry] = {}
+    for entry in entries:
+        task = kind(entry)
+        if task == "pretext" or KEYS[task] not in entry.metrics.get("test", {}):
+            continue
+        place = task, entry.data["preset"]
+        score = entry.metrics["test"][KEYS[task]]
+        if place not in winners or score > winners[place].metrics["test"][KEYS[task]]:
+            winners[place] = entry
+    return [each for task in TABLES for each in _of_kind(winners.values(), task)]
+
+
+def best_row(entry: WeightsEntry) -> tuple[str, ...]:
+    """One line of the README's table."""
+    task, metrics = kind(entry), entry.metrics
+    baseline = {
+        "classify": lambda: f"{metrics['shortcut']['macro_ovr_auc']:.3f}, image statistics",
+        "find_lenses": lambda: (
+            f"{metrics['baselines']['image statistics']['auc']:.3f}, image statistics"
+        ),
+        "super_resolve": lambda: f"{metrics['bicubic']['psnr']:.2f} dB, bicubic interpolation",
+    }[task]()
+    return (
+        f"[`{entry.name}`](docs/cards/{entry.name}.md)",
+        {"classify": "substructure", "find_lenses": "lenses", "super_resolve": "pixels"}[task],
+        f"`{entry.data['preset']}`",
+        headline(entry),
+        baseline,
+        f"{entry.bytes / 2**20:.1f} MiB",
+    )
+
+
+BEST = "best weights"
+_BEST_HEAD = "| weights | of | sky | score (95 %) | baseline | size |\n|---|---|---|---|---|---:|\n"
 
 
 def readme(text: str, entries: Iterable[WeightsEntry]) -> str:
-    """The README with its blocks as the manifest has them, of each name the latest version.
+    """The README with its table of the best weights.
 
     Raises:
-        LenszooError: there are weights of a kind, and no block for them.
+        LenszooError: the README has no block for the table.
     """
-    for which, table in TABLES.items():
-        begin, end = (mark.format(table.block) for mark in MARKS)
-        before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        chosen = _of_kind(latest(entries), which)
-        if found and closed:
-            text = f"{before}{begin}\n{_block(table, chosen)}{end}{after}"
-        elif found or chosen:
-            raise LenszooError(f"README.md has no block for {table.title}: add {begin} and {end}.")
-    return text
-
-
-def _block(table: Table, entries: list[WeightsEntry]) -> str:
-    if not entries:
-        return ""
-    notes = "".join(f"Measured on {line}.\n" for line in _alike(entries))
-    return f"{table.header}{_lines(table, entries)}\n{notes}"
+    begin, end = (mark.format(BEST) for mark in MARKS)
+    before, opened, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (opened and closed):
+        raise LenszooError(f"README.md has no block for the best weights: add {begin} and {end}.")
+    rows = "".join("| " + " | ".join(best_row(entry)) + " |\n" for entry in best(entries))
+    return f"{before}{begin}\n{_BEST_HEAD}{rows}{end}{after}"
 
 
 def _lines(table: Table, entries: list[WeightsEntry]) -> str:
     return "".join("| " + " | ".join(table.row(entry)) + " |\n" for entry in entries)
 
 
-def page(entries: Iterable[WeightsEntry], docs: Path) -> str:
-    """RESULTS.md: all tables with their context, how each figure was measured, what goes along."""
+def page(entries: Iterable[WeightsEntry], folder: Path) -> str:
+    """docs/results/index.md: all tables, their context, and how each figure was measured."""
     parts = [
         "# Results",
         "Made by `make results` from `weights_manifest.json`; the figures in it were written by "
         "the commands below, when the weights were released. The same in tidy rows: "
         "[results.csv](results.csv). What each file of weights is good for: "
-        "[model cards](docs/models/README.md). `make reproduce NAME=srcnn.sr_75_150_sim` trains "
+        "[model cards](../cards/index.md). `make reproduce NAME=srcnn.sr_75_150_sim` trains "
         "one again from its recipe and compares. All intervals are of 95 %, from a bootstrap over "
         "the scenes.",
     ]
@@ -268,19 +289,20 @@ def page(entries: Iterable[WeightsEntry], docs: Path) -> str:
         if chosen:
             linked = _lines(table, chosen)
             for entry in chosen:
-                card = f"docs/models/{entry.name}.md"
+                card = f"../cards/{entry.name}.md"
                 linked = linked.replace(f"| `{entry.name}` |", f"| [`{entry.name}`]({card}) |")
             parts += [f"## {table.title}", table.context, (table.header + linked).rstrip()]
-            parts += [*_figures(table, docs), _measured(chosen)]
+            parts += [*_figures(table, folder), _measured(chosen)]
+    parts.append("```{toctree}\n:hidden:\n\n" + "\n".join(_PAGES) + "\n```")
     return "\n\n".join(parts) + "\n"
 
 
-def _figures(table: Table, docs: Path) -> list[str]:
+def _figures(table: Table, folder: Path) -> list[str]:
     """Those of a table's pictures and pages that there are."""
     return [
-        f"{'!' if name.endswith('.png') else ''}[{line}](docs/{name})"
+        f"{'!' if name.endswith(('.png', '.webp')) else ''}[{line}]({name})"
         for name, line in table.figures.items()
-        if (docs / name).is_file()
+        if (folder / name).is_file()
     ]
 
 

@@ -1,8 +1,8 @@
 """Write what was measured from the manifest: `make results`.
 
-README.md (its tables), RESULTS.md, results.csv and the model cards in docs/models. With --check it
-writes nothing and fails where one of them is not what weights_manifest.json says, or where there is
-a card of weights that are gone.
+README.md (its tables), docs/results (index.md, results.csv) and the model cards in docs/cards. With
+--check it writes nothing and fails where one of them is not what weights_manifest.json says, or
+where there is a card of weights that are gone.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from lenszoo.pretrained.cards import card, count_parameters, index
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
 
 ROOT = Path(__file__).parent.parent
-CARDS = Path("docs", "models")
+CARDS, RESULTS = Path("docs", "cards"), Path("docs", "results")
 
 
 def pages(root: Path) -> dict[Path, str]:
@@ -25,9 +25,9 @@ def pages(root: Path) -> dict[Path, str]:
     entries = load_manifest(root / FILE_NAME).entries
     made = {
         Path("README.md"): _tables.readme((root / "README.md").read_text("utf-8"), entries),
-        Path("RESULTS.md"): _tables.page(entries, root / "docs"),
-        Path("results.csv"): _tables.tidy(entries),
-        CARDS / "README.md": index(entries),
+        RESULTS / "index.md": _tables.page(entries, root / RESULTS),
+        RESULTS / "results.csv": _tables.tidy(entries),
+        CARDS / "index.md": index(entries),
     }
     cards = {CARDS / f"{e.name}.md": card(e, _parameters(e, root / "weights")) for e in entries}
     return made | cards

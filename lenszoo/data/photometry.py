@@ -57,9 +57,10 @@ def measure(
     - ``ellipticity``: 1 - b/a of second moments under a Gaussian window as wide as the half-light
       radius, whose effect is divided out (exact for a Gaussian).
     - ``concentration``: 5 log10(r80 / r20) (Conselice 2003).
-    - ``asymmetry``: sum |I - I_180| / sum |I| within 1.5 Petrosian radii about the centroid, less
-      what the sky's noise adds (Conselice, Bershady & Jangren 2000, astro-ph/9907399, normalised
-      as in Lotz et al. 2004, astro-ph/0311352); slightly negative where there is only noise.
+    - ``asymmetry``: ``sum |I - I_180| / sum |I|`` within 1.5 Petrosian radii about the centroid,
+      less what the sky's noise adds (Conselice, Bershady & Jangren 2000, astro-ph/9907399,
+      normalised as in Lotz et al. 2004, astro-ph/0311352); slightly negative where there is only
+      noise.
     - ``signal_to_noise``: of the weighted sum of the bands in the aperture, against the sky only.
     - ``sky_rms_BAND``: the noise of a pixel along the border, in the unit of the images.
 

@@ -84,7 +84,7 @@ def index(entries: Iterable[WeightsEntry]) -> str:
         "`lenszoo weights show NAME` prints the same. All are trained on simulated skies: read "
         "under Limits where not to trust them.",
     ]
-    for which, title in KINDS.items():
+    for which in KINDS:
         rows = [
             (
                 f"[`{entry.name}`]({entry.name}.md)",
@@ -96,10 +96,17 @@ def index(entries: Iterable[WeightsEntry]) -> str:
             if kind(entry) == which
         ]
         if rows:
-            lines += ["", f"## What {title}", "", markdown_table(_INDEX, rows)]
+            lines += ["", f"## {_TITLES[which]}", "", markdown_table(_INDEX, rows)]
+    lines += ["", "```{toctree}", ":hidden:", ":glob:", "", "*.*", "```"]
     return "\n".join(lines) + "\n"
 
 
+_TITLES = {
+    "classify": "Classifiers",
+    "find_lenses": "Lens finders",
+    "super_resolve": "Super-resolution",
+    "pretext": "Backbones that learnt without labels",
+}
 _INDEX = ("weights", "sky", "score on unseen scenes (95 %)", "size")
 
 
@@ -342,7 +349,7 @@ def _limits(entry: WeightsEntry) -> Iterable[str]:
     if which == "classify":
         yield (
             "Noise, PSF, centring, angle and pixel scale near those of training matter most: "
-            "docs/robustness.md shows how soon a classifier of this kind fails without."
+            "docs/results/robustness.md shows how soon a classifier of this kind fails without."
         )
         yield "It knows its classes alone: all it is shown, a lens or not, becomes one of them."
         if "real" in metrics:
@@ -358,7 +365,7 @@ def _limits(entry: WeightsEntry) -> Iterable[str]:
         yield (
             "Little transfers to real skies yet: most of 637 known lenses, as Pan-STARRS1 shows "
             "them, got a probability below one half from the weights that look at g, r and i "
-            "alone (README, Finding lenses). Train or adapt on your survey's images first."
+            "alone (docs/limits.md). Train or adapt on your survey's images first."
         )
         yield (
             "Probabilities are calibrated for a sky half of which is lenses. Where one in a "
@@ -372,8 +379,8 @@ def _limits(entry: WeightsEntry) -> Iterable[str]:
     elif which == "super_resolve":
         yield (
             "On real HST cutouts binned by two, whose noise and pixels are not those of this sky, "
-            "srcnn and srresnet_1 did worse than bicubic interpolation (README, "
-            "Super-resolution): train on your own camera's images."
+            "srcnn and srresnet_1 did worse than bicubic interpolation (docs/limits.md): "
+            "train on your own camera's images."
         )
         yield "What it adds is likely, not seen: measure fluxes and positions on the image itself."
     else:

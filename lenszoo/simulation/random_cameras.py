@@ -1,6 +1,7 @@
 """Observe each scene of a sky with a random camera: noise, PSF, pose and pixel scale.
 
-For training: a network trained on one camera fails on images of another (docs/robustness.md).
+For training: a network trained on one camera fails on images of another
+(docs/results/robustness.md).
 :func:`lenszoo.simulation.perturbed` changes all scenes alike and is for testing; scene ``i`` is the
 same lens in both.
 """

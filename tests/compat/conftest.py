@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "parity.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "parity.md"
 COLUMNS = (
     "| network | reference | images | parameters | answers up to | largest difference |\n"
     "|---|---|---|---:|---:|---:|\n"
 )
-HEAD = """# What the networks agree with
+HEAD = """# Parity with reference networks
 
 Made by `make compat`: our own networks are given the random weights of an independent
 implementation and the same random images, two of each size. Differences are those of the logits,

@@ -125,7 +125,7 @@ def test_every_figure_names_a_command_that_there_is(manifest):
 def test_the_command_shows_the_card_and_the_entry():
     name = "resnet18_slim.common_test_sim"
     shown = CliRunner().invoke(app, ["weights", "show", name])
-    assert shown.stdout == (ROOT / "docs" / "models" / f"{name}.md").read_text("utf-8")
+    assert shown.stdout == (ROOT / "docs" / "cards" / f"{name}.md").read_text("utf-8")
     raw = CliRunner().invoke(app, ["weights", "show", name, "--json"])
     assert json.loads(raw.stdout) == get_entry(name).model_dump(mode="json")
 

@@ -10,13 +10,13 @@ import _tables
 import pytest
 import results
 from entries import add_entry, write_manifest
-from tinyentries import BACKBONE
+from tinyentries import BACKBONE, CLASSIFIER
 
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import FILE_NAME, load_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN, END = (mark.format("pretext results") for mark in _tables.MARKS)
+BEGIN, END = (mark.format(_tables.BEST) for mark in _tables.MARKS)
 
 
 @pytest.fixture
@@ -25,9 +25,6 @@ def checkout(tmp_path):
     for name in ("README.md", FILE_NAME):
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    readme = (tmp_path / "README.md").read_text("utf-8")
-    if BEGIN not in readme:
-        (tmp_path / "README.md").write_text(f"{readme}\n{BEGIN}\n{END}\n", "utf-8")
     manifest = load_manifest(tmp_path / FILE_NAME)
     kept = tuple(e for e in manifest.entries if e.name != BACKBONE.name)
     write_manifest(manifest.model_copy(update={"entries": kept}), tmp_path / FILE_NAME)
@@ -39,15 +36,15 @@ def test_writes_all_and_then_finds_no_fault(checkout):
     results.write(checkout)
     assert results.faults(checkout) == ([], [])
     row = "| **0.600 ± 0.020** (0.550 ± 0.020) |  | **0.810 ± 0.010** (0.700 ± 0.020) | 12.3 |"
-    for page in ("README.md", "RESULTS.md"):
-        assert row in (checkout / page).read_text("utf-8"), page
-    page = (checkout / "RESULTS.md").read_text("utf-8")
+    folder = checkout / "docs" / "results"
+    page = (folder / "index.md").read_text("utf-8")
+    assert row in page
     assert BACKBONE.metrics["measured"]["command"] in page
-    assert f"[`{BACKBONE.name}`](docs/models/{BACKBONE.name}.md)" in page
+    assert f"[`{BACKBONE.name}`](../cards/{BACKBONE.name}.md)" in page
     assert "![" in page
     for link in page.split("](")[1:]:
-        assert (checkout / link.partition(")")[0]).is_file()
-    rows = list(csv.DictReader(io.StringIO((checkout / "results.csv").read_text("utf-8"))))
+        assert (folder / link.partition(")")[0]).is_file()
+    rows = list(csv.DictReader(io.StringIO((folder / "results.csv").read_text("utf-8"))))
     assert tuple(rows[0]) == _tables.COLUMNS
     keys = [(row["weights"], row["metric"]) for row in rows]
     assert len(set(keys)) == len(keys)
@@ -57,12 +54,13 @@ def test_writes_all_and_then_finds_no_fault(checkout):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "RESULTS.md", "results.csv", "docs/models/README.md"]
+    "page",
+    ["README.md", "docs/results/index.md", "docs/results/results.csv", "docs/cards/index.md"],
 )
 def test_a_page_that_differs_is_named(checkout, page):
     results.write(checkout)
     path = checkout / page
-    path.write_text(path.read_text("utf-8").replace("0.81", "0.91"), "utf-8")
+    path.write_text(path.read_text("utf-8").replace("0.9", "0.8"), "utf-8")
     assert results.faults(checkout) == ([Path(page)], [])
     results.write(checkout)
     assert results.faults(checkout) == ([], [])
@@ -70,7 +68,7 @@ def test_a_page_that_differs_is_named(checkout, page):
 
 def test_a_card_of_weights_that_are_gone_is_a_fault_and_goes(checkout, monkeypatch, capsys):
     results.write(checkout)
-    stale = checkout / "docs" / "models" / "resnet18.gone_sim.md"
+    stale = checkout / "docs" / "cards" / "resnet18.gone_sim.md"
     stale.write_text("# resnet18.gone_sim\n")
     monkeypatch.setattr(results, "ROOT", checkout)
     monkeypatch.setattr(sys, "argv", ["results.py", "--check"])
@@ -80,16 +78,25 @@ def test_a_card_of_weights_that_are_gone_is_a_fault_and_goes(checkout, monkeypat
     assert not stale.exists() and results.main() == 0
 
 
-def test_a_readme_without_the_block_is_refused(checkout):
-    with pytest.raises(LenszooError, match="add <!-- pretext results"):
-        _tables.readme("nothing here", [BACKBONE])
-    assert _tables.readme("nothing here", []) == "nothing here"
+def test_a_readme_without_the_block_is_refused():
+    with pytest.raises(LenszooError, match="add <!-- best weights"):
+        _tables.readme("nothing here", [CLASSIFIER])
 
 
-def test_the_readme_has_the_latest_version_and_the_page_all(tmp_path):
-    names = [BACKBONE.name + version for version in ("_v10", "", "_v9")]
-    entries = [BACKBONE.model_copy(update={"name": name}) for name in names]
-    readme = _tables.readme(f"{BEGIN}\n{END}", entries)
-    assert [f"| `{name}` |" in readme for name in names] == [True, False, False]
+def scored(name, auc):
+    test = CLASSIFIER.metrics["test"] | {"macro_ovr_auc": auc}
+    metrics = CLASSIFIER.metrics | {"test": test}
+    return CLASSIFIER.model_copy(update={"name": name, "metrics": metrics})
+
+
+def test_the_readme_has_the_best_of_each_sky_and_the_page_all(tmp_path):
+    names = ["resnet18_slim.a_sim", "resnet18_slim.b_sim", "resnet18_slim.c_sim"]
+    entries = [scored(name, auc) for name, auc in zip(names, (0.91, 0.95, 0.93), strict=True)]
+    entries.append(BACKBONE)
+    readme = _tables.readme(f"before\n{BEGIN}\nold\n{END}\nafter", entries)
+    assert readme.startswith(f"before\n{BEGIN}\n") and readme.endswith(f"{END}\nafter")
+    assert [f"[`{entry.name}`]" in readme for entry in entries] == [False, True, False, False]
+    assert "ROC-AUC 0.9500" in readme and "0.610, image statistics" in readme
+    assert "old" not in readme
     page = _tables.page(entries, tmp_path)
-    assert all(f"| [`{name}`]" in page for name in names)
+    assert all(f"| [`{entry.name}`]" in page for entry in entries)
