@@ -27,7 +27,7 @@ import numpy as np
 from _machine import describe
 
 from lenszoo.data import Cutouts, find_leaks, measure, read_catalogue
-from lenszoo.data.cutouts import as_inputs
+from lenszoo.data.dataset import as_inputs
 from lenszoo.evaluation import roc_auc
 from lenszoo.inference import open_model
 from lenszoo.simulation import sample_cutouts

@@ -4,10 +4,10 @@ Nothing here imports a Keras backend, scikit-learn, Pillow or astropy before it 
 """
 
 from lenszoo.data.augment import D4_SIZE, d4
-from lenszoo.data.catalogue import read_catalogue
+from lenszoo.data.catalogue import Catalogue, read_catalogue
 from lenszoo.data.checks import count_bad_pixels
 from lenszoo.data.convert import Conversion, convert
-from lenszoo.data.cutouts import Cutouts
+from lenszoo.data.dataset import Cutouts, Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.layouts import LAYOUTS
@@ -29,8 +29,10 @@ __all__ = [
     "D4_SIZE",
     "IMAGE_SUFFIXES",
     "LAYOUTS",
+    "Catalogue",
     "Conversion",
     "Cutouts",
+    "Dataset",
     "DatasetIndex",
     "Leak",
     "LoadedImages",

@@ -1,23 +1,24 @@
-"""Read a survey's catalogue: cutouts, the table beside them, and labels."""
+"""Catalogue: a table with a row an object, labels, and where the objects' images lie."""
 
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from lenszoo.data.checks import OnBad
-from lenszoo.data.cutouts import UNLABELLED, Cutouts
+from lenszoo.data.columns import find_id, read_labels, read_numbers
+from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.layouts import Layout, find_layout
-from lenszoo.data.matching import Matched, match_by_name, match_by_pattern
-from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.matching import ObjectFiles, match_by_name, match_by_pattern
 from lenszoo.data.photometry import ZERO_POINT
-from lenszoo.data.readers import read_images
-from lenszoo.data.sky import SkyMethod
-from lenszoo.data.table import MISSING, NotNumbersError, Table, check_ids, check_rows, read_table
+from lenszoo.data.readers import ImageFiles, read_images
+from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
+from lenszoo.data.table import check_ids, check_rows, read_table
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import sha256_of
 
@@ -26,268 +27,297 @@ logger = logging.getLogger("lenszoo")
 OnMissing = Literal["raise", "skip", "blank"]
 """What happens to an object that lacks an image: refused, left out, or given a band of NaN."""
 
-# These say which class an object is, so they are no part of the table, even unasked.
-_LABEL_NAMES = frozenset(("label", "labels", "is_lens", "islens", "lens", "class", "target"))
-_LABELS = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0}
 
+@dataclass(frozen=True)
+class Catalogue:
+    """A table (CSV or Parquet) with a row an object, and where the objects' images lie.
 
-def read_catalogue(
-    path: str | os.PathLike[str],
-    *,
-    images: str | os.PathLike[str] | None = None,
-    layout: str | None = None,
-    pattern: str | None = None,
-    bands: Sequence[str] | None = None,
-    id: str | None = None,
-    label: str | None = None,
-    columns: Sequence[str] | None = None,
-    missing_values: Sequence[float] = (),
-    mask_value: float | None = None,
-    zero_point: float | None = None,
-    on_bad: OnBad | None = None,
-    on_missing: OnMissing = "raise",
-    sky: SkyMethod | None = None,
-    size: tuple[int, ...] | None = None,
-    unlabelled: bool = False,
-    table_only: bool = False,
-) -> Cutouts:
-    """Read a catalogue (CSV or Parquet) and the cutouts of its objects.
+    Nothing is read before it is asked for: :meth:`rows` reads the table, :meth:`open` finds the
+    images and leaves them in their files, so that a catalogue may be larger than memory, and
+    :meth:`load` reads all.
 
     Without ``pattern`` an object's image is the file that is called like its id, anywhere below the
     folder, and holds all bands (a cube). With ``pattern``, ``{id}`` and ``{band}`` say where each
     band lies, as in ``"{band}/imageEUC_{band}-{id}.fits"`` or ``"{id}.fits[{band}]"``; ``*`` and
     ``**/`` stand for any name and any folders.
 
-    Args:
-        path: the catalogue; its header names the columns.
-        images: the folder of the images; by default that of the catalogue.
-        layout: a known survey's, which sets pattern, bands, id, label, mask_value, zero_point and
-            on_bad where they are not given: "bologna_ground" or "bologna_space".
-        pattern: where the images lie below the folder.
+    Attributes:
+        path: the table; its header names the columns.
+        images: the folder of the images; by default that of the table.
+        layout: a known survey's, see :data:`lenszoo.data.LAYOUTS`, which sets pattern, bands, id,
+            label, mask_value, zero_point and on_bad where they are not given.
+        pattern: where an image lies below the folder; by default it is called like its object.
         bands: the names of the bands, in the order that the images get.
         id: the column of unique ids, by default "id" in any case.
         label: the column that says which objects are lenses: 1 / 0, true / false, yes / no,
-            lens / nonlens; None reads no labels.
-        columns: the columns of the table, in order. By default all that hold numbers only, but
-            never the id and the label, nor a column that is called like one ("is_lens").
+            lens / nonlens.
+        columns: the columns of numbers, in order; for a model what the table calls the model's
+            columns, in the model's order.
         missing_values: numbers that stand for a missing value, such as -99.
-        mask_value: the pixel value that marks masked pixels; they count as bad.
+        mask_value: the pixel value that marks masked pixels, which count as bad.
         zero_point: AB magnitude of flux 1 in the files; fluxes are multiplied so that it becomes
             25, the zero point of lenszoo's skies. None leaves fluxes as they are.
-        on_bad: "raise" (the default), "zero", "skip" or "fill" for NaN, infinite, masked and
-            constant pixels; see :func:`lenszoo.data.checks.apply_policy`.
-        on_missing: "raise" names the first object without a file; "skip" leaves out objects that
-            lack one; "blank" gives a missing band NaN pixels, which ``on_bad`` then deals with,
-            and leaves out objects without any file.
         sky: subtract the sky level, measured by "median" or "border"; None: it is subtracted.
-        size: the expected (H, W) or (H, W, bands).
-        unlabelled: allow objects without a label; they get -1.
-        table_only: read no images.
+        on_missing: "raise" names the first object without a file; "skip" leaves out objects that
+            lack one (in a prediction: a row without an answer); "blank" gives a missing band NaN
+            pixels, which ``on_bad`` then deals with, and treats objects without any file as "skip"
+            does. By default "skip" when ``on_bad`` is "skip", else "raise".
+    """
+
+    path: str | os.PathLike[str]
+    images: str | os.PathLike[str] | None = None
+    layout: str | None = None
+    pattern: str | None = None
+    bands: Sequence[str] | None = None
+    id: str | None = None
+    label: str | None = None
+    columns: Sequence[str] | None = None
+    missing_values: Sequence[float] = ()
+    mask_value: float | None = None
+    zero_point: float | None = None
+    sky: SkyMethod | None = None
+    on_missing: OnMissing | None = None
+
+    def settings(self) -> Layout:
+        """Return the layout with everything in place that this catalogue sets.
+
+        Raises:
+            LenszooError: an unknown layout, policy or way to measure the sky.
+        """
+        check_sky(self.sky)
+        if self.on_missing is not None and self.on_missing not in get_args(OnMissing):
+            legal = get_args(OnMissing)
+            raise unknown("policy for missing images (on_missing)", self.on_missing, legal)
+        layout = Layout() if self.layout is None else find_layout(self.layout)
+        return layout.given(
+            pattern=self.pattern, bands=self.bands, id=self.id, label=self.label,
+            mask_value=self.mask_value, zero_point=self.zero_point,
+        )  # fmt: skip
+
+    def rows(
+        self,
+        model_columns: Sequence[str] | None = None,
+        *,
+        label: str | None = None,
+        unlabelled: bool = False,
+    ) -> Dataset:
+        """Read the table, without images.
+
+        Args:
+            model_columns: what a model calls its columns; none reads ids only. By default the
+                table's are ``columns``, or all that hold numbers only, but never the id and the
+                label, nor a column that is called like one ("is_lens").
+            label: the column of labels; None reads none.
+            unlabelled: allow objects without a label; they get -1.
+
+        Returns:
+            The objects in the table's order.
+
+        Raises:
+            LenszooError: one line that names the file and what is wrong: no such file or column, no
+                rows, an id twice, an unknown label, text in a column of numbers.
+        """
+        settings, columns = self.settings(), self.columns
+        if model_columns is not None:
+            columns = columns if columns is not None and model_columns else model_columns
+            if len(columns) != len(model_columns):
+                raise LenszooError(
+                    f"{self.path}: the model takes {len(model_columns)} columns "
+                    f"({', '.join(model_columns)}), but columns= names {len(columns)}."
+                )
+        table = read_table(self.path)
+        id = find_id(table, settings.id)
+        table.need([id], "Name the column of ids with id=.")
+        check_rows(table)
+        ids = table.filled(id)
+        check_ids(ids, table.source)
+        labels = None if label is None else read_labels(table, label, unlabelled)
+        values, names, notes = read_numbers(table, id, label, columns, self.missing_values)
+        facts = {"sha256": sha256_of(Path(table.source)), "layout": self.layout}
+        return Dataset(
+            tuple(ids), None, values, names, labels, settings.bands, notes=notes,
+            provenance={"catalogue": table.source} | facts,
+        )  # fmt: skip
+
+    def open(self, rows: Dataset, on_bad: OnBad = "raise") -> Dataset:
+        """Find the images of objects and leave them in their files.
+
+        Args:
+            rows: the objects, from :meth:`rows`.
+            on_bad: the policy for bad pixels, which sets the default of ``on_missing``.
+
+        Returns:
+            The same objects, None in ``files.paths`` for those without an image.
+
+        Raises:
+            LenszooError: no such folder, a pattern that is none, two files for one image, or
+                objects without images where that is not allowed.
+        """
+        paths, _ = self._find(rows.ids, self._policy(on_bad))
+        return replace(
+            rows, files=ImageFiles(paths, self._prepare),
+            provenance=rows.provenance | self._facts(),
+        )  # fmt: skip
+
+    def load(
+        self,
+        *,
+        on_bad: OnBad | None = None,
+        size: tuple[int, ...] | None = None,
+        unlabelled: bool = False,
+        table_only: bool = False,
+    ) -> Dataset:
+        """Read table, labels (where ``label`` or the layout names them) and images into memory.
+
+        Args:
+            on_bad: "raise" (the default where the layout has no other), "zero", "skip" or "fill"
+                for NaN, infinite, masked and constant pixels; see
+                :func:`lenszoo.data.checks.apply_policy`.
+            size: the expected (H, W) or (H, W, bands).
+            unlabelled: allow objects without a label; they get -1.
+            table_only: read no images.
+
+        Returns:
+            The objects in the table's order.
+
+        Raises:
+            LenszooError: as :meth:`rows` and :meth:`open`; unreadable images, or of other sizes.
+        """
+        settings = self.settings()
+        result = self.rows(label=settings.label, unlabelled=unlabelled)
+        if not table_only:
+            result = self._with_images(result, on_bad or settings.on_bad or "raise", size)
+        for note in result.notes:
+            logger.info("%s: %s", self.path, note)
+        return result
+
+    def _with_images(self, rows: Dataset, on_bad: OnBad, size: tuple[int, ...] | None) -> Dataset:
+        settings, policy, notes = self.settings(), self._policy(on_bad), list(rows.notes)
+        every, strangers = self._find(rows.ids, policy)
+        present = np.flatnonzero([path is not None for path in every])
+        paths = [path for path in every if path is not None]
+        if len(paths) < len(rows):
+            notes.append(f"Objects without images, left out: {len(rows) - len(paths)}.")
+        blank = sum(isinstance(path, tuple) and None in path for path in paths)
+        if blank:
+            notes.append(f"Objects that lack a band, its pixels taken for bad ones: {blank}.")
+        if strangers:
+            n, first = len(strangers), strangers[0]
+            notes.append(f"Images that belong to no row of the table: {n} (the first: {first}).")
+        pixels, kept, counts = read_images(
+            paths, size, on_bad, mask_value=settings.mask_value, sky=self.sky
+        )
+        self._check_bands(pixels[0], str(paths[0]))
+        if settings.zero_point is not None:
+            pixels *= _flux_factor(settings.zero_point)
+        if len(kept) < len(paths):
+            notes.append(f"Objects with bad pixels, left out: {len(paths) - len(kept)}.")
+        elif counts.any():
+            notes.append(f"Images with bad pixels (on_bad={on_bad!r}): {(counts > 0).sum()}.")
+        chosen = rows.take(present[kept])
+        facts = {"pixel_scale": read_pixel_scale(paths[0]), "on_bad": on_bad, "on_missing": policy}
+        return replace(
+            chosen, images=pixels, bad_counts=counts[kept], notes=tuple(notes),
+            provenance=chosen.provenance | self._facts() | {"images": str(self._folder)} | facts,
+        )  # fmt: skip
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.path).parent if self.images is None else Path(self.images)
+
+    def _policy(self, on_bad: OnBad) -> OnMissing:
+        return self.on_missing or ("skip" if on_bad == "skip" else "raise")
+
+    def _facts(self) -> dict[str, Any]:
+        settings = self.settings()
+        return {
+            "images": None if self.images is None else str(self.images),
+            "pattern": settings.pattern,
+            "mask_value": settings.mask_value,
+            "zero_point": settings.zero_point,
+            "sky": self.sky,
+        }
+
+    def _find(
+        self, ids: Sequence[str], policy: OnMissing
+    ) -> tuple[list[str | ObjectFiles | None], tuple[str, ...]]:
+        """Return the files of each object (None where it lacks them), and ids of other files."""
+        settings, folder = self.settings(), self._folder
+        if settings.pattern is None:
+            matched = match_by_name(folder, ids)
+        else:
+            matched = match_by_pattern(folder, ids, settings.pattern, settings.bands)
+        paths = [_usable(files, policy) for files in matched.files]
+        lacking = [row for row, path in enumerate(paths) if path is None]
+        if lacking and (policy == "raise" or len(lacking) == len(ids)):
+            files = matched.files[lacking[0]]
+            bands = [b for b, file in zip(settings.bands, files, strict=False) if file is None]
+            band = f" in band {', '.join(bands)}" if 0 < len(bands) < len(files) else ""
+            raise LenszooError(
+                f"{self.path}: id {ids[lacking[0]]!r} has no image{band} ({len(lacking)} of "
+                f"{len(ids)} objects lack one; looked for "
+                f"{settings.pattern or 'files called like the ids'} in {folder}); mend images= or "
+                "pattern=, or pass on_missing='skip' (leave them out) or 'blank' (NaN for a "
+                "missing band)."
+            )
+        return paths, matched.strangers
+
+    def _prepare(self, image: np.ndarray) -> None:
+        """Mask, subtract the sky from and scale an image (H, W, bands), in place."""
+        settings = self.settings()
+        self._check_bands(image, str(self._folder))
+        if settings.mask_value is not None:
+            image[image == np.float32(settings.mask_value)] = np.nan
+        if self.sky is not None:
+            subtract_sky(image[None], self.sky)
+        if settings.zero_point is not None:
+            image *= _flux_factor(settings.zero_point)
+
+    def _check_bands(self, image: np.ndarray, name: str) -> None:
+        bands = self.settings().bands
+        if bands and image.shape[2] != len(bands):
+            raise LenszooError(
+                f"{name}: {image.shape[2]} band(s), but bands= names {len(bands)} "
+                f"({', '.join(bands)})."
+            )
+
+
+def read_catalogue(
+    path: str | os.PathLike[str],
+    *,
+    on_bad: OnBad | None = None,
+    on_missing: OnMissing = "raise",
+    size: tuple[int, ...] | None = None,
+    unlabelled: bool = False,
+    table_only: bool = False,
+    **attributes: Any,
+) -> Dataset:
+    """Read a catalogue (CSV or Parquet) and the cutouts of its objects into memory.
+
+    Args:
+        path: the catalogue; its header names the columns.
+        on_bad, size, unlabelled, table_only: as for :meth:`Catalogue.load`.
+        on_missing: as of :class:`Catalogue`; by default an object without images is refused.
+        attributes: of :class:`Catalogue`: images, layout, pattern, bands, id, label, columns,
+            missing_values, mask_value, zero_point, sky.
 
     Returns:
         The objects in the catalogue's order.
 
     Raises:
-        LenszooError: one line that names the file and what is wrong: no such file or column, no
-            rows, an id twice, an unknown label, text in a wanted column, missing or unreadable
-            images, images of other sizes.
+        LenszooError: as :meth:`Catalogue.load`.
     """
-    known = find_layout(layout) if layout is not None else Layout()
-    known = known.given(
-        pattern=pattern, bands=bands, id=id, label=label, mask_value=mask_value, on_bad=on_bad,
-        zero_point=zero_point,
-    )  # fmt: skip
-    if on_missing not in get_args(OnMissing):
-        raise unknown("policy for missing images (on_missing)", on_missing, get_args(OnMissing))
-    read = read_table(path)
-    id = _id_column(read, known.id)
-    read.need([id], "Name the column of ids with id=.")
-    check_rows(read)
-    ids = read.filled(id)
-    check_ids(ids, read.source)
-    labels = None if known.label is None else _labels(read, known.label, unlabelled)
-    values, names, notes = _numbers(read, id, known.label, columns, missing_values)
-    result = Cutouts(
-        tuple(ids), None, values, names, labels, known.bands, notes=notes,
-        provenance={"catalogue": read.source, "layout": layout,
-                    "sha256": sha256_of(Path(read.source))},
-    )  # fmt: skip
-    if not table_only:
-        folder = Path(images) if images is not None else Path(path).parent
-        result = _with_images(result, folder, known, on_missing, sky, size)
-    for note in result.notes:
-        logger.info("%s: %s", read.source, note)
-    return result
-
-
-def _with_images(
-    cutouts: Cutouts,
-    folder: Path,
-    known: Layout,
-    on_missing: OnMissing,
-    sky: SkyMethod | None,
-    size: tuple[int, ...] | None,
-) -> Cutouts:
-    source, bands, notes = cutouts.provenance["catalogue"], known.bands, list(cutouts.notes)
-    if known.pattern is None:
-        matched = match_by_name(folder, cutouts.ids)
-    else:
-        matched = match_by_pattern(folder, cutouts.ids, known.pattern, bands)
-    rows = _present(matched, cutouts.ids, known, source, folder, on_missing)
-    if len(rows) < len(cutouts):
-        notes.append(f"Objects without images, left out: {len(cutouts) - len(rows)}.")
-    blank = sum(None in matched.files[i] for i in rows)
-    if blank:
-        notes.append(f"Objects that lack a band, its pixels taken for bad ones: {blank}.")
-    if matched.strangers:
-        n, first = len(matched.strangers), matched.strangers[0]
-        notes.append(f"Images that belong to no row of the table: {n} (the first: {first}).")
-    paths = [f[0] if len(f) == 1 else f for f in (matched.files[i] for i in rows)]
-    pixels, kept, counts = read_images(
-        paths, size, known.on_bad or "raise", mask_value=known.mask_value, sky=sky
+    return Catalogue(path, on_missing=on_missing, **attributes).load(
+        on_bad=on_bad, size=size, unlabelled=unlabelled, table_only=table_only
     )
-    if bands and pixels.shape[-1] != len(bands):
-        raise LenszooError(
-            f"{paths[0]}: {pixels.shape[-1]} band(s), but bands= names {len(bands)} "
-            f"({', '.join(bands)})."
-        )
-    if known.zero_point is not None:
-        pixels *= np.float32(10 ** (0.4 * (ZERO_POINT - known.zero_point)))
-    if len(kept) < len(rows):
-        notes.append(f"Objects with bad pixels, left out: {len(rows) - len(kept)}.")
-    elif counts.any():
-        notes.append(f"Images with bad pixels (on_bad={known.on_bad!r}): {(counts > 0).sum()}.")
-    chosen = cutouts.take(rows[kept])
-    provenance = chosen.provenance | {
-        "images": str(folder),
-        "pixel_scale": read_pixel_scale(paths[0]),
-        "pattern": known.pattern,
-        "mask_value": known.mask_value,
-        "zero_point": known.zero_point,
-        "on_bad": known.on_bad or "raise",
-        "on_missing": on_missing,
-        "sky": sky,
-    }
-    return Cutouts(
-        chosen.ids, pixels, chosen.table, chosen.columns, chosen.labels, bands,
-        counts[kept], chosen.class_names, tuple(notes), provenance,
-    )  # fmt: skip
 
 
-def _present(
-    matched: Matched,
-    ids: Sequence[str],
-    known: Layout,
-    source: str,
-    folder: Path,
-    on_missing: OnMissing,
-) -> np.ndarray:
-    """Return the rows of the objects that have the images they need."""
-    some = np.array([any(file is not None for file in files) for files in matched.files])
-    whole = np.array([None not in files for files in matched.files])
-    if on_missing == "raise" and not whole.all():
-        row = int(np.flatnonzero(~whole)[0])
-        files = matched.files[row]
-        lacking = [b for b, file in zip(known.bands, files, strict=False) if file is None]
-        band = f" in band {', '.join(lacking)}" if 0 < len(lacking) < len(files) else ""
-        wanted = known.pattern or "called like the id"
-        raise LenszooError(
-            f"{source}: id {ids[row]!r} has no image{band} ({int((~whole).sum())} of {len(ids)} "
-            f"objects lack one; looked for {wanted} in {folder}); mend images= or pattern=, or "
-            "pass on_missing='skip' (leave them out) or 'blank' (NaN for a missing band)."
-        )
-    rows = np.flatnonzero(some if on_missing == "blank" else whole)
-    if not len(rows):
-        raise LenszooError(
-            f"{source}: no object has {'an image' if on_missing == 'blank' else 'all its images'} "
-            f"({known.pattern or 'files called like the ids'} in {folder})."
-        )
-    return rows
+def _flux_factor(zero_point: float) -> np.float32:
+    return np.float32(10 ** (0.4 * (ZERO_POINT - zero_point)))
 
 
-def _id_column(table: Table, id: str | None) -> str:
-    if id is not None:
-        return id
-    return next((column for column in table.columns if column.casefold() == "id"), "id")
-
-
-def _labels(table: Table, column: str, unlabelled: bool) -> np.ndarray:
-    """Return (n,) int32 labels: 1 for a lens."""
-    table.need([column], "Name the column of labels with label=.")
-    cells = table.text(column)
-    found = {cell: _label(cell) for cell in set(cells)}
-    for row, cell in enumerate(cells):
-        if found[cell] is None or (found[cell] == UNLABELLED and not unlabelled):
-            what = f"label {cell!r}" if found[cell] is None else "no label"
-            raise LenszooError(
-                f"{table.source}: {table.where(row)} has {what} in column {column!r}; write 1 or "
-                "0, true or false, lens or nonlens"
-                + ("." if found[cell] is None else ", or pass unlabelled=True.")
-            )
-    return np.array([found[cell] for cell in cells], np.int32)
-
-
-def _label(cell: str) -> int | None:
-    if cell in MISSING:
-        return UNLABELLED
-    lens_class = canonical_class(cell)
-    if lens_class in LENS_CLASSES:
-        return LENS_CLASSES.index(lens_class)
-    return _LABELS.get(cell.casefold())
-
-
-def _numbers(
-    table: Table,
-    id: str,
-    label: str | None,
-    columns: Sequence[str] | None,
-    missing_values: Sequence[float],
-) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Return the table (n, k) float32 with NaN for missing values, its columns, and notes."""
-    notes: list[str] = []
-    if columns is not None:
-        table.need(columns, "Name the table's with columns=.")
-        for column in columns:
-            if column in (id, label) or columns.count(column) > 1:
-                why = (
-                    "the id" if column == id else "the label" if column == label else "there twice"
-                )
-                raise LenszooError(
-                    f"{table.source}: columns= names {column!r}, which is {why}; leave it out."
-                )
-    names, values = [], []
-    for column in columns if columns is not None else table.columns:
-        if columns is None and column in (id, label):
-            continue
-        if columns is None and column.casefold() in _LABEL_NAMES:
-            notes.append(f"Column {column!r} looks like a label and was left out of the table.")
-            continue
-        table.need([column], "")
-        try:
-            numbers = table.numbers(column)
-        except NotNumbersError:
-            if columns is not None:
-                raise
-            notes.append(f"Column {column!r} holds no numbers and was left out of the table.")
-            continue
-        names.append(column)
-        values.append(_floats(numbers, column, missing_values, notes))
-        if not np.nanmin(values[-1], initial=np.inf) < np.nanmax(values[-1], initial=-np.inf):
-            notes.append(f"Column {column!r} tells nothing: it is constant, or all missing.")
-    stacked = np.stack(values, axis=1) if values else np.empty((len(table), 0), np.float32)
-    return stacked, tuple(names), tuple(notes)
-
-
-def _floats(
-    numbers: np.ndarray, column: str, missing_values: Sequence[float], notes: list[str]
-) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        values = numbers.astype(np.float32)
-    infinite = np.isinf(values)
-    if infinite.any():
-        notes.append(f"Infinite values in column {column!r}, now missing: {infinite.sum()}.")
-    with np.errstate(over="ignore"):
-        # a table of float32 holds the nearest to -99.9 that there is
-        rounded = np.asarray(missing_values, np.float32)
-    missing = np.isin(numbers, list(missing_values)) | np.isin(numbers, rounded.astype(float))
-    return np.where(infinite | missing, np.float32(np.nan), values)
+def _usable(files: ObjectFiles, policy: OnMissing) -> str | ObjectFiles | None:
+    """Return the files of an object as they are read; None where it is to have no image."""
+    if all(file is None for file in files) or (None in files and policy != "blank"):
+        return None
+    return files[0] if len(files) == 1 else files

@@ -16,6 +16,7 @@ from lenszoo.data.names import (
     name_classes,
     natural_key,
 )
+from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.table import check_ids, check_rows, read_table
 from lenszoo.errors import LenszooError
 
@@ -207,18 +208,8 @@ class DatasetIndex:
         Raises:
             LenszooError: a class has a single image, or ``fraction`` is not in (0, 1).
         """
-        if not 0 < fraction < 1:
-            raise LenszooError(f"The validation fraction must lie between 0 and 1, not {fraction}.")
-        _check_seed(seed)
-        self._check_class_sizes(2, "a split into training and validation")
-        rng = np.random.default_rng(seed)
-        held_out = np.zeros(len(self), bool)
-        strata = np.zeros(len(self), np.int32) if self.labels is None else self.labels
-        for label in np.unique(strata):
-            members = rng.permutation(np.flatnonzero(strata == label))
-            n = min(max(round(fraction * len(members)), 1), len(members) - 1)
-            held_out[members[:n]] = True
-        return self.subset(np.flatnonzero(~held_out)), self.subset(np.flatnonzero(held_out))
+        train, held_out = split_rows(self, fraction, seed)
+        return self.subset(train), self.subset(held_out)
 
     def folds(self, k: int, seed: int) -> Iterator[tuple["DatasetIndex", "DatasetIndex"]]:
         """Yield k pairs (train, validation) of a stratified k-fold cross-validation.
@@ -230,28 +221,8 @@ class DatasetIndex:
         Raises:
             LenszooError: at once, when k < 2 or a class has fewer than k images.
         """
-        if k < 2:
-            raise LenszooError(f"Cross-validation needs at least 2 folds, not {k}.")
-        _check_seed(seed)
-        self._check_class_sizes(k, f"{k} folds")
-        return self._folds(k, seed)
-
-    def _folds(self, k: int, seed: int) -> Iterator[tuple["DatasetIndex", "DatasetIndex"]]:
-        from sklearn.model_selection import StratifiedKFold
-
-        strata = np.zeros(len(self), np.int32) if self.labels is None else self.labels
-        folds = StratifiedKFold(k, shuffle=True, random_state=seed)
-        for train, held_out in folds.split(strata, strata):
-            yield self.subset(train), self.subset(held_out)
-
-    def _check_class_sizes(self, least: int, purpose: str) -> None:
-        counts = self.class_counts() or {"(no labels)": len(self)}
-        for name, n in counts.items():
-            if n < least and (n or len(counts) == 1):
-                raise LenszooError(
-                    f"{self.source}: class {name!r} has {n} image{'s' * (n != 1)}, but {purpose} "
-                    f"needs at least {least} of each; add images or leave the class out."
-                )
+        rows = fold_rows(self, k, seed)
+        return ((self.subset(train), self.subset(held_out)) for train, held_out in rows)
 
 
 def _listing(folder: Path) -> tuple[list[str], list[str]]:
@@ -332,11 +303,6 @@ def _label(text: str, classes: Sequence[str], source: str, positions: bool) -> i
     if positions and text not in classes and text.isdecimal() and int(text) < len(classes):
         return int(text)
     return find_class(text, classes, source)
-
-
-def _check_seed(seed: int) -> None:
-    if not 0 <= seed < 2**32:
-        raise LenszooError(f"The seed of a split must lie in 0..2**32 - 1, not {seed}.")
 
 
 def _check_exist(index: DatasetIndex, hint: str) -> None:

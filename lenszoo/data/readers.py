@@ -9,7 +9,7 @@ None in such a list is a band that is missing: its pixels are NaN.
 import logging
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -68,6 +68,38 @@ def read_image(path: ImagePath) -> np.ndarray:
         check_shape(part.shape, name, size, there[0])
     missing = np.full((*size, 1), np.nan, np.float32)
     return np.concatenate([missing if n is None else parts[n] for n in names], axis=2)
+
+
+class ImageFiles:
+    """Images in files, each read when it is asked for.
+
+    Attributes:
+        paths: n images, each as :func:`read_image` takes it; None for an object without.
+        prepare: a function that changes an image (H, W, bands) in place once it was read, or None.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[ImagePath | None],
+        prepare: Callable[[np.ndarray], None] | None = None,
+    ) -> None:
+        self.paths, self.prepare = paths, prepare
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        path = self.paths[row]
+        if path is None:
+            raise LenszooError("There is no such file, or not in all bands.")
+        image = read_image(path)
+        if self.prepare is not None:
+            self.prepare(image)
+        return image
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "ImageFiles":
+        """Return the images at some positions, in that order."""
+        return ImageFiles([self.paths[int(row)] for row in rows], self.prepare)
 
 
 def read_images(

@@ -3,9 +3,10 @@
 import abc
 import csv
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,11 @@ MISSING = frozenset(
 """What stands in a cell without a value."""
 
 _TRUTH = {"true": "1", "false": "0"}
+# Python's own grammar would also read 117_23 and digits of other scripts.
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE
+)
+_EXACT = 2.0**53  # float64 holds every whole number below
 
 
 class NotNumbersError(LenszooError):
@@ -52,14 +58,15 @@ class Table(abc.ABC):
         Raises:
             NotNumbersError: a cell holds something else; the first is named.
         """
-        cells = ["nan" if cell in MISSING else cell for cell in self.text(column)]
-        try:
-            return np.array(cells, np.float64)
-        except ValueError:
-            try:
-                return np.array([_TRUTH.get(cell.lower(), cell) for cell in cells], np.float64)
-            except ValueError:
-                self._refuse(column, cells)
+        cells = self.text(column)
+        texts = ["nan" if cell in MISSING else _TRUTH.get(cell.lower(), cell) for cell in cells]
+        row = next((i for i, text in enumerate(texts) if not _NUMBER.fullmatch(text)), None)
+        if row is not None:
+            raise NotNumbersError(
+                f"{self.source}: {self.where(row)} has {cells[row]!r} in column {column!r}, not a "
+                "number; mend it, or leave the column out."
+            )
+        return np.array(texts, np.float64)
 
     def filled(self, column: str) -> list[str]:
         """Return the cells of a column in which every row must have a value.
@@ -89,13 +96,6 @@ class Table(abc.ABC):
     def where(self, row: int) -> str:
         """Return how messages call a row, counted from 0."""
         return f"{self._row_name} {row + self._first_row}"
-
-    def _refuse(self, column: str, cells: Sequence[str]) -> NoReturn:
-        row = next(i for i, cell in enumerate(cells) if not _is_number(cell))
-        raise NotNumbersError(
-            f"{self.source}: {self.where(row)} has {cells[row]!r} in column {column!r}, not a "
-            "number; mend it, or leave the column out."
-        )
 
 
 class _CsvTable(Table):
@@ -134,9 +134,22 @@ class _ParquetTable(Table):
             return self._decoded(column, cells.to_pylist())
         if pa.types.is_floating(cells.type):  # a table that once lacked an id made them floats
             values = cells.to_numpy()
-            if np.all(np.isfinite(values) & (values == np.rint(values))):
-                return [str(int(value)) for value in values]
+            there = ~np.isnan(values)
+            if np.all(values[there] == np.rint(values[there])):
+                return self._whole(column, values, there)
         return ["" if cell is None else str(cell).strip() for cell in cells.to_pylist()]
+
+    def _whole(self, column: str, values: np.ndarray, there: np.ndarray) -> list[str]:
+        """Return whole numbers that were stored as floats; "" where there is none."""
+        large = np.flatnonzero(there & ~(np.abs(values) < _EXACT))
+        if len(large):
+            raise LenszooError(
+                f"{self.source}: {self.where(int(large[0]))} has {values[large[0]]!r} in column "
+                f"{column!r}, a float that may stand for several ids; store ids as text or as "
+                "64-bit integers."
+            )
+        pairs = zip(values, there, strict=True)
+        return [str(int(value)) if known else "" for value, known in pairs]
 
     def _decoded(self, column: str, cells: list[bytes | None]) -> list[str]:
         try:
@@ -191,6 +204,8 @@ def check_ids(ids: Sequence[str], source: str) -> None:
     """Raise LenszooError when an id occurs twice."""
     seen: set[str] = set()
     for name in ids:
+        if name.lower() == "nan":
+            raise LenszooError(f"{source}: an id is {name}, which stands for none; mend its row.")
         if name in seen:
             raise LenszooError(f"{source}: id {name!r} occurs more than once; ids must be unique.")
         seen.add(name)
@@ -228,11 +243,3 @@ def _read_parquet(name: str) -> Table:
                 f"{name}: not a Parquet file, or a damaged one ({one_line(error)}); copy or make "
                 "it again."
             ) from error
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""What a model is asked about, put in the order it needs: images, rows of a table, or both."""
+"""Inputs of a prediction in the order that a model needs: images, rows of a table, or both."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import OnBad, check_policy
-from lenszoo.data.cutouts import Cutouts
+from lenszoo.data.dataset import Dataset
 from lenszoo.data.layouts import find_layout
 from lenszoo.data.listing import Inputs, as_index, header
 from lenszoo.data.table import PARQUET_SUFFIXES
 from lenszoo.errors import LenszooError
-from lenszoo.inference.catalogue import Catalogue
-from lenszoo.inference.inputs import Batch, Fit, Images, Source, as_plain
+from lenszoo.inference.inputs import Batch, Fit, Images, as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
 from lenszoo.inference.trained_inputs import as_trained, check_brightness
 
-Asked = Inputs | Cutouts | Catalogue
+Asked = Inputs | Dataset | Catalogue
 # of the names of the bands there are and what messages call the inputs
 MakeFit = Callable[[Sequence[str], str], Fit]
 
@@ -42,13 +42,13 @@ class Candidates:
         images: Images | None,
         table: np.ndarray | None,
         on_bad: OnBad,
-        cutouts: Cutouts | None = None,
+        cutouts: Dataset | None = None,
     ) -> None:
         self.ids, self.images, self.table = tuple(ids), images, table
         self.paths = None if images is None else images.paths
         self.on_bad, self.cutouts = on_bad, cutouts
         if not self.ids:
-            raise LenszooError("There is nothing to ask the model about: no objects were given.")
+            raise LenszooError("There is nothing to predict: no objects were given.")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -136,7 +136,7 @@ def open_inputs(
 
     if isinstance(inputs, Catalogue):
         return _of_catalogue(opened, inputs, policy, fit, labels)
-    if isinstance(inputs, Cutouts):
+    if isinstance(inputs, Dataset):
         return _of_cutouts(opened, inputs, policy, fit)
     if "table" in opened.takes:
         what = "images and a table" if "images" in opened.takes else "a table, not at images"
@@ -169,32 +169,33 @@ def _of_catalogue(
             f"{opened.name} knows that it takes {takes['table'][0]} columns, not their names; "
             "name them, in its order, with columns=."
         )
-    read = catalogue.read(columns, labels)
+    label = (catalogue.settings().label or "label") if labels else None
+    read = catalogue.rows(columns, label=label, unlabelled=True)
     images = None
     if "images" in takes:
-        wanted = fit(catalogue.known().bands, str(catalogue.path))
-        images = Images(catalogue.source(read.ids, on_bad), wanted)
+        wanted = fit(read.bands, str(catalogue.path))
+        read = catalogue.open(read, on_bad)
+        images = Images(read, wanted)
         check_pixel_scale(images, opened.pixel_scale)
     return Candidates(read.ids, images, read.table if columns else None, on_bad, read)
 
 
-def _of_cutouts(opened: OpenedModel, cutouts: Cutouts, on_bad: OnBad, fit: MakeFit) -> Candidates:
+def _of_cutouts(opened: OpenedModel, cutouts: Dataset, on_bad: OnBad, fit: MakeFit) -> Candidates:
     images, label = None, _label(cutouts)
     if "images" in opened.takes:
-        if cutouts.images is None:
+        if cutouts.images is None and cutouts.files is None:
             raise LenszooError(f"{label}: no images were read, which {opened.name} looks at.")
-        source = Source(cutouts.ids, array=cutouts.images, bad_counts=cutouts.bad_counts)
-        images = Images(source, fit(cutouts.bands, label))
+        images = Images(cutouts, fit(cutouts.bands, label))
         check_pixel_scale(images, opened.pixel_scale, cutouts.provenance.get("pixel_scale"))
     table = _matched_table(opened, cutouts) if "table" in opened.takes else None
     return Candidates(cutouts.ids, images, table, on_bad, cutouts)
 
 
-def _label(cutouts: Cutouts) -> str:
+def _label(cutouts: Dataset) -> str:
     return str(cutouts.provenance.get("catalogue", "The candidates"))
 
 
-def _matched_table(opened: OpenedModel, cutouts: Cutouts) -> np.ndarray:
+def _matched_table(opened: OpenedModel, cutouts: Dataset) -> np.ndarray:
     """The columns that a model takes, found by name, or all of them where it knows no names."""
     label = _label(cutouts)
     have = ", ".join(cutouts.columns) or "none"

@@ -1,8 +1,8 @@
-"""What is to be predicted: files, a folder, a table or an array, read in batches that fit."""
+"""Images to predict on, from files or memory: read, checked and made to fit, batch by batch."""
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,11 +11,10 @@ import numpy as np
 
 from lenszoo.data.brightness import span
 from lenszoo.data.checks import OnBad, apply_policy, check_policy, unmasked
-from lenszoo.data.cutouts import as_inputs
+from lenszoo.data.dataset import Dataset, as_inputs
 from lenszoo.data.listing import Inputs, as_index
-from lenszoo.data.readers import image_name, read_image
+from lenszoo.data.readers import ImageFiles, image_name
 from lenszoo.errors import LenszooError
-from lenszoo.simulation.sample import Sample
 
 Shape = tuple[int | None, int | None, int]
 
@@ -74,39 +73,23 @@ class Batch(NamedTuple):
         return as_inputs(self.images, self.table)
 
 
-class Source(NamedTuple):
-    """Where images come from.
-
-    Attributes:
-        ids: n names.
-        paths: n files, or tuples of files a band; None for an object without. None for an array.
-        array: (n, H, W, bands); None for files.
-        bad_counts: (n,) bad pixels that were dealt with before, where they were counted.
-        prepare: what is done to an image (H, W, bands) that was read from files, in place.
-    """
-
-    ids: Sequence[str]
-    paths: Sequence[Any] | None = None
-    array: np.ndarray | None = None
-    bad_counts: np.ndarray | None = None
-    prepare: Callable[[np.ndarray], None] | None = None
-
-
 class Images:
     """The inputs of a prediction, one by one or in batches.
 
     Args:
-        inputs: as :func:`as_index` takes them, an array (n, H, W, bands) or (n, H, W), or a source.
+        inputs: as :func:`as_index` takes them, an array (n, H, W, bands) or (n, H, W), or a
+            dataset.
         fit: what the model needs.
 
     Raises:
         LenszooError: no inputs, an array of another kind, or an unknown policy.
     """
 
-    def __init__(self, inputs: Inputs | Source, fit: Fit) -> None:
+    def __init__(self, inputs: Inputs | Dataset, fit: Fit) -> None:
         check_policy(fit.on_bad)
-        self.source = inputs if isinstance(inputs, Source) else _as_source(inputs)
-        self.ids, self.paths = tuple(self.source.ids), self.source.paths
+        self.dataset = inputs if isinstance(inputs, Dataset) else _as_dataset(inputs)
+        self.ids = self.dataset.ids
+        self.paths = None if self.dataset.files is None else self.dataset.files.paths
         self.fit = fit if None not in fit.shape[:2] else self._sized(fit)
 
     def __len__(self) -> int:
@@ -147,7 +130,8 @@ class Images:
             image = np.array(self._raw(row))  # a copy: "zero" writes into it
             image = _take_bands(image, fit, self.name(row))
             keep, counts = apply_policy(image[None], [self.name(row)], fit.on_bad)
-            before = 0 if self.source.bad_counts is None else int(self.source.bad_counts[row])
+            counted = self.dataset.bad_counts
+            before = 0 if counted is None else int(counted[row])
             bad = max(int(counts[0]), before)
             if not keep[0]:
                 reason = f"{self.name(row)}: NaN, infinite or constant pixels"
@@ -192,13 +176,10 @@ class Images:
         return self.paths is not None and self.paths[row] is None
 
     def _raw(self, row: int) -> np.ndarray:
-        if self.source.array is not None:
-            return self.source.array[row].astype(np.float32)
-        assert self.paths is not None  # one of the two is there
-        image = read_image(self.paths[row])
-        if self.source.prepare is not None:
-            self.source.prepare(image)
-        return image
+        if self.dataset.images is not None:
+            return self.dataset.images[row].astype(np.float32)
+        assert self.dataset.files is not None  # one of the two is there
+        return self.dataset.files[row]
 
     def _sized(self, fit: Fit) -> Fit:
         """Give a model of any size that of the first image that can be read."""
@@ -225,7 +206,8 @@ def as_plain(inputs: Any) -> Any:
     Raises:
         LenszooError: images of a list differ in shape, or ``inputs`` are nothing that holds images.
     """
-    inputs = inputs.images if isinstance(inputs, Sample) else inputs
+    if hasattr(inputs, "truth") and not isinstance(inputs, Dataset):  # a simulated Sample
+        inputs = inputs.images
     if isinstance(inputs, Iterator):
         inputs = list(inputs)
     if isinstance(inputs, list | tuple) and inputs and _is_array(inputs[0]):
@@ -244,12 +226,12 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _as_source(inputs: Inputs) -> Source:
+def _as_dataset(inputs: Inputs) -> Dataset:
     if isinstance(inputs, np.ndarray):
         array = _as_stack(inputs)
-        return Source(tuple(map(str, range(len(array)))), array=array)
+        return Dataset(tuple(map(str, range(len(array)))), array)
     index = as_index(inputs)
-    return Source(index.ids, index.paths)
+    return Dataset(index.ids, files=ImageFiles(index.paths))
 
 
 def _as_stack(array: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from lenszoo.data import brightness
+from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.layouts import find_layout
-from lenszoo.inference.catalogue import Catalogue
 from lenszoo.inference.inputs import Images
 from lenszoo.inference.loaded_model import OpenedModel
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lenszoo.data.cutouts import Cutouts
+from lenszoo.data.dataset import Cutouts
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.photometry import measure, measured_columns
 from lenszoo.errors import LenszooError, unknown

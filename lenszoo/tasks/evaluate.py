@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import OnBad
-from lenszoo.data.cutouts import Cutouts
+from lenszoo.data.dataset import Cutouts
 from lenszoo.data.index import DatasetIndex, canonical_class
 from lenszoo.data.leaks import find_leaks
 from lenszoo.data.listing import Inputs
 from lenszoo.errors import LenszooError
 from lenszoo.inference.candidates import Candidates, open_inputs, reads_catalogue
-from lenszoo.inference.catalogue import Catalogue
 from lenszoo.inference.gathered import LOOKS, Gathered
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
 from lenszoo.inference.predictor import BATCH_SIZE, Progress, run

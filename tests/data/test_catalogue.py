@@ -158,7 +158,7 @@ def test_objects_without_a_label(survey):
         ("id,y\n", {}, "the table has no rows"),
         ("", {}, "no column 'id'"),
         ("id,y\n1,1\n9,0\n", {}, "id '9' has no image (1 of 2 objects"),
-        ("id,y\n8,1\n9,0\n", {"on_missing": "skip"}, "no object has"),
+        ("id,y\n8,1\n9,0\n", {"on_missing": "skip"}, "2 of 2 objects"),
         ("id,y\n1,1\n", {"on_missing": "ignore"}, "Legal: blank, raise, skip"),
         ("id,y\n1,1\n", {"on_bad": "ignore"}, "Legal: fill, raise, skip, zero"),
         ("id,y\n1,1\n", {"sky": "mean"}, "Legal: border, median"),

@@ -186,7 +186,8 @@ def _card(content: bytes, key: str, value: str) -> bytes:
     ("key", "value", "message"),
     [
         ("NAXIS1", "-32", "NAXIS1 = -32"),
-        ("NAXIS1", "99999999999999", "truncated"),
+        ("NAXIS1", "6000000000", "truncated"),
+        ("NAXIS1", "99999999999999", "copy or make it again"),
         ("NAXIS1", "1e3", "NAXIS1 = 1e3"),
         ("NAXIS", "1000000000", "at most 999 axes"),
         ("BITPIX", "many", "BITPIX = many"),

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lenszoo.data.table import NotNumbersError, read_table
+from lenszoo.data.table import NotNumbersError, check_ids, read_table
 from lenszoo.errors import LenszooError
 
 
@@ -104,3 +104,27 @@ def test_twenty_thousand_rows(tmp_path):
     table = read_table(path)
     values = np.stack([table.numbers(f"c{i}") for i in range(10)])
     assert np.array_equal(values, np.tile(np.arange(10)[:, None] + 0.25, 20000))
+
+
+@pytest.mark.parametrize("cell", ["117_23", "\uff11\uff12", "1e", "0x10", "--1", "1,5"])
+def test_numbers_are_those_of_other_readers_too(tmp_path, cell):
+    table = _csv(tmp_path, f'id,mag\na,+1.5E-2\nb,"{cell}"\n')
+    with pytest.raises(NotNumbersError, match="line 3 has"):
+        table.numbers("mag")
+    np.testing.assert_array_equal(
+        _csv(tmp_path, "mag\n-.5\n7.\n+1.5E-2\n-inf\n").numbers("mag"), [-0.5, 7, 0.015, -np.inf]
+    )
+
+
+def test_ids_that_went_through_a_float(tmp_path):
+    path = tmp_path / "t.parquet"
+    large = 2**53
+    pq.write_table(pa.table({"id": [1.0, float("nan")], "gaia": [1.0, float(large)]}), path)
+    table = read_table(path)
+    assert table.text("id") == ["1", ""]  # which `filled` refuses, as an id that is missing
+    with pytest.raises(LenszooError, match=r"row 2 has .* in column 'gaia', .* 64-bit integers"):
+        table.text("gaia")
+    pq.write_table(pa.table({"id": [large + 1, large + 2]}), path)
+    assert read_table(path).text("id") == [str(large + 1), str(large + 2)]
+    with pytest.raises(LenszooError, match="an id is NaN"):
+        check_ids(["1", "NaN"], "t.csv")

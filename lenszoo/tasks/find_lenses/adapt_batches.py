@@ -7,7 +7,7 @@ import numpy as np
 
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import D4_SIZE, d4
-from lenszoo.data.cutouts import UNLABELLED, as_inputs
+from lenszoo.data.dataset import UNLABELLED, as_inputs
 from lenszoo.data.pipeline import randomness
 from lenszoo.data.threaded import ThreadedDataset
 from lenszoo.tasks.find_lenses.batches import as_targets

@@ -6,7 +6,7 @@ import numpy as np
 
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import check_square, d4
-from lenszoo.data.cutouts import as_inputs
+from lenszoo.data.dataset import as_inputs
 from lenszoo.data.pipeline import d4_elements, epoch_order
 from lenszoo.data.threaded import ThreadedDataset
 from lenszoo.simulation import SimulatedDataset

@@ -1,12 +1,14 @@
-"""Lens candidates in memory: cutouts, the table beside them, and labels."""
+"""Dataset: images with their labels, targets and a table beside them, in memory or in files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from lenszoo.data.names import LENS_CLASSES
+from lenszoo.data.readers import ImageFiles
+from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.errors import LenszooError
 
 UNLABELLED = -1
@@ -21,29 +23,33 @@ def as_inputs(images: np.ndarray | None, table: np.ndarray | None) -> Any:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Cutouts:
-    """Objects in memory: images, a table of numbers, labels.
+class Dataset:
+    """Objects with images, a table of numbers, labels or target images; each may be absent.
 
     Attributes:
         ids: n unique names.
-        images: (n, H, W, bands) float32, or None where only the table was read.
-        table: (n, k) float32; a missing value is NaN.
+        images: (n, H, W, bands) float32; None where they are still in ``files`` or there are none.
+        table: (n, k) float32; a missing value is NaN. None stands for a table without columns.
         columns: the k names of the table's columns.
         labels: (n,) int32 positions in ``class_names``, -1 for an object without a label; None
             without labels.
         bands: the names of the bands, in order; empty where nobody named them.
         bad_counts: (n,) int64, the bad pixel values of each image before they were dealt with,
             masked ones among them; None without images.
-        class_names: ("nonlens", "lens").
+        class_names: the classes, in the order of the labels.
         notes: what was left out or changed, a sentence each.
         provenance: where all this comes from.
-        truth: what a simulation knows of the objects, arrays (n,) by name; None for real ones.
+        truth: what a simulation knows of the objects, arrays (n, ...) by name; None for real ones.
+        targets: (n, scale * H, scale * W, bands) float32, the fine images of pairs; None without.
+        groups: (n,) names of groups that no split may divide, such as repeated images of one sky
+            position; None where every object is its own.
+        files: the images' files, read as they are asked for; None where ``images`` hold them.
     """
 
     ids: tuple[str, ...]
-    images: np.ndarray | None
-    table: np.ndarray
-    columns: tuple[str, ...]
+    images: np.ndarray | None = None
+    table: np.ndarray = None  # type: ignore[assignment]  # made an empty one below
+    columns: tuple[str, ...] = ()
     labels: np.ndarray | None = None
     bands: tuple[str, ...] = ()
     bad_counts: np.ndarray | None = None
@@ -51,16 +57,32 @@ class Cutouts:
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     truth: dict[str, np.ndarray] | None = None
+    targets: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    files: ImageFiles | None = None
+
+    def __post_init__(self) -> None:
+        if self.table is None:
+            object.__setattr__(self, "table", np.empty((len(self.ids), 0), np.float32))
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        image = "no images" if self.images is None else "x".join(map(str, self.images.shape[1:]))
+        image = "no images" if self.files is None else "images in files"
+        if self.images is not None:
+            image = "x".join(map(str, self.images.shape[1:]))
         counts = ", ".join(f"{name} {n}" for name, n in self.class_counts().items())
         return (
-            f"Cutouts({len(self)}, {image}, {len(self.columns)} columns, {counts or 'no labels'})"
+            f"Dataset({len(self)}, {image}, {len(self.columns)} columns, {counts or 'no labels'})"
         )
+
+    @property
+    def scale(self) -> int:
+        """Pixels of a target a side of a pixel of its image; 1 without targets."""
+        if self.images is None or self.targets is None:
+            return 1
+        return self.targets.shape[1] // self.images.shape[1]
 
     def class_counts(self) -> dict[str, int]:
         """Return the number of objects of each class; empty without labels."""
@@ -80,22 +102,31 @@ class Cutouts:
             raise LenszooError(f"{source}: no labels; name the column that holds them, label=.")
         return self.labels
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> "Cutouts":
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """Return the objects at some positions, in that order."""
         rows = np.asarray(rows, np.int64)
-
-        def pick(array: np.ndarray | None) -> np.ndarray | None:
-            return None if array is None else array[rows]
-
+        arrays = ("images", "table", "labels", "bad_counts", "targets", "groups")
+        parts: dict[str, Any] = {}
+        for name in arrays:
+            part = getattr(self, name)
+            parts[name] = None if part is None else part[rows]
         return replace(
             self,
             ids=tuple(self.ids[i] for i in rows),
-            images=pick(self.images),
-            table=self.table[rows],
-            labels=pick(self.labels),
-            bad_counts=pick(self.bad_counts),
             truth=self.truth and {name: values[rows] for name, values in self.truth.items()},
+            files=None if self.files is None else self.files.take(rows),
+            **parts,
         )
+
+    def split(self, fraction: float, seed: int) -> tuple["Dataset", "Dataset"]:
+        """Split into (train, validation) as :meth:`lenszoo.data.DatasetIndex.split` does."""
+        train, held_out = split_rows(self, fraction, seed)
+        return self.take(train), self.take(held_out)
+
+    def folds(self, k: int, seed: int) -> Iterator[tuple["Dataset", "Dataset"]]:
+        """Return k pairs (train, validation) as :meth:`lenszoo.data.DatasetIndex.folds` does."""
+        rows = fold_rows(self, k, seed)
+        return ((self.take(train), self.take(held_out)) for train, held_out in rows)
 
     def inputs(self) -> Any:
         """Return what a lens finder takes: ``images`` and ``table`` by name, or the one there is.
@@ -121,3 +152,7 @@ class Cutouts:
             else 0,
             "notes": list(self.notes),
         }
+
+
+Cutouts = Dataset
+"""The name of a :class:`Dataset` of lens candidates."""

@@ -1,0 +1,103 @@
+"""Ids, labels and numbers of a table of objects."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lenszoo.data.dataset import UNLABELLED
+from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.table import MISSING, NotNumbersError, Table
+from lenszoo.errors import LenszooError
+
+# These say which class an object is, so they are no part of the table, even unasked.
+_LABEL_NAMES = frozenset(("label", "labels", "is_lens", "islens", "lens", "class", "target"))
+_LABELS = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0}
+
+
+def find_id(table: Table, id: str | None) -> str:
+    """Return the name of the column of ids: the one that was named, or "id" in any case."""
+    if id is not None:
+        return id
+    return next((column for column in table.columns if column.casefold() == "id"), "id")
+
+
+def read_labels(table: Table, column: str, unlabelled: bool) -> np.ndarray:
+    """Return (n,) int32 labels: 1 for a lens."""
+    table.need([column], "Name the column of labels with label=.")
+    cells = table.text(column)
+    labels = {cell: _label(cell) for cell in set(cells)}
+    for row, cell in enumerate(cells):
+        if labels[cell] is None or (labels[cell] == UNLABELLED and not unlabelled):
+            what = f"label {cell!r}" if labels[cell] is None else "no label"
+            raise LenszooError(
+                f"{table.source}: {table.where(row)} has {what} in column {column!r}; write 1 or "
+                "0, true or false, lens or nonlens"
+                + ("." if labels[cell] is None else ", or pass unlabelled=True.")
+            )
+    return np.array([labels[cell] for cell in cells], np.int32)
+
+
+def _label(cell: str) -> int | None:
+    if cell in MISSING:
+        return UNLABELLED
+    lens_class = canonical_class(cell)
+    if lens_class in LENS_CLASSES:
+        return LENS_CLASSES.index(lens_class)
+    return _LABELS.get(cell.casefold())
+
+
+def read_numbers(
+    table: Table,
+    id: str,
+    label: str | None,
+    columns: Sequence[str] | None,
+    missing_values: Sequence[float],
+) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Return the table (n, k) float32 with NaN for missing values, its columns, and notes."""
+    notes: list[str] = []
+    if columns is not None:
+        table.need(columns, "Name the table's with columns=.")
+        for column in columns:
+            if column in (id, label) or columns.count(column) > 1:
+                why = (
+                    "the id" if column == id else "the label" if column == label else "there twice"
+                )
+                raise LenszooError(
+                    f"{table.source}: columns= names {column!r}, which is {why}; leave it out."
+                )
+    names, values = [], []
+    for column in columns if columns is not None else table.columns:
+        if columns is None and column in (id, label):
+            continue
+        if columns is None and column.casefold() in _LABEL_NAMES:
+            notes.append(f"Column {column!r} looks like a label and was left out of the table.")
+            continue
+        table.need([column], "")
+        try:
+            numbers = table.numbers(column)
+        except NotNumbersError:
+            if columns is not None:
+                raise
+            notes.append(f"Column {column!r} holds no numbers and was left out of the table.")
+            continue
+        names.append(column)
+        values.append(_floats(numbers, column, missing_values, notes))
+        if not np.nanmin(values[-1], initial=np.inf) < np.nanmax(values[-1], initial=-np.inf):
+            notes.append(f"Column {column!r} tells nothing: it is constant, or all missing.")
+    stacked = np.stack(values, axis=1) if values else np.empty((len(table), 0), np.float32)
+    return stacked, tuple(names), tuple(notes)
+
+
+def _floats(
+    numbers: np.ndarray, column: str, missing_values: Sequence[float], notes: list[str]
+) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        values = numbers.astype(np.float32)
+    infinite = np.isinf(values)
+    if infinite.any():
+        notes.append(f"Infinite values in column {column!r}, now missing: {infinite.sum()}.")
+    with np.errstate(over="ignore"):
+        # a table of float32 holds the nearest to -99.9 that there is
+        rounded = np.asarray(missing_values, np.float32)
+    missing = np.isin(numbers, list(missing_values)) | np.isin(numbers, rounded.astype(float))
+    return np.where(infinite | missing, np.float32(np.nan), values)
