@@ -1,7 +1,7 @@
-"""The custom Keras layers that model families share.
+"""Custom Keras layers that the model families share.
 
-Importing this package registers every layer for saving (package ``lenszoo``), which is what lets
-a ``.keras`` file load in a fresh process.
+Importing this package registers every layer for saving (package ``lenszoo``), so that a ``.keras``
+file loads in a fresh process.
 """
 
 from lenszoo.layers.augmentation import LensAugmentation
@@ -13,12 +13,12 @@ from lenszoo.layers.augmentation_geometry import (
 )
 from lenszoo.layers.augmentation_observation import RandomBlur, RandomFlux, RandomNoise
 from lenszoo.layers.bicubic import BicubicUpsampling
-from lenszoo.layers.branches import BranchDropout, TokenMean
+from lenszoo.layers.branch_dropout import BranchDropout, TokenMean
 from lenszoo.layers.column_tokens import ColumnTokens
-from lenszoo.layers.consensus import MeanLogSoftmax
 from lenszoo.layers.gradient_reversal import GradientReversal
-from lenszoo.layers.guard import NonFiniteGuard
 from lenszoo.layers.layer_scale import LayerScale
+from lenszoo.layers.mean_log_softmax import MeanLogSoftmax
+from lenszoo.layers.non_finite_guard import NonFiniteGuard
 from lenszoo.layers.normalization import BatchNormalization
 from lenszoo.layers.pixel_shuffle import ICNR, PixelShuffle
 from lenszoo.layers.relative_attention import RelativeAttention
@@ -28,7 +28,7 @@ from lenszoo.layers.rotational import (
     RotationalConv2D,
     SymmetricPooling2D,
 )
-from lenszoo.layers.spectral import SpectralConv2D
+from lenszoo.layers.spectral_conv import SpectralConv2D
 from lenszoo.layers.stretch import Stretch
 from lenszoo.layers.temperature import Temperature
 from lenszoo.layers.tokens import ClassToken, PositionEmbedding

@@ -1,4 +1,4 @@
-"""Ready-made random views of a lens image, for contrastive learning and for small data sets."""
+"""Ready-made augmentation of lens images, for contrastive learning and small data sets."""
 
 from typing import Any
 
@@ -12,26 +12,31 @@ from lenszoo.layers.augmentation_observation import RandomBlur, RandomNoise
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class LensAugmentation(Augmentation):
-    """See the same lens again: turned, moved by parts of a pixel, through a broader PSF, noisier.
+    """Augment lens images: rotation and flip, sub-pixel shift, blur and noise.
 
     In this order: an element of D4; any position angle and a shift, by one interpolation; a blur;
-    noise in units of the image's own. Nothing is cropped, erased or distorted: where the arc is,
-    how thick and how bright, is the signal.
+    noise relative to that of the image. Images are never cropped, erased or distorted: position,
+    width and brightness of an arc are the signal.
 
     Args:
-        strength: factor on the largest shift, blur and noise; 0 leaves the turns alone.
-        turn: False for neither D4 nor position angle, as a pretext that asks for the angle needs.
-        shift: the largest at strength 1, pixels along each axis.
-        fwhm: the broadest blur at strength 1, pixels.
-        noise: the strongest noise at strength 1, in units of the noise along the image's edge.
-        fill: what comes in from outside: ``"reflect"``, ``"nearest"`` or ``"constant"``.
-        fill_value: the sky's brightness, for ``"constant"``.
+        strength: factor on the largest shift, blur and noise; at 0 images are only rotated.
+        turn: False for neither D4 nor position angle, as for a pretext task that predicts the
+            angle.
+        shift: largest shift at strength 1, along each axis [pixels].
+        fwhm: largest full width at half maximum of the blur at strength 1 [pixels].
+        noise: largest noise at strength 1 [standard deviations of the noise along the edge].
+        fill: pixels outside the image: ``"reflect"``, ``"nearest"`` or ``"constant"``.
+        fill_value: brightness of the sky, for ``"constant"``.
         seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
         **kwargs: as for any Keras layer.
 
     Raises:
-        LenszooError: a strength or a largest value that is negative, or an unknown fill; when
-            called with ``turn``, images that are not square.
+        LenszooError: a negative strength or largest value, or an unknown fill; when called with
+            ``turn``, images that are not square.
+
+    >>> augment = LensAugmentation(strength=0.5, seed=1)
+    >>> augment(np.zeros((2, 32, 32, 1), "float32"), training=True).shape
+    TensorShape([2, 32, 32, 1])
     """
 
     def __init__(
@@ -58,7 +63,7 @@ class LensAugmentation(Augmentation):
         }
         shift, fwhm, noise = strength * shift, strength * fwhm, strength * noise
         angle = 180.0 if turn else 0.0
-        # streams of their own, and not those of the next seed
+        # independent streams, also of those of the next seed
         seeds = [None] * 4 if seed is None else _seeds(seed, 4)
         self.steps: list[Augmentation] = [RandomD4(seed=seeds[0])] if turn else []
         if turn or shift:
@@ -75,22 +80,22 @@ class LensAugmentation(Augmentation):
             step.check_shape(shape)
 
     def build(self, images_shape: Any) -> None:
-        """Build the steps: without training none is called, and on JAX ``fit`` looks."""
+        """Build the steps, which a call without training does not; ``fit`` on JAX needs them."""
         for step in self.steps:
             step.build(images_shape)
         super().build(images_shape)
 
     def change(self, images: Any) -> Any:
-        """Return another view of each image."""
+        """Return each image augmented by every step."""
         for step in self.steps:
             images = step.augment(images)
         return images
 
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
+        """Return the arguments that rebuild the layer."""
         return {**super().get_config(), **self.options}
 
 
 def _seeds(seed: int, n: int) -> list[int]:
-    """Seeds that have nothing to do with each other."""
+    """Independent seeds from one."""
     return [int(x) >> 1 for x in np.random.SeedSequence(seed).generate_state(n)]

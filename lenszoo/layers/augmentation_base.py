@@ -1,49 +1,52 @@
-"""What the random changes of an image share: when they act, where they run, how they draw."""
+"""Base classes of the random augmentations of images."""
 
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
 from lenszoo.errors import LenszooError
+from lenszoo.layers.base import BaseLayer
 
-# a seed is read and then advanced: two threads of an input pipeline would draw the same numbers
+# a seed is read, then advanced: two threads of an input pipeline could draw the same numbers
 _ONE_AT_A_TIME = threading.Lock()
 
 
-class Augmentation(keras.layers.Layer):
-    """A random change of images (batch, height, width, bands), or of one (height, width, bands).
+class Augmentation(BaseLayer):
+    """Random change of images (batch, height, width, bands), or of one (height, width, bands).
 
-    Each image has its own draw; all bands of an image share it. The change is made **only with**
-    ``training=True``: ``layer(images, training=True)``, or ``layer.augment(images)``, which is the
-    same and is what an input pipeline maps, ``dataset.map(layer.augment)``. In a model, ``fit``
-    says so and ``predict`` does not; without a word images come back bit by bit as they went in.
-    A subclassed model hands ``training`` on itself: on JAX, Keras does not do it in ``fit``.
+    Each image has a draw of its own, common to its bands. Images change **only in training**:
+    ``layer(images, training=True)``, or ``layer.augment(images)`` for an input pipeline,
+    ``dataset.map(layer.augment)``. ``fit`` passes ``training=True``, ``predict`` does not; without
+    it images are returned bit for bit. A subclassed model has to pass ``training`` on itself: on
+    JAX, Keras does not in ``fit``.
 
     In ``tf.data`` under another backend than TensorFlow the layer runs on that backend, on the CPU,
-    from a ``tf.numpy_function``: the numbers and the seed are the same as outside the pipeline. A
-    parallel ``map`` may hand out the draws in another order from one run to the next.
+    in a ``tf.numpy_function``, with the same numbers as outside the pipeline. The order of the
+    draws in a parallel ``map`` may differ between runs.
 
-    Pixels must be finite: what interpolates or blurs carries a NaN to its neighbours.
+    Pixels must be finite: interpolation and blur spread a NaN to its neighbours.
 
     Args:
-        seed: makes the draws repeatable. The generator's state is in the layer's ``variables``, so
-            that a run that stores those continues with the draws that come next.
+        seed: makes the draws repeatable. The state of the generator is in the layer's
+            ``variables``: a run that restores them continues with the next draws.
         **kwargs: as for any Keras layer. The layer computes in float32.
     """
 
+    OPTIONS: ClassVar[tuple[str, ...]] = ("seed",)
+    FLOAT32 = True
+
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if seed is not None and not (isinstance(seed, int) and seed >= 0):
             raise LenszooError(f"seed must be a whole number from 0 up, or None, got {seed!r}.")
         self.seed = seed
 
     def change(self, images: Any) -> Any:
-        """Return changed images (batch, height, width, bands); what each layer is about."""
+        """Return changed images (batch, height, width, bands); each layer has its own."""
         raise NotImplementedError
 
     def check_shape(self, shape: tuple[int | None, ...]) -> None:
@@ -59,7 +62,7 @@ class Augmentation(keras.layers.Layer):
         return self(images, training=True)
 
     def __call__(self, images: Any, **kwargs: Any) -> Any:
-        """Check the shape, and find the way to the backend from another's graph."""
+        """Check the shape, and run on the backend also in a graph of TensorFlow."""
         # here, because Keras appends several lines to whatever is raised in call()
         if getattr(images, "shape", None) is not None:
             self.check_shape(tuple(images.shape))
@@ -76,17 +79,9 @@ class Augmentation(keras.layers.Layer):
             return self.change(images[None])[0]
         return self.change(images)
 
-    def compute_output_shape(self, images_shape: Any) -> Any:
-        """Return the images' own shape."""
-        return images_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "seed": self.seed}
-
 
 class SeededAugmentation(Augmentation):
-    """A change with a generator of its own.
+    """Augmentation with a random generator of its own.
 
     Args:
         seed: as for ``Augmentation``.
@@ -104,16 +99,19 @@ class SeededAugmentation(Augmentation):
         return low + (high - low) * unit
 
 
-def limits(what: str, value: Any, *, signed: bool = False) -> tuple[float, float]:
-    """Read a range that a user gave: a pair (low, high), or a number for 0 to it.
+def limits(option: str, value: Any, *, signed: bool = False) -> tuple[float, float]:
+    """Parse a range: a pair (low, high), or a number n for 0 to n.
 
     Args:
-        what: the option's name, for the message.
-        value: what the user gave.
+        option: name of the option, for the message.
+        value: value of the option.
         signed: a number n stands for -n to n, and low may be negative.
 
     Raises:
-        LenszooError: anything else.
+        LenszooError: any other value.
+
+    >>> limits("shift", 2, signed=True)
+    (-2.0, 2.0)
     """
     try:
         pair = value if isinstance(value, (tuple, list)) else (-value if signed else 0, value)
@@ -122,19 +120,19 @@ def limits(what: str, value: Any, *, signed: bool = False) -> tuple[float, float
         low, high = math.nan, math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low <= high and (signed or low >= 0)):
         kind = "finite numbers" if signed else "finite numbers, none negative"
-        raise LenszooError(f"{what} must be a number or a pair (low, high) of {kind}: {value!r}.")
+        raise LenszooError(f"{option} must be a number or a pair (low, high) of {kind}: {value!r}.")
     return low, high
 
 
-def amount(what: str, value: Any) -> float:
-    """Read one number that must not be negative; anything else raises LenszooError."""
+def amount(option: str, value: Any) -> float:
+    """Check that an option is a number of at least 0; raise LenszooError if not."""
     if isinstance(value, (int, float)) and 0 <= value < math.inf:
         return float(value)
-    raise LenszooError(f"{what} must be one finite number, not negative: {value!r}.")
+    raise LenszooError(f"{option} must be one finite number, not negative: {value!r}.")
 
 
 def _is_foreign(images: Any) -> bool:
-    """Whether these are a symbol in a TensorFlow graph, under another backend."""
+    """Whether images are a symbol in a TensorFlow graph while another backend runs."""
     if keras.backend.backend() == "tensorflow" or not type(images).__module__.startswith(
         "tensorflow."
     ):
@@ -145,13 +143,13 @@ def _is_foreign(images: Any) -> bool:
 
 
 def _by_numpy(function: Callable[[Any], Any], images: Any) -> Any:
-    """Apply a function of this backend to a symbol of TensorFlow, when its numbers come."""
+    """Apply a function of this backend to a symbol in a TensorFlow graph."""
     import tensorflow as tf
 
-    def outside(array: Any) -> Any:
-        # the accelerator is busy with the step that the pipeline prepares batches for
+    def on_cpu(array: Any) -> Any:
+        # the accelerator runs the training step
         with _ONE_AT_A_TIME, keras.device("cpu:0"):
             return ops.convert_to_numpy(function(array))
 
-    changed = tf.numpy_function(outside, [images], tf.float32)
+    changed = tf.numpy_function(on_cpu, [images], tf.float32)
     return tf.ensure_shape(changed, images.shape)

@@ -1,7 +1,7 @@
-"""Lens images seen from another side: quarter turns, flips, other position angles, small moves."""
+"""Geometric augmentation: quarter turns and flips, rotation, sub-pixel shift."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -14,9 +14,9 @@ FILLS = ("constant", "nearest", "reflect")
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class RandomD4(SeededAugmentation):
-    """Turn by quarters and flip, all eight elements of D4 alike likely; pixels keep their values.
+    """Turn by quarters and flip: one of the eight elements of D4 at random, without interpolation.
 
-    Lensing knows no direction and no handedness. The images must be square.
+    Lensing has no preferred direction or handedness. The images must be square.
 
     Args:
         seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
@@ -34,7 +34,7 @@ class RandomD4(SeededAugmentation):
             )
 
     def change(self, images: Any) -> Any:
-        """Return each image as one of its eight, by three fair coins."""
+        """Return each image under a random element of D4, drawn by three fair coins."""
         coins = self.uniform(images, (0.0, 1.0), n=3)[:, :, None, None, None] < 0.5
         images = ops.where(coins[:, 0], ops.transpose(images, (0, 2, 1, 3)), images)
         images = ops.where(coins[:, 1], ops.flip(images, axis=1), images)
@@ -43,26 +43,28 @@ class RandomD4(SeededAugmentation):
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class RandomMotion(SeededAugmentation):
-    """Rotate by any angle about the centre and then shift by parts of a pixel.
+    """Rotate by a random angle about the centre, then shift by a random part of a pixel.
 
-    Both at once, by one bilinear interpolation, because each interpolation smooths: between pixels
-    it averages four of them, so that the noise of a moved image is weaker (by a third on average)
-    and correlated. Flux is conserved but for what leaves the image or enters by the fill.
+    Both by one bilinear interpolation, as each one smooths: between pixels it averages four of
+    them, so that the noise is weaker (by a third on average) and correlated. Flux is conserved
+    except at the edges.
 
     Args:
-        angle: degrees, counter-clockwise as ``numpy.rot90``; n draws evenly from -n to n, a pair
-            from low to high.
-        shift: pixels along the rows and along the columns, drawn apart; n or a pair likewise.
-        fill: what lies outside the image. ``"reflect"``: the image mirrored at its edge (d c b a |
-            a b c d | d c b a), which continues sky and noise and leaves no corners that tell the
+        angle: rotation, counter-clockwise as ``numpy.rot90`` [degrees]; n draws evenly from -n to
+            n, a pair from low to high.
+        shift: shift along rows and along columns, independent [pixels]; n or a pair likewise.
+        fill: pixels outside the image. ``"reflect"``: the image mirrored at its edge (d c b a |
+            a b c d | d c b a), which continues sky and noise, so that corners do not show the
             angle; ``"nearest"``: the edge pixel; ``"constant"``: ``fill_value``.
-        fill_value: the sky's brightness, for ``"constant"``.
+        fill_value: brightness of the sky, for ``"constant"``.
         seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
         **kwargs: as for any Keras layer.
 
     Raises:
-        LenszooError: a range that is none, or an unknown fill.
+        LenszooError: an illegal range or an unknown fill.
     """
+
+    OPTIONS: ClassVar[tuple[str, ...]] = ("angle", "shift", "fill", "fill_value", "seed")
 
     def __init__(
         self,
@@ -83,54 +85,45 @@ class RandomMotion(SeededAugmentation):
         self.fill, self.fill_value = fill, float(fill_value)
 
     def change(self, images: Any) -> Any:
-        """Return the images in motion."""
+        """Return the images rotated and shifted."""
         angle = self.uniform(images, self.angle)[:, 0]
         shift = self.uniform(images, self.shift, n=2)
         return move(images, angle, shift, self.fill, self.fill_value)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        names = ("angle", "shift", "fill", "fill_value")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class RandomPositionAngle(RandomMotion):
-    """Rotate by any angle about the centre: :class:`RandomMotion` without a shift.
+    """Rotate by a random angle about the centre: :class:`RandomMotion` without a shift.
 
     Args:
-        angle: degrees, counter-clockwise as ``numpy.rot90``; n draws evenly from -n to n, a pair
-            from low to high.
-        **kwargs: ``fill``, ``fill_value`` and ``seed`` as for :class:`RandomMotion`.
-    """
-
-    def __init__(self, angle: float | tuple[float, float] = 180.0, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "angle": angle, "shift": 0.0})
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {name: value for name, value in super().get_config().items() if name != "shift"}
-
-
-@keras.saving.register_keras_serializable(package="lenszoo")
-class RandomShift(RandomMotion):
-    """Shift by parts of a pixel: :class:`RandomMotion` without a rotation.
-
-    Bilinear rather than by a Fourier phase: a phase rings around every source narrower than two
-    pixels and wraps the edges round.
-
-    Args:
-        shift: pixels along the rows and along the columns, drawn apart; n draws evenly from -n to
+        angle: rotation, counter-clockwise as ``numpy.rot90`` [degrees]; n draws evenly from -n to
             n, a pair from low to high.
         **kwargs: ``fill``, ``fill_value`` and ``seed`` as for :class:`RandomMotion`.
     """
 
+    OPTIONS = ("angle", "fill", "fill_value", "seed")
+
+    def __init__(self, angle: float | tuple[float, float] = 180.0, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "angle": angle, "shift": 0.0})
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class RandomShift(RandomMotion):
+    """Shift by a random part of a pixel: :class:`RandomMotion` without a rotation.
+
+    Bilinear, not by a Fourier phase, which rings around sources narrower than two pixels and wraps
+    the edges.
+
+    Args:
+        shift: shift along rows and along columns, independent [pixels]; n draws evenly from -n to
+            n, a pair from low to high.
+        **kwargs: ``fill``, ``fill_value`` and ``seed`` as for :class:`RandomMotion`.
+    """
+
+    OPTIONS = ("shift", "fill", "fill_value", "seed")
+
     def __init__(self, shift: float | tuple[float, float] = 1.0, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "angle": 0.0, "shift": shift})
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {name: value for name, value in super().get_config().items() if name != "angle"}
 
 
 def move(images: Any, angle: Any, shift: Any, fill: str, fill_value: float = 0.0) -> Any:
@@ -138,21 +131,21 @@ def move(images: Any, angle: Any, shift: Any, fill: str, fill_value: float = 0.0
 
     Args:
         images: (batch, height, width, bands).
-        angle: (batch,) degrees, counter-clockwise as ``numpy.rot90``.
-        shift: (batch, 2) pixels, down and to the right.
+        angle: (batch,), counter-clockwise as ``numpy.rot90`` [degrees].
+        shift: (batch, 2), down and to the right [pixels].
         fill: one of ``FILLS``.
         fill_value: for ``"constant"``.
     """
     _, height, width, _ = ops.shape(images)
     middle_y, middle_x = (_float(height) - 1) / 2, (_float(width) - 1) / 2
-    # the pixel of the old image that each pixel of the new one comes from
+    # position in the old image of each pixel of the new one
     y = ops.arange(height, dtype="float32")[None, :, None] - middle_y - shift[:, 0, None, None]
     x = ops.arange(width, dtype="float32")[None, None, :] - middle_x - shift[:, 1, None, None]
     radians = ops.cast(angle, "float32")[:, None, None] * (math.pi / 180.0)
     cos, sin = ops.cos(radians), ops.sin(radians)
     from_y, from_x = middle_y + cos * y + sin * x, middle_x + cos * x - sin * y
     if fill == "constant":
-        # a rim of that value, and then everything outside is like the rim
+        # a rim of that value: all beyond it is clipped to the rim
         rim = [[0, 0], [1, 1], [1, 1], [0, 0]]
         images = ops.pad(images, rim, constant_values=fill_value)
         from_y, from_x = from_y + 1, from_x + 1
@@ -162,18 +155,18 @@ def move(images: Any, angle: Any, shift: Any, fill: str, fill_value: float = 0.0
 
 
 def _float(side: Any) -> Any:
-    """A side in pixels as a float, be it known or a tensor."""
+    """Side in pixels, an integer or a tensor, as a float."""
     return float(side) if isinstance(side, int) else ops.cast(side, "float32")
 
 
-def _mirrored(place: Any, side: Any) -> Any:
-    """The place inside the image that a place outside is the mirror image of."""
-    distance = ops.mod(place + 0.5, 2 * side)
+def _mirrored(position: Any, side: Any) -> Any:
+    """Fold a position outside the image back into it, mirrored at the edge."""
+    distance = ops.mod(position + 0.5, 2 * side)
     return ops.minimum(distance, 2 * side - distance) - 0.5
 
 
 def _interpolate(images: Any, y: Any, x: Any) -> Any:
-    """Read images at the places y and x, each (batch, rows, columns); outside, as at the edge."""
+    """Interpolate images at positions y and x, each (batch, rows, columns), clipped to the edge."""
     batch, height, width, bands = ops.shape(images)
     y = ops.clip(y, 0.0, _float(height) - 1)
     x = ops.clip(x, 0.0, _float(width) - 1)
@@ -187,9 +180,8 @@ def _interpolate(images: Any, y: Any, x: Any) -> Any:
         [top[:, :, :-1], top[:, :, 1:], bottom[:, :, :-1], bottom[:, :, 1:]], axis=-1
     )
     first = ops.arange(batch, dtype="int32")[:, None, None] * ((height - 1) * (width - 1))
-    found = ops.take(
-        ops.reshape(fours, (-1, 4 * bands)), first + row * (width - 1) + column, axis=0
-    )
-    a, b, c, d = ops.split(found, 4, axis=-1)
+    index = first + row * (width - 1) + column
+    corners = ops.take(ops.reshape(fours, (-1, 4 * bands)), index, axis=0)
+    a, b, c, d = ops.split(corners, 4, axis=-1)
     upper, lower = a + right * (b - a), c + right * (d - c)
     return upper + down * (lower - upper)

@@ -1,4 +1,4 @@
-"""Lens images observed otherwise: with a broader PSF, more noise, another brightness."""
+"""Augmentation of the observation: broader PSF, more noise, another flux scale."""
 
 import math
 from typing import Any
@@ -16,32 +16,35 @@ _MAD_TO_SIGMA = 1.4826
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class RandomBlur(SeededAugmentation):
-    """Blur with a Gaussian of random width: the image through a broader PSF, its flux conserved.
+    """Blur with a Gaussian of random width, as a broader PSF does; flux is conserved.
 
-    An image whose PSF has the FWHM a comes out with ``sqrt(a**2 + fwhm**2)``. The kernel is the
+    An image whose PSF has a FWHM a comes out with ``sqrt(a**2 + fwhm**2)``. The kernel is the
     Gaussian of a pixel grid, ``exp(-t) I_n(t)`` with ``t = sigma**2`` (Lindeberg 1990,
-    doi:10.1109/34.49051): its second moment is that of the asked FWHM however narrow it is, where
-    samples of the usual Gaussian fail below a FWHM of about 1.5 pixels.
+    doi:10.1109/34.49051): its second moment is right at any FWHM, where samples of a continuous
+    Gaussian fail below about 1.5 pixels.
 
     Args:
-        fwhm: pixels; n draws evenly from 0 to n, a pair from low to high.
+        fwhm: full width at half maximum [pixels]; n draws evenly from 0 to n, a pair from low to
+            high.
         seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
         **kwargs: as for any Keras layer.
 
     Raises:
-        LenszooError: a range that is none; when called, images smaller than half the kernel.
+        LenszooError: an illegal range; when called, images smaller than half the kernel.
     """
+
+    OPTIONS = ("fwhm", "seed")
 
     def __init__(
         self, fwhm: float | tuple[float, float] = 2.0, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed, **kwargs)
         self.fwhm = limits("fwhm", fwhm)
-        # wide enough for the widest, so that shapes do not depend on the draw
+        # wide enough for the largest FWHM: shapes do not depend on the draw
         self.reach = math.ceil(4 * self.fwhm[1] * _FWHM_TO_SIGMA) + 1
 
     def check_shape(self, shape: tuple[int | None, ...]) -> None:
-        """Raise LenszooError where the kernel reaches beyond the image's own mirror image."""
+        """Raise LenszooError where the kernel reaches beyond the mirrored image."""
         super().check_shape(shape)
         least = min(side for side in (*shape[-3:-1], self.reach) if side is not None)
         if least < self.reach:
@@ -51,31 +54,29 @@ class RandomBlur(SeededAugmentation):
             )
 
     def change(self, images: Any) -> Any:
-        """Return the images through a broader PSF."""
+        """Return the images blurred."""
         return blur(images, self.uniform(images, self.fwhm)[:, 0], self.reach)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "fwhm": self.fwhm}
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class RandomNoise(SeededAugmentation):
-    """Add Gaussian noise, independent from pixel to pixel, of random standard deviation.
+    """Add white Gaussian noise of random standard deviation.
 
     Args:
-        sigma: the standard deviation, one for all bands of an image; n draws evenly from 0 to n, a
+        sigma: standard deviation, one for all bands of an image; n draws evenly from 0 to n, a
             pair from low to high. In the units of the image or, if ``relative``, of its own noise.
         relative: measure the noise of each band of each image (1.4826 times the median absolute
-            deviation along the edge, where there is mostly sky, as ``Stretch`` does), and take
-            ``sigma`` in units of that: sigma = 1 makes the noise sqrt(2) times what it was, and an
-            image without noise stays so.
+            deviation along the edge, mostly sky, as ``Stretch`` does), and take ``sigma`` in units
+            of it: sigma = 1 makes the noise sqrt(2) times as strong, and an image without noise
+            gets none.
         seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
         **kwargs: as for any Keras layer.
 
     Raises:
-        LenszooError: a range that is none.
+        LenszooError: an illegal range.
     """
+
+    OPTIONS = ("sigma", "relative", "seed")
 
     def __init__(
         self,
@@ -94,25 +95,23 @@ class RandomNoise(SeededAugmentation):
             sigma = sigma * edge_noise(images)[:, None, None, :]
         return images + sigma * keras.random.normal(ops.shape(images), seed=self.generator)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "sigma": self.sigma, "relative": self.relative}
-
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class RandomFlux(SeededAugmentation):
-    """Multiply each image by ``exp(x)``, x normally distributed: another distance or zero point.
+    """Multiply each image by ``exp(x)``, x normally distributed, as another zero point does.
 
-    Colours keep, and so does the signal-to-noise ratio. Images must be sky-subtracted.
+    Colours and signal-to-noise ratio do not change. Images must be sky-subtracted.
 
     Args:
-        sigma: standard deviation of x; 0.1 is about a tenth of a magnitude.
+        sigma: standard deviation of x; 0.1 is about 0.1 mag.
         seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
         **kwargs: as for any Keras layer.
 
     Raises:
-        LenszooError: a sigma that is not a number from 0 up.
+        LenszooError: a sigma that is not a number of at least 0.
     """
+
+    OPTIONS = ("sigma", "seed")
 
     def __init__(self, sigma: float = 0.1, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
@@ -123,18 +122,14 @@ class RandomFlux(SeededAugmentation):
         x = keras.random.normal((ops.shape(images)[0], 1, 1, 1), seed=self.generator)
         return images * ops.exp(self.sigma * x)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "sigma": self.sigma}
-
 
 def blur(images: Any, fwhm: Any, reach: int) -> Any:
-    """Blur images with a Gaussian each, mirrored at the edge, which keeps their sums.
+    """Blur each image with a Gaussian, mirrored at the edge, which conserves flux.
 
     Args:
         images: (batch, height, width, bands), sides no shorter than ``reach``.
-        fwhm: (batch,) pixels.
-        reach: the kernel has ``2 * reach + 1`` pixels.
+        fwhm: full width at half maximum, (batch,) [pixels].
+        reach: half size of the kernel, which has ``2 * reach + 1`` pixels.
     """
     kernel = gaussian_kernel(fwhm, reach)[:, :, None, None, None]
     _, height, width, _ = ops.shape(images)

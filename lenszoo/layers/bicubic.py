@@ -5,9 +5,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from lenszoo.layers.base import BaseLayer
+
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class BicubicUpsampling(keras.layers.Layer):
+class BicubicUpsampling(BaseLayer):
     """Enlarge images by cubic convolution (Keys 1981, doi:10.1109/TASSP.1981.1163711; a = -1/2).
 
     From ``(batch, height, width, channels)`` it makes ``(batch, scale * height, scale * width,
@@ -21,8 +23,10 @@ class BicubicUpsampling(keras.layers.Layer):
         **kwargs: as for any Keras layer. The layer always computes in float32.
     """
 
+    OPTIONS = ("scale",)
+    FLOAT32 = True
+
     def __init__(self, scale: int = 2, **kwargs: Any) -> None:
-        kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.scale = scale
 
@@ -56,10 +60,6 @@ class BicubicUpsampling(keras.layers.Layer):
         """Return the larger images' shape, None where the size is open."""
         batch, *sides, channels = images_shape
         return (batch, *(None if n is None else n * self.scale for n in sides), channels)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "scale": self.scale}
 
 
 def keys_kernel(scale: int) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""The columns of a table as tokens: scaled, embedded, missing values learned."""
+"""Tokens from the columns of a table: scaled, embedded, missing values learned."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ import numpy as np
 from keras import ops
 
 from lenszoo.errors import LenszooError
+from lenszoo.layers.base import BaseLayer
 
-FARTHEST = 8.0  # standard deviations; a wild value in a catalogue must not drown an image
+CLIP = 8.0  # [standard deviations]; an outlier in a catalogue must not outweigh the image
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class ColumnTokens(keras.layers.Layer):
-    """One token a column: (batch, columns) to (batch, columns, dim).
+class ColumnTokens(BaseLayer):
+    """Embed each column as a token: (batch, columns) to (batch, columns, dim).
 
     The feature tokenizer of Gorishniy et al. 2021, arXiv:2106.11959: a column's token is its value
     times a learned vector plus another. Values are scaled to zero mean and unit deviation by
@@ -25,8 +26,10 @@ class ColumnTokens(keras.layers.Layer):
         **kwargs: as for any Keras layer. The layer computes in float32.
     """
 
+    OPTIONS = ("dim",)
+    FLOAT32 = True
+
     def __init__(self, dim: int, **kwargs: Any) -> None:
-        kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.dim = int(dim)
 
@@ -44,7 +47,7 @@ class ColumnTokens(keras.layers.Layer):
             setattr(self, name, weight)
 
     def adapt(self, table: np.ndarray) -> None:
-        """Set the statistics from a table (n, columns), missing values passed over.
+        """Set the statistics from a table (n, columns), missing values ignored.
 
         A constant column, or one without values, gets deviation 1 (and mean 0).
 
@@ -55,26 +58,22 @@ class ColumnTokens(keras.layers.Layer):
         columns = self.mean.shape[0]
         if table.ndim != 2 or table.shape[1] != columns:
             raise LenszooError(f"The table is {table.shape}, not (rows, {columns} columns).")
-        known = np.isfinite(table)
-        count = np.maximum(known.sum(0), 1)
-        mean = np.where(known, table, 0.0).sum(0) / count
-        deviation = np.sqrt((np.where(known, table - mean, 0.0) ** 2).sum(0) / count)
+        finite = np.isfinite(table)
+        count = np.maximum(finite.sum(0), 1)
+        mean = np.where(finite, table, 0.0).sum(0) / count
+        deviation = np.sqrt((np.where(finite, table - mean, 0.0) ** 2).sum(0) / count)
         self.mean.assign(mean.astype(np.float32))
         self.deviation.assign(np.where(deviation > 0, deviation, 1.0).astype(np.float32))
 
     def call(self, table: Any) -> Any:
         """Return the tokens."""
         table = ops.cast(table, "float32")
-        known = ops.isfinite(table)
-        scaled = ops.where(known, (table - self.mean) / self.deviation, 0.0)
-        scaled = ops.clip(scaled, -FARTHEST, FARTHEST)[..., None]
+        finite = ops.isfinite(table)
+        scaled = ops.where(finite, (table - self.mean) / self.deviation, 0.0)
+        scaled = ops.clip(scaled, -CLIP, CLIP)[..., None]
         missing = ops.convert_to_tensor(self.missing)
-        return ops.where(known[..., None], scaled * self.slope + self.level, missing)
+        return ops.where(finite[..., None], scaled * self.slope + self.level, missing)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return ``(batch, columns, dim)``."""
         return (*input_shape, self.dim)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "dim": self.dim}

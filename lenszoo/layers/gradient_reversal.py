@@ -1,4 +1,4 @@
-"""A layer that hands gradients back the other way round."""
+"""Gradient-reversal layer, for domain-adversarial training."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ import keras
 from keras import ops
 
 from lenszoo.errors import LenszooError
+from lenszoo.layers.base import BaseLayer
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class GradientReversal(keras.layers.Layer):
-    """Return the inputs as they are; multiply their gradient by ``-strength``.
+class GradientReversal(BaseLayer):
+    """Gradient-reversal layer: the identity, whose gradient is multiplied by ``-strength``.
 
-    What stands behind the layer learns as ever, what stands before it learns to spoil that: with a
-    classifier of domains behind, the features before it lose what tells the domains apart (Ganin et
-    al. 2016, arXiv:1505.07818). The strength is a weight of this layer, so that a training may
-    raise it step by step.
+    In front of a domain classifier it makes the features before it domain-invariant (Ganin et al.
+    2016, arXiv:1505.07818): the classifier learns to tell the domains apart, the features learn to
+    prevent it. The strength is a weight of this layer, so that it can be raised during training.
 
     Args:
-        strength: the factor at the start, not negative.
+        strength: initial factor, not negative.
         **kwargs: as for any Keras layer.
 
     Raises:
@@ -47,10 +47,6 @@ class GradientReversal(keras.layers.Layer):
         # the bracket is exactly zero, its gradient is not
         return held + ops.cast(self.strength, inputs.dtype) * (held - inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the inputs' own shape."""
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
+        """Return the arguments that rebuild the layer."""
         return {**super().get_config(), "strength": self.start}

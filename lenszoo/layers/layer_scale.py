@@ -1,21 +1,25 @@
-"""A learned factor for each channel of a residual branch."""
+"""Layer scale: a learned factor for each channel of a residual branch."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from lenszoo.layers.base import BaseLayer
+
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class LayerScale(keras.layers.Layer):
+class LayerScale(BaseLayer):
     """Multiply every channel by a learned factor (Touvron et al. 2021, arXiv:2103.17239).
 
-    It starts small, so that a deep network starts near the identity.
+    Small initial factors start a deep network near the identity.
 
     Args:
-        initial: the factor at the start.
+        initial: initial factor.
         **kwargs: as for any Keras layer.
     """
+
+    OPTIONS = ("initial",)
 
     def __init__(self, initial: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -32,11 +36,3 @@ class LayerScale(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         """Return ``x``, of any shape ``(..., channels)``, times the factors."""
         return x * ops.cast(self.factors, x.dtype)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the input's own shape."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "initial": self.initial}

@@ -1,4 +1,4 @@
-"""Batch normalisation at the speed of TensorFlow's own kernel."""
+"""Batch normalisation by TensorFlow's fused kernel."""
 
 from typing import Any
 
@@ -10,15 +10,14 @@ from keras import ops
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' BatchNormalization (Ioffe & Szegedy 2015, arXiv:1502.03167), fused on TensorFlow.
 
-    Keras composes the layer of some fifteen elementary operations, which without XLA is half of the
-    time of a training step on a CPU; TensorFlow's fused kernel gives the same numbers in one. It
-    takes over for images ``(batch, height, width, channels)`` normalised along the channels. Every
-    other case, and the other backends, run Keras' own code. Weights and configuration are those of
-    Keras' layer.
+    Keras composes the layer of some fifteen elementary operations, which without XLA take half of
+    a training step on a CPU; TensorFlow's fused kernel gives the same numbers in one. It is used
+    for images ``(batch, height, width, channels)`` normalised along the channels; all other cases
+    and backends run Keras' own code. Weights and configuration are those of Keras' layer.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise ``inputs``, by their own statistics in training and by the stored ones else."""
+        """Normalise by the statistics of the batch in training, by the stored ones otherwise."""
         if not self._can_fuse(inputs, mask):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf

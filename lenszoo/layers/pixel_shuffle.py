@@ -1,4 +1,4 @@
-"""Channels to pixels, and the start of the convolution before it that leaves no checkerboard."""
+"""Pixel shuffle (depth to space), and ICNR, the initializer of the convolution before it."""
 
 from typing import Any
 
@@ -6,21 +6,24 @@ import keras
 from keras import ops
 
 from lenszoo.errors import LenszooError
+from lenszoo.layers.base import BaseLayer
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class PixelShuffle(keras.layers.Layer):
+class PixelShuffle(BaseLayer):
     """Spread ``block**2`` channels over a block of pixels (Shi et al. 2016, arXiv:1609.05158).
 
     From maps ``(batch, height, width, block**2 * channels)`` it makes ``(batch, block * height,
     block * width, channels)``. Channel ``(row * block + column) * channels + c`` of a pixel becomes
-    channel ``c`` at that row and column of its block; PyTorch's PixelShuffle counts the other way
-    round, ``c * block**2 + row * block + column``.
+    channel ``c`` at that row and column of its block; PyTorch's PixelShuffle has the order
+    ``c * block**2 + row * block + column``.
 
     Args:
         block: height and width of a block in pixels, 2 or more.
         **kwargs: as for any Keras layer.
     """
+
+    OPTIONS = ("block",)
 
     def __init__(self, block: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,21 +43,17 @@ class PixelShuffle(keras.layers.Layer):
             channels // self.block**2,
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "block": self.block}
-
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class ICNR(keras.initializers.Initializer):
-    """Start a convolution before :class:`PixelShuffle` as one before a nearest-neighbour resize.
+    """Initialize a convolution before :class:`PixelShuffle` without checkerboard artefacts.
 
-    Every pixel of a block starts with the same kernel (Aitken et al. 2017, arXiv:1707.02937), so
-    that an untrained network draws no checkerboard into a flat field.
+    Every pixel of a block starts with the same kernel (Aitken et al. 2017, arXiv:1707.02937), as
+    before a nearest-neighbour resize.
 
     Args:
-        initializer: what draws the one kernel ``(height, width, inputs, outputs / block**2)``.
-        block: that of the PixelShuffle.
+        initializer: initializer of that kernel ``(height, width, inputs, outputs / block**2)``.
+        block: the ``block`` of the PixelShuffle.
     """
 
     def __init__(self, initializer: Any = "he_normal", block: int = 2) -> None:
@@ -75,7 +74,7 @@ class ICNR(keras.initializers.Initializer):
         return ops.tile(kernel, (1,) * len(rest) + (pixels,))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the initializer."""
+        """Return the arguments that rebuild the initializer."""
         return {
             "initializer": keras.initializers.serialize(self.initializer),
             "block": self.block,

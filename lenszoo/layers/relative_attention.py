@@ -1,13 +1,15 @@
-"""Self-attention that knows how far two patches are apart, as BEiT has it."""
+"""Self-attention with relative position bias, as in BEiT."""
 
 from typing import Any
 
 import keras
 from keras import layers, ops
 
+from lenszoo.layers.base import BaseLayer
+
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class RelativeAttention(keras.layers.Layer):
+class RelativeAttention(BaseLayer):
     """Multi-head self-attention with a learned bias for every offset between two patches.
 
     The form is BEiT's (Bao et al. 2021, arXiv:2106.08254): queries and values have a bias, keys
@@ -22,6 +24,8 @@ class RelativeAttention(keras.layers.Layer):
         grid: rows and columns of patches ``(h, w)``; the table is bound to them.
         **kwargs: as for any Keras layer.
     """
+
+    OPTIONS = ("heads", "grid")
 
     def __init__(self, heads: int, grid: tuple[int, int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -49,7 +53,7 @@ class RelativeAttention(keras.layers.Layer):
         )
 
     def call(self, tokens: Any) -> Any:
-        """Return what every token gathers from all of them, ``(batch, 1 + h * w, dim)``."""
+        """Return the attended tokens, ``(batch, 1 + h * w, dim)``."""
         n, dim = tokens.shape[1:]
         split = (-1, n, self.heads, dim // self.heads)
         query = ops.reshape(self.query_dense(tokens), split)
@@ -57,14 +61,14 @@ class RelativeAttention(keras.layers.Layer):
         value = ops.reshape(self.value_dense(tokens), split)
         bias = ops.take(self.bias_table, self.offsets(), axis=0)
         # fused kernels of some devices take no bias that is shared by the batch
-        gathered = ops.dot_product_attention(
+        attended = ops.dot_product_attention(
             query,
             key,
             value,
             bias=ops.expand_dims(ops.transpose(ops.cast(bias, query.dtype), (2, 0, 1)), 0),
             flash_attention=False,
         )
-        return self.output_dense(ops.reshape(gathered, (-1, n, dim)))
+        return self.output_dense(ops.reshape(attended, (-1, n, dim)))
 
     def offsets(self) -> Any:
         """Return the row of the table for every pair of tokens, integers ``(n, n)``."""
@@ -80,11 +84,3 @@ class RelativeAttention(keras.layers.Layer):
         itself = ops.full((1, 1), count + 2, dtype="int32")
         top = ops.concatenate([itself, from_class], axis=1)
         return ops.concatenate([top, ops.concatenate([to_class, patches], axis=1)], axis=0)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the tokens' own shape."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "heads": self.heads, "grid": list(self.grid)}

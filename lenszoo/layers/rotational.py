@@ -1,4 +1,4 @@
-"""Layers that commute with quarter turns: what turns the image turns their maps, and no more."""
+"""Layers that are equivariant to quarter turns: a turned image gives turned maps."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.layers.base import BaseLayer
 
 COMBINES = ("add", "max")
 POOLINGS = ("average", "max")
@@ -20,11 +21,11 @@ class RotationalConv2D(keras.layers.Conv2D):
     scalars, so these layers can follow one another, which sets them apart from the group
     convolutions of Cohen & Welling (2016, arXiv:1602.07576), whose channels come in fours.
 
-    Nothing is turned but the kernel: convolving a turned map and turning back is the convolution of
-    the map with the kernel turned back, product by product. So ``combine="add"`` is exactly one
-    convolution, with the sum of the four turned kernels, and costs what a plain one costs. Such a
-    kernel weighs all four directions alike; ``combine="max"`` keeps, at every pixel, the strongest
-    answer of the four, can see an arc that runs along one of them, and costs four convolutions.
+    Only the kernel is turned: convolving a turned map and turning back equals convolving the map
+    with the kernel turned back. So ``combine="add"`` is one convolution, with the sum of the four
+    turned kernels, at the cost of a plain one; it weighs all four directions alike.
+    ``combine="max"`` keeps, at every pixel, the largest of the four responses; it responds to an
+    arc along one direction, and costs four convolutions.
 
     Bias and activation act once, on the combined maps. There are no strides: a step of two starts
     at one corner, which a quarter turn moves; pool with :class:`SymmetricPooling2D`.
@@ -38,7 +39,7 @@ class RotationalConv2D(keras.layers.Conv2D):
         **kwargs: as for Conv2D, without strides and groups.
 
     Raises:
-        LenszooError: an option with which the layer would not commute with quarter turns.
+        LenszooError: an option that would break the equivariance.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class RotationalConv2D(keras.layers.Conv2D):
         return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
+        """Return the arguments that rebuild the layer."""
         return {**super().get_config(), "combine": self.combine}
 
     def _check_symmetry(self) -> None:
@@ -96,14 +97,12 @@ class RotationalConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class OverQuarterTurns(keras.layers.Wrapper):
-    """Look at the four quarter turns of square maps with any layer, turn back and take the mean.
+    """Apply a layer to the four quarter turns of square maps, turn back and take the mean.
 
-    What it makes commutes with quarter turns whatever the layer does, steps and padding included,
-    for the four looks are the same of every turn: a mean over the group C4. It costs the layer
-    four times.
+    The result is equivariant to quarter turns whatever the layer is, with strides and padding: a
+    mean over the group C4. It costs four calls of the layer.
 
-    Maps ``(batch, side, side, channels)`` become what the layer makes of them, which must be square
-    maps too.
+    Maps ``(batch, side, side, channels)`` become the layer's output, which must be square maps too.
 
     Args:
         layer: a layer or a model from maps to maps.
@@ -124,26 +123,25 @@ class OverQuarterTurns(keras.layers.Wrapper):
         super().build(input_shape)
 
     def call(self, maps: Any, training: bool | None = None) -> Any:
-        """Return the mean of the four looks."""
+        """Return the mean over the four turns."""
         turned = [ops.rot90(maps, turns, axes=(1, 2)) for turns in range(4)]
-        looks = ops.split(self.layer(ops.concatenate(turned), training=training), 4)
-        back = [ops.rot90(look, -turns, axes=(1, 2)) for turns, look in enumerate(looks)]
+        outputs = ops.split(self.layer(ops.concatenate(turned), training=training), 4)
+        back = [ops.rot90(output, -turns, axes=(1, 2)) for turns, output in enumerate(outputs)]
         # opposite turns in pairs, as in RotationalConv2D
         return 0.25 * ((back[0] + back[2]) + (back[1] + back[3]))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape of what the layer makes."""
+        """Return the shape of the layer's output."""
         return self.layer.compute_output_shape(input_shape)
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class SymmetricPooling2D(keras.layers.Layer):
-    """Halve maps so that the windows lie symmetrically, whether a side is even or odd.
+class SymmetricPooling2D(BaseLayer):
+    """Halve maps with pooling windows that are symmetric about the centre for any side.
 
-    Along a side of 2n pixels the windows are two pixels wide, along one of 2n + 1 pixels three
-    wide, the outer ones shared with the neighbours; both are n windows in steps of two, from edge
-    to edge. Ordinary pooling by two drops the last row of an odd side, and a quarter turn makes
-    another row the last.
+    Along a side of 2n pixels the windows are two pixels wide, along one of 2n + 1 pixels three,
+    overlapping by one; both are n windows in steps of two, from edge to edge. Ordinary pooling by
+    two drops the last row of an odd side, which a quarter turn makes another row.
 
     Maps ``(batch, height, width, channels)`` become ``(batch, height // 2, width // 2, channels)``.
 
@@ -154,6 +152,8 @@ class SymmetricPooling2D(keras.layers.Layer):
     Raises:
         LenszooError: an unknown pooling, or maps of an open size or of fewer than two pixels.
     """
+
+    OPTIONS = ("pooling",)
 
     def __init__(self, pooling: str = "max", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -181,23 +181,21 @@ class SymmetricPooling2D(keras.layers.Layer):
         batch, height, width, channels = maps_shape
         return batch, height // 2, width // 2, channels
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "pooling": self.pooling}
-
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class RadialPositions(keras.layers.Layer):
-    """Add to every pixel of maps a learned vector for its distance from the centre.
+class RadialPositions(BaseLayer):
+    """Add a learned vector for the distance from the centre to every pixel of maps.
 
-    All that a rotation about the centre leaves of a position is that distance. Vectors are learned
-    at ``rings`` distances, evenly spaced from the centre to the corners, and linear in between. No
-    weight depends on the size of the maps ``(batch, height, width, channels)``, whose shape stays.
+    The distance is invariant to rotations about the centre. Vectors are learned at ``rings``
+    distances, evenly spaced from the centre to the corners, and interpolated linearly. No weight
+    depends on the size of the maps ``(batch, height, width, channels)``.
 
     Args:
-        rings: distances with a vector of their own, 2 or more.
+        rings: number of distances with a vector, 2 or more.
         **kwargs: as for any Keras layer.
     """
+
+    OPTIONS = ("rings",)
 
     def __init__(self, rings: int = 8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -219,7 +217,7 @@ class RadialPositions(keras.layers.Layer):
         return maps + ops.cast(ops.tensordot(shares, self.table, 1), maps.dtype)
 
     def shares(self, height: Any, width: Any) -> Any:
-        """Return ``(height, width, rings)``: how much of each ring's vector a pixel gets."""
+        """Return the interpolation weights ``(height, width, rings)`` of each pixel."""
         rows, columns = (
             ops.arange(side, dtype="float32") - (ops.cast(side, "float32") - 1.0) / 2.0
             for side in (height, width)
@@ -229,11 +227,3 @@ class RadialPositions(keras.layers.Layer):
         corner = ops.maximum(ops.max(distance), 0.5)  # a single pixel is its own centre
         ring = distance / corner * (self.rings - 1.0)
         return ops.relu(1.0 - ops.abs(ring[..., None] - ops.arange(self.rings, dtype="float32")))
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the maps' own shape."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "rings": self.rings}

@@ -1,4 +1,4 @@
-"""The stretch of an image's brightness, kept with the model that was trained behind it."""
+"""Brightness stretch of images, saved with the model."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.layers.base import BaseLayer
 from lenszoo.layers.zscale import zscale_limits
 
 _MAD_TO_SIGMA = 1.4826
@@ -16,7 +17,7 @@ def _signed(function: Any) -> Any:
     return lambda x: ops.sign(x) * function(ops.abs(x))
 
 
-# what is done to a band in units of its scale
+# curve of each stretch, of a band in units of its scale
 _CURVES = {
     "asinh": ops.arcsinh,
     "sqrt": _signed(ops.sqrt),
@@ -27,26 +28,28 @@ STRETCHES = (*_CURVES, "zscale")
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class Stretch(keras.layers.Layer):
+class Stretch(BaseLayer):
     """Stretch sky-subtracted images (batch, height, width, bands), band by band.
 
     ``"asinh"`` (Lupton et al. 1999, arXiv:astro-ph/9903081), ``"sqrt"`` and ``"log"`` (both odd
-    functions, so that noise about zero stays noise) and ``"linear"`` act on ``image / scale``. The
-    scale of a band is a weight of this layer: ``softening`` times the noise of the band, measured
-    by :meth:`adapt` on the training images. A model so carries its scaling along. ``"zscale"`` maps
-    the limits of IRAF's algorithm, found anew in each band of each image, to [0, 1].
+    functions, symmetric about zero) and ``"linear"`` act on ``image / scale``. The scale of a band
+    is a weight of this layer, saved with the model: ``softening`` times the noise of the band,
+    measured by :meth:`adapt` on the training images. ``"zscale"`` maps the limits of IRAF's
+    algorithm, measured in each band of each image, to [0, 1].
 
     Args:
         kind: one of ``asinh``, ``sqrt``, ``log``, ``linear`` and ``zscale``.
-        softening: scale in units of the noise; where asinh turns from linear to logarithmic.
+        softening: scale in units of the noise, at which asinh turns from linear to logarithmic.
         **kwargs: as for any Keras layer. The layer computes in float32.
 
     Raises:
         LenszooError: an unknown kind, or a softening that is not positive.
     """
 
+    OPTIONS = ("kind", "softening")
+    FLOAT32 = True
+
     def __init__(self, kind: str = "asinh", softening: float = 1.0, **kwargs: Any) -> None:
-        kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if kind not in STRETCHES:
             raise unknown("stretch", kind, STRETCHES)
@@ -64,7 +67,7 @@ class Stretch(keras.layers.Layer):
         """Set the scales from the noise of images (n, height, width, bands).
 
         The noise of a band is 1.4826 times the median absolute deviation of its pixels along the
-        edge of the images, where there is mostly sky. NaN pixels are passed over.
+        edge of the images, where there is mostly sky. NaN pixels are ignored.
 
         Raises:
             LenszooError: a band without noise, whose scale would be zero.
@@ -88,11 +91,3 @@ class Stretch(keras.layers.Layer):
             low, high = low[:, None, None, :], high[:, None, None, :]
             return ops.clip((images - low) / ops.maximum(high - low, 1e-20), 0.0, 1.0)
         return _CURVES[self.kind](images / self.scale)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the images' own shape."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "kind": self.kind, "softening": self.softening}

@@ -1,21 +1,23 @@
-"""What a vision transformer adds to the tokens of its patches: a class token, their positions."""
+"""Class token and position embedding of vision transformers."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from lenszoo.layers.base import BaseLayer
+
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class ClassToken(keras.layers.Layer):
-    """Put one learned token in front of the others (Dosovitskiy et al. 2021, arXiv:2010.11929).
+class ClassToken(BaseLayer):
+    """Prepend a learned class token (Dosovitskiy et al. 2021, arXiv:2010.11929).
 
     Tokens ``(batch, n, dim)`` become ``(batch, n + 1, dim)``.
     """
 
     def build(self, input_shape: Any) -> None:
         """Make the token, ``(1, 1, dim)``."""
-        # Small, not zero: a layer norm of tiny epsilon has no usable gradient at a zero vector.
+        # small, not zero: at a zero vector a layer norm of tiny epsilon has no usable gradient
         self.token = self.add_weight(
             shape=(1, 1, input_shape[-1]),
             initializer=keras.initializers.TruncatedNormal(stddev=0.02),
@@ -35,7 +37,7 @@ class ClassToken(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class PositionEmbedding(keras.layers.Layer):
+class PositionEmbedding(BaseLayer):
     """Add a learned vector to every token (Dosovitskiy et al. 2021, arXiv:2010.11929).
 
     Tokens ``(batch, 1 + h * w, dim)``: the class token, then the patches row by row.
@@ -44,6 +46,8 @@ class PositionEmbedding(keras.layers.Layer):
         grid: rows and columns of patches ``(h, w)``; the table is bound to them.
         **kwargs: as for any Keras layer.
     """
+
+    OPTIONS = ("grid",)
 
     def __init__(self, grid: tuple[int, int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -60,11 +64,3 @@ class PositionEmbedding(keras.layers.Layer):
     def call(self, tokens: Any) -> Any:
         """Return the tokens with their positions added."""
         return tokens + ops.cast(self.table, tokens.dtype)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the tokens' own shape."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "grid": list(self.grid)}

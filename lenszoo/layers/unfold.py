@@ -1,35 +1,35 @@
-"""Feature maps to sequences of pixels that stand alike in their patches, and back."""
+"""Unfold feature maps into sequences, one for each pixel position within a patch; and fold back."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from lenszoo.layers.base import BaseLayer
 
-class _Patches(keras.layers.Layer):
-    """What ``Unfold`` and ``Fold`` share: the patch, and how many of them cover a map."""
+
+class _Patches(BaseLayer):
+    """Base of ``Unfold`` and ``Fold``: the patch, and the number of patches that cover a map."""
+
+    OPTIONS = ("patch",)
 
     def __init__(self, patch: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.patch = patch
 
     def cover(self, side: Any) -> Any:
-        """Return how many patches cover ``side`` pixels; None where the side is open."""
+        """Return the number of patches that cover ``side`` pixels; None where the side is open."""
         return None if side is None else -(-side // self.patch)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "patch": self.patch}
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class Unfold(_Patches):
-    """Turn maps into one sequence for each place in a patch (Mehta & Rastegari 2021, figure 1b).
+    """Unfold maps into one sequence a position in the patch (Mehta & Rastegari 2021, figure 1b).
 
     ``unfold(maps)`` with maps ``(batch, height, width, channels)`` returns ``(batch * patch**2,
-    n, channels)`` with n the number of patches (arXiv:2110.02178). Sides that the patch does not
-    divide are stretched to the next multiple by bilinear interpolation, as Hugging Face's
-    transformers do.
+    n, channels)`` with n the number of patches (arXiv:2110.02178). Sides that are no multiple of
+    the patch are stretched to the next one by bilinear interpolation, as in Hugging Face's
+    transformers.
 
     Args:
         patch: height and width of a patch in pixels.
@@ -58,7 +58,7 @@ class Unfold(_Patches):
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class Fold(_Patches):
-    """Turn sequences back into maps: the inverse of ``Unfold`` where the patch divides the sides.
+    """Fold sequences into maps: the inverse of ``Unfold`` where the patch divides the sides.
 
     ``fold(sequences, like)`` with sequences ``(batch * patch**2, n, channels)`` and ``like``
     ``(batch, height, width, any)`` returns ``(batch, height, width, channels)``.
@@ -78,7 +78,7 @@ class Fold(_Patches):
         x = ops.reshape(x, (-1, rows * self.patch, columns * self.patch, channels))
         return resize_bilinear(x, height, width)
 
-    def compute_output_shape(self, sequences_shape: Any, like_shape: Any) -> Any:
+    def compute_output_shape(self, sequences_shape: Any, like_shape: Any) -> Any:  # type: ignore[override]
         """Return the maps' shape."""
         return (*like_shape[:3], sequences_shape[-1])
 
@@ -86,8 +86,8 @@ class Fold(_Patches):
 def resize_bilinear(maps: Any, height: Any, width: Any) -> Any:
     """Resize ``(batch, h, w, channels)`` to ``(batch, height, width, channels)``.
 
-    Bilinear, without antialiasing, with pixels as areas: PyTorch's ``align_corners=False``. Two
-    small matrix products, because XLA on TensorFlow has no gradient of its own resize.
+    Bilinear, without antialiasing, with pixels as areas: PyTorch's ``align_corners=False``. Done by
+    two small matrix products, because XLA on TensorFlow has no gradient of its own resize.
     """
     for axis, size, equation in ((1, height, "ij,bjwc->biwc"), (2, width, "ij,bhjc->bhic")):
         old = ops.shape(maps)[axis]
@@ -97,7 +97,7 @@ def resize_bilinear(maps: Any, height: Any, width: Any) -> Any:
 
 
 def _stretch(old: Any, new: Any) -> Any:
-    """The ``(new, old)`` matrix of linear interpolation; the identity where both are equal."""
+    """Matrix ``(new, old)`` of linear interpolation; the identity where both are equal."""
     ratio = ops.cast(old, "float32") / ops.cast(new, "float32")
     at = (ops.arange(new, dtype="float32") + 0.5) * ratio - 0.5
     at = ops.clip(at, 0.0, ops.cast(old, "float32") - 1.0)

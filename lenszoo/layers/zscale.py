@@ -1,4 +1,4 @@
-"""IRAF's zscale: the display limits of an image from a line through its sorted pixels."""
+"""IRAF's zscale: display limits from a line fitted to the sorted pixels."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _GROWN_SHARE = 0.01
 
 
 def zscale_limits(images: Any) -> tuple[Any, Any]:
-    """Low and high limits, each (batch, bands), of images (batch, height, width, bands).
+    """Display limits, low and high, each (batch, bands), of images (batch, height, width, bands).
 
     As ``astropy.visualization.ZScaleInterval`` with its default parameters: about a thousand pixels
     evenly spaced over the image are sorted, a line is fitted to value against rank, outliers beyond
@@ -28,7 +28,7 @@ def zscale_limits(images: Any) -> tuple[Any, Any]:
     left = ops.sum(good, 1, keepdims=True)
     before, slope, alive = left + 1.0, left * 0.0, left * 0.0 + 1.0
     for _ in range(ITERATIONS):
-        # a band that has stopped keeps what it has: `alive` is 0 from then on
+        # a band that has converged keeps its values: `alive` is 0 from then on
         alive = alive * ops.cast((left < before) & (left >= fewest), "float32")
         new_slope, new_good = _reject(rank, values, good, grown)
         slope = slope + alive * (new_slope - slope)
@@ -39,7 +39,7 @@ def zscale_limits(images: Any) -> tuple[Any, Any]:
 
 
 def _reject(rank: Any, values: Any, good: Any, grown: int) -> tuple[Any, Any]:
-    """The slope (batch, 1, bands) of a line through the good samples, and which are good to it."""
+    """Fit a line to the good samples: its slope (batch, 1, bands), and the samples near it."""
     number = ops.maximum(ops.sum(good, 1, keepdims=True), 1.0)
     x = ops.sum(rank * good, 1, keepdims=True) / number
     y = ops.sum(values * good, 1, keepdims=True) / number
@@ -54,7 +54,7 @@ def _reject(rank: Any, values: Any, good: Any, grown: int) -> tuple[Any, Any]:
 
 
 def _spread(bad: Any, width: int) -> Any:
-    """Widen the ones of (batch, n, bands) to ``width``; an even one reaches further forward."""
+    """Widen the ones of (batch, n, bands) to ``width`` samples; an even width extends forward."""
     padded = ops.pad(bad, ((0, 0), (width // 2, (width - 1) // 2), (0, 0)))
     return ops.max_pool(padded, width, strides=1, padding="valid")
 

@@ -1,4 +1,4 @@
-"""Two kinds of tokens for one attention: put together, dropped by turns in training, pooled."""
+"""Branch dropout, and the mean of the tokens that are left."""
 
 from typing import Any
 
@@ -6,26 +6,28 @@ import keras
 from keras import ops
 
 from lenszoo.errors import LenszooError
+from lenszoo.layers.base import BaseLayer
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class BranchDropout(keras.layers.Layer):
-    """Say which tokens of two branches count; in training, drop a whole branch now and then.
+class BranchDropout(BaseLayer):
+    """Drop one of two branches of tokens at random in training (modality dropout).
 
-    Modality dropout (Neverova et al. 2015, arXiv:1501.00102): with probability ``rate`` an example
-    is shown one branch only, either with equal chance. A network trained so answers from both
-    branches and from each alone, and cannot lean on one.
+    With probability ``rate`` an example keeps one branch only, either with equal chance (Neverova
+    et al. 2015, arXiv:1501.00102), so that the network works on both branches and on each alone.
 
     Tokens (batch, n, dim) and (batch, m, dim) give weights (batch, n + m), 1 or 0.
 
     Args:
         rate: share of the examples that lose a branch, in [0, 1).
-        seed: seed of the draw; by default from Keras' own.
+        seed: seed of the draw; by default Keras' own.
         **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: a rate outside [0, 1).
     """
+
+    OPTIONS = ("rate", "seed")
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -46,17 +48,13 @@ class BranchDropout(keras.layers.Layer):
         keep_second = ops.cast((draw < self.rate / 2) | (draw >= self.rate), "float32")
         return ops.concatenate([ones[0] * keep_first, ones[1] * keep_second], axis=1)
 
-    def compute_output_shape(self, first_shape: Any, second_shape: Any) -> Any:
+    def compute_output_shape(self, first_shape: Any, second_shape: Any) -> Any:  # type: ignore[override]
         """Return ``(batch, n + m)``."""
         return first_shape[0], first_shape[1] + second_shape[1]
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
-
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class TokenMean(keras.layers.Layer):
+class TokenMean(BaseLayer):
     """Mean of tokens (batch, n, dim) with weights (batch, n): (batch, dim)."""
 
     def call(self, tokens: Any, weights: Any) -> Any:
@@ -64,6 +62,6 @@ class TokenMean(keras.layers.Layer):
         weights = ops.cast(weights, tokens.dtype)[..., None]
         return ops.sum(tokens * weights, axis=1) / ops.sum(weights, axis=1)
 
-    def compute_output_shape(self, tokens_shape: Any, weights_shape: Any) -> Any:
+    def compute_output_shape(self, tokens_shape: Any, weights_shape: Any) -> Any:  # type: ignore[override]
         """Return ``(batch, dim)``."""
         return tokens_shape[0], tokens_shape[2]

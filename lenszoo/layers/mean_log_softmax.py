@@ -1,4 +1,4 @@
-"""One answer from the logits of several classifiers."""
+"""Mean of the log-probabilities of several classifiers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 import keras
 from keras import ops
 
+from lenszoo.layers.base import BaseLayer
+
 
 @keras.saving.register_keras_serializable(package="lenszoo")
-class MeanLogSoftmax(keras.layers.Layer):
+class MeanLogSoftmax(BaseLayer):
     """Average the log-probabilities of several classifiers, in float32.
 
     From a list of logits ``(batch, classes)`` it makes ``mean_m log softmax(logits_m)``, of the
-    same shape: logits whose softmax is the geometric mean of the members' probabilities. Answers
-    of one single logit, which stands for ``[0, logit]``, are averaged as they are, which gives the
-    same probabilities.
+    same shape: logits whose softmax is the geometric mean of the members' probabilities. Single
+    logits, which stand for ``[0, logit]``, are averaged as they are, which gives the same
+    probabilities.
 
     Args:
         **kwargs: as for any Keras layer. The layer always computes in float32.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs["dtype"] = "float32"
-        super().__init__(**kwargs)
+    FLOAT32 = True
 
     def call(self, answers: Sequence[Any]) -> Any:
         """Return the mean over the members."""

@@ -1,4 +1,4 @@
-"""Convolution whose kernel has the spectral norm 1: what keeps a discriminator tame."""
+"""Convolution with spectral normalisation, for discriminators."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class SpectralConv2D(keras.layers.Conv2D):
         """Convolve ``(batch, height, width, channels)``."""
         matrix = ops.reshape(ops.cast(self.kernel, "float32"), (-1, self.filters))
         u = _unit(ops.cast(self.u, "float32"))
-        # Only the kernel that is divided carries a gradient, not the search for its vectors.
+        # The gradient flows through the kernel that is divided, not through the power iteration.
         fixed = ops.stop_gradient(matrix)
         v = _unit(ops.matmul(fixed, u))
         if training and self.trainable:

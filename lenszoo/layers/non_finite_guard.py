@@ -1,0 +1,39 @@
+"""NaN outputs for images with non-finite pixels."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from lenszoo.layers.base import BaseLayer
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class NonFiniteGuard(BaseLayer):
+    """Replace the outputs of images that hold a NaN or infinite pixel by NaN.
+
+    Max-pooling on a CPU drops NaN silently, so a network may give a finite, wrong output for a
+    broken cutout. ``guard(outputs, images)`` with images ``(batch, height, width, bands)`` and
+    outputs ``(batch, ...)`` returns the outputs, NaN where the image is not finite throughout.
+
+    As the last layer of every model of the zoo, it also keeps the model's configuration
+    (:func:`lenszoo.pretrained.loading.model_config`) in a ``.keras`` file.
+
+    Args:
+        identity: the arguments of ``build_model`` that made the model, a dict for JSON, or None.
+        **kwargs: as for any Keras layer. The layer always computes in float32.
+    """
+
+    OPTIONS = ("identity",)
+    FLOAT32 = True
+
+    def __init__(self, identity: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.identity = identity
+
+    def call(self, outputs: Any, images: Any) -> Any:
+        """Return ``outputs`` with NaN in the rows whose image is not finite."""
+        # A select on isfinite: graph optimisers are free to fold arithmetic such as x * 0.
+        finite = ops.all(ops.isfinite(images), axis=tuple(range(1, len(images.shape))))
+        finite = ops.reshape(finite, (-1,) + (1,) * (len(outputs.shape) - 1))
+        return ops.where(finite, outputs, float("nan"))
