@@ -279,6 +279,21 @@ class Distill(Strict):
         return (value,) if isinstance(value, str) else value
 
 
+class Corpus(Strict):
+    """Draw scenes once, and keep their squares with the teacher's answers on disk."""
+
+    scenes: int = Field(
+        ge=1,
+        description="Scenes, a multiple of data.images; the epochs go through them again and "
+        "again, turned in another way each time.",
+    )
+    turns: Literal[1, 8] = Field(
+        1,
+        description="8 where the teacher answers each turn of a scene, 1 where its answer to the "
+        "scene as drawn serves for all.",
+    )
+
+
 class Adversarial(Strict):
     """A discriminator that learns beside the network and judges it (Goodfellow et al. 2014)."""
 

@@ -12,6 +12,7 @@ from lenszoo.tasks.recipe_tables import (
     AdaMatch,
     Adversarial,
     Contrastive,
+    Corpus,
     Dann,
     Data,
     Denoising,
@@ -139,12 +140,28 @@ class ClassifyRecipe(RecipeBase):
         0.0, ge=0, lt=1, description="Share of the label given to all classes."
     )
     distill: Distill | None = Field(None, description="By default the labels alone teach.")
+    corpus: Corpus | None = Field(
+        None, description="By default every image is drawn as it is needed, and none comes twice."
+    )
     tta: bool = Field(
         False, description="Report the scores averaged over quarter turns and flips as well."
     )
     folds: int | None = Field(
         None, ge=2, description="Parts of a cross-validation, see `cross_validate`; files only."
     )
+
+    @model_validator(mode="after")
+    def _corpus_fits(self) -> Self:
+        if self.corpus is None:
+            return self
+        if self.data.preset is None or not self.data.fresh or self.curriculum:
+            raise ValueError("corpus needs data.preset, data.fresh and no curriculum")
+        if self.corpus.scenes % self.data.images:
+            raise ValueError(
+                f"corpus.scenes {self.corpus.scenes} is no multiple of data.images "
+                f"{self.data.images}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _folds_need_files(self) -> Self:

@@ -21,6 +21,8 @@ def settle(model: keras.Model, data: Any) -> None:
     if model.loss is None or not isinstance(data, keras.utils.PyDataset):
         return
     x, y = data[0]
+    if isinstance(y, dict):  # labels with a teacher's answers
+        y = y["labels"]
     spec = model.compute_output_spec(
         keras.tree.map_structure(lambda a: keras.KerasTensor(a.shape, a.dtype), x)
     )

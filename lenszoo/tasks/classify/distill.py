@@ -26,13 +26,15 @@ class Distilled(keras.Model):
 
     Args:
         student: a classifier of the zoo; its layers are shared, not copied.
-        teacher: a classifier of the same classes; it is made untrainable.
+        teacher: a classifier of the same classes; it is made untrainable. None where the data
+            bring its answers, as a dictionary of ``labels`` and ``answers`` in place of labels.
         recipe: temperature and weight.
     """
 
-    def __init__(self, student: keras.Model, teacher: keras.Model, recipe: Distill) -> None:
+    def __init__(self, student: keras.Model, teacher: keras.Model | None, recipe: Distill) -> None:
         super().__init__(student.input, student.output, name=student.name)
-        teacher.trainable = False
+        if teacher is not None:
+            teacher.trainable = False
         self.teacher = teacher
         self.temperature, self.share = recipe.temperature, recipe.weight
 
@@ -45,12 +47,20 @@ class Distilled(keras.Model):
         training: bool = True,
     ) -> Any:
         """The loss of a batch."""
+        if self.teacher is None:
+            y, answers = y["labels"], y["answers"]
+        else:
+            answers = ops.stop_gradient(self.teacher(x, training=False))
         hard = super().compute_loss(x, y, y_pred, sample_weight, training)
-        answers = ops.stop_gradient(self.teacher(x, training=False))
         target = ops.log_softmax(answers / self.temperature, axis=-1)
         mine = ops.log_softmax(ops.cast(y_pred, "float32") / self.temperature, axis=-1)
         gap = ops.mean(ops.sum(ops.exp(target) * (target - mine), axis=-1))
         return (1.0 - self.share) * hard + self.share * self.temperature**2 * gap
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The metrics of a batch, of its labels."""
+        labels = y["labels"] if isinstance(y, dict) else y
+        return super().compute_metrics(x, labels, y_pred, sample_weight)
 
 
 def load_teacher(

@@ -15,11 +15,13 @@ from lenszoo.pretrained.loading import build_model, model_config
 from lenszoo.provenance import provenance
 from lenszoo.tasks.blocks import freeze, layer_rates
 from lenszoo.tasks.checks import check_answers, check_classes, images_shape
+from lenszoo.tasks.classify.corpus import Corpus, CorpusBatches, open_corpus
 from lenszoo.tasks.classify.distill import Distilled, load_teacher
 from lenszoo.tasks.classify.report import classification_report
 from lenszoo.tasks.compute import jit, precision
 from lenszoo.tasks.grow import grow_from
 from lenszoo.tasks.optimizers import build_optimizer
+from lenszoo.tasks.recipe_tables import Distill
 from lenszoo.tasks.recipes import ClassifyRecipe
 from lenszoo.tasks.sources import Images, Source, open_source
 from lenszoo.tasks.warm_start import match_head
@@ -45,6 +47,7 @@ class ClassifyTask:
         self.phases: tuple[int, ...] = (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
         self._frozen: list[keras.layers.Layer] = []
         self._validation: Images | None = None
+        self._corpus: Corpus | None = None
 
     def build(self) -> keras.Model:
         """The classifier, with its teacher beside it where the recipe has one."""
@@ -66,7 +69,7 @@ class ClassifyTask:
                 grow_from(recipe.grow, model, recipe.seed, self.source.class_names)
             if recipe.distill is None:
                 return model
-            teacher = load_teacher(recipe.distill, self.source.image_shape, self.source.class_names)
+            teacher = None if recipe.corpus else self._teacher(recipe.distill)
             # in here, since Keras scales the loss of a model whose own policy is float16
             return Distilled(model, teacher, recipe.distill)
 
@@ -92,9 +95,20 @@ class ClassifyTask:
             jit_compile=jit(recipe.jit_compile),
         )
 
+    def _teacher(self, distill: Distill) -> keras.Model:
+        return load_teacher(distill, self.source.image_shape, self.source.class_names)
+
     def epoch(self, epoch: int) -> Any:
         """Training batches of an epoch."""
-        return self.source.epoch(epoch)
+        if self.recipe.corpus is None:
+            return self.source.epoch(epoch)
+        return CorpusBatches(self.corpus(), self.recipe, epoch, self.source.image_shape)
+
+    def corpus(self) -> Corpus:
+        """The corpus of a recipe that has one, made where it is missing."""
+        if self._corpus is None:
+            self._corpus = open_corpus(self.recipe, self._teacher)
+        return self._corpus
 
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Exact macro ROC-AUC (one against the rest), accuracy and log loss."""
