@@ -2,8 +2,8 @@
 
     python tools/corpus.py RECIPE
 
-RECIPE has a table ``corpus``. The scenes follow from its seed, so that the corpus is the same whenever
-it is made; cut short, it goes on. It lies in ``corpora`` of the cache folder (``LENSZOO_CACHE``).
+RECIPE has a table ``corpus``. Its seed decides the scenes, so a corpus is always the same; cut short,
+it goes on. It lies in ``corpora`` of the cache folder (``LENSZOO_CACHE``).
 """
 
 import logging
