@@ -2,7 +2,7 @@
 
     python tools/corpus.py RECIPE
 
-RECIPE has a table ``corpus``. Its seed decides the scenes, so a corpus is always the same; cut short,
+RECIPE has a table ``corpus``. Its seed decides the scenes, so it is always the same; cut short,
 it goes on. It lies in ``corpora`` of the cache folder (``LENSZOO_CACHE``).
 """
 
