@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from lenszoo.layers import NonFiniteGuard
-from lenszoo.models.config import identify
+from lenszoo.models.build import identify
 
 REACH = 6
 """How many pixels :func:`tiny_upscaler` looks: 2 + 1 + 2 (bicubic) below, 1 of twice as fine."""

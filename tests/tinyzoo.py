@@ -48,7 +48,7 @@ def tiny_zoo() -> TinyZoo:
 
     from lenszoo.pretrained.loading import fingerprint, load_model
     from lenszoo.pretrained.manifest import Manifest, WeightsEntry, WeightsFile
-    from lenszoo.pretrained.saving import find_weights
+    from lenszoo.pretrained.source import resolve
     from lenszoo.training import Recipe, train
 
     root = Path(tempfile.mkdtemp(prefix="lenszoo-tiny-"))
@@ -67,15 +67,15 @@ def tiny_zoo() -> TinyZoo:
     train(recipe, run)
     (root / "weights").mkdir()
     packed = pack_weights(run / "best.weights.h5", root / "weights" / f"{NAME}.weights.h5")
-    identity = find_weights(packed).identity
+    config = resolve(packed).config
     answer = fingerprint(load_model(packed), 0)
     entry = WeightsEntry(
         name=NAME,
         model="simple_cnn",
-        input_shape=identity["input_shape"],
+        input_shape=config.input_shape,
         num_classes=3,
         classes=CLASSES,
-        options=identity["options"],
+        options=config.options,
         files=(WeightsFile.of(packed),),
         recipe="simple_cnn.tiny_sim.toml",
         data={"seed": 7},

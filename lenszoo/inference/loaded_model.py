@@ -4,31 +4,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
-from lenszoo._version import __version__
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError
-from lenszoo.files import sha256_of
 from lenszoo.metrics.classification import log_softmax
+from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
-from lenszoo.pretrained.ensembles import (
-    PROBABILITIES,
-    Source,
-    as_graph,
-    known_bands,
-    known_classes,
-    known_pixel_scale,
-    last_activation,
-    read_run,
-)
-from lenszoo.pretrained.loading import _as_path, load_model, model_config
-from lenszoo.pretrained.manifest import get_entry
+from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.origin import recall
-from lenszoo.pretrained.saving import broken_weights, weights_file
+from lenszoo.pretrained.saving import broken_weights
+from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
+from lenszoo.provenance import provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +104,9 @@ class OpenedModel:
 # by the number of axes
 _KINDS = {4: "images", 2: "table"}
 
-ModelLike: TypeAlias = keras.Model | OpenedModel | Source | Sequence[Source]
+ModelLike: TypeAlias = (
+    keras.Model | OpenedModel | WeightsName | WeightsSource | Sequence[WeightsName | WeightsSource]
+)
 
 
 def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> OpenedModel:
@@ -132,47 +124,46 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     """
     if isinstance(source, OpenedModel):
         return source if classes is None else _renamed(source, classes)
-    known: Sequence[str] = ()
-    bands: Sequence[str] = ()
-    run_dir = pixel_scale = None
-    given = source if isinstance(source, keras.Model) else None
-    weights: Source | Sequence[Source] | None = recall(given) if given is not None else source
-    if weights is None:
-        assert given is not None
-        model, origins = as_graph(given), [_Origin(given.name)]
-    else:
-        members = [weights] if isinstance(weights, str | os.PathLike) else list(weights)
-        one = members[0] if len(members) == 1 else members
-        model = as_graph(load_model(one) if given is None else given)
-        known = next((names for member in members if (names := known_classes(member))), ())
-        origins, folders = zip(*map(_origin, members), strict=True)
-        run_dir = folders[0] if len(members) == 1 else None
-        bands, pixel_scale = known_bands(members[0]), known_pixel_scale(members[0])
-    name = " + ".join(origin.weights for origin in origins)
-    found = {
-        key: values[0] if len(origins) == 1 else list(values)
-        for key, values in zip(_Origin._fields, zip(*origins, strict=True), strict=True)
-    }
+    model, sources = _load(source)
+    facts = [one.provenance for one in sources] or [_UNKNOWN | {"weights": model.name}]
+    weights = {key: [fact[key] for fact in facts] for key in _UNKNOWN}
+    label = " + ".join(weights["weights"])
     if broken := broken_weights(model):
         raise LenszooError(
-            f"{name}: {broken[0]} and {len(broken) - 1} more of its weights hold NaN, so no "
+            f"{label}: {broken[0]} and {len(broken) - 1} more of its weights hold NaN, so no "
             "answer means anything: the training diverged. Go back to weights from before."
         )
-    outputs = _count_outputs(model)
-    count = max(2, outputs)
-    if not known and _finds_lenses(model):
-        known = LENS_CLASSES
-    provenance = {
-        "lenszoo": __version__,
-        "backend": keras.backend.backend(),
-        "keras": keras.__version__,
-        "model": _row(model),
-    } | found
-    named = classes is not None or len(known) == count
-    chosen = classes if classes is not None else known
-    names = tuple(map(str, chosen)) if named else tuple(map(str, range(count)))
-    _check_classes(names, count, name)
-    return OpenedModel(model, name, names, named, provenance, run_dir, tuple(bands), pixel_scale)
+    count = max(2, _count_outputs(model))
+    stored: Sequence[str] = next((one.classes for one in sources if one.classes), ())
+    if not stored and _finds_lenses(model):
+        stored = LENS_CLASSES
+    names = tuple(map(str, stored if classes is None else classes))
+    named = classes is not None or len(names) == count
+    names = names if named else tuple(map(str, range(count)))
+    _check_classes(names, count, label)
+    single = {key: values[0] if len(facts) == 1 else values for key, values in weights.items()}
+    return OpenedModel(
+        model,
+        label,
+        names,
+        named,
+        provenance() | {"model": row_name(model)} | single,
+        run_dir=sources[0].run_dir if len(sources) == 1 else None,
+        bands=sources[0].bands if sources else (),
+        pixel_scale=sources[0].pixel_scale if sources else None,
+    )
+
+
+_UNKNOWN = dict.fromkeys(("weights", "weights_sha256", "recipe", "seed"))
+
+
+def _load(source: Any) -> tuple[keras.Model, list[WeightsSource]]:
+    """Return the network and the weights that it holds, as far as they are known."""
+    if isinstance(source, keras.Model):
+        return as_graph(source), recall(source) or []
+    one = isinstance(source, str | os.PathLike | WeightsSource)
+    sources = [resolve(name) for name in ([source] if one else source)]
+    return as_graph(load_sources(sources, one=len(sources) == 1)), sources
 
 
 def _renamed(opened: OpenedModel, classes: Sequence[str]) -> OpenedModel:
@@ -198,38 +189,7 @@ def _count_outputs(model: keras.Model) -> int:
     return shape[1]
 
 
-def _row(model: keras.Model) -> str:
-    """Return the catalogue's name of a model, or its own when it is from elsewhere."""
-    try:
-        return model_config(model)["model"]
-    except LenszooError:
-        return model.name
-
-
 def _finds_lenses(model: keras.Model) -> bool:
-    """Tell whether a model is a row of the catalogue that finds lenses."""
-    row = CATALOG.get(_row(model))
+    """Tell whether a model is a row of the registry that finds lenses."""
+    row = CATALOG.get(row_name(model))
     return row is not None and row.task == "find_lenses"
-
-
-class _Origin(NamedTuple):
-    """Where one set of weights comes from: the part of the provenance that is theirs."""
-
-    weights: str
-    weights_sha256: str | None = None
-    recipe: str | None = None
-    seed: Any = None
-
-
-def _origin(source: Source) -> tuple[_Origin, Path | None]:
-    """Return where weights come from, and their run folder where they lie in one."""
-    path = _as_path(source)
-    if path is None:
-        entry = get_entry(str(source))
-        return _Origin(entry.name, entry.sha256, entry.recipe, entry.data.get("seed")), None
-    file = weights_file(path)
-    origin, run = _Origin(str(path), sha256_of(file)), read_run(file)
-    if not run:
-        return origin, None
-    recipe = str(file.with_name("recipe.json"))
-    return origin._replace(recipe=recipe, seed=run.get("seed")), file.parent

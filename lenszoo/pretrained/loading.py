@@ -1,75 +1,46 @@
 """From a name to a model: the catalogue's row, its factory, its weights."""
 
 import contextlib
-import inspect
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from lenszoo.errors import LenszooError, unknown
+from lenszoo.errors import LenszooError
 from lenszoo.layers import PositionEmbedding
-from lenszoo.models.config import (
-    NOT_OPTIONS,
+from lenszoo.models.build import (
+    WRAPPED,
     Config,
     Shape,
-    check_classes,
-    identify,
-    make,
-    plain,
-    resolve,
+    build,
+    build_wrapped,
+    check_config,
+    model_config,
 )
-from lenszoo.models.registry import ModelSpec, list_models, model_info
+from lenszoo.models.registry import ModelSpec, model_info
+from lenszoo.pretrained.ensembles import ensemble
 from lenszoo.pretrained.imported import fill, is_published
 from lenszoo.pretrained.imported.beit import resize_biases
 from lenszoo.pretrained.imported.transfer import HEAD
 from lenszoo.pretrained.imported.vit import resize_positions
 from lenszoo.pretrained.origin import remember
-from lenszoo.pretrained.saving import (
-    MODEL,
-    RUN_FILE,
-    find_weights,
-    load_keras,
-    load_weights,
-    model_config,
-    save_weights,
-    weights_file,
-)
+from lenszoo.pretrained.saving import load_keras, load_weights, save_weights
+from lenszoo.pretrained.source import WeightsName, WeightsSource, config_of, resolve
 
 __all__ = [
     "build_model",
     "fingerprint",
-    "list_models",
     "load_model",
+    "load_sources",
     "model_config",
-    "model_info",
     "save_weights",
 ]
 
-# not a row of the catalogue: the caller brings the network
-WRAPPED = "classifier"
 # Options that a model may change and keep the weights of its backbone.
 _FREE_OPTIONS = ("activation", "branch_dropout", "crop", "dropout", "head", "transformer_dropout")
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where weights come from.
-
-    ``label`` is the name to show, ``path`` the file, ``config`` what it holds (None when unknown),
-    ``entry`` its row in the manifest and ``model`` the model of a ``.keras`` file, if it is one.
-    """
-
-    label: str
-    path: Path
-    config: Config | None
-    entry: Any = None
-    model: keras.Model | None = None
 
 
 def build_model(
@@ -114,62 +85,66 @@ def build_model(
             "lenszoo works channels last: keras.config.set_image_data_format('channels_last')."
         )
     if name == WRAPPED:
-        return _wrap(input_shape, num_classes, weights, options)
+        if weights is not None:
+            raise LenszooError(
+                f"build_model({WRAPPED!r}) takes no weights: load them into the backbone, or open "
+                "a saved .keras file with load_model."
+            )
+        return build_wrapped(input_shape, num_classes, options)
     spec = model_info(name)
-    if weights is None:
-        return make(resolve(spec, input_shape, num_classes, options))
-    if is_published(os.fspath(weights)):
-        model = make(resolve(spec, input_shape, num_classes, options))
-        fill(model, name, os.fspath(weights))
+    if weights is None or is_published(os.fspath(weights)):
+        model = build(check_config(spec, input_shape, num_classes, options))
+        if weights is not None:
+            fill(model, name, os.fspath(weights))
         return model
-    source = _find_source(weights, spec)
+    source = resolve(weights, model=name)
+    if source.is_model:
+        trained = load_keras(source.file)
+        stored = config_of(model_config(trained), source.file)
+        return _adapted(source, trained, stored, spec, input_shape, num_classes, options)
     if source.config is None:
-        # A file that only knows its tensors: the caller says what it is, the shapes must agree.
-        model = make(resolve(spec, input_shape, num_classes, options))
-        load_weights(model, source.path)
+        # A file that only knows its tensors: the caller says which model, the shapes must agree.
+        model = build(check_config(spec, input_shape, num_classes, options))
+        load_weights(model, source.file)
         return model
-    _check_model(source.label, source.config.model, spec)
-    return _build_with(source, source.config, spec, input_shape, num_classes, options)
+    return _adapted(source, None, source.config, spec, input_shape, num_classes, options)
 
 
-def load_model(
-    name_or_path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-) -> keras.Model:
+def load_model(name_or_path: WeightsName | Sequence[WeightsName]) -> keras.Model:
     """Load a model with its weights, ready to predict; compile it to train on.
 
     Args:
         name_or_path: a full name from the manifest such as ``"resnet18_slim.common_test_sim_v2"``,
             or a path to a run folder, a ``.weights.h5`` or a ``.keras`` file. A list of them gives
-            their ensemble, see :func:`lenszoo.pretrained.ensembles.load_ensemble`. Of the model,
-            :func:`lenszoo.predict` knows the classes and where it comes from, until its weights
-            change.
+            their ensemble, see :func:`lenszoo.pretrained.ensembles.ensemble`.
+            :func:`lenszoo.predict` knows the classes and the origin of the model until its
+            weights change.
 
     Raises:
         LenszooError: in one line, when there is nothing of that name, or the file is missing,
             damaged, holds a Lambda, or does not answer as the manifest says it must.
     """
     if isinstance(name_or_path, str | os.PathLike):
-        names, model = [name_or_path], _load_one(name_or_path)
-    else:
-        from lenszoo.pretrained.ensembles import load_ensemble
-
-        names = list(name_or_path)
-        model = load_ensemble(names)
-    paths = [path for name in names if (path := _as_path(name)) is not None]
-    return remember(model, names, [weights_file(path) for path in paths])
+        return load_sources([resolve(name_or_path)], one=True)
+    return load_sources([resolve(name) for name in name_or_path])
 
 
-def _load_one(name_or_path: str | os.PathLike[str]) -> keras.Model:
-    path = _as_path(name_or_path)
-    if path is not None and path.name.endswith(MODEL):
-        return load_keras(path)
-    source = _find_source(name_or_path, None)
+def load_sources(sources: Sequence[WeightsSource], one: bool = False) -> keras.Model:
+    """Load weights that were resolved: as :func:`load_model`, an ensemble unless ``one``."""
+    models = [_load(source) for source in sources]
+    return remember(models[0] if one else ensemble(sources, models), sources)
+
+
+def _load(source: WeightsSource) -> keras.Model:
+    if source.is_model:
+        return load_keras(source.file)
     if source.config is None:
         raise LenszooError(
             f"{source.label} does not say which model it holds; "
             "use build_model(NAME, weights=PATH) with its name, shape and classes."
         )
-    return _build_with(source, source.config, model_info(source.config.model), None, None, {})
+    spec = model_info(source.config.model)
+    return _adapted(source, None, source.config, spec, None, None, {})
 
 
 def fingerprint(model: keras.Model, seed: int, input_shape: Shape | None = None) -> np.ndarray:
@@ -200,114 +175,50 @@ def fingerprint(model: keras.Model, seed: int, input_shape: Shape | None = None)
     return keras.ops.convert_to_numpy(model(inputs, training=False)).reshape(2, -1)
 
 
-def _wrap(input_shape: Any, num_classes: Any, weights: Any, options: dict[str, Any]) -> keras.Model:
-    """Build a classifier on a backbone that the caller brings."""
-    from lenszoo.models.wrapped import wrapped
-
-    legal = [p for p in inspect.signature(wrapped).parameters if p not in NOT_OPTIONS]
-    for option in options:
-        if option not in legal:
-            raise unknown(f"option of {WRAPPED}", option, legal)
-    if "backbone" not in options:
-        raise LenszooError(f"build_model({WRAPPED!r}) needs backbone=, a keras.Model.")
-    if weights is not None:
-        raise LenszooError(
-            f"build_model({WRAPPED!r}) takes no weights: load them into the backbone, or open a "
-            "saved .keras file with load_model."
-        )
-    classes = check_classes(WRAPPED, num_classes)
-    options = plain(options)
-    model = wrapped(input_shape, classes, name=WRAPPED, **options)
-    identify(
-        model, model.input_shape[1:], classes, options | {"backbone": options["backbone"].name}
-    )
-    return model
+# --- weights on a changed network ----------------------------------------------------------------
 
 
-# --- weights -----------------------------------------------------------------------------------
-
-
-def _as_path(name: str | os.PathLike[str]) -> Path | None:
-    """Return the path that is meant, or None when it reads like a name of the manifest."""
-    path = Path(name).expanduser()
-    looks = isinstance(name, os.PathLike) or len(path.parts) != 1
-    if looks or path.name.endswith((MODEL, ".h5")) or (path / RUN_FILE).is_file():
-        return path
-    return None
-
-
-def _find_source(weights: str | os.PathLike[str], spec: ModelSpec | None) -> _Source:
-    """Find weights by name or path and read what they hold."""
-    path = _as_path(weights)
-    if path is None:
-        # Late, because a model without weights needs no manifest.
-        from lenszoo.pretrained.manifest import get_entry
-        from lenszoo.pretrained.store import fetch_weights
-
-        entry = get_entry(str(weights), model=spec.name if spec else None)
-        if spec is not None:
-            _check_model(entry.name, entry.model, spec)
-        known = resolve(
-            model_info(entry.model), entry.input_shape, entry.num_classes, entry.options
-        )
-        return _Source(entry.name, fetch_weights(entry.name), known, entry)
-    if path.name.endswith(MODEL):
-        model = load_keras(path)
-        return _Source(str(path), path, _read_config(model_config(model), path), model=model)
-    file = find_weights(path)
-    config = _read_config(file.identity, file.path) if file.identity is not None else None
-    return _Source(str(file.path), file.path, config)
-
-
-def _read_config(identity: Mapping[str, Any], path: Path) -> Config:
-    """Check a ``model_config`` that was read from a file against the catalogue."""
-    try:
-        return resolve(
-            model_info(identity["model"]),
-            identity["input_shape"],
-            identity["num_classes"],
-            identity["options"],
-        )
-    except LenszooError as error:
-        raise LenszooError(f"Cannot build the model of {path}: {error}") from None
-
-
-def _check_model(label: str, model: str, spec: ModelSpec) -> None:
-    """Raise LenszooError unless weights of ``model`` are of use to a row."""
-    if model not in (spec.name, *spec.warm_starts):
-        raise LenszooError(f"Weights {label} are for {model}, not for {spec.name}.")
-
-
-def _build_with(
-    source: _Source,
-    old: Config,
+def _adapted(
+    source: WeightsSource,
+    trained: keras.Model | None,
+    stored: Config,
     spec: ModelSpec,
     input_shape: Any,
     num_classes: Any,
     options: Mapping[str, Any],
 ) -> keras.Model:
-    """Build what the weights were made for, changed as the caller wants, and fill it."""
-    wanted = resolve(
+    """Build the network that weights were made for, with the caller's changes, and fill it.
+
+    Args:
+        source: the weights.
+        trained: the network that holds them, where it is loaded already.
+        stored: its configuration.
+        spec: the row to build.
+        input_shape, num_classes, options: changes; None leaves what is stored.
+    """
+    if stored.model not in (spec.name, *spec.warm_starts):
+        raise LenszooError(f"Weights {source.label} are for {stored.model}, not for {spec.name}.")
+    config = check_config(
         spec,
-        old.input_shape if input_shape is None else input_shape,
-        old.num_classes if num_classes is None else num_classes,
-        {**old.options, **options},
+        stored.input_shape if input_shape is None else input_shape,
+        stored.num_classes if num_classes is None else num_classes,
+        {**stored.options, **options},
     )
-    _check_change(source.label, old, wanted)
-    reference = source.model or _restore(source, old)
+    _check_change(source.label, stored, config)
+    reference = trained or _restore(source, stored)
     policy = keras.config.dtype_policy().name
-    if wanted == old and source.model is None and policy == "float32":
+    if config == stored and trained is None and policy == "float32":
         return reference
-    model = make(wanted)
+    model = build(config)
     nets = [(model, reference)]
     if hasattr(reference, "discriminator"):
         nets.append((model.discriminator, reference.discriminator))
     for pair in nets:
         # By order, not by name: keras.applications leaves some layers to a counter of the process.
         layers = ([x for x in net.layers if x.weights and x.name not in HEAD] for net in pair)
-        for layer, trained in zip(*layers, strict=True):
-            layer.set_weights(_carried(layer, trained))
-    if not _new_head(old, wanted):
+        for layer, old in zip(*layers, strict=True):
+            layer.set_weights(_carried(layer, old))
+    if not _new_head(stored, config):
         for name in HEAD:
             if any(layer.name == name for layer in model.layers):
                 model.get_layer(name).set_weights(reference.get_layer(name).get_weights())
@@ -365,11 +276,11 @@ def _check_change(label: str, old: Config, new: Config) -> None:
         )
 
 
-def _restore(source: _Source, config: Config) -> keras.Model:
+def _restore(source: WeightsSource, config: Config) -> keras.Model:
     """Build the model that the weights are for, in float32, load them and check its answer."""
     with _float32():
-        model = make(config)
-        load_weights(model, source.path)
+        model = build(config)
+        load_weights(model, source.file)
         if source.entry is not None:
             _check_fingerprint(model, source.entry)
     return model

@@ -6,6 +6,7 @@ is the pydantic models below; what does not fit is refused with the file and the
 
 import datetime
 import fnmatch
+import functools
 import json
 import os
 from collections.abc import Sequence
@@ -262,6 +263,17 @@ def load_manifest(path: str | os.PathLike[str] | None = None) -> Manifest:
         LenszooError: when it is missing, is no JSON or breaks the schema; names file and field.
     """
     where = Path(path) if path is not None else manifest_path()
+    try:
+        status = where.stat()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise LenszooError(f"Cannot read the manifest {where}: {reason}.") from error
+    return _parsed(where, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(where: Path, *stamp: int) -> Manifest:
+    """Read a manifest once for as long as ``stamp`` (inode, time, size) stays the same."""
     try:
         text = where.read_text(encoding="utf-8")
         content = json.loads(text, parse_constant=_no_constant)

@@ -8,8 +8,7 @@ import os
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import h5py
 import keras
 import numpy as np
 
-from lenszoo.errors import LenszooError
-from lenszoo.files import replacing
-from lenszoo.layers import NonFiniteGuard
+from lenszoo.errors import LenszooError, one_line
+from lenszoo.files import write_bytes
+from lenszoo.models.build import model_config
+from lenszoo.pretrained.hdf5 import READ_ERRORS, open_hdf5
 
 WEIGHTS = ".weights.h5"
 MODEL = ".keras"
@@ -34,37 +34,7 @@ _IDENTITY: dict[str, Any] = {
 }
 # Networks that a model may have beside its graph, by attribute.
 _BESIDE = ("discriminator",)
-# What h5py, zipfile and Keras raise on files that are damaged or hold something else.
-_READ_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A ``.weights.h5`` file and what it says it holds.
-
-    Attributes:
-        path: the file.
-        identity: the ``model_config`` of the model it was saved from, or None when neither the
-            file nor a ``run.json`` beside it knows.
-    """
-
-    path: Path
-    identity: dict[str, Any] | None
-
-
-def model_config(model: keras.Model) -> dict[str, Any]:
-    """Return how ``build_model`` made this model, as JSON-able data.
-
-    The keys are ``model`` (the row), ``input_shape``, ``num_classes`` (None for models without
-    classes) and ``options`` (every one, defaults included). The answer survives a ``.keras`` file.
-
-    Raises:
-        LenszooError: when the model is not one that ``build_model`` made.
-    """
-    for layer in reversed(model.layers):
-        if isinstance(layer, NonFiniteGuard) and layer.identity is not None:
-            return json.loads(json.dumps(layer.identity))
-    raise LenszooError(f"Model {model.name!r} was not made by lenszoo.build_model.")
+_READ_ERRORS = (*READ_ERRORS, zipfile.BadZipFile)
 
 
 class _Memory(io.BytesIO):
@@ -100,45 +70,19 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     bare.save_weights(memory)
     with h5py.File(memory, "r+") as file:
         file.attrs[_ATTRIBUTE] = identity
-    with replacing(path) as (_, stream):
-        stream.write(memory.getbuffer())
+    write_bytes(path, memory.getvalue())
     return path
 
 
-def find_weights(path: Path) -> WeightsFile:
-    """Find the weights in a run folder or a ``.weights.h5`` file, and their identity.
+def read_identity(path: Path) -> dict[str, Any] | None:
+    """Return the ``model_config`` that a ``.weights.h5`` stores; None where it stores none.
 
     Raises:
-        LenszooError: when there is none or it cannot be read.
+        LenszooError: the file is damaged, or the attribute is no configuration.
     """
-    if path.is_dir():
-        if not (path / RUN_FILE).is_file():
-            raise LenszooError(f"{path} is no run folder: it has no {RUN_FILE}.")
-        if not (path / BEST).is_file():
-            raise LenszooError(f"Run folder {path} has no {BEST}: train for an epoch at least.")
-        path = path / BEST
-    if not path.is_file():
-        raise LenszooError(f"There is no file {path}.")
-    if not path.name.endswith(WEIGHTS):
-        raise LenszooError(f"{path} is not a file of weights: expected {WEIGHTS} or {MODEL}.")
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         text = file.attrs.get(_ATTRIBUTE)
-    if text is not None:
-        return WeightsFile(path, _identity(text, f"Attribute {_ATTRIBUTE!r} of {path}"))
-    sidecar = path.with_name(RUN_FILE)
-    if sidecar.is_file():
-        try:
-            run = json.loads(sidecar.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise LenszooError(f"Cannot read {sidecar}: {one_line(error)}.") from error
-        config = run.get("model") if isinstance(run, dict) else None
-        return WeightsFile(path, _identity(config, f"Field 'model' of {sidecar}"))
-    return WeightsFile(path, None)
-
-
-def weights_file(path: Path) -> Path:
-    """Return the file that a path to weights means: itself, or the best of a run folder."""
-    return path if path.name.endswith(MODEL) else find_weights(path).path
+    return None if text is None else check_identity(text, f"Attribute {_ATTRIBUTE!r} of {path}")
 
 
 def broken_weights(model: keras.Model) -> list[str]:
@@ -150,9 +94,9 @@ def broken_weights(model: keras.Model) -> list[str]:
     ]
 
 
-def _identity(config: Any, where: str) -> dict[str, Any]:
-    """Return a model_config read from outside, or raise LenszooError when it is none."""
-    with contextlib.suppress(ValueError, TypeError):
+def check_identity(config: Any, where: str) -> dict[str, Any]:
+    """Return a ``model_config`` from a file, JSON or read; raise LenszooError when it is none."""
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
         config = json.loads(config) if isinstance(config, str | bytes) else config
     if not isinstance(config, dict) or not all(
         key in config and isinstance(config[key], kind) for key, kind in _IDENTITY.items()
@@ -232,19 +176,6 @@ def _holds_lambda(config: Any) -> bool:
     return isinstance(config, list) and any(_holds_lambda(value) for value in config)
 
 
-@contextlib.contextmanager
-def _open(path: Path) -> Iterator[h5py.File]:
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except _READ_ERRORS as error:
-        if isinstance(error, LenszooError):
-            raise
-        raise LenszooError(
-            f"{path} is damaged or no HDF5 file ({one_line(error)}): get or make it again."
-        ) from error
-
-
 def _stored_shapes(path: Path, beside: Iterable[str]) -> Counter[tuple[int, ...]]:
     """Count the shapes of the tensors that layers keep in a weights file.
 
@@ -256,7 +187,7 @@ def _stored_shapes(path: Path, beside: Iterable[str]) -> Counter[tuple[int, ...]
         if isinstance(node, h5py.Dataset) and "/seed_generator/" not in name:
             shapes[node.shape] += 1
 
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         if "layers" not in file:
             raise LenszooError(f"{path} holds no Keras 3 weights: it has no group 'layers'.")
         for group in ("layers", *(f"{name}/layers" for name in beside)):
@@ -276,10 +207,3 @@ def _tensors(shapes: Counter[tuple[int, ...]]) -> str:
     if not count:
         return "none"
     return f"{count} tensor(s) of shapes such as {max(shapes)}"
-
-
-def one_line(error: BaseException) -> str:
-    """Return the first line of an error's message, short enough for a terminal."""
-    lines = str(error).strip().splitlines()
-    text = lines[0] if lines else type(error).__name__
-    return text[:200].rstrip(" .:")

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.ensembles import known_classes, same_classes
-from lenszoo.pretrained.loading import load_model, model_config
+from lenszoo.models.build import model_config
+from lenszoo.pretrained.loading import load_sources
+from lenszoo.pretrained.source import resolve
 from lenszoo.tasks.grow_depth import silence
 from lenszoo.tasks.grow_width import check_width, spread
 
@@ -26,13 +27,13 @@ def grow_from(
     Raises:
         LenszooError: as :func:`grow`; or the weights cannot be loaded or are of other classes.
     """
-    known = known_classes(weights) if classes is not None else None
-    if known is not None and classes is not None and not same_classes(known, classes):
+    source = resolve(weights)
+    if source.classes and classes is not None and not source.has_classes(classes):
         raise LenszooError(
-            f"{weights} tells {', '.join(known)} apart, the images are of {', '.join(classes)}: "
-            "choose weights of these classes, in this order."
+            f"{weights} tells {', '.join(source.classes)} apart, the images are of "
+            f"{', '.join(classes)}: choose weights of these classes, in this order."
         )
-    grow(load_model(weights), large, seed)
+    grow(load_sources([source], one=True), large, seed)
 
 
 def grow(small: keras.Model, large: keras.Model, seed: int = 0) -> None:

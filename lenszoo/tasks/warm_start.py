@@ -8,10 +8,8 @@ import numpy as np
 
 from lenszoo.data.brightness import check_brightness, span
 from lenszoo.data.index import canonical_class
-from lenszoo.pretrained.ensembles import known_classes
 from lenszoo.pretrained.imported import is_published
-from lenszoo.pretrained.loading import _as_path
-from lenszoo.pretrained.manifest import get_entry
+from lenszoo.pretrained.source import as_path, resolve
 
 log = logging.getLogger("lenszoo")
 
@@ -31,16 +29,16 @@ def match_head(model: keras.Model, row: str, weights: str, classes: Sequence[str
     """
     if is_published(weights):
         return
-    known = known_classes(weights if _as_path(weights) else get_entry(weights, model=row).name)
-    if known is None or len(known) != len(classes):
+    source = resolve(weights, model=row)
+    if len(source.classes) != len(classes) or source.has_classes(classes):
         return
-    theirs, ours = ([canonical_class(name) for name in names] for names in (known, classes))
-    if theirs == ours:
-        return
+    stored, ours = (
+        [canonical_class(name) for name in names] for names in (source.classes, classes)
+    )
     head = model.get_layer("logits")
     kernel, bias = head.get_weights()
-    if sorted(theirs) == sorted(ours):
-        order = [theirs.index(name) for name in ours]
+    if sorted(stored) == sorted(ours):
+        order = [stored.index(name) for name in ours]
         head.set_weights([kernel[:, order], bias[order]])
         log.info("The head of %s is put in the order of your classes.", weights)
         return
@@ -48,7 +46,7 @@ def match_head(model: keras.Model, row: str, weights: str, classes: Sequence[str
     head.set_weights([fresh, np.zeros_like(bias)])
     log.warning(
         "%s knows the classes %s, the images are of %s: a new head starts on the trained backbone.",
-        weights, ", ".join(known), ", ".join(classes),
+        weights, ", ".join(source.classes), ", ".join(classes),
     )  # fmt: skip
 
 
@@ -60,6 +58,6 @@ def check_images(row: str, weights: str, images: np.ndarray, names: Sequence[str
         images: (n, H, W, bands).
         names: what messages call them.
     """
-    if not is_published(weights) and _as_path(weights) is None:
-        label = get_entry(weights, model=row).name
+    if not is_published(weights) and as_path(weights) is None:
+        label = resolve(weights, model=row).label
         check_brightness(len(images), lambda i: span(images[i]), lambda i: names[i], label)

@@ -10,7 +10,6 @@ import pytest
 from lenszoo import build_model, predict
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import log_softmax
-from lenszoo.pretrained.ensembles import load_ensemble
 from lenszoo.pretrained.loading import load_model, save_weights
 
 SHAPE = (20, 20, 1)
@@ -36,7 +35,7 @@ def test_it_answers_the_mean_log_softmax_of_its_members(images, tmp_path):
         write(tmp_path / "b", names=["no_sub", "cdm", "axion"]),  # the same classes by other names
         write(tmp_path / "c", head="flatten"),
     ]
-    ensemble = load_ensemble(paths)
+    ensemble = load_model(paths)
     each = [log_softmax(load_model(path).predict_on_batch(images)) for path in paths]
     answer = ensemble.predict_on_batch(images)
     assert answer.dtype == np.float32
@@ -48,13 +47,13 @@ def test_it_answers_the_mean_log_softmax_of_its_members(images, tmp_path):
 def test_one_logit_stands_for_two(images, tmp_path):
     paths = [write(tmp_path / name, classes=1) for name in "ab"]
     each = [load_model(path).predict_on_batch(images) for path in paths]
-    answer = load_ensemble(paths).predict_on_batch(images)
+    answer = load_model(paths).predict_on_batch(images)
     np.testing.assert_allclose(answer, np.mean(each, axis=0), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
 def test_it_is_one_file_that_a_fresh_process_reads(images, tmp_path):
-    ensemble = load_ensemble([write(tmp_path / "a"), write(tmp_path / "b")])
+    ensemble = load_model([write(tmp_path / "a"), write(tmp_path / "b")])
     ensemble.save(tmp_path / "both.keras")
     np.save(tmp_path / "images.npy", images)
     code = (
@@ -81,7 +80,7 @@ def test_it_is_one_file_that_a_fresh_process_reads(images, tmp_path):
 def test_members_that_disagree_are_named_in_one_line(other, message, tmp_path):
     paths = [write(tmp_path / "a", names=["no", "sphere", "vort"]), write(tmp_path / "b", **other)]
     with pytest.raises(LenszooError, match=message) as caught:
-        load_ensemble(paths)
+        load_model(paths)
     assert str(paths[1]) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -107,7 +106,7 @@ def test_probabilities_of_networks_from_elsewhere_are_told_from_logits(kind, tmp
     model = ends(kind)
     model.save(tmp_path / "a.keras")
     with pytest.raises(LenszooError, match=r"a\.keras answers probabilities: build it for logits"):
-        load_ensemble([tmp_path / "a.keras"] * 2)
+        load_model([tmp_path / "a.keras"] * 2)
     answers = np.asarray(model(images))
     table = predict(tmp_path / "a.keras", images)
     last = table.column_names[[n.startswith("prob_") for n in table.column_names].index(True) :]
@@ -122,10 +121,9 @@ def test_members_of_other_bands_are_named(tmp_path):
     for path, bands in zip(paths, (["g", "r"], ["r", "g"]), strict=True):
         path.with_name("run.json").write_text(json.dumps({"bands": bands}))
     with pytest.raises(LenszooError, match=r"bands of .* are r, g, those of .* g, r"):
-        load_ensemble(paths)
+        load_model(paths)
 
 
-@pytest.mark.parametrize("names", [[], "resnet18_slim.common_test_sim"])
-def test_an_ensemble_is_a_list(names):
+def test_an_ensemble_has_members():
     with pytest.raises(LenszooError, match="needs a list"):
-        load_ensemble(names)
+        load_model([])

@@ -58,7 +58,7 @@ def test_model_config_rebuilds_the_model_and_survives_a_keras_file(tmp_path):
     assert config["input_shape"] == [None, None, 2]
     assert config["num_classes"] == 4
     assert config["options"] == {
-        "activation": None, "dropout": 0.25, "head": "pool",
+        "activation": None, "crop": None, "dropout": 0.25, "head": "pool",
         "width": 2, "stem": "imagenet", "blocks": [1, 1],
     }  # fmt: skip
     assert json.loads(json.dumps(config)) == config

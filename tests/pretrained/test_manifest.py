@@ -212,12 +212,8 @@ except LenszooError as error:
 def installed(zoo, tmp_path, monkeypatch):
     """Return a folder that holds a copy of the package, as site-packages or a checkout does."""
     root = tmp_path / "root"
-    wanted = ["__init__.py", "_version.py", "catalog.py", "errors.py"]
-    (root / "lenszoo").mkdir(parents=True)
-    for name in wanted:
-        shutil.copy(PACKAGE / name, root / "lenszoo" / name)
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PACKAGE / "pretrained", root / "lenszoo" / "pretrained", ignore=ignore)
+    shutil.copytree(PACKAGE, root / "lenszoo", ignore=ignore)
     monkeypatch.delenv("LENSZOO_MANIFEST")
     monkeypatch.setenv("LENSZOO_OFFLINE", "1")
     return root

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from lenszoo.cli import app
 from lenszoo.files import sha256_of
-from lenszoo.models.config import resolve
+from lenszoo.models.build import check_config
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained import get_entry, load_manifest
 from lenszoo.pretrained.cards import loading
@@ -96,7 +96,7 @@ def test_the_recipe_makes_that_model_on_that_sky(name):
     else:
         # through defaults: an option may be newer than the entry
         made, known = (
-            resolve(model_info(entry.model), entry.input_shape, entry.num_classes, options)
+            check_config(model_info(entry.model), entry.input_shape, entry.num_classes, options)
             for options in (wanted, entry.options)
         )
         assert made == known

@@ -1,19 +1,18 @@
 """A super-resolution model together with what upscaling must know of it."""
 
-import os
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
-from lenszoo._version import __version__
 from lenszoo.errors import LenszooError
-from lenszoo.files import sha256_of
 from lenszoo.inference.upscaling.receptive_field import Reach, find_reach
-from lenszoo.pretrained.loading import _as_path, build_model, load_model, model_config
-from lenszoo.pretrained.manifest import get_entry
-from lenszoo.pretrained.saving import weights_file
+from lenszoo.models.build import model_config
+from lenszoo.pretrained.loading import build_model, load_sources
+from lenszoo.pretrained.origin import recall
+from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
+from lenszoo.provenance import provenance
 
 # Sides of the images that tell a scale from a fixed size of the output.
 _SIDES = (16, 24)
@@ -58,7 +57,7 @@ class Upscaler:
         return np.asarray(self._compiled[batch.shape].predict_on_batch(batch))
 
 
-UpscalerLike: TypeAlias = keras.Model | Upscaler | str | os.PathLike[str]
+UpscalerLike: TypeAlias = keras.Model | Upscaler | WeightsName | WeightsSource
 
 
 def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
@@ -77,26 +76,19 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
     if isinstance(source, Upscaler):
         _check_scale(source.name, source.scale, scale)
         return source
-    sha256 = None
     if isinstance(source, keras.Model):
-        model, name = source, source.name
-    elif (path := _as_path(source)) is None:
-        entry = get_entry(str(source))
-        model, name, sha256 = load_model(entry.name), entry.name, entry.sha256
+        model, sources = source, recall(source) or []
     else:
-        model, name = load_model(path), str(path)
-        sha256 = sha256_of(weights_file(path))
-    found = _find_scale(model, name)
-    _check_scale(name, found, scale)
+        sources = [resolve(source)]
+        model = load_sources(sources, one=True)
+    name = sources[0].label if len(sources) == 1 else model.name
+    sha256 = sources[0].sha256 if len(sources) == 1 else None
+    factor = _find_scale(model, name)
+    _check_scale(name, factor, scale)
     model = _for_any_size(model)
     _, height, width, bands = model.input_shape
-    facts = {
-        "lenszoo": __version__,
-        "backend": keras.backend.backend(),
-        "weights": name,
-        "weights_sha256": sha256,
-    }
-    return Upscaler(model, name, found, bands, (height, width), find_reach(model), facts)
+    facts = provenance() | {"weights": name, "weights_sha256": sha256}
+    return Upscaler(model, name, factor, bands, (height, width), find_reach(model), facts)
 
 
 def _check_scale(name: str, scale: int, wanted: int | None) -> None:

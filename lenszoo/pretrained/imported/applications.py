@@ -6,10 +6,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line
 from lenszoo.models.applications import APPLICATIONS
+from lenszoo.models.build import model_config
 from lenszoo.pretrained.imported.transfer import HEAD, adapt_bands
-from lenszoo.pretrained.saving import model_config, one_line
 from lenszoo.pretrained.store import is_offline
 
 # published for blue, green, red

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line
 from lenszoo.pretrained.imported.torch_file import is_torch, read_torch
-from lenszoo.pretrained.saving import one_line
 
 SUFFIXES = (".safetensors", ".npz", ".bin", ".pth")
 _ZIP = b"PK\x03\x04"

@@ -18,11 +18,11 @@ import h5py
 import keras
 import numpy as np
 
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line
+from lenszoo.pretrained.hdf5 import open_hdf5
 from lenszoo.pretrained.imported.transfer import transfer
 from lenszoo.pretrained.imported.vit import names, square
 from lenszoo.pretrained.loading import build_model
-from lenszoo.pretrained.saving import one_line
 
 __all__ = ["from_vit_keras"]
 
@@ -279,19 +279,18 @@ def _open(path: Path) -> Iterator[tuple[h5py.File, str]]:
     """Open the HDF5 of a file, and give the text that describes the model's layers, if any."""
     if not path.is_file():
         raise LenszooError(f"There is no file {path}.")
+    config, content = "", None
     try:
-        config, source = "", io.BytesIO()
         if path.suffix == ".keras":
             with zipfile.ZipFile(path) as archive:
                 config = archive.read("config.json").decode()
-                source = io.BytesIO(archive.read("model.weights.h5"))
-        with h5py.File(source if path.suffix == ".keras" else path, "r") as file:
+                content = io.BytesIO(archive.read("model.weights.h5"))
+        with open_hdf5(path, content) as file:
             text = file.attrs.get("model_config", config)
             yield file, text.decode() if isinstance(text, bytes) else str(text)
     except LenszooError:
         raise
-    # h5py, zipfile and NumPy have no common class of errors
-    except Exception as error:
+    except Exception as error:  # zipfile, h5py and NumPy have no common class of errors
         raise LenszooError(
             f"{path} is damaged or no file of weights ({one_line(error)}): get or make it again."
         ) from error

@@ -8,8 +8,9 @@ from keras import ops
 
 from lenszoo.data.index import canonical_class
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.ensembles import check_logits, known_classes, load_ensemble, same_classes
-from lenszoo.pretrained.loading import load_model
+from lenszoo.models.build import check_logits
+from lenszoo.pretrained.loading import load_sources
+from lenszoo.pretrained.source import resolve
 from lenszoo.tasks.recipe_tables import Distill
 
 
@@ -78,9 +79,9 @@ def load_teacher(
             another size or bands, or for other classes, or ``merge`` does not make its classes
             those of the images.
     """
-    names = recipe.teacher
-    label = " + ".join(names)
-    teacher = load_model(names[0]) if len(names) == 1 else load_ensemble(names)
+    sources = [resolve(name) for name in recipe.teacher]
+    label = " + ".join(recipe.teacher)
+    teacher = load_sources(sources, one=len(sources) == 1)
     check_logits(teacher, f"The teacher {label}")
     wanted = teacher.input_shape[1:]
     if any(side not in (None, ours) for side, ours in zip(wanted, image_shape, strict=True)):
@@ -88,12 +89,12 @@ def load_teacher(
             f"The teacher {label} takes images of {wanted}, not {image_shape}: choose a teacher "
             "for the images, or images for the teacher."
         )
-    known = next((found for name in names if (found := known_classes(name))), None)
+    named = next((source for source in sources if source.classes), sources[0])
     if recipe.merge:
-        return _merged(teacher, _groups(recipe.merge, known, classes, label))
-    if known is not None and not same_classes(known, classes):
+        return _merged(teacher, _groups(recipe.merge, named.classes, classes, label))
+    if named.classes and not named.has_classes(classes):
         raise LenszooError(
-            f"The teacher {label} tells {', '.join(known)} apart, the images are of "
+            f"The teacher {label} tells {', '.join(named.classes)} apart, the images are of "
             f"{', '.join(classes)}: choose a teacher of these classes, in this order."
         )
     if teacher.output_shape[-1] != len(classes):
@@ -106,12 +107,12 @@ def load_teacher(
 
 def _groups(
     merge: dict[str, tuple[str, ...]],
-    known: tuple[str, ...] | None,
+    known: tuple[str, ...],
     classes: tuple[str, ...],
     label: str,
 ) -> list[list[int]]:
     """Return, for each class of the images, the places of the teacher's classes that make it."""
-    if known is None:
+    if not known:
         raise LenszooError(
             f"distill.merge needs the names of the teacher's classes, and {label} does not say "
             "them: choose a teacher by name or by run folder."

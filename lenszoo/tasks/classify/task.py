@@ -9,8 +9,8 @@ import numpy as np
 from lenszoo.errors import LenszooError
 from lenszoo.inference.tta import tta_logits
 from lenszoo.metrics import classification as metrics
+from lenszoo.models.build import check_logits
 from lenszoo.models.in_batches import in_batches
-from lenszoo.pretrained.ensembles import check_logits
 from lenszoo.pretrained.loading import build_model, model_config
 from lenszoo.provenance import provenance
 from lenszoo.tasks.blocks import freeze, layer_rates

@@ -14,8 +14,8 @@ from lenszoo.metrics.temperature import LOWEST, fit_temperature
 from lenszoo.models.in_batches import in_batches
 from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.models.registry import model_info
-from lenszoo.pretrained.ensembles import known_bands
 from lenszoo.pretrained.loading import build_model, model_config
+from lenszoo.pretrained.source import resolve
 from lenszoo.provenance import provenance
 from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.compute import jit, precision
@@ -142,10 +142,10 @@ def check_finder(name: str) -> None:
 
 def check_bands(weights: str, bands: tuple[str, ...]) -> None:
     """Raise LenszooError where weights were trained on other bands, or in another order."""
-    known = known_bands(weights)
-    if known and bands and known != bands:
+    trained = resolve(weights).bands
+    if trained and bands and trained != bands:
         raise LenszooError(
-            f"{weights} was trained on the bands {', '.join(known)}, the data have "
+            f"{weights} was trained on the bands {', '.join(trained)}, the data have "
             f"{', '.join(bands)}; name them in that order, data.bands."
         )
 

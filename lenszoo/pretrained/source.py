@@ -1,0 +1,206 @@
+"""One set of weights, named or in a file: resolved once, asked by everything that uses weights."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lenszoo.data.names import canonical_class
+from lenszoo.errors import LenszooError
+from lenszoo.files import sha256_of
+from lenszoo.models.build import Config, check_config
+from lenszoo.models.registry import model_info
+from lenszoo.pretrained.manifest import WeightsEntry, get_entry
+from lenszoo.pretrained.saving import BEST, MODEL, RUN_FILE, WEIGHTS, check_identity, read_identity
+from lenszoo.pretrained.store import fetch_weights
+
+WeightsName = str | os.PathLike[str]
+"""A name of the manifest, or the path of a run folder, a ``.weights.h5`` or a ``.keras`` file."""
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """Weights together with all that is on record about them; see :func:`resolve`.
+
+    Nothing is read, fetched or hashed before it is asked for, and then once.
+
+    Attributes:
+        label: the name in the manifest, or the path as it was given.
+        entry: the manifest's entry; None for a file of the user's own.
+        local: the file; None for an entry, whose file :attr:`file` fetches.
+        stamp: when the local file was written, in ns.
+    """
+
+    label: str
+    entry: WeightsEntry | None = None
+    local: Path | None = None
+    stamp: int = 0
+
+    @cached_property
+    def file(self) -> Path:
+        """The file, checked and on this machine."""
+        return self.local or fetch_weights(self.label)
+
+    @property
+    def is_model(self) -> bool:
+        """Whether the file is a ``.keras`` file, which holds the network too."""
+        return self.local is not None and self.local.name.endswith(MODEL)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the local file is still the one that was resolved."""
+        return self.local is None or _stamp(self.local) == self.stamp
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """The ``run.json`` beside a local file; empty where there is none."""
+        return {} if self.local is None else _read_run(self.local.with_name(RUN_FILE))
+
+    @property
+    def run_dir(self) -> Path | None:
+        """The run folder, when the file lies in one."""
+        return self.local.parent if self.local is not None and self.run else None
+
+    @cached_property
+    def config(self) -> Config | None:
+        """The network's configuration; None when neither file nor run folder holds it.
+
+        Raises:
+            LenszooError: the file is damaged, or asks for a network that cannot be built.
+        """
+        if self.entry is not None:
+            entry = self.entry
+            spec = model_info(entry.model)
+            return check_config(spec, entry.input_shape, entry.num_classes, entry.options)
+        if self.is_model:
+            return None
+        identity = read_identity(self.file)
+        if identity is None and self.run:
+            sidecar = self.file.with_name(RUN_FILE)
+            identity = check_identity(self.run.get("model"), f"Field 'model' of {sidecar}")
+        return None if identity is None else config_of(identity, self.file)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file, in hexadecimal digits."""
+        return self.entry.sha256 if self.entry is not None else sha256_of(self.file)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the logits; empty if unknown."""
+        return self.entry.classes if self.entry else tuple(self.run.get("classes") or ())
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands of the training images; empty if unknown."""
+        return tuple((self.entry.data if self.entry else self.run).get("bands") or ())
+
+    @property
+    def pixel_scale(self) -> float | None:
+        """Arcsec a pixel of the training images; None if unknown."""
+        return self.entry.pixel_scale if self.entry else self.run.get("pixel_scale")
+
+    @property
+    def recipe(self) -> str | None:
+        """The recipe that makes the weights: its name, or its file in a run folder."""
+        if self.entry is not None:
+            return self.entry.recipe
+        return None if self.run_dir is None else str(self.run_dir / "recipe.json")
+
+    @property
+    def seed(self) -> Any:
+        """The seed of the training; None if unknown."""
+        return (self.entry.data if self.entry else self.run).get("seed")
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Name, hash, recipe and seed, for tables, reports and headers."""
+        return {
+            "weights": self.label,
+            "weights_sha256": self.sha256,
+            "recipe": self.recipe,
+            "seed": self.seed,
+        }
+
+    def has_classes(self, classes: Sequence[str]) -> bool:
+        """Tell whether ``classes`` are these classes in this order, by whatever alias."""
+        return list(map(canonical_class, self.classes)) == list(map(canonical_class, classes))
+
+
+def resolve(weights: "WeightsName | WeightsSource", model: str | None = None) -> WeightsSource:
+    """Find weights by name or path.
+
+    Args:
+        weights: a name of the manifest, a run folder, a ``.weights.h5`` or a ``.keras`` file.
+        model: the row of the registry whose tags count as names too.
+
+    Raises:
+        LenszooError: there is nothing of that name, or no weights at that path.
+    """
+    if isinstance(weights, WeightsSource):
+        return weights
+    path = as_path(weights)
+    if path is None:
+        entry = get_entry(str(weights), model=model)
+        return WeightsSource(entry.name, entry)
+    file = _weights_file(path)
+    return WeightsSource(str(path), local=file, stamp=_stamp(file))
+
+
+def as_path(name: WeightsName) -> Path | None:
+    """Return the path that is meant, or None when it reads like a name of the manifest."""
+    path = Path(name).expanduser()
+    explicit = isinstance(name, os.PathLike) or len(path.parts) != 1
+    if explicit or path.name.endswith((MODEL, ".h5")) or (path / RUN_FILE).is_file():
+        return path
+    return None
+
+
+def config_of(identity: dict[str, Any], file: Path) -> Config:
+    """Check a stored configuration against the registry.
+
+    Raises:
+        LenszooError: it asks for a network that cannot be built; names the file.
+    """
+    shape, classes = identity["input_shape"], identity["num_classes"]
+    try:
+        return check_config(model_info(identity["model"]), shape, classes, identity["options"])
+    except LenszooError as error:
+        raise LenszooError(f"Cannot build the model of {file}: {error}") from None
+
+
+def _weights_file(path: Path) -> Path:
+    """Return the file that a path means: itself, or the best of a run folder."""
+    if path.is_dir():
+        if not (path / RUN_FILE).is_file():
+            raise LenszooError(f"{path} is no run folder: it has no {RUN_FILE}.")
+        if not (path / BEST).is_file():
+            raise LenszooError(f"Run folder {path} has no {BEST}: train for an epoch at least.")
+        return path / BEST
+    if not path.is_file():
+        raise LenszooError(f"There is no file {path}.")
+    if not path.name.endswith((WEIGHTS, MODEL)):
+        raise LenszooError(f"{path} is not a file of weights: expected {WEIGHTS} or {MODEL}.")
+    return path
+
+
+def _stamp(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _read_run(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise LenszooError(f"Cannot read {path}: {error}.") from error
+    if not isinstance(run, dict):
+        raise LenszooError(f"Cannot read {path}: it holds no object.")
+    return run
