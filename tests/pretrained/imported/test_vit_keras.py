@@ -344,7 +344,7 @@ def test_nasty_files(tmp_path):
     for name, content in files.items():
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(LenszooError, match=f"{name} is damaged or no file") as caught:
+        with pytest.raises(LenszooError, match=f"{name} is damaged or no") as caught:
             from_vit_keras(path)
         assert "\n" not in str(caught.value)
     with h5py.File(tmp_path / "other.h5", "w") as file:
