@@ -24,9 +24,7 @@ from lenszoo.data.pipeline import d4_elements, epoch_order
 from lenszoo.data.threaded import ThreadedDataset
 from lenszoo.errors import LenszooError
 from lenszoo.models.in_batches import in_batches
-from lenszoo.pretrained.loading import _as_path
-from lenszoo.pretrained.manifest import get_entry
-from lenszoo.pretrained.saving import weights_file
+from lenszoo.pretrained.source import resolve
 from lenszoo.pretrained.store import cache_folders
 from lenszoo.simulation import SPLIT_START, get_preset, sample
 from lenszoo.tasks.recipe_tables import Distill
@@ -146,14 +144,9 @@ def _identity(recipe: ClassifyRecipe) -> dict[str, Any]:
         "shape": [crop or height, crop or width, bands],
         "classes": len(preset.classes),
         "turns": recipe.corpus.turns if distill else 0,
-        "teacher": [_digest(name) for name in distill.teacher] if distill else [],
+        "teacher": [resolve(name).sha256 for name in distill.teacher] if distill else [],
         "merge": distill.merge if distill else {},
     }
-
-
-def _digest(teacher: str) -> str:
-    path = _as_path(teacher)
-    return get_entry(teacher).sha256 if path is None else _files.sha256_of(weights_file(path))
 
 
 def _arrays(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
