@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent)]
+sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent), str(DOCS.parent / "tools")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from lenszoo import __version__  # noqa: E402

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 QUESTIONS = """
 import json, lenszoo
-from importlib import resources
+from lenszoo.pretrained.cards import read_card
 from lenszoo.pretrained.store import local_path
 from lenszoo.training import Recipe
 from lenszoo.tasks.recipes import recipe_files
@@ -22,8 +22,8 @@ print(json.dumps({
     "where": lenszoo.__file__,
     "weights": lenszoo.list_weights(),
     "recipes": [p.stem for p in recipe_files()],
-    "campaign": resources.files("lenszoo.recipes").joinpath("campaign.txt").read_text(),
     "model": Recipe.load(name).model,
+    "card": read_card(name),
     "local": str(local_path(name)),
     "outputs": list(lenszoo.load_model(name).output_shape),
 }))
@@ -53,7 +53,7 @@ def test_setup_cfg_names_every_package():
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in ROOT.glob("lenszoo/**/__init__.py")
     }
-    assert named - {"lenszoo._data", "lenszoo._data.weights"} == found
+    assert named - {"lenszoo._data", "lenszoo._data.cards", "lenszoo._data.weights"} == found
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,6 @@ def test_a_wheel_and_a_checkout_hold_the_same_zoo(installed, tmp_path):
     assert here["where"].startswith(str(ROOT))
     assert away["local"].startswith(str(installed))
     assert here["local"].startswith(str(ROOT))
-    for same in ("weights", "recipes", "campaign", "model", "outputs"):
+    for same in ("weights", "recipes", "model", "card", "outputs"):
         assert away[same] == here[same]
     assert away["weights"]

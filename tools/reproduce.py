@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from scores import KEYS, bounds, kind
 
 from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import load_model
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
-from lenszoo.pretrained.scores import KEYS, bounds, kind
 from lenszoo.tasks.recipes import Recipe, RecipeBase, recipe_files, validate
 from lenszoo.tasks.scores import SCORERS
 from lenszoo.training.loop import train

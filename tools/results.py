@@ -10,10 +10,11 @@ import io
 import sys
 from pathlib import Path
 
-import _tables
+from best_weights import readme
+from cards import card, count_parameters, index
+from result_pages import page, tidy
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.cards import card, count_parameters, index
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
 
 ROOT = Path(__file__).parent.parent
@@ -24,9 +25,9 @@ def pages(root: Path) -> dict[Path, str]:
     """All that follows from the manifest: paths in the checkout and what they should hold."""
     entries = load_manifest(root / FILE_NAME).entries
     made = {
-        Path("README.md"): _tables.readme((root / "README.md").read_text("utf-8"), entries),
-        RESULTS / "index.md": _tables.page(entries, root / RESULTS),
-        RESULTS / "results.csv": _tables.tidy(entries),
+        Path("README.md"): readme((root / "README.md").read_text("utf-8"), entries),
+        RESULTS / "index.md": page(entries, root / RESULTS),
+        RESULTS / "results.csv": tidy(entries),
         CARDS / "index.md": index(entries),
     }
     cards = {CARDS / f"{e.name}.md": card(e, _parameters(e, root / "weights")) for e in entries}

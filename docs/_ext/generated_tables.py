@@ -228,8 +228,9 @@ class ModelFamily(Generated):
 
     def text(self) -> str:
         """Write the table of rows, the table of weights and the factories' options."""
+        from scores import headline
+
         from lenszoo.pretrained import get_entry
-        from lenszoo.pretrained.scores import headline
 
         names = [name for pattern in self.arguments for name in lenszoo.list_models(pattern)]
         if not names:

@@ -48,15 +48,13 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print the manifest's entry.")] = False,
 ) -> None:
     """Show the model card: input, scores beside baselines, data, training, limits, licence."""
-    from lenszoo.pretrained import get_entry, local_path
-    from lenszoo.pretrained.cards import card, count_parameters
+    from lenszoo.pretrained import get_entry
+    from lenszoo.pretrained.cards import read_card
 
-    entry = get_entry(name)
     if json:
-        typer.echo(entry.model_dump_json(indent=2))
+        typer.echo(get_entry(name).model_dump_json(indent=2))
         return
-    here = local_path(entry.name)
-    text = card(entry, count_parameters(here) if here else None)
+    text = read_card(name)
     if not sys.stdout.isatty():
         typer.echo(text, nl=False)
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import results
+from cards import loading
 from typer.testing import CliRunner
 
 from lenszoo.cli import app
@@ -17,7 +18,6 @@ from lenszoo.files import sha256_of
 from lenszoo.models.build import check_config
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained import get_entry, load_manifest
-from lenszoo.pretrained.cards import loading
 from lenszoo.pretrained.manifest import FILE_NAME
 from lenszoo.simulation import get_preset
 from lenszoo.tasks.recipes import recipe_files

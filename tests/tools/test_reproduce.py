@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import typer
 from reproduce import Reproduction, _smaller, main, reproduce
+from scores import KEYS
 from typer.testing import CliRunner
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.scores import KEYS
 from lenszoo.tasks.scores import SCORERS
 from lenszoo.training import Recipe
 

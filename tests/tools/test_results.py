@@ -6,8 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-import _tables
+import best_weights
 import pytest
+import result_pages
 import results
 from entries import add_entry, write_manifest
 from tinyentries import BACKBONE, CLASSIFIER
@@ -16,7 +17,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import FILE_NAME, load_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN, END = (mark.format(_tables.BEST) for mark in _tables.MARKS)
+BEGIN, END = best_weights.MARKS
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_writes_all_and_then_finds_no_fault(checkout):
     for link in page.split("](")[1:]:
         assert (folder / link.partition(")")[0]).is_file()
     rows = list(csv.DictReader(io.StringIO((folder / "results.csv").read_text("utf-8"))))
-    assert tuple(rows[0]) == _tables.COLUMNS
+    assert tuple(rows[0]) == result_pages.COLUMNS
     keys = [(row["weights"], row["metric"]) for row in rows]
     assert len(set(keys)) == len(keys)
     (probe,) = (r for r in rows if r["metric"] == "test.probe_auc" and r["value"] == "0.81")
@@ -80,7 +81,7 @@ def test_a_card_of_weights_that_are_gone_is_a_fault_and_goes(checkout, monkeypat
 
 def test_a_readme_without_the_block_is_refused():
     with pytest.raises(LenszooError, match="add <!-- best weights"):
-        _tables.readme("nothing here", [CLASSIFIER])
+        best_weights.readme("nothing here", [CLASSIFIER])
 
 
 def scored(name, auc):
@@ -93,10 +94,10 @@ def test_the_readme_has_the_best_of_each_sky_and_the_page_all(tmp_path):
     names = ["resnet18_slim.a_sim", "resnet18_slim.b_sim", "resnet18_slim.c_sim"]
     entries = [scored(name, auc) for name, auc in zip(names, (0.91, 0.95, 0.93), strict=True)]
     entries.append(BACKBONE)
-    readme = _tables.readme(f"before\n{BEGIN}\nold\n{END}\nafter", entries)
+    readme = best_weights.readme(f"before\n{BEGIN}\nold\n{END}\nafter", entries)
     assert readme.startswith(f"before\n{BEGIN}\n") and readme.endswith(f"{END}\nafter")
     assert [f"[`{entry.name}`]" in readme for entry in entries] == [False, True, False, False]
     assert "ROC-AUC 0.9500" in readme and "0.610, image statistics" in readme
     assert "old" not in readme
-    page = _tables.page(entries, tmp_path)
+    page = result_pages.page(entries, tmp_path)
     assert all(f"| [`{entry.name}`]" in page for entry in entries)

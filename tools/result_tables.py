@@ -1,18 +1,14 @@
-"""The tables of measured results: the README's, and the page and tidy rows of docs/results."""
+"""Tables of measured results, one for each kind of weights: columns, rows, context."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import NamedTuple
 
-from lenszoo.errors import LenszooError
-from lenszoo.models.registry import CATALOG
-from lenszoo.pretrained.cards import machine, recipe_fields
-from lenszoo.pretrained.manifest import WeightsEntry
-from lenszoo.pretrained.scores import KEYS, headline, kind, tidy_rows
+from card_sections import recipe_fields
+from scores import kind
 
-MARKS = "<!-- {}: made by `make results` -->", "<!-- end of {} -->"
+from lenszoo.models.registry import CATALOG
+from lenszoo.pretrained.manifest import WeightsEntry
+
 PROBED = ("50", "215", "2000")  # labels that a linear head is given
 # ROC-AUC that earlier DeepLense projects report for such networks, by sky and row
 REPORTED = {
@@ -28,21 +24,6 @@ REPORTED = {
     "common_test_sim_binary": {"mobilevit_mini": "0.998"},
     "deeplense_model_1": {"resnet18_slim": "ResNet-50: 0.96 to 1.00 by class"},
 }
-COLUMNS = (
-    "weights",
-    "model",
-    "task",
-    "preset",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "seed",
-    "date",
-    "machine",
-    "command",
-)
 
 
 def _seen(entry: WeightsEntry) -> str:
@@ -188,7 +169,7 @@ TABLES = {
         pair_row,
     ),
     "pretext": Table(
-        "Backbones that learnt without labels",
+        "Backbones that learned without labels",
         "A linear head is trained on frozen features, with as many labels as stand at the head of "
         "the column; ± is the standard deviation over draws of the labels. In brackets the same "
         "network as it starts, untrained: the pretext is worth what lies between.",
@@ -203,142 +184,8 @@ TABLES = {
 }
 
 
-_PAGES = ("robustness", "domain_adaptation", "label_efficiency", "parity", "speed")
-
-
-def _of_kind(entries: Iterable[WeightsEntry], which: str) -> list[WeightsEntry]:
+def of_kind(entries: Iterable[WeightsEntry], which: str) -> list[WeightsEntry]:
     """Entries of a kind, in the catalogue's order."""
     order = list(CATALOG)
     kept = (entry for entry in entries if kind(entry) == which)
     return sorted(kept, key=lambda entry: (order.index(entry.model), entry.name))
-
-
-def best(entries: Iterable[WeightsEntry]) -> list[WeightsEntry]:
-    """The weights of the highest score of each task and sky, in the catalogue's order.
-
-    Backbones that saw no label are left out: they are no use without a head.
-    """
-    winners: dict[tuple[str, str], WeightsEntry] = {}
-    for entry in entries:
-        task = kind(entry)
-        if task == "pretext" or KEYS[task] not in entry.metrics.get("test", {}):
-            continue
-        place = task, entry.data["preset"]
-        score = entry.metrics["test"][KEYS[task]]
-        if place not in winners or score > winners[place].metrics["test"][KEYS[task]]:
-            winners[place] = entry
-    return [each for task in TABLES for each in _of_kind(winners.values(), task)]
-
-
-def best_row(entry: WeightsEntry) -> tuple[str, ...]:
-    """One line of the README's table."""
-    task, metrics = kind(entry), entry.metrics
-    baseline = {
-        "classify": lambda: f"{metrics['shortcut']['macro_ovr_auc']:.3f}, image statistics",
-        "find_lenses": lambda: (
-            f"{metrics['baselines']['image statistics']['auc']:.3f}, image statistics"
-        ),
-        "super_resolve": lambda: f"{metrics['bicubic']['psnr']:.2f} dB, bicubic interpolation",
-    }[task]()
-    return (
-        f"[`{entry.name}`](docs/cards/{entry.name}.md)",
-        {"classify": "substructure", "find_lenses": "lenses", "super_resolve": "pixels"}[task],
-        f"`{entry.data['preset']}`",
-        headline(entry),
-        baseline,
-        f"{entry.bytes / 2**20:.1f} MiB",
-    )
-
-
-BEST = "best weights"
-_BEST_HEAD = "| weights | of | sky | score (95 %) | baseline | size |\n|---|---|---|---|---|---:|\n"
-
-
-def readme(text: str, entries: Iterable[WeightsEntry]) -> str:
-    """The README with its table of the best weights.
-
-    Raises:
-        LenszooError: the README has no block for the table.
-    """
-    begin, end = (mark.format(BEST) for mark in MARKS)
-    before, opened, rest = text.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (opened and closed):
-        raise LenszooError(f"README.md has no block for the best weights: add {begin} and {end}.")
-    rows = "".join("| " + " | ".join(best_row(entry)) + " |\n" for entry in best(entries))
-    return f"{before}{begin}\n{_BEST_HEAD}{rows}{end}{after}"
-
-
-def _lines(table: Table, entries: list[WeightsEntry]) -> str:
-    return "".join("| " + " | ".join(table.row(entry)) + " |\n" for entry in entries)
-
-
-def page(entries: Iterable[WeightsEntry], folder: Path) -> str:
-    """docs/results/index.md: all tables, their context, and how each figure was measured."""
-    parts = [
-        "# Results",
-        "Made by `make results` from `weights_manifest.json`; the figures in it were written by "
-        "the commands below, when the weights were released. The same in tidy rows: "
-        "[results.csv](results.csv). What each file of weights is good for: "
-        "[model cards](../cards/index.md). `make reproduce NAME=srcnn.sr_75_150_sim` trains "
-        "one again from its recipe and compares. All intervals are of 95 %, from a bootstrap over "
-        "the scenes.",
-    ]
-    for which, table in TABLES.items():
-        chosen = _of_kind(entries, which)
-        if chosen:
-            linked = _lines(table, chosen)
-            for entry in chosen:
-                card = f"../cards/{entry.name}.md"
-                linked = linked.replace(f"| `{entry.name}` |", f"| [`{entry.name}`]({card}) |")
-            parts += [f"## {table.title}", table.context, (table.header + linked).rstrip()]
-            parts += [*_figures(table, folder), _measured(chosen)]
-    parts.append("```{toctree}\n:hidden:\n\n" + "\n".join(_PAGES) + "\n```")
-    return "\n\n".join(parts) + "\n"
-
-
-def _figures(table: Table, folder: Path) -> list[str]:
-    """Those of a table's pictures and pages that there are."""
-    return [
-        f"{'!' if name.endswith(('.png', '.webp')) else ''}[{line}]({name})"
-        for name, line in table.figures.items()
-        if (folder / name).is_file()
-    ]
-
-
-def _alike(entries: list[WeightsEntry]) -> dict[str, list[WeightsEntry]]:
-    """When and on what the figures were measured, and which of them alike."""
-    alike: dict[str, list[WeightsEntry]] = {}
-    for entry in entries:
-        known = entry.metrics["measured"]
-        line = (
-            f"{known['images']:,} unseen scenes of seed {known['seed']}, {known['date']}, on "
-            f"{machine(entry)}"
-        )
-        alike.setdefault(line, []).append(entry)
-    return alike
-
-
-def _measured(entries: list[WeightsEntry]) -> str:
-    """When, on what and how the figures were measured; those measured alike share a line."""
-    return "\n\n".join(
-        f"Measured on {line}:\n\n```sh\n"
-        + "\n".join(e.metrics["measured"]["command"] for e in alike)
-        + "\n```"
-        for line, alike in _alike(entries).items()
-    )
-
-
-def tidy(entries: Iterable[WeightsEntry]) -> str:
-    """results.csv: a row for each weights and metric."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for entry in entries:
-        known = entry.metrics.get("measured", {})
-        weights = (entry.name, entry.model, kind(entry), entry.data.get("preset", ""))
-        measured = (known.get("seed"), known.get("date"), machine(entry), known.get("command"))
-        for row in tidy_rows(entry):
-            numbers = ("" if x is None else f"{x:.6g}" for x in (row.value, row.low, row.high))
-            writer.writerow((*weights, row.metric, *numbers, row.n, *measured))
-    return text.getvalue()

@@ -10,7 +10,7 @@ KINDS = {
     "classify": "classifies images",
     "find_lenses": "finds lenses",
     "super_resolve": "super-resolves images",
-    "pretext": "turns images into features, learnt without labels",
+    "pretext": "turns images into features, learned without labels",
 }
 """What weights are for, by kind: the catalogue's tasks, and backbones that saw no label."""
 
@@ -209,7 +209,7 @@ def _backbone(metrics: Mapping[str, Any]) -> ScoreTable:
     rows.append(("effective rank of the features", cell(test, "effective_rank", ".1f"), ""))
     notes = (
         "A linear head is trained on frozen features. A random backbone is the same network as it "
-        "starts, untrained: what the weights learnt without labels is what they add to that.",
+        "starts, untrained: the weights are worth what they add to that.",
         f"± is the standard deviation over {test['draws']} draws of the labels"
         + (f", and over {random['starts']} random starts." if random else "."),
     )

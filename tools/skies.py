@@ -1,7 +1,4 @@
-"""What cards say of the skies that weights were trained on, in an astronomer's words.
-
-The presets themselves import a backend; cards must not, so what they say stands here.
-"""
+"""Skies that weights were trained on, as the cards describe them: images, caveats, papers."""
 
 from typing import NamedTuple
 
@@ -149,5 +146,5 @@ def sky_of(preset: str) -> Sky:
         LenszooError: no card knows that sky.
     """
     if preset not in SKIES:
-        raise unknown("sky of a card", preset, SKIES, "Add it to lenszoo/pretrained/skies.py.")
+        raise unknown("sky of a card", preset, SKIES, "Add it to tools/skies.py.")
     return SKIES[preset]

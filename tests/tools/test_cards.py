@@ -1,0 +1,118 @@
+"""Model cards of every kind of weights are those in tests/tools/golden; the rest follows."""
+
+import configparser
+import typing
+
+import card_sections
+import golden_files
+import pytest
+from card_sections import CITATION
+from cards import card, index
+from markdown_text import markdown_table
+from scores import bounds, headline, kind, score_table, tidy_rows
+from skies import SKIES
+from tinyentries import ALL, BACKBONE, BARE, CLASSIFIER, FINDER, RESOLVER
+
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.manifest import checkout_root
+from lenszoo.simulation import get_preset, list_presets
+from lenszoo.tasks.recipes import AdaptRecipe, PretextRecipe
+
+PAGES = {f"{entry.name}.md": card(entry, 712_345) for entry in ALL} | {"index.md": index(ALL)}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_the_golden_one(name):
+    golden_files.compare(name, PAGES[name])
+
+
+def test_no_golden_file_is_left_over():
+    assert {path.name for path in golden_files.FOLDER.iterdir()} == PAGES.keys()
+
+
+def test_the_rows_of_a_table_have_one_number_of_cells():
+    for text in PAGES.values():
+        for block in text.split("\n\n"):
+            if block.startswith("|"):
+                assert len({line.count("|") for line in block.split("\n")}) == 1
+
+
+def test_the_kind_of_weights_and_the_interval_of_their_score():
+    assert kind(BACKBONE) == "pretext" and kind(CLASSIFIER) == "classify"
+    assert bounds(BACKBONE.metrics["test"], "probe_auc") == pytest.approx((0.79, 0.83))
+
+
+def test_weights_without_a_score():
+    assert headline(BARE) == "" and score_table(BARE).rows == [] and tidy_rows(BARE) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "recipe", "line"),
+    [
+        (RESOLVER, "srresnet_1.sr_75_150_sim_ssim", "Started from `srresnet_1.sr_75_150_sim`."),
+        (RESOLVER, "srresnet_1.sr_75_150_sim_ssim", "Loss: 0.84 ssim + 0.16 mae."),
+        (RESOLVER, "srresnet_1.sr_75_150_sim", "Loss: 1 mse."),
+        (CLASSIFIER, "resnet18_slim.common_test_sim_varied", f"`{CLASSIFIER.model}.common_test_"),
+        (CLASSIFIER, "simple_cnn.common_test_sim", "Learned from the answers of `"),
+        (CLASSIFIER, "simple_cnn.common_test_sim", "1503.02531"),
+        (CLASSIFIER, "resnet18.common_test_sim", "`resnet18_slim.common_test_sim`"),
+        (CLASSIFIER, "resnet18.common_test_sim", "arXiv:1511.05641"),
+    ],
+)
+def test_a_card_says_what_only_the_recipe_knows(entry, recipe, line):
+    assert line in card(entry.model_copy(update={"recipe": f"{recipe}.toml"}))
+
+
+def test_the_crop_of_a_network_is_said():
+    assert "central 104 x 104 pixels" in card(
+        CLASSIFIER.model_copy(update={"options": {"crop": 104}})
+    )
+
+
+def test_a_sky_that_no_card_knows():
+    strange = CLASSIFIER.model_copy(update={"data": {"preset": "common_test"}})
+    with pytest.raises(LenszooError, match="common_test_sim"):
+        card(strange)
+
+
+def test_tables_line_up():
+    assert markdown_table(("a", "b"), [("xyzw", "1")]) == (
+        "| a    | b   |\n|------|-----|\n| xyzw | 1   |"
+    )
+
+
+def test_tidy_rows_are_every_figure_with_its_interval():
+    rows = {row.metric: row for row in tidy_rows(FINDER)}
+    assert rows["test.auc"][1:] == (0.95, 0.94, 0.96, 7500)
+    assert rows["baselines.the table.auc"].low is None
+    assert not {"test.nonlenses", "baselines.the table.folds"} & rows.keys()
+    rows = {row.metric: row for row in tidy_rows(CLASSIFIER)}
+    assert rows["real.accuracy"].n == 45 and rows["float16.macro_ovr_auc"].value == -2.5e-6
+    assert not [row for row in tidy_rows(RESOLVER) if "spectrum" in row.metric]
+
+
+def test_cards_know_every_sky_as_the_simulator_does():
+    assert SKIES.keys() == set(list_presets())
+    for name, sky in SKIES.items():
+        preset = get_preset(name)
+        assert preset.minmax == sky.scaling.startswith("each image scaled by itself"), name
+        for paper in ("1909.07346", "1802.03609", "1507.02657"):
+            assert (paper in preset.reference) == (paper in sky.papers), name
+
+
+def test_cards_know_every_method_of_the_recipes():
+    known = [
+        typing.get_args(recipe.model_fields["method"].annotation)
+        for recipe in (PretextRecipe, AdaptRecipe)
+    ]
+    assert card_sections._METHODS.keys() == {name for names in known for name in names}
+
+
+def test_the_citation_is_that_of_the_file():
+    file = (checkout_root() / "CITATION.cff").read_text(encoding="utf-8")
+    fields = dict(line.split(": ", 1) for line in file.split("\n") if ": " in line)
+    assert "*" + fields["title"].strip('"') + "*" in CITATION
+    assert fields["  - name"] in CITATION
+    config = configparser.ConfigParser()
+    config.read(checkout_root() / "setup.cfg", encoding="utf-8")
+    assert fields["license"] == config["metadata"]["license"]
