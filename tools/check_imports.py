@@ -30,7 +30,7 @@ FLOORS = (
     ("metrics",),
     ("provenance", "recipes"),
     ("files",),
-    ("errors", "_version"),
+    ("errors", "_version", "lazy"),
 )
 HEIGHT = {name: len(FLOORS) - i for i, names in enumerate(FLOORS) for name in names}
 # Subpackages that stand on each other's level and must not know each other.

@@ -288,7 +288,7 @@ def test_bad_arguments(call, message):
 
 def test_neither_keras_nor_scikit_image_is_loaded():
     code = (
-        "import sys, numpy as np; from lenszoo.evaluation import image_quality as iq; "
+        "import sys, numpy as np; from lenszoo.metrics import image_quality as iq; "
         "from lenszoo.metrics.interpolation import bicubic; "
         "x = np.zeros((1, 16, 16, 1)); iq.ssim(x, x, data_range=1); bicubic(x, 2); "
         "heavy = {'keras', 'tensorflow', 'jax', 'skimage'} & set(sys.modules); "

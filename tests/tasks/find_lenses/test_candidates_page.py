@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lenszoo.errors import LenszooError
-from lenszoo.tasks.find_lenses import candidates_page
+from lenszoo.evaluation import candidates_page
 
 
 def draw(n=9, bands=3):

@@ -1,0 +1,22 @@
+import pytest
+
+from lenszoo import evaluation, inference
+from lenszoo.lazy import lazy_names
+
+
+@pytest.mark.parametrize("package", [evaluation, inference])
+def test_every_name_of_a_stub_can_be_had(package):
+    assert package.__all__ == dir(package)
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+
+
+def test_a_name_is_kept_once_it_was_used():
+    get, names, public = lazy_names("lenszoo.evaluation")
+    assert get("roc_auc") is evaluation.roc_auc is vars(evaluation)["roc_auc"]
+    assert names() == public
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"'lenszoo.evaluation' has no attribute 'auc_roc'"):
+        _ = evaluation.auc_roc
