@@ -26,11 +26,11 @@ from PIL import Image
 
 from lenszoo import load_model, predict
 from lenszoo.data import Cutouts
+from lenszoo.evaluation import candidates_page
 from lenszoo.inference import provenance_of, write_table
 from lenszoo.models.lens_finder import attention_maps
 from lenszoo.reporting.colour import colour_image
 from lenszoo.simulation import sample_cutouts
-from lenszoo.tasks.find_lenses import candidates_page
 from lenszoo.training import Recipe, train
 
 HEAT = colormaps["YlOrRd"]

@@ -146,3 +146,9 @@ def widened_interval(
     low, high = np.percentile(np.asarray(resamples, float), [tail, 100 - tail])
     wilson = wilson_interval(value * trials, trials, level)
     return np.array([np.minimum(low, wilson[0]), np.maximum(high, wilson[1])])
+
+
+def pair_or_none(bounds: ArrayLike) -> list[float] | None:
+    """An interval as two numbers; None where either is not finite."""
+    limits = np.asarray(bounds, float)
+    return limits.tolist() if np.isfinite(limits).all() else None

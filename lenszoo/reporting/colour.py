@@ -39,10 +39,11 @@ def colour_bands(bands: Sequence[str] | None, n_bands: int) -> tuple[int, int, i
 def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArray[np.float64]:
     """One image of linear flux as colours, its faint and its bright parts visible at once.
 
-    Brightness is stretched by asinh, alike in all bands, so that a colour does not depend on the
-    brightness and bright cores do not turn white (Lupton et al. 2004, PASP 116, 133,
-    arXiv astro-ph/0312483). The sky level and noise are those of the image itself, its 99.7th
-    percentile is the brightest. Fewer than three bands are averaged and shown as greys.
+    The stretch is that of Lupton et al. (2004, PASP 116, 133, arXiv astro-ph/0312483) by
+    :func:`astropy.visualization.make_lupton_rgb`: asinh of the mean of the bands, so that a colour
+    does not depend on the brightness and bright cores do not turn white. Its parameters come from
+    the image itself: black is its 30th percentile a band, the softening three times its noise,
+    white its 99.7th percentile. Fewer than three bands are averaged and shown as greys.
 
     Args:
         image: shape (H, W, bands) or (H, W), background about zero or at any level; pixels that
@@ -52,6 +53,8 @@ def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArra
     Returns:
         Red, green and blue in [0, 1], shape (H, W, 3).
     """
+    from astropy.visualization import make_lupton_rgb
+
     flux = np.asarray(image, float)
     flux = flux[..., None] if flux.ndim == 2 else flux
     chosen = colour_bands(bands, flux.shape[2])
@@ -68,19 +71,17 @@ def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArra
     steps = np.diff(np.where(bad, np.nan, layers.mean(axis=2)), axis=1)
     steps = steps[np.isfinite(steps)]
     noise = 1.4826 * np.median(np.abs(steps)) / np.sqrt(2) if len(steps) else 0.0
-    layers = layers - np.percentile(layers[~bad], _FAINTEST, axis=0)
+    layers = np.where(bad[..., None], 0, layers - np.percentile(layers[~bad], _FAINTEST, axis=0))
     intensity = layers.mean(axis=2)
     top = np.percentile(intensity[~bad], _BRIGHTEST)
     if top <= 0:
         top = max(float(intensity[~bad].max()), 1e-30)
-    soft = max(_NOISE_AT * noise, top / 1e3)
-    intensity = np.maximum(intensity, 0)
-    bright = np.arcsinh(intensity / soft) / np.arcsinh(top / soft)
-    factor = np.divide(bright, intensity, out=np.zeros_like(bright), where=intensity > 0)
-    shown = np.maximum(layers * factor[..., None], 0)
-    # the brightest of the three is at most 1, their ratio kept, and few pixels are as bright
-    largest = shown.max(axis=2)
-    full = np.percentile(largest[~bad], _BRIGHTEST)
-    shown = shown / np.maximum(largest, full if full > 0 else 1)[..., None]
+    soft = max(_NOISE_AT * noise, top / 1e3) / top
+    # astropy shows 0.1 asinh(Q I / stretch) / asinh(0.1 Q): here the brightest band of ``top`` as 1
+    brightest = max(float(np.percentile(layers.max(axis=2)[~bad], _BRIGHTEST)) / top, 1.0)
+    q = 10 * np.sinh(0.1 * np.arcsinh(1 / soft) * brightest)
+    red, green, blue = np.moveaxis(layers / top, 2, 0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 where it is dark
+        shown = make_lupton_rgb(red, green, blue, Q=q, stretch=q * soft, output_dtype=np.float64)
     shown[bad] = 0.4
     return shown

@@ -12,7 +12,7 @@ import math
 import os
 import struct
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -25,23 +25,10 @@ from lenszoo._version import __version__
 from lenszoo.errors import LenszooError
 from lenszoo.files import write_bytes
 from lenszoo.reporting.style import CSS
+from lenszoo.reporting.text import interval, listed, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
-
-UNDEFINED = "n/a"
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A number with fixed decimals; ``n/a`` for None and for what is not finite."""
-    return UNDEFINED if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
-
-
-def interval(bounds: Sequence[float] | None, digits: int = 4) -> str:
-    """``0.912 to 0.934``; empty where there is no interval."""
-    if bounds is None or not all(map(math.isfinite, bounds)):
-        return ""
-    return f"{number(bounds[0], digits)} to {number(bounds[1], digits)}"
 
 
 def jsonable(value: Any) -> Any:
@@ -61,9 +48,12 @@ def jsonable(value: Any) -> Any:
     return str(value)
 
 
+__all__ = ["Card", "Figure", "Report", "Table", "interval", "jsonable", "number"]
+
+
 @dataclass(frozen=True)
 class Card:
-    """A headline number: what it is, its value, and a line below such as the interval.
+    """A headline number: its name, its value, and a line below such as the interval.
 
     ``warning`` sets it apart: a number that casts doubt on the others.
     """
@@ -121,7 +111,7 @@ class Figure:
     Attributes:
         name: stem of its PNG file.
         title: heading in the HTML.
-        alt: what a reader who cannot see it should know.
+        alt: its content in words, for readers who cannot see it.
         caption: one or two sentences on how to read it.
         draw: returns the matplotlib figure.
         night: it brings its own dark ground (images), so dark mode leaves its colours alone.
@@ -166,7 +156,7 @@ class Report:
         cards: headline numbers.
         tables: tables in order.
         figures: figures in order.
-        notes: what the reader must know before trusting a number, one line each.
+        notes: reservations about the numbers, one line each.
         details: more for report.json (curves, bins, lists), JSON-able.
         provenance: where model and data came from; version and date are added.
     """
@@ -185,8 +175,8 @@ class Report:
 
     def __post_init__(self) -> None:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        given = jsonable(self.provenance)
-        self.provenance = {**given, "lenszoo_version": __version__, "report_created": now}
+        own = jsonable(self.provenance)
+        self.provenance = {**own, "lenszoo_version": __version__, "report_created": now}
         self.metrics = jsonable(self.metrics)
 
     def to_json(self) -> str:
@@ -223,7 +213,7 @@ class Report:
             for c in self.cards
         )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        provenance = Table("Where it comes from", ("", ""), _flat(self.provenance), text=True)
+        provenance = Table("Provenance", ("", ""), _flat(self.provenance), text=True)
         parts = [
             f'<style>{CSS}</style>\n<div class="lenszoo-report" role="document">',
             f"<h1>{escape(self.title)}</h1>",
@@ -289,13 +279,5 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             rows += _flat(value, f"{prefix}{key}.")
         else:
-            rows.append((f"{prefix}{key}", _shown(value)))
+            rows.append((f"{prefix}{key}", listed(value)))
     return rows
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return ", ".join(map(_shown, value))
-    return str(value)

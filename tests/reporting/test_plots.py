@@ -1,4 +1,4 @@
-"""The figures draw what they are given and leave no trace in the reader's matplotlib."""
+"""Plots draw their lines, keep legends off the curves and leave matplotlib's style alone."""
 
 import io
 import subprocess
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lenszoo.errors import LenszooError
-from lenszoo.metrics.classification import calibration_bins
 from lenszoo.reporting import plots
+from lenszoo.reporting.plots import Line, Plot
 
-STRAIGHT = np.array([0.0, 0.01, 1.0])
+X = np.linspace(0, 1, 5)
+STYLES = ["line", "thin", "thick", "dashed", "dotted", "steps", "marked", "dots", "points"]
 
 
 def pixels(figure):
@@ -32,94 +32,70 @@ def test_importing_the_package_loads_no_backend_and_no_matplotlib():
 
 
 def test_the_readers_style_is_neither_used_nor_changed():
-    matrix = [[3, 1], [0, 4]]
-    expected = plots.to_png(plots.confusion_figure(matrix, ["a", "b"]))
+    def picture():
+        return plots.to_png(plots.draw([Plot("x", "y", [Line("a", X, X)])]))
+
+    expected = picture()
     with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "savefig.dpi": 20}):
         before = dict(matplotlib.rcParams)
-        assert plots.to_png(plots.confusion_figure(matrix, ["a", "b"])) == expected
+        assert picture() == expected
         assert dict(matplotlib.rcParams) == before
     if "matplotlib.pyplot" in sys.modules:
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []
 
 
-def test_plain_text_is_one_line_without_mathtext():
-    assert plots.plain("a\nb\t$x$") == r"a b \$x\$"
-    assert plots.plain("\ud800\x00") == "??"
-    assert plots.plain("0123456789" * 4, 9) == "0123…6789"
+@pytest.mark.parametrize("bounds", [None, np.stack([X - 0.1, X + 0.2], axis=1)])
+@pytest.mark.parametrize("style", STYLES)
+def test_every_style_draws_its_points_and_bounds(style, bounds):
+    axes = plots.draw([Plot("x", "y", [Line("a", X, X**2, 2, style, bounds)])]).axes[0]
+    line = axes.lines[0]
+    np.testing.assert_array_equal(line.get_xydata(), np.stack([X, X**2], axis=1))
+    assert line.get_color() == plots.COLOURS[2]
+    assert len(axes.collections) == (bounds is not None)
+
+
+def test_bounds_across_are_horizontal():
+    bounds = np.stack([X - 0.1, X + 0.2], axis=1)
+    lines = [Line("", X, np.arange(5), 0, "dots", bounds, across=True)]
+    axes = plots.draw([Plot("x", "", lines, rows=list("abcde"))]).axes[0]
+    start, end = axes.collections[0].get_segments()[1]
+    np.testing.assert_allclose((start, end), [(X[1] - 0.1, 1), (X[1] + 0.2, 1)])
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == list("abcde")
+
+
+def test_histograms_count_every_value():
+    line = plots.histogram("a", [-5, 0.1, 0.2, 0.9, 7], [0, 0.5, 1], 1)
+    assert line.y.tolist() == [3, 2]
+    assert plots.draw([Plot("x", "n", [line], y_scale="counts")]).axes[0].patches
+
+
+@pytest.mark.parametrize("n", [1, 3, 14])
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("count", [1, 2])
+def test_legends_cover_no_curve_and_are_inside_the_figure(n, alike, count):
+    shown = [
+        Plot(
+            "false-positive rate",
+            "y",
+            [Line(f"0.9  {'a' if alike else k} {i}", X, X, i) for i in range(n)],
+        )
+        for k in range(count)
+    ]
+    figure = plots.draw(shown)
+    plots.to_png(figure)  # lays it out
+    own = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+    legends = own or figure.legends
+    assert len(legends) == (1 if alike or count == 1 else 2)
+    for legend in legends:
+        box = legend.get_window_extent()
+        assert len(legend.get_texts()) == n
+        assert not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes)
+        assert box.y0 >= 0 and box.x1 <= figure.bbox.x1
+    assert figure.axes[0].get_window_extent().height > 200
 
 
 @pytest.mark.parametrize("name", [r"$\frac{$", "_hidden", "x" * 500, "\x07", "^{"])
-def test_no_class_name_breaks_a_figure(name):
-    figure = plots.confusion_figure([[1, 0], [0, 1]], [name, "b"])
+def test_no_name_breaks_a_plot(name):
+    figure = plots.draw([Plot("x", "y", [Line(name, X, X)], title=name)])
     assert pixels(figure).std() > 5
-    legend = plots.roc_figure([plots.Curve(name, STRAIGHT, STRAIGHT, 0.5)]).axes[0].get_legend()
-    assert len(legend.get_texts()) == 2  # the class and chance
-
-
-def test_roc_legend_is_short_and_names_the_hardest():
-    curves = [plots.Curve(f"class {i}", STRAIGHT, STRAIGHT, i / 100) for i in range(50)]
-    texts = [t.get_text() for t in plots.roc_figure(curves, curves).axes[0].get_legend().texts]
-    assert texts[0] == "0.0000  class 0"
-    assert len(texts) == 12 + 2
-    assert "class 12" not in " ".join(texts)
-
-
-def test_confusion_matrix_shows_the_counts():
-    texts = [t.get_text() for t in plots.confusion_figure([[3, 1], [0, 0]], "ab").axes[0].texts]
-    assert texts == ["3\n75.0 %", "1\n25.0 %", "0\n0.0 %", "0\n0.0 %"]
-
-
-def test_reliability_shows_full_bins_only():
-    bins = calibration_bins([1, 1, 0], [5.0, 5.1, 5.2])
-    points = plots.reliability_figure(bins).axes[0].containers[0].lines[0]
-    np.testing.assert_allclose(points.get_ydata(), [2 / 3])
-
-
-def test_history_is_sorted_into_panels():
-    history = {
-        "epoch": [1, 2],
-        "loss": [1.0, 0.5],
-        "val_loss": [np.nan, 0.6],
-        "val_auc": [0.5, 0.9],
-        "learning_rate": [1e-3, 0.0],
-        "seconds": [3, 3],
-    }
-    assert plots.group_history(history) == {
-        "Loss": ["loss", "val_loss"],
-        "Score": ["val_auc"],
-        "Learning rate": ["learning_rate"],
-    }
-    figure = plots.history_figure(history)
-    assert figure.axes[0].lines[1].get_xdata().tolist() == [2.0]
-    assert pixels(figure).std() > 5
-    with pytest.raises(LenszooError, match="only: seconds"):
-        plots.history_figure({"seconds": [3, 3]})
-
-
-def test_stretch_spans_zero_to_one_and_keeps_the_order():
-    image = np.random.default_rng(0).gamma(1, 1, (20, 20, 1))
-    shown = plots.stretch(image)
-    assert shown.shape == (20, 20)
-    assert (shown.min(), shown.max()) == (0, 1)
-    above = image[..., 0] > np.percentile(image, 1)
-    order = np.argsort(image[..., 0][above])
-    assert (np.diff(shown[above][order]) >= 0).all()
-    np.testing.assert_allclose(plots.stretch(image * 1e4 - 7), shown, atol=1e-9)
-    assert (plots.stretch(np.full((4, 4), 3.0)) == 0).all()
-    bad = plots.stretch(np.array([[np.nan, 1.0], [2.0, np.inf]]))
-    assert np.isnan(bad[0, 0])
-    assert bad[1, 0] == 1
-
-
-def test_gallery_gives_every_caption_room():
-    image = np.eye(8)
-    captions = [("first", "second", "third")] * 5
-    figure = plots.gallery_figure([image] * 5, captions, columns=4)
-    assert len(figure.axes) == 5
-    assert len(figure.texts) == 15
-    figure.canvas.draw()
-    boxes = [t.get_window_extent() for t in figure.texts]
-    height = figure.bbox.height
-    assert all(box.y0 >= 0 and box.y1 <= height for box in boxes)
-    for axes in figure.axes:
-        assert not any(axes.get_window_extent().overlaps(box) for box in boxes)
+    assert len(figure.legends[0].get_texts()) == 1

@@ -15,9 +15,7 @@ from lenszoo.reporting.report import (
     Figure,
     Report,
     Table,
-    interval,
     jsonable,
-    number,
 )
 
 NASTY = "<img src=x onerror=\"alert(1)\"> & 'co' \ud800"
@@ -104,9 +102,3 @@ def test_text_is_aligned_and_carries_the_notes():
     )
     assert str(report) == "Title\n=====\n\nT\n  a    long\n  row     1\n\nNote: Mind."
     assert repr(report) == str(report)
-
-
-def test_numbers_that_are_undefined_say_so():
-    assert (number(None), number(float("nan")), number(0.12345)) == ("n/a", "n/a", "0.1235")
-    assert interval((0.1, float("nan"))) == interval(None) == ""
-    assert interval((0.1, 0.25), 2) == "0.10 to 0.25"

@@ -1,10 +1,7 @@
-"""The report on a classifier: every number from its logits, beside the shortcut baseline.
-
-This file computes; ``classification_view`` puts the numbers into words, tables and figures.
-"""
+"""Classification report: scores from logits beside the shortcut baseline, as a list of panels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,18 +9,28 @@ from sklearn.metrics import roc_curve
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as m
-from lenszoo.metrics.intervals import auc_interval, sum_interval, wilson_interval
+from lenszoo.metrics.intervals import auc_interval, pair_or_none, sum_interval, wilson_interval
 from lenszoo.metrics.shortcut import ShortcutResult, shortcut_baseline
-from lenszoo.reporting import plots
-from lenszoo.reporting.report import Figure, Report
+from lenszoo.reporting import panels
+from lenszoo.reporting.panels import Column, Curve, History, Row
+from lenszoo.reporting.report import Card, Figure, Report, Table
 from lenszoo.reporting.saliency import saliency
-from lenszoo.tasks.classify import panels as view
+from lenszoo.reporting.text import counted, interval, number, percent, probability
 
 N_MISTAKES = 12
 N_EXAMPLES = 4  # a class
-_CURVE_POINTS = 200  # a class, in report.json
-
-History = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
+_COLUMNS = (
+    Column("macro_ovr_auc", "macro AUC, OVR"),
+    Column("macro_ovo_auc", "macro AUC, OVO"),
+    Column("accuracy", "accuracy"),
+    Column("log_loss", "log loss"),
+    Column("ece", "calibration error"),
+)
+_PERCENT = Column("accuracy", "accuracy", ".1%", ".1%")
+_SHORTCUT_NOTE = (
+    " The shortcut baseline is a cross-validated logistic regression on global statistics of the"
+    " image (brightness, quantiles, radial profile, shape): the score without any structure seen."
+)
 
 
 class ClassificationReport(Report):
@@ -33,10 +40,37 @@ class ClassificationReport(Report):
     ``per_class_auc``, ``per_class_recall``, ``per_class_precision``, ``accuracy``, ``log_loss``,
     ``ece``, ``confusion_matrix``, ``intervals`` (the same names, [low, high]), ``shortcut`` (the
     same names, with ``n``, ``folds``, ``seed`` and ``reason``) and, with test-time augmentation,
-    ``tta`` (the scores of eight looks). What is undefined is None.
+    ``tta`` (the scores of eight looks). Undefined scores are None.
     """
 
     kind: ClassVar[str] = "classification"
+
+
+class Outcome(NamedTuple):
+    """Checked labels and answers of N samples."""
+
+    labels: m.Ints  # (N,)
+    logits: m.Floats  # (N, K)
+    names: Sequence[str]  # of the K classes
+    ids: Sequence[str]  # of the N samples
+    predicted: m.Ints  # (N,)
+    probability: m.Floats  # (N,) of the predicted class
+    confidence: m.Floats  # (N,) log-odds of the predicted class
+
+    def describe(self, row: int) -> dict[str, Any]:
+        """One sample as report.json lists it."""
+        return {
+            "row": row,
+            "id": self.ids[row],
+            "true": self.names[self.labels[row]],
+            "predicted": self.names[self.predicted[row]],
+            "probability": float(self.probability[row]),
+        }
+
+    def most_confident(self, among: ArrayLike, count: int) -> list[int]:
+        """Rows with the most confident answers, by log-odds: saturated probabilities would tie."""
+        rows = np.flatnonzero(among)
+        return rows[np.argsort(-self.confidence[rows], kind="stable")][:count].tolist()
 
 
 def classification_report(
@@ -64,7 +98,7 @@ def classification_report(
         images: shape (N, H, W, bands) or (N, H, W), in the order of the labels, for the shortcut
             baseline and the galleries; a memory map will do.
         model: the classifier of the zoo that gave the logits; with the images it adds a gallery of
-            where it looked (:mod:`lenszoo.reporting.saliency`).
+            saliency maps (:mod:`lenszoo.reporting.saliency`).
         tta: logits of the same samples averaged over turns and flips
             (:func:`lenszoo.evaluation.tta_logits`), to be scored beside the plain ones.
         ids: N names of the samples; row numbers when absent.
@@ -73,54 +107,56 @@ def classification_report(
         provenance: model, weights and their sha256, recipe, data, seed, backend ...
         shortcut: a baseline computed before (as for images that do not fit into memory).
         seed: of the bootstrap and of the baseline.
-        n_resamples: bootstrap resamples, stratified by class.
+        n_resamples: bootstrap resamples, stratified by class, which correlate the classes' AUCs.
 
     Raises:
         LenszooError: lengths, labels or class names that do not fit together, or logits that are
             not finite (with the first ids).
+
+    Example:
+        >>> report = classification_report([0, 0, 1, 1], [-2.0, -1.0, 1.0, 3.0], ["no", "sphere"])
+        >>> report.metrics["macro_ovr_auc"], report.metrics["accuracy"]
+        (1.0, 1.0)
     """
     outcome = _outcome(labels, logits, class_names, ids)
-    y, scores, names = outcome.labels, outcome.logits, outcome.names
+    y, names = outcome.labels, outcome.names
     stack = None if images is None else np.asanyarray(images)
     if stack is not None and len(stack) != len(y):
         raise LenszooError(f"There are {len(stack)} images but {len(y)} labels.")
     if shortcut is None and stack is not None:
         shortcut = shortcut_baseline(stack, y, len(names), seed=seed)
 
-    notes: list[str] = []
-    values = _metrics(y, scores, names)
-    values["intervals"] = _intervals(y, scores, names, seed, n_resamples, notes)
-    values["shortcut"] = _shortcut_metrics(shortcut, y, names, notes)
-    _note_undefined(values, notes)
+    values = _metrics(outcome)
+    values["intervals"] = _intervals(outcome, seed, n_resamples)
+    values["shortcut"] = None if shortcut is None else _shortcut_metrics(shortcut, outcome)
     if tta is not None:
         values["tta"] = _scores(y, _outcome(labels, tta, class_names, ids).logits)
-    bins = m.calibration_bins(y, scores)
-    curves, base = _curves(y, scores, names), []
+    bins = m.calibration_bins(y, outcome.logits)
+    curves, baselines = _curves(y, outcome.logits, names), []
     if shortcut is not None and shortcut.scores is not None:
-        base = _curves(y[shortcut.rows], shortcut.scores, names)
-    mistakes = _most_confident(outcome, outcome.predicted != y, N_MISTAKES)
-    columns = read_history(history)
-
-    figures = [view.roc(curves, base)] if curves else []
-    figures += [view.confusion(values), view.reliability(bins)]
-    figures += _galleries(outcome, mistakes, stack, model)
-    if plots.group_history(columns):
-        figures.append(view.history(columns))
+        baselines = _curves(y[shortcut.rows], shortcut.scores, names)
+    mistakes = outcome.most_confident(outcome.predicted != y, N_MISTAKES)
+    columns = panels.read_history(history)
     return ClassificationReport(
         title=title or "Classification report",
         metrics=values,
-        summary=view.summary(values),
-        cards=view.cards(values),
-        tables=[
-            view.overview(values),
-            *([view.looks(values)] if tta is not None else ()),
-            view.per_class(values),
-            *([view.mistakes_table(outcome, mistakes)] if mistakes and stack is None else ()),
+        summary=_summary(values),
+        cards=_cards(values),
+        tables=_tables(values, outcome, mistakes if stack is None else []),
+        figures=[
+            *([_roc(curves, baselines)] if curves else []),
+            panels.confusion_panel(values["confusion_matrix"], names),
+            panels.reliability_panel(
+                bins,
+                "Above the line the model is too modest, below it too sure. "
+                "Bars: one standard error.",
+            ),
+            *([] if stack is None else _galleries(outcome, mistakes, stack, model)),
+            *panels.history_panels(columns),
         ],
-        figures=figures,
-        notes=notes,
+        notes=_notes(values, shortcut),
         details={
-            "roc": {curve.name: thinned(curve) for curve in curves},
+            "roc": {curve.name: curve.thinned() for curve in curves},
             "calibration": bins._asdict(),
             "mistakes": [outcome.describe(i) for i in mistakes],
             "history": columns,
@@ -132,31 +168,12 @@ def classification_report(
     )
 
 
-def read_history(history: History | None) -> dict[str, list[float]]:
-    """A training history as columns of floats, NaN where a cell is empty; text columns left out."""
-    if history is None or len(history) == 0:
-        return {}
-    if isinstance(history, Mapping):
-        columns = {str(name): list(values) for name, values in history.items()}
-    else:
-        names = dict.fromkeys(name for row in history for name in row)
-        columns = {str(name): [row.get(name) for row in history] for name in names}
-    result = {}
-    for name, cells in columns.items():
-        try:
-            result[name] = [float("nan") if c is None or c == "" else float(c) for c in cells]
-        except (TypeError, ValueError):
-            continue
-    length = max(map(len, result.values()), default=0)
-    return {name: cells for name, cells in result.items() if len(cells) == length > 0}
-
-
 def _outcome(
     labels: ArrayLike,
     logits: ArrayLike,
     class_names: Sequence[str],
     ids: Sequence[object] | None,
-) -> view.Outcome:
+) -> Outcome:
     """Check that everything fits together."""
     names = [str(name) for name in class_names]
     if len(names) < 2 or len(set(names)) < len(names):
@@ -174,34 +191,28 @@ def _outcome(
     y = m.check_labels(labels, len(scores), len(names))
     keys = [str(i) for i in (range(len(y)) if ids is None else ids)]
     predicted, rows = scores.argmax(axis=1), np.arange(len(y))
-    return view.Outcome(
-        labels=y,
-        logits=scores,
-        names=names,
-        ids=keys,
-        predicted=predicted,
-        probability=np.exp(m.log_softmax(scores)[rows, predicted]),
-        confidence=m.log_odds(scores)[rows, predicted],
-    )
+    chance = np.exp(m.log_softmax(scores)[rows, predicted])
+    confidence = m.log_odds(scores)[rows, predicted]
+    return Outcome(y, scores, names, keys, predicted, chance, confidence)
 
 
-def _metrics(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> dict[str, Any]:
+def _metrics(outcome: Outcome) -> dict[str, Any]:
+    y, scores, names = outcome.labels, outcome.logits, outcome.names
     matrix = m.confusion_matrix(y, scores)
     right, true, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     with np.errstate(invalid="ignore"):
         recall, precision = right / true, right / predicted
-
-    def by_class(values: m.Floats | m.Ints) -> dict[str, Any]:
-        return dict(zip(names, values.tolist(), strict=True))
-
+    by_class = {
+        "class_counts": true,
+        "per_class_auc": m.per_class_auc(y, scores),
+        "per_class_recall": recall,
+        "per_class_precision": precision,
+    }
     return {
         "n": len(y),
         "classes": list(names),
-        "class_counts": by_class(true),
+        **{key: dict(zip(names, each.tolist(), strict=True)) for key, each in by_class.items()},
         **_scores(y, scores),
-        "per_class_auc": by_class(m.per_class_auc(y, scores)),
-        "per_class_recall": by_class(recall),
-        "per_class_precision": by_class(precision),
         "confusion_matrix": matrix.tolist(),
     }
 
@@ -216,67 +227,41 @@ def _scores(y: m.Ints, scores: m.Floats) -> dict[str, float]:
     }
 
 
-def _intervals(
-    y: m.Ints,
-    scores: m.Floats,
-    names: Sequence[str],
-    seed: int,
-    n_resamples: int,
-    notes: list[str],
-) -> dict[str, Any] | None:
+def _intervals(outcome: Outcome, seed: int, n_resamples: int) -> dict[str, Any] | None:
     """95 % intervals of the AUCs and of the accuracy; the bootstrap correlates the classes."""
-    counts = np.bincount(y, minlength=len(names))
-    single = [name for name, count in zip(names, counts, strict=True) if count == 1]
-    if single:
-        notes.append(f"No intervals: class {single[0]!r} has a single image.")
+    y, k, n = outcome.labels, len(outcome.names), len(outcome.labels)
+    if 1 in (counts := np.bincount(y, minlength=k)):
         return None
-    odds, n = m.log_odds(scores), len(y)
-    # each AUC: the class, the rows, and how many of them are of the class
-    each = [(k, np.arange(n), counts[k]) for k in range(len(names))]
-    pairs = [(a, rows, counts[a]) for a, rows in m.class_pairs(y, len(names))]
-    terms = each if len(names) == 2 else [*each, *pairs]
+    odds = m.log_odds(outcome.logits)
+    # each AUC: its class, its rows; of two classes the macro AUCs are the one AUC
+    terms = [(a, np.arange(n)) for a in range(k)]
+    terms += [] if k == 2 else list(m.class_pairs(y, k))
 
     def aucs(weights: m.Floats) -> m.Floats:
         return np.stack(
-            [m.weighted_auc(y[r] == k, odds[r, k], weights[:, r]) for k, r, _ in terms], axis=1
+            [m.weighted_auc(y[r] == a, odds[r, a], weights[:, r]) for a, r in terms], axis=1
         )
 
     resamples = m.bootstrap(aucs, y, n_resamples=n_resamples, seed=seed)
     values = aucs(np.ones((1, n)))[0]
-    positives = np.array([count for *_, count in terms])
-    negatives = np.array([len(rows) for _, rows, _ in terms]) - positives
-    bounds = auc_interval(values, positives, negatives)
+    positives = np.array([counts[a] for a, _ in terms])
+    bounds = auc_interval(values, positives, np.array([len(r) for _, r in terms]) - positives)
 
     def mean(part: slice) -> list[float] | None:
-        k = len(values[part])
-        limits = sum_interval(np.full(k, 1 / k), values[part], bounds[part], resamples[:, part])
+        weights = np.full(len(values[part]), 1 / len(values[part]))
+        limits = sum_interval(weights, values[part], bounds[part], resamples[:, part])
         return pair_or_none(limits)
 
-    ovr = pair_or_none(bounds[1]) if len(names) == 2 else mean(slice(len(names)))
+    ovr, ovo = (slice(1, 2),) * 2 if k == 2 else (slice(k), slice(k, None))
     return {
-        "macro_ovr_auc": ovr,
-        "macro_ovo_auc": ovr if len(names) == 2 else mean(slice(len(names), None)),
-        "accuracy": pair_or_none(wilson_interval((scores.argmax(axis=1) == y).sum(), n)),
-        "per_class_auc": {name: pair_or_none(bounds[k]) for k, name in enumerate(names)},
+        "macro_ovr_auc": mean(ovr),
+        "macro_ovo_auc": mean(ovo),
+        "accuracy": pair_or_none(wilson_interval((outcome.predicted == y).sum(), n)),
+        "per_class_auc": {name: pair_or_none(bounds[i]) for i, name in enumerate(outcome.names)},
     }
 
 
-def pair_or_none(bounds: m.Floats) -> list[float] | None:
-    """An interval as two numbers, None where it is not finite."""
-    return bounds.tolist() if np.isfinite(bounds).all() else None
-
-
-def _shortcut_metrics(
-    result: ShortcutResult | None, y: m.Ints, names: Sequence[str], notes: list[str]
-) -> dict[str, Any] | None:
-    if result is None:
-        notes.append("No shortcut baseline: the images were not given to the report.")
-        return None
-    if result.reason:
-        notes.append(f"No shortcut baseline: {result.reason}.")
-    elif len(result.rows) < result.total:
-        used = f"{len(result.rows):,} of {result.total:,}"
-        notes.append(f"The shortcut baseline uses {used} images, drawn with seed {result.seed}.")
+def _shortcut_metrics(result: ShortcutResult, outcome: Outcome) -> dict[str, Any]:
     values: dict[str, Any] = {
         "n": len(result.rows),
         "folds": result.folds,
@@ -284,30 +269,114 @@ def _shortcut_metrics(
         "reason": result.reason,
         "macro_ovr_auc": result.macro_ovr_auc,
         "macro_ovo_auc": result.macro_ovo_auc,
-        "per_class_auc": dict(zip(names, result.per_class_auc.tolist(), strict=True)),
+        "per_class_auc": dict(zip(outcome.names, result.per_class_auc.tolist(), strict=True)),
         "accuracy": result.accuracy,
         "log_loss": None,
         "ece": None,
     }
     if result.scores is not None:
-        values["log_loss"] = m.log_loss(y[result.rows], result.scores)
-        values["ece"] = m.expected_calibration_error(y[result.rows], result.scores)
+        y = outcome.labels[result.rows]
+        values["log_loss"] = m.log_loss(y, result.scores)
+        values["ece"] = m.expected_calibration_error(y, result.scores)
     return values
 
 
-def _note_undefined(values: Mapping[str, Any], notes: list[str]) -> None:
-    absent = [name for name, count in values["class_counts"].items() if count == 0]
-    present = [name for name in values["classes"] if name not in absent]
+def _notes(values: Mapping[str, Any], shortcut: ShortcutResult | None) -> list[str]:
+    notes = []
+    counts = values["class_counts"]
+    single = [name for name, count in counts.items() if count == 1]
+    if single:
+        notes.append(f"No intervals: class {single[0]!r} has a single image.")
+    if shortcut is None:
+        notes.append("No shortcut baseline: the images were not given to the report.")
+    elif shortcut.reason:
+        notes.append(f"No shortcut baseline: {shortcut.reason}.")
+    elif len(shortcut.rows) < shortcut.total:
+        used = f"{len(shortcut.rows):,} of {shortcut.total:,}"
+        notes.append(f"The shortcut baseline uses {used} images, drawn with seed {shortcut.seed}.")
+    absent = [name for name, count in counts.items() if count == 0]
+    present = [name for name in counts if name not in absent]
     if len(present) == 1:
         notes.append(f"Every AUC is undefined (null): all images are of class {present[0]!r}.")
     elif absent:
-        listed = ", ".join(map(repr, absent[:6]))
+        names = ", ".join(map(repr, absent[:6]))
         notes.append(
-            f"The AUC of {listed} and the macro AUCs are undefined (null): no image has this label."
+            f"The AUC of {names} and the macro AUCs are undefined (null): no image has this label."
         )
+    return notes
 
 
-def _curves(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> list[plots.Curve]:
+def _summary(values: Mapping[str, Any]) -> str:
+    """One sentence on the scores and the share of them that the baseline reaches."""
+    name = "AUC" if len(values["classes"]) == 2 else "macro AUC"
+    auc, bounds = values["macro_ovr_auc"], (values["intervals"] or {}).get("macro_ovr_auc")
+    text = f"On {counted(values['n'], 'image')} the accuracy is {percent(values['accuracy'])}"
+    if not np.isfinite(auc):
+        return f"{text}; the {name} is undefined."
+    text += f" and the {name} {number(auc)}" + (f" ({interval(bounds, 3)})" if bounds else "")
+    base = (values["shortcut"] or {}).get("macro_ovr_auc", float("nan"))
+    if not np.isfinite(base):
+        return f"{text}."
+    text += f"; global image statistics alone reach an AUC of {number(base)}"
+    if (bounds[0] if bounds else auc) <= base:
+        return f"{text}, and the model is not clearly above that."
+    if base >= 0.9:
+        return f"{text}, so these data are nearly solved without seeing any structure."
+    return f"{text}."
+
+
+def _cards(values: Mapping[str, Any]) -> list[Card]:
+    bounds, base = values["intervals"] or {}, values["shortcut"] or {}
+    auc = "AUC" if len(values["classes"]) == 2 else "Macro AUC, OVR"
+    return [
+        panels.score_card(auc, values["macro_ovr_auc"], bounds.get("macro_ovr_auc"), _COLUMNS[0]),
+        panels.score_card("Accuracy", values["accuracy"], bounds.get("accuracy"), _PERCENT),
+        Card("Log loss", number(values["log_loss"], 3), "nats an image"),
+        Card("Calibration error", number(values["ece"], 3), "expected, 15 bins"),
+        Card("Shortcut baseline", number(base.get("macro_ovr_auc")), "AUC to beat"),
+    ]
+
+
+def _tables(values: Mapping[str, Any], outcome: Outcome, mistakes: Sequence[int]) -> list[Table]:
+    names, columns = values["classes"], list(_COLUMNS)
+    note = "OVR: each class against the rest; OVO: each pair of classes. Ranked on logits."
+    if len(names) == 2:
+        columns = [Column("macro_ovr_auc", "AUC"), *_COLUMNS[2:]]
+        note = f"The AUC is that of class {names[1]!r}, ranked on logits."
+    bounds = values["intervals"] or {}
+    base = values["shortcut"] or dict.fromkeys(column.key for column in columns)
+    rows = [Row("this model", values, bounds), Row("shortcut baseline", base)]
+    tables = [panels.scores_table("Scores", columns, rows, note + _SHORTCUT_NOTE)]
+    if "tta" in values:
+        rows = [Row("one look", values), Row("eight looks", values["tta"])]
+        note = "Eight looks: the mean log-softmax over the quarter turns and flips of each image."
+        tables.append(panels.scores_table("Test-time augmentation", columns, rows, note))
+    per_class, per_base = bounds.get("per_class_auc", {}), base.get("per_class_auc") or {}
+    cells = [
+        [
+            name,
+            f"{values['class_counts'][name]:,}",
+            number(values["per_class_auc"][name]),
+            interval(per_class.get(name), 3),
+            number(per_base.get(name)),
+            number(values["per_class_recall"][name]),
+            number(values["per_class_precision"][name]),
+        ]
+        for name in names
+    ]
+    heads = ["class", "images", "AUC", "95 % interval", "shortcut AUC", "recall", "precision"]
+    tables.append(Table("By class", heads, cells, "AUC of each class against the rest."))
+    if mistakes:
+        cells = [
+            [x["id"], x["true"], x["predicted"], probability(x["probability"])]
+            for x in map(outcome.describe, mistakes)
+        ]
+        heads = ["image", "true", "predicted", "probability"]
+        tables.append(Table("Most confident mistakes", heads, cells, text=True))
+    return tables
+
+
+def _curves(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> list[Curve]:
     """One-vs-rest ROC curves; only that of class 1 for two classes, none where it is undefined."""
     odds, curves = m.log_odds(scores), []
     for k, name in enumerate(names):
@@ -315,45 +384,67 @@ def _curves(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> list[plots.Cur
         if (len(names) == 2 and k == 0) or positive.all() or not positive.any():
             continue
         false, true, _ = roc_curve(positive, odds[:, k])
-        curves.append(plots.Curve(name, false, true, float(np.trapezoid(true, false))))
+        curves.append(Curve(name, false, true, float(np.trapezoid(true, false))))
     return curves
 
 
-def thinned(curve: plots.Curve) -> dict[str, Any]:
-    """At most 200 points of a ROC curve, densest where false positives are few."""
-    last = len(curve.false_positive_rate) - 1
-    keep = np.unique(np.round(np.geomspace(1, last + 1, _CURVE_POINTS)).astype(int) - 1)
-    return {"fpr": curve.false_positive_rate[keep], "tpr": curve.true_positive_rate[keep]}
+def _roc(curves: Sequence[Curve], baselines: Sequence[Curve]) -> Figure:
+    caption = "Each class against the rest." if len(curves) > 1 else ""
+    if baselines:
+        caption += " Dotted: the shortcut baseline, in the same colour."
+    return panels.roc_panel(curves, baselines, caption.strip())
 
 
-def _most_confident(outcome: view.Outcome, among: ArrayLike, count: int) -> list[int]:
-    """Rows with the most confident answers, by log-odds: saturated probabilities would tie."""
-    rows = np.flatnonzero(among)
-    order = np.argsort(-outcome.confidence[rows], kind="stable")
-    return [int(i) for i in rows[order][:count]]
-
-
-def _galleries(outcome: view.Outcome, mistakes: list[int], images: Any, model: Any) -> list[Figure]:
-    """The most confident mistakes, what the model is right and sure about, and where it looked."""
-    if images is None:
-        return []
+def _galleries(outcome: Outcome, mistakes: list[int], images: Any, model: Any) -> list[Figure]:
+    """The most confident mistakes and right answers, and the evidence for the latter."""
     right: list[int] = []
     for k in range(min(len(outcome.names), 6)):
-        found = (outcome.labels == k) & (outcome.predicted == k)
-        right += _most_confident(outcome, found, N_EXAMPLES)
-    figures = []
+        hits = (outcome.labels == k) & (outcome.predicted == k)
+        right += outcome.most_confident(hits, N_EXAMPLES)
+    pictures = {row: np.asarray(images[row]) for row in (*mistakes, *right)}
+    evidence = None if model is None or not right else _evidence(model, outcome, right, images)
+
+    def gallery(name: str, title: str, caption: str, rows: list[int], form: str, **kw: Any) -> None:
+        lines = []
+        for x in map(outcome.describe, rows):
+            words = {**x, "probability": probability(x["probability"])}
+            lines.append(form.format(**words).split("\n"))
+        shown = [pictures[row] for row in rows]
+        figures.append(panels.gallery_panel(name, title, caption, shown, lines, **kw))
+
+    figures: list[Figure] = []
     if mistakes:
-        figures.append(view.mistakes_gallery(outcome, mistakes, images))
+        gallery(
+            "mistakes",
+            "Most confident mistakes",
+            "Below each image: predicted class and probability, true class, name. "
+            "Brightness is stretched (asinh) to show faint arcs.",
+            mistakes,
+            "predicted {predicted}  {probability}\ntrue {true}\n{id}",
+        )
     if right:
-        figures.append(view.examples_gallery(outcome, right, images))
-        evidence = None if model is None else _evidence(model, outcome, right, images)
-        if evidence is not None:
-            figures.append(view.evidence_gallery(outcome, right, images, evidence))
+        gallery(
+            "examples",
+            "Right and most confident",
+            "Up to four of each class: class and probability, name.",
+            right,
+            "{predicted}  {probability}\n{id}",
+        )
+    if evidence is not None:
+        gallery(
+            "evidence",
+            "Evidence for the predicted class",
+            "The same images. Contours at 50 and 80 % of the strongest evidence: Grad-CAM, or "
+            "attention rollout of a transformer whose class token answers.",
+            right,
+            "{predicted}\n{id}",
+            evidence=evidence,
+        )
     return figures
 
 
-def _evidence(model: Any, outcome: view.Outcome, rows: list[int], images: Any) -> Any:
-    """Where the model looked in these images; None for a network that no method fits."""
+def _evidence(model: Any, outcome: Outcome, rows: list[int], images: Any) -> Any:
+    """Saliency maps of these images; None for a network that no method fits."""
     try:
         return saliency(model, np.stack([images[i] for i in rows]), outcome.predicted[rows])
     except LenszooError:

@@ -1,4 +1,4 @@
-"""The best candidates of a search as one page to look through."""
+"""Page of the candidates that a lens finder ranks highest."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics.lens_yield import sigmoid
-from lenszoo.reporting import plots
 from lenszoo.reporting.colour import colour_image
-from lenszoo.reporting.report import Card, Figure, Report
+from lenszoo.reporting.panels import gallery_panel
+from lenszoo.reporting.report import Card, Report
 
 _COLUMNS = 5
 
@@ -31,11 +31,11 @@ def candidates_page(
 
     Args:
         images: (objects, H, W, bands), linear flux; a memory map is read only where it is shown.
-        logits: (objects,), higher for lenses; NaN for one that was not looked at.
+        logits: (objects,), higher for lenses; NaN for one without a score.
         n: how many to show.
         ids: their names, by default their rows.
         bands: names of the bands: three or more give colours.
-        known: what each is, where that is known.
+        known: the kind of each, where that is known.
         title, provenance: as for the other reports.
 
     Returns:
@@ -47,20 +47,16 @@ def candidates_page(
     scores = np.asarray(logits, np.float64)
     stack = np.asanyarray(images)
     names = [str(name) for name in (range(len(scores)) if ids is None else ids)]
-    for what, count in (
-        ("images", len(stack)),
-        ("ids", len(names)),
-        ("known", len(known or names)),
-    ):
-        if count != len(scores):
-            raise LenszooError(f"There are {count} {what} but {len(scores)} logits.")
+    for name, values in (("images", stack), ("ids", names), ("known", known)):
+        if values is not None and len(values) != len(scores):
+            raise LenszooError(f"There are {len(values)} {name} but {len(scores)} logits.")
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
     best = [int(row) for row in order[:n] if np.isfinite(scores[row])]
     if not best:
         raise LenszooError("There is no candidate to show: no logit is a number.")
     chance = [float(sigmoid(scores[row])) for row in best]
     lines = [
-        [f"{i}. {p:.3f}", *([known[row]] if known else []), names[row]]
+        [f"{i}. {p:.3f}", *([] if known is None else [known[row]]), names[row]]
         for i, (row, p) in enumerate(zip(best, chance, strict=True), start=1)
     ]
     note = (
@@ -76,20 +72,15 @@ def candidates_page(
             Card("Shown", str(len(best)), f"probability {chance[-1]:.3f} and above"),
         ],
         figures=[
-            Figure(
+            gallery_panel(
                 "candidates",
-                "In order",
-                f"Images of {len(best)} candidates, the most lens-like first.",
+                "Candidates in order",
                 "Place, probability and name. Brightness is stretched (asinh). In order: "
                 f"{', '.join(names[row] for row in best)}.",
-                partial(
-                    plots.gallery_figure,
-                    [np.asarray(stack[row]) for row in best],
-                    lines,
-                    columns=_COLUMNS,
-                    show=partial(colour_image, bands=bands),
-                ),
-                night=True,
+                [np.asarray(stack[row]) for row in best],
+                lines,
+                shown=partial(colour_image, bands=bands),
+                columns=_COLUMNS,
             )
         ],
         notes=[note],

@@ -1,81 +1,116 @@
-"""How the lens-finding report reads: its sentences, tables and figures."""
+"""Panels of the lens-finding report: its sentences, tables and figures."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lenszoo.metrics.classification import CalibrationBins
-from lenszoo.metrics.lens_finding import OperatingCurve
-from lenszoo.metrics.lens_yield import Completeness
-from lenszoo.reporting import plots
+from lenszoo.metrics.classification import Floats
+from lenszoo.metrics.intervals import wilson_interval
+from lenszoo.metrics.lens_finding import OperatingCurve, purity_at
+from lenszoo.metrics.lens_yield import Completeness, sigmoid
+from lenszoo.reporting import panels
 from lenszoo.reporting.colour import colour_bands, colour_image
-from lenszoo.reporting.report import Card, Figure, interval, number
-from lenszoo.tasks.find_lenses import plots as lens_plots
+from lenszoo.reporting.panels import Column, Curve, Row
+from lenszoo.reporting.plots import COLOURS, FAINT, Line, Plot, count_scale, histogram
+from lenszoo.reporting.report import Card, Figure, Table
+from lenszoo.reporting.text import interval, number, percent, probability, show_interval
 from lenszoo.tasks.find_lenses.candidates import PROPERTIES, Candidates
-from lenszoo.tasks.find_lenses.plots import odds
-from lenszoo.tasks.find_lenses.tables import (
-    at_rate,
-    percent,
-    probability,
-    purity_text,
-    rate_text,
-)
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+EVEN = "even odds (logit 0)"
+RANKED = ("auc", "average_precision", "tpr0", "tpr10")
+_NAMES = ("AUC", "average precision", "TPR0", "TPR10")
+_RANKED = [Column(key, name) for key, name in zip(RANKED, _NAMES, strict=True)]
+_GAINS = [column._replace(form="+.4f", interval_form="+.3f") for column in _RANKED]
+_QUALITY = [
+    Column("log_loss", "log loss", ".3f"),
+    Column("calibration_error", "calibration error", ".3f"),
+]
 _FACTS = {"einstein_radius": '{:.2f}"', "arc_signal_to_noise": "S/N {:.0f}"}
+_NONLENS, _LENS = 0, 1  # colours
+_PURITIES = (0.9, 0.5, 0.1)
+_MARK: Mapping[str, Any] = {  # of a name on a line
+    "ha": "center", "va": "bottom", "fontsize": 7.5, "color": FAINT,
+    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1},
+}  # fmt: skip
+_REGRESSION = "logistic regression on "
 
 
-def summary(values: Mapping[str, Any], found: Candidates) -> str:
-    """What the finder finds, at what price, and what of it needs no network."""
-    n, lenses, point = values["n"], values["lenses"], at_rate(values, found)
+def odds(prior: float) -> str:
+    """A share of lenses in words: ``1 in 1,000``."""
+    return f"1 in {1 / prior:,.0f}" if prior < 0.1 else percent(prior, 0)
+
+
+def rate_text(rate: float) -> str:
+    """A stated rate with as many digits as it came with: 1 %, 0.05 %."""
+    return f"{100 * rate:g} %"
+
+
+def rate_rule(rate: float | None) -> str:
+    """The name of a threshold that allows such a rate of false positives."""
+    if rate is None:
+        return EVEN
+    return f"at most {rate_text(rate)} false positives" if rate else "no false positive here"
+
+
+def at_rate(values: Mapping[str, Any], objects: Candidates) -> Mapping[str, Any]:
+    """Operating point of the stated false-positive rate; of even odds without non-lenses."""
+    points = values["operating_points"]
+    return next((point for point in points if point["rate"] == objects.rate), points[-1])
+
+
+def purity_text(point: Mapping[str, Any]) -> str:
+    """Purity; its lower limit where no non-lens passes, as with too few of them."""
+    if point["false_positives"] == 0 and np.isfinite(point["purity"]):
+        return f"> {percent(point['purity_interval'][0])}"
+    return percent(point["purity"])
+
+
+def summary(values: Mapping[str, Any], objects: Candidates) -> str:
+    """Completeness and purity of the finder, and the AUCs that need no network."""
+    n, lenses, point = values["n"], values["lenses"], at_rate(values, objects)
     if not (lenses and values["nonlenses"]):
-        what, verb = ("lenses", "found") if lenses else ("non-lenses", "taken for lenses")
+        kind, verb = ("lenses", "found") if lenses else ("non-lenses", "taken for lenses")
         passed = point["completeness"] if lenses else point["false_positive_rate"]
         return (
-            f"All {n:,} objects are {what}: {percent(passed)} of them are {verb} at even odds. "
+            f"All {n:,} objects are {kind}: {percent(passed)} of them are {verb} at even odds. "
             "Nothing that compares lenses with non-lenses is defined."
         )
     bounds = (values["intervals"] or {}).get("auc")
-    said = f"On {n:,} objects, {lenses:,} of them lenses, the AUC is {number(values['auc'])}"
-    said += f" ({interval(bounds, 3)})" if bounds else ""
-    said += (
-        f". At a false-positive rate of {rate_text(found.rate)} it finds "
+    text = f"On {n:,} objects, {lenses:,} of them lenses, the AUC is {number(values['auc'])}"
+    text += f" ({interval(bounds, 3)})" if bounds else ""
+    text += (
+        f". At a false-positive rate of {rate_text(objects.rate)} it finds "
         f"{percent(point['completeness'])} of the lenses; where {odds(values['prior'])} objects "
         f"is a lens, {purity_text(point)} of such candidates would be lenses"
     )
-    rest = [f"{k} {number(v['auc'])}" for k, v in values["by_score"].items() if k != found.main]
-    rest += [
-        f"a logistic regression on {name} {number(base['auc'])}"
-        for name, base in values["baselines"].items()
-        if base["auc"] is not None
-    ]
-    return f"{said}. AUC of the others: {', '.join(rest)}." if rest else f"{said}."
+    rest = {name: scores["auc"] for name, scores in values["by_score"].items()}
+    del rest[objects.main]
+    rest |= {f"a {_REGRESSION}{name}": base["auc"] for name, base in values["baselines"].items()}
+    others = [f"{name} {number(auc)}" for name, auc in rest.items() if auc is not None]
+    return f"{text}. AUC of the others: {', '.join(others)}." if others else f"{text}."
 
 
-def cards(values: Mapping[str, Any], found: Candidates) -> list[Card]:
+def cards(values: Mapping[str, Any], objects: Candidates) -> list[Card]:
     """The headline numbers, and a warning where the table gives the labels away."""
-    bounds, point = values["intervals"] or {}, at_rate(values, found)
-
-    def detail(key: str, digits: int = 3) -> str:
-        return f"95 %: {interval(bounds[key], digits)}" if bounds.get(key) else "no interval"
-
+    bounds, point = values["intervals"] or {}, at_rate(values, objects)
+    where = f"at {rate_text(objects.rate)} false positives"
     shown = [
-        Card("AUC", number(values["auc"]), detail("auc")),
+        panels.score_card("AUC", values["auc"], bounds.get("auc"), _RANKED[0]),
         Card("TPR10", number(values["tpr10"], 3), f"of {values['nonlenses']:,} non-lenses"),
         Card(
             "Completeness",
             percent(point["completeness"]),
-            f"at {rate_text(found.rate)} false positives"
-            if values["nonlenses"]
-            else "at even odds",
+            where if values["nonlenses"] else "at even odds",
         ),
-        Card(
-            "Purity in a survey",
-            purity_text(point),
-            f"{odds(values['prior'])} a lens",
-        ),
+        Card("Purity in a survey", purity_text(point), f"{odds(values['prior'])} a lens"),
         Card("Calibration error", number(values["calibration_error"], 3), "15 bins"),
     ]
     leaky = values["leaky_columns"]
@@ -85,7 +120,7 @@ def cards(values: Mapping[str, Any], found: Candidates) -> list[Card]:
 
 
 def notes(values: Mapping[str, Any]) -> list[str]:
-    """What the reader must know before trusting a number."""
+    """Reservations about the numbers."""
     lines = []
     leaky = [leak["column"] for leak in values["leaky_columns"]]
     if leaky:
@@ -105,147 +140,300 @@ def notes(values: Mapping[str, Any]) -> list[str]:
         lines.append("TPR10 is undefined (null): there are fewer than ten non-lenses.")
     for count, name in ((values["lenses"], "lens"), (values["nonlenses"], "non-lens")):
         if count == 1:
-            lines.append(f"No bootstrap intervals: there is a single {name}.")
+            lines.append(f"No intervals: there is a single {name}.")
     return lines
 
 
-def roc(
-    curves: Sequence[plots.Curve], base: Sequence[plots.Curve], values: Mapping[str, Any]
-) -> Figure:
-    """ROC curves of the scores and of the baselines."""
-    areas = ", ".join(f"{curve.name} {curve.auc:.4f}" for curve in (*curves, *base))
+def tables(
+    values: Mapping[str, Any], objects: Candidates, false_positives: Sequence[int]
+) -> list[Table]:
+    """The tables in order, the last with false positives by name (in place of their images)."""
+    shown = [_scores(values)]
+    if values["gains"]:
+        rows = [
+            Row(f"against {name}", gain, gain["intervals"])
+            for name, gain in values["gains"].items()
+        ]
+        note = "Differences on the same objects; the scores are correlated by the same resamples."
+        shown.append(panels.scores_table(f"Gain of {values['main']}", _GAINS, rows, note))
+    shown.append(_survey(values))
+    if values["leaky_columns"]:
+        cells = [[leak["column"], leak["reason"]] for leak in values["leaky_columns"]]
+        note = "Columns that tell lenses from non-lenses by their value alone."
+        shown.append(Table("Leaky columns", ["column", "why"], cells, note, text=True))
+    if values["false_positives_by_kind"]:
+        shown.append(_kinds_table(values, objects))
+    if false_positives:
+        cells = [
+            [x["id"], x["kind"], number(x["logit"], 2), probability(x["probability"])]
+            for x in map(objects.describe, false_positives)
+        ]
+        heads = ["object", "kind", "logit", "probability"]
+        shown.append(Table("Most confident false positives", heads, cells, text=True))
+    return shown
+
+
+def _scores(values: Mapping[str, Any]) -> Table:
+    rows = [Row(name, s, s.get("intervals")) for name, s in values["by_score"].items()]
+    if values["uncalibrated"]:
+        rows.append(Row(f"{values['main']}, before temperature", values["uncalibrated"]))
+    rows += [
+        Row(f"{_REGRESSION}{name}", base)
+        for name, base in values["baselines"].items()
+        if base["auc"] is not None
+    ]
+    note = (
+        f"{values['lenses']:,} lenses, {values['nonlenses']:,} non-lenses, ranked on logits. TPR0 "
+        "and TPR10: the share of the lenses found before the first and before the tenth of the "
+        "non-lenses, ties counting against; they fall with the number of non-lenses, and the "
+        "interval of TPR0, which hangs on a single object, is rough. Average precision is at the "
+        "balance of these data. Calibration error is that of the probability of a lens."
+    )
+    if values["baselines"]:
+        note += " The logistic regressions are cross-validated and need no network."
+    return panels.scores_table("Scores", [*_RANKED, *_QUALITY], rows, note)
+
+
+def _survey(values: Mapping[str, Any]) -> Table:
+    def count(value: float) -> str:
+        return f"{value:,.0f}" if np.isfinite(value) else "n/a"
+
+    rows = []
+    for point in values["operating_points"]:
+        at, wrong, purity = point["threshold"], point["false_positives"], purity_text(point)
+        if purity[0].isdigit():
+            purity += f" ({show_interval(point['purity_interval'], '.1%')})"
+        bounds = " to ".join(map(count, point["false_positives_interval"]))
+        rows.append(
+            [
+                rate_rule(point["rate"]),
+                f"{at:.2f}",
+                probability(float(sigmoid(at))),
+                percent(point["completeness"]),
+                count(point["lenses_found"]),
+                f"{count(wrong)} ({bounds})" if np.isfinite(wrong) else "n/a",
+                purity,
+            ]
+        )
+    note = (
+        f"Thresholds of {values['main']} set on these data, and the yield to expect where "
+        f"{odds(values['prior'])} objects is a lens, if its lenses and non-lenses are like these. "
+        "In brackets 95 % Wilson intervals of the false-positive rate."
+    )
+    balance = values["lenses"] / values["n"]
+    if 0 < balance < 1:
+        shift = float(np.log(values["prior"] / (1 - values["prior"]) * (1 - balance) / balance))
+        change = f"subtract {-shift:.2f} from" if shift < 0 else f"add {shift:.2f} to"
+        note += (
+            f" Probabilities are for {percent(balance, 0)} lenses, as here; in that survey "
+            f"{change} the logit."
+        )
+    lenses = count(values["prior"] * values["objects"])
+    columns = ["threshold", "logit", "probability", "completeness", "lenses found"]
+    return Table(
+        f"In a survey of {values['objects']:,} objects with {lenses} lenses",
+        [*columns, "false positives", "purity"],
+        rows,
+        note,
+    )
+
+
+def _kinds_table(values: Mapping[str, Any], objects: Candidates) -> Table:
+    rows = []
+    for kind, counts in values["false_positives_by_kind"].items():
+        wrong, total = counts["false_positives"], counts["objects"]
+        bounds = show_interval(wilson_interval(wrong, total).tolist(), ".1%")
+        rows.append([kind, f"{total:,}", f"{wrong:,}", percent(wrong / total), bounds])
+    at = objects.thresholds[objects.main]
+    note = f"At a logit of {at:.2f}, which {rate_text(objects.rate)} of all non-lenses may pass."
+    columns = ["kind", "objects", "false positives", "rate", "95 % interval"]
+    return Table("Non-lenses taken for lenses", columns, rows, note)
+
+
+def roc(curves: Sequence[Curve], baselines: Sequence[Curve], values: Mapping[str, Any]) -> Figure:
+    """ROC curves of the scores and of the baselines, with lines of equal purity in a survey."""
     caption = (
         "Dashed: where candidates have the purity written there if "
         f"{odds(values['prior'])} objects is a lens; left of the line they are purer. "
-        f"{values['nonlenses']:,} non-lenses measure no rate below "
-        f"{1 / values['nonlenses']:.2g}."
+        f"{values['nonlenses']:,} non-lenses measure no rate below {1 / values['nonlenses']:.2g}."
     )
-    if base:
+    if baselines:
         caption += " Dotted: logistic regressions that need no network."
-    return Figure(
-        "roc",
-        "ROC curves",
-        f"ROC curves of lenses against non-lenses. Areas: {areas}.",
-        caption,
-        partial(
-            lens_plots.lens_roc_figure,
-            curves,
-            [c._replace(name=f"regression on {c.name}") for c in base],
-            values["prior"],
-        ),
-    )
+    named = [curve._replace(name=f"regression on {curve.name}") for curve in baselines]
+    finish = partial(_draw_purities, prior=values["prior"])
+    return panels.roc_panel(curves, named, caption, "completeness", finish)
+
+
+def _draw_purities(axes: Axes, prior: float) -> None:
+    """Where a candidate is a lens with a chance of 90, 50 and 10 %, in a survey of the prior."""
+    left = axes.get_xlim()[0]
+    for purity in _PURITIES:
+        # prior * TPR * (1 - purity) = (1 - prior) * FPR * purity
+        price = prior * (1 - purity) / ((1 - prior) * purity)
+        if price < 1.5 * left:  # no room for its name
+            continue
+        x = np.geomspace(left, price, 200)
+        axes.plot(x, x / price, color=FAINT, lw=0.9, ls="--", zorder=1)
+        axes.text(price, 1.03, f"purity {percent(purity, 0)}", **_MARK)
 
 
 def thresholds(curves: Mapping[str, OperatingCurve], values: Mapping[str, Any]) -> Figure:
     """Purity and completeness against the threshold, and against each other."""
-    marks = {_mark(point): point["threshold"] for point in values["operating_points"]}
-    shown = "; ".join(
-        f"{p['rule']}: completeness {percent(p['completeness'])}, purity {percent(p['purity'])}"
-        for p in values["operating_points"]
-    )
-    return Figure(
-        "thresholds",
-        "Purity and completeness",
-        f"Purity and completeness against the threshold; in a survey, {shown}.",
+    prior, balance = values["prior"], values["lenses"] / values["n"]
+    name, main = next(iter(curves.items()))
+    x = main.thresholds[1:]
+    rates = wilson_interval(main.false_positives, main.nonlenses)
+    bounds = np.stack([purity_at(main.completeness, rates[:, k], prior) for k in (1, 0)], axis=1)
+    here = f"purity here ({percent(balance, 0)} lenses)"
+    lines = [
+        Line("completeness", x, main.completeness[1:], 0, "steps"),
+        Line(here, x, main.purity()[1:], 1, "steps"),
+        Line(
+            f"purity in a survey ({odds(prior)})", x, _measured_purity(main, prior)[1:], 2, "steps",
+            bounds[1:],
+        ),
+    ]  # fmt: skip
+    survey = [
+        Line(label, curve.completeness, _measured_purity(curve, prior), i)
+        for i, (label, curve) in enumerate(curves.items())
+    ]
+    marks = [(_mark(point["rate"]), point["threshold"]) for point in values["operating_points"]]
+    plots = [
+        Plot(
+            "threshold on the logit", "share", lines, name, y_range=(0, 1.1),
+            finish=partial(_draw_marks, marks=marks),
+        ),
+        Plot(
+            "completeness", "purity", survey, f"In a survey: {odds(prior)} is a lens",
+            x_range=(0, 1.01), y_range=(prior / 2, 1.2), y_scale="log",
+        ),
+    ]  # fmt: skip
+    caption = (
         "Left: the main score by threshold, in these data and in a survey. Right: purity against "
         "completeness of every score in that survey, on a logarithmic axis. Purity in the survey "
         "is drawn where a non-lens passes: above that, these data only tell that it is higher. "
-        "Shaded: from the 95 % interval of the false-positive rate.",
-        partial(lens_plots.threshold_figure, curves, values["prior"], marks),
+        "Shaded: from the 95 % interval of the false-positive rate."
     )
+    return panels.plot_panel("thresholds", "Purity and completeness", plots, caption, height=4.0)
 
 
-def _mark(point: Mapping[str, Any]) -> str:
+def _measured_purity(curve: OperatingCurve, prior: float) -> Floats:
+    """Purity in the survey; NaN before the first non-lens, where it only looks like 1."""
+    return np.where(curve.false_positives > 0, curve.purity(prior), np.nan)
+
+
+def _mark(rate: float | None) -> str:
     """A threshold in as few characters as can name it."""
-    if point["rate"] is None:
+    if rate is None:
         return "p 0.5"
-    return rate_text(point["rate"]) if point["rate"] else "none"
+    return rate_text(rate) if rate else "none"
 
 
-def completeness(panels: Mapping[str, Mapping[str, Completeness]], found: Candidates) -> Figure:
-    """Completeness against what is known of the lenses."""
-    parts = []
-    for key, by_score in panels.items():
-        bins = by_score.get(found.main)
-        if bins is not None:
-            share = ", ".join(
-                f"{x:.3g}: {percent(y, 0)}"
-                for x, y in zip(bins.centres, bins.completeness, strict=True)
-            )
-            parts.append(f"by {PROPERTIES[key]} {share}")
-    unknown = max(bins.unknown for by_score in panels.values() for bins in by_score.values())
-    where = (
-        f"at {rate_text(found.rate)} false positives" if not found.labels.all() else "at even odds"
-    )
-    caption = f"Each score {where}; bins hold equally many lenses, bars are 95 % intervals."
+def _draw_marks(axes: Axes, marks: Sequence[tuple[str, float]]) -> None:
+    """Vertical lines with their names above, of those names that do not overlap."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high)
+    last = -np.inf
+    # from the loosest threshold, so that of two strict ones the one nearer to use keeps its name
+    for label, at in sorted(marks, key=lambda mark: mark[1]):
+        if not (np.isfinite(at) and low <= at <= high):
+            continue
+        axes.axvline(at, color=FAINT, lw=0.9, ls="--", zorder=1)
+        if at - last >= 0.08 * (high - low):
+            axes.text(at, 1.03, label, **_MARK)
+            last = at
+
+
+def completeness(
+    properties: Mapping[str, Mapping[str, Completeness]], objects: Candidates
+) -> Figure:
+    """Completeness against properties of the lenses, a plot each."""
+    plots: list[Plot] = []
+    for key, by_score in properties.items():
+        centres = np.concatenate([bins.centres for bins in by_score.values()])
+        wide = bool(centres.min() > 0 and centres.max() > 8 * centres.min())
+        lines = []
+        for i, (name, bins) in enumerate(by_score.items()):
+            # the scores are of the same lenses: a little apart, or their bars hide each other
+            shift = 0.004 * i * np.ptp(bins.edges)
+            x = bins.centres * (1 + 0.025 * i) if wide else bins.centres + shift
+            lines.append(Line(name, x, bins.completeness, i, "marked", bins.intervals))
+        scale = "log" if wide else "linear"
+        label = "" if plots else "completeness"
+        plots.append(Plot(PROPERTIES[key], label, lines, y_range=(-0.02, 1.03), x_scale=scale))
+    unknown = max(bins.unknown for by_score in properties.values() for bins in by_score.values())
+    at = "at even odds" if objects.labels.all() else f"at {rate_text(objects.rate)} false positives"
+    caption = f"Each score {at}; bins hold equally many lenses, bars are 95 % intervals."
     if unknown:
         caption += f" Up to {unknown:,} lenses are left out: their value is not known."
-    return Figure(
-        "completeness",
-        "Which lenses are found",
-        f"Completeness of {found.main}: {'; '.join(parts)}.",
-        caption,
-        partial(lens_plots.completeness_figure, panels, {key: PROPERTIES[key] for key in panels}),
-        wide=len(panels) > 1,
+    return panels.plot_panel(
+        "completeness", "Completeness by property", plots, caption, wide=len(plots) > 1,
+        width=3.2 * len(plots), height=3.2,
+    )  # fmt: skip
+
+
+def distribution(objects: Candidates) -> Figure:
+    """Histogram of the main score, lenses and non-lenses apart."""
+    scores = objects.scores[objects.main]
+    # a tail of a few must not squeeze the rest into three bars
+    low, high = np.percentile(scores, [0.1, 99.9])
+    edges = np.linspace(low, high, 41) if high > low else np.linspace(low - 0.5, low + 0.5, 41)
+    lines = []
+    for name, rows, colour in (
+        ("non-lenses", ~objects.labels, _NONLENS),
+        ("lenses", objects.labels, _LENS),
+    ):
+        if rows.any():
+            label = f"{rows.sum():,} {name}, median {np.median(scores[rows]):.2f}"
+            lines.append(histogram(label, scores[rows], edges, colour))
+    scale = count_scale(lines)
+    plot = Plot(f"logit, {objects.main}", "objects", lines, y_range=(0, None), y_scale=scale)
+    caption = "The outer thousandths are in the end bins."
+    if scale != "linear":
+        caption += " Counts are on a logarithmic axis."
+    return panels.plot_panel(
+        "scores", "Scores", [plot], caption, wide=False, width=4.65, height=3.4
     )
 
 
-def reliability(
-    bins: CalibrationBins, before: CalibrationBins | None, values: Mapping[str, Any]
-) -> Figure:
-    """The reliability diagram of the probability of a lens."""
-    alt = "Reliability diagram: the share of lenses against the probability of a lens. "
-    alt += f"Expected calibration error {bins.error:.4f}"
-    alt += f", before temperature scaling {before.error:.4f}." if before else "."
-    return Figure(
-        "reliability",
-        "Reliability",
-        alt,
-        f"Of {values['main']}. Below the line too many lenses are promised, above it too few. "
-        "Bars: one standard error.",
-        partial(
-            plots.reliability_figure, bins, before, ("probability of a lens", "share of lenses")
-        ),
-        wide=False,
-    )
-
-
-def distribution(found: Candidates) -> Figure:
-    """Histogram of the main score."""
-    scores = found.scores[found.main]
-    medians = [
-        f"{name} {np.median(scores[rows]):.2f}"
-        for name, rows in (("lenses", found.labels), ("non-lenses", ~found.labels))
-        if rows.any()
+def kinds(objects: Candidates) -> Figure:
+    """False positives by kind, and the logits of every kind."""
+    counts, logits = objects.kinds(), objects.scores[objects.main]
+    kind = objects.truth["kind"].astype(str)
+    groups = {name: logits[(kind == name) & ~objects.labels] for name in counts}
+    if objects.labels.any():
+        groups["all lenses"] = logits[objects.labels]
+    rows, total = np.arange(len(counts)), np.array(list(counts.values()))
+    shares = []
+    for i, name in enumerate(objects.scores):
+        wrong = objects.false_positives(name)
+        hits = np.array([wrong[each] for each in counts])
+        place = rows + 0.22 * (i - (len(objects.scores) - 1) / 2)
+        bounds = 100 * wilson_interval(hits, total)
+        shares.append(Line(name, 100 * hits / total, place, i, "dots", bounds, across=True))
+    ranges = []
+    for row, (name, values) in enumerate(groups.items()):
+        p5, p25, p50, p75, p95 = np.percentile(values, [5, 25, 50, 75, 95])
+        colour = COLOURS[_NONLENS if name in counts else _LENS]
+        ranges.append(Line("", [p5, p95], [row, row], colour, "thin"))
+        ranges.append(Line("", [p25, p75], [row, row], colour, "thick"))
+        ranges.append(Line("", [p50], [row], colour, "dots"))
+    ends = [-0.6, len(groups) - 0.4]
+    ranges.append(Line("", [objects.thresholds[objects.main]] * 2, ends, FAINT, "dashed"))
+    names = [f"{name}  ({len(values):,})" for name, values in groups.items()]
+    plots = [
+        Plot("taken for a lens, %", "", shares, rows=names, x_range=(-1, None)),
+        Plot("logit", "", ranges, rows=names),
     ]
-    return Figure(
-        "scores",
-        "Scores",
-        f"Histogram of the logits of {found.main}. Medians: {', '.join(medians)}.",
-        "Counts on a logarithmic axis; the outer thousandths are in the end bins.",
-        partial(lens_plots.scores_figure, found.labels, scores, found.main),
-        wide=False,
+    caption = (
+        f"Left: each score at {rate_text(objects.rate)} false positives over all kinds; bars are "
+        f"95 % intervals. Right: logits of {objects.main}: median, half and nine tenths of each "
+        "kind, and the threshold (dashed)."
     )
-
-
-def kinds(found: Candidates) -> Figure:
-    """False positives by kind, and the scores of every kind."""
-    counts = found.kinds()
-    wrong = {name: found.false_positives(name) for name in found.scores}
-    shown = ", ".join(f"{k} {wrong[found.main][k]} of {n}" for k, n in counts.items())
-    logits, what = found.scores[found.main], found.truth["kind"].astype(str)
-    ranges = {kind: logits[(what == kind) & ~found.labels] for kind in counts}
-    if found.labels.any():
-        ranges["all lenses"] = logits[found.labels]
-    return Figure(
-        "kinds",
-        "What is taken for a lens",
-        f"False positives of {found.main} by kind: {shown}.",
-        f"Left: each score at {rate_text(found.rate)} false positives over all kinds; bars are "
-        f"95 % intervals. Right: logits of {found.main}: median, half and nine tenths of each "
-        "kind, and the threshold (dashed).",
-        partial(lens_plots.kinds_figure, counts, wrong, ranges, found.thresholds[found.main]),
-    )
+    return panels.plot_panel(
+        "kinds", "Non-lenses taken for lenses", plots, caption, share_y=True,
+        height=0.3 * len(groups) + 1.0,
+    )  # fmt: skip
 
 
 _GALLERIES = {
@@ -262,42 +450,30 @@ _GALLERIES = {
 
 
 def galleries(
-    found: Candidates,
-    picked: Mapping[str, Sequence[int]],
+    objects: Candidates,
+    rows_by_name: Mapping[str, Sequence[int]],
     images: NDArray[Any],
     bands: Sequence[str] | None,
 ) -> list[Figure]:
     """Images of false positives, missed and found lenses."""
-    n_bands = images.shape[3] if images.ndim == 4 else 1
-    chosen = colour_bands(bands, n_bands)
+    chosen = colour_bands(bands, images.shape[3] if images.ndim == 4 else 1)
     colours = "Greys"
     if chosen is not None:
         names = [str(bands[k]) if bands else f"band {k}" for k in chosen]
         colours = f"Red, green and blue are {', '.join(names)}"
     figures = []
-    for key, rows in picked.items():
-        title, what = _GALLERIES[key]
-        lines = [_lines(found.describe(row)) for row in rows]
-        figures.append(
-            Figure(
-                key,
-                title,
-                f"{what}: {'; '.join(' '.join(line) for line in lines)}.",
-                f"{what}. {colours}; brightness is stretched (asinh).",
-                partial(
-                    plots.gallery_figure,
-                    [np.asarray(images[row]) for row in rows],
-                    lines,
-                    show=partial(colour_image, bands=bands),
-                ),
-                night=True,
-            )
-        )
+    for key, rows in rows_by_name.items():
+        title, order = _GALLERIES[key]
+        caption = f"{order}. {colours}; brightness is stretched (asinh)."
+        lines = [_lines(objects.describe(row)) for row in rows]
+        pictures = [np.asarray(images[row]) for row in rows]
+        shown = partial(colour_image, bands=bands)
+        figures.append(panels.gallery_panel(key, title, caption, pictures, lines, shown=shown))
     return figures
 
 
 def _lines(described: Mapping[str, Any]) -> list[str]:
-    """Probability and kind, what is known of a lens, name."""
+    """Probability and kind, properties of a lens, name."""
     first = f"{probability(described['probability'])}  {described['kind']}"
     facts = [
         form.format(described[key])

@@ -1,10 +1,10 @@
-"""The report on a lens finder: what it finds, at what price, and what needs no network at all.
+"""Lens-finding report: completeness, purity and false positives, beside scores without a network.
 
-This file computes; ``lens_finding_view`` puts the numbers into words, tables and figures.
+This file computes; ``panels`` puts the numbers into words, tables and figures.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,15 +13,12 @@ from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as m
 from lenszoo.metrics import lens_baselines
 from lenszoo.metrics import lens_finding as lm
-from lenszoo.metrics.intervals import auc_interval, sum_interval, widened_interval
-from lenszoo.metrics.lens_yield import Completeness, expected_counts, lens_calibration
+from lenszoo.metrics.intervals import auc_interval, pair_or_none, sum_interval, widened_interval
+from lenszoo.metrics.lens_yield import expected_counts, lens_calibration
 from lenszoo.metrics.shortcut import ShortcutResult
-from lenszoo.reporting import plots
+from lenszoo.reporting.panels import Curve, History, history_panels, read_history, reliability_panel
 from lenszoo.reporting.report import Figure, Report
-from lenszoo.tasks.classify.panels import history as history_figure
-from lenszoo.tasks.classify.report import History, pair_or_none, read_history, thinned
-from lenszoo.tasks.find_lenses import panels as view
-from lenszoo.tasks.find_lenses import tables
+from lenszoo.tasks.find_lenses import panels
 from lenszoo.tasks.find_lenses.candidates import (
     Candidates,
     candidates,
@@ -32,7 +29,7 @@ from lenszoo.tasks.find_lenses.candidates import (
 )
 
 _POINTS = 200  # of a curve in report.json
-_RANKED = ("auc", "average_precision", "tpr0", "tpr10")
+_RANKED = panels.RANKED
 
 
 class LensFindingReport(Report):
@@ -41,11 +38,11 @@ class LensFindingReport(Report):
     ``metrics`` holds ``n``, ``lenses``, ``nonlenses``, ``prior``, ``objects`` and the ``main``
     score's name; of the main score ``auc``, ``average_precision``, ``tpr0``, ``tpr10``,
     ``log_loss`` and ``calibration_error`` (of the probability of a lens, 15 bins), with
-    ``intervals`` of the first four; ``by_score``: the same of every score; ``gains``: by how much
-    the main score beats each other, with intervals from the same resamples; ``baselines``: what
-    logistic regressions reach; ``uncalibrated``: log loss and calibration error before
-    temperature scaling; ``operating_points``: thresholds and the counts to expect at the prior;
-    ``false_positives_by_kind`` and the ``leaky_columns``. What is undefined is None.
+    ``intervals`` of the first four; ``by_score``: the same of every score; ``gains``: how far it is
+    above each other score, with intervals; ``baselines``: the scores of logistic regressions;
+    ``uncalibrated``: log loss and calibration error before temperature scaling;
+    ``operating_points``: thresholds and the counts to expect at the prior;
+    ``false_positives_by_kind`` and the ``leaky_columns``. Undefined scores are None.
     """
 
     kind: ClassVar[str] = "lens_finding"
@@ -77,9 +74,9 @@ def lens_finding_report(
 
     Args:
         labels: shape (n,), 1 for a lens, 0 for a non-lens.
-        scores: logits (n,) by what they are from ("image and table", "image only", "table only");
-            the first is the main one. Or one array.
-        truth: arrays (n,) of what is known of the objects. ``einstein_radius``,
+        scores: logits (n,) by their source ("image and table", "image only", "table only"); the
+            first is the main one. Or one array.
+        truth: arrays (n,) of properties of the objects. ``einstein_radius``,
             ``arc_signal_to_noise`` and ``arc_contrast`` (NaN for non-lenses and where unknown) give
             the completeness against them, ``kind`` the false positives by kind.
         images: shape (n, H, W, bands) or (n, H, W), linear flux, in the order of the labels, for
@@ -88,7 +85,7 @@ def lens_finding_report(
         table: shape (n, k), NaN where a value is missing, for the baseline on the table.
         columns: names of its k columns.
         ids: n names of the objects; row numbers when absent.
-        leaks: what :func:`lenszoo.data.leaks.find_leaks` found in the table.
+        leaks: of the table, from :func:`lenszoo.data.leaks.find_leaks`.
         shortcut: False leaves the baselines out; a result computed before is that on the images.
         uncalibrated: logits (n,) of the main score before temperature scaling.
         prior: lenses an object in the survey whose yield is to be expected.
@@ -105,43 +102,81 @@ def lens_finding_report(
             not finite (with the first ids), a prior outside (0, 1).
     """
     lm.check_prior(prior)
-    found = candidates(labels, scores, ids, truth, false_positive_rate)
-    stack = matching(images, found, "images")
+    checked = candidates(labels, scores, ids, truth, false_positive_rate)
+    stack = matching(images, checked, "images")
     check_bands(stack, bands)
-    rows = matching(table, found, "rows of the table")
-    before = None if uncalibrated is None else _before(uncalibrated, found)
+    rows = matching(table, checked, "rows of the table")
+    before = None if uncalibrated is None else _before(uncalibrated, checked)
     notes: list[str] = []
     regressions = lens_baselines.baselines(
-        stack, rows, columns, leaks, found.labels, shortcut, seed, notes
+        stack, rows, columns, leaks, checked.labels, shortcut, seed, notes
     )
-    values = _metrics(found, prior, objects)
+    values = _metrics(checked, prior, objects)
     if min(values["lenses"], values["nonlenses"]) > 1:
-        _add_intervals(values, found, seed, n_resamples)
+        _add_intervals(values, checked, seed, n_resamples)
     values["baselines"] = {
-        name: _baseline_metrics(result, found.labels) for name, result in regressions.items()
+        name: _baseline_metrics(result, checked.labels) for name, result in regressions.items()
     }
-    values["uncalibrated"] = None if before is None else _calibration(found.labels, before)
+    values["uncalibrated"] = None if before is None else _calibration(checked.labels, before)
     values["leaky_columns"] = [_leak(leak) for leak in leaks or ()]
-    parts = _Parts(
-        curves={name: lm.operating_curve(found.labels, s) for name, s in found.scores.items()},
-        baselines={
-            name: lm.operating_curve(found.labels[result.rows], lens_baselines.odds(result))
-            for name, result in regressions.items()
-            if result.scores is not None
-        },
-        completeness=completeness(found),
-        galleries=galleries(found),
-        history=read_history(history),
-    )
+
+    y, main = checked.labels, checked.scores[checked.main]
+    curves = {name: lm.operating_curve(y, each) for name, each in checked.scores.items()}
+    baselines = {
+        name: lm.operating_curve(y[result.rows], lens_baselines.odds(result))
+        for name, result in regressions.items()
+        if result.scores is not None
+    }
+    roc = _roc_curves(curves)
+    bins = lens_calibration(y, main)
+    by_property = completeness(checked)
+    shown = galleries(checked)
+    epochs = read_history(history)
+
+    figures: list[Figure] = []
+    if roc:
+        figures.append(panels.roc(roc, _roc_curves(baselines), values))
+        figures.append(panels.thresholds(curves, values))
+    if by_property:
+        figures.append(panels.completeness(by_property, checked))
+    if roc:
+        earlier = None if before is None else lens_calibration(y, before)
+        caption = (
+            f"Of {checked.main}. Below the line too many lenses are promised, above it too few. "
+            "Bars: one standard error."
+        )
+        quantities = ("probability of a lens", "share of lenses")
+        figures.append(reliability_panel(bins, caption, earlier, quantities))
+    figures.append(panels.distribution(checked))
+    if checked.kinds():
+        figures.append(panels.kinds(checked))
+    if stack is not None:
+        figures += panels.galleries(checked, shown, stack, bands)
+    figures += history_panels(epochs)
     return LensFindingReport(
         title=title or "Lens-finding report",
         metrics=values,
-        summary=view.summary(values, found),
-        cards=view.cards(values, found),
-        tables=tables.tables(values, found, parts.galleries, with_images=stack is not None),
-        figures=_figures(values, found, parts, before, stack, bands),
-        notes=[*view.notes(values), *notes],
-        details=_details(found, parts, prior),
+        summary=panels.summary(values, checked),
+        cards=panels.cards(values, checked),
+        tables=panels.tables(
+            values, checked, shown.get("false_positives", []) if stack is None else []
+        ),
+        figures=figures,
+        notes=[*panels.notes(values), *notes],
+        details={
+            "roc": {curve.name: curve.thinned() for curve in roc},
+            "thresholds": _thinned_thresholds(curves[checked.main], prior) if roc else None,
+            "calibration": bins._asdict(),
+            "completeness": {
+                key: {
+                    name: {**each._asdict(), "intervals": each.intervals}
+                    for name, each in by_score.items()
+                }
+                for key, by_score in by_property.items()
+            },
+            **{key: [checked.describe(i) for i in picked] for key, picked in shown.items()},
+            "history": epochs,
+        },
         provenance={
             **(provenance or {}),
             "evaluation": {
@@ -152,64 +187,6 @@ def lens_finding_report(
             },
         },
     )
-
-
-class _Parts(NamedTuple):
-    """What figures and report.json are made of, beside the numbers."""
-
-    curves: dict[str, lm.OperatingCurve]  # of each score
-    baselines: dict[str, lm.OperatingCurve]
-    completeness: dict[str, dict[str, Completeness]]  # by property and score
-    galleries: dict[str, list[int]]  # rows
-    history: dict[str, list[float]]
-
-
-def _figures(
-    values: Mapping[str, Any],
-    found: Candidates,
-    parts: _Parts,
-    before: m.Floats | None,
-    images: NDArray[Any] | None,
-    bands: Sequence[str] | None,
-) -> list[Figure]:
-    y, logits = found.labels, found.scores[found.main]
-    bins = lens_calibration(y, logits)
-    earlier = None if before is None else lens_calibration(y, before)
-    curves = _roc_curves(parts.curves)
-    figures = []
-    if curves:
-        figures.append(view.roc(curves, _roc_curves(parts.baselines), values))
-        figures.append(view.thresholds(parts.curves, values))
-    if parts.completeness:
-        figures.append(view.completeness(parts.completeness, found))
-    if curves:
-        figures.append(view.reliability(bins, earlier, values))
-    figures.append(view.distribution(found))
-    if found.kinds():
-        figures.append(view.kinds(found))
-    if images is not None:
-        figures += view.galleries(found, parts.galleries, images, bands)
-    if plots.group_history(parts.history):
-        figures.append(history_figure(parts.history))
-    return figures
-
-
-def _details(found: Candidates, parts: _Parts, prior: float) -> dict[str, Any]:
-    curves = _roc_curves(parts.curves)
-    return {
-        "roc": {curve.name: thinned(curve) for curve in curves},
-        "thresholds": _thinned_thresholds(parts.curves[found.main], prior) if curves else None,
-        "calibration": lens_calibration(found.labels, found.scores[found.main])._asdict(),
-        "completeness": {
-            key: {
-                name: {**bins._asdict(), "intervals": bins.intervals}
-                for name, bins in by_score.items()
-            }
-            for key, by_score in parts.completeness.items()
-        },
-        **{key: [found.describe(i) for i in rows] for key, rows in parts.galleries.items()},
-        "history": parts.history,
-    }
 
 
 def _scores(y: NDArray[np.bool_], scores: m.Floats) -> dict[str, float]:
@@ -227,43 +204,45 @@ def _calibration(y: NDArray[np.bool_], logits: m.Floats) -> dict[str, float]:
     return {"log_loss": m.log_loss(y, logits), "calibration_error": error}
 
 
-def _before(uncalibrated: ArrayLike, found: Candidates) -> m.Floats:
+def _before(uncalibrated: ArrayLike, checked: Candidates) -> m.Floats:
     try:
-        return lm.check_scores(found.labels, uncalibrated, found.ids)[1]
+        return lm.check_scores(checked.labels, uncalibrated, checked.ids)[1]
     except LenszooError as error:
         raise LenszooError(f"The logits before temperature scaling: {error}") from None
 
 
-def _metrics(found: Candidates, prior: float, objects: int) -> dict[str, Any]:
-    y = found.labels
-    each = {name: _scores(y, s) | _calibration(y, s) for name, s in found.scores.items()}
-    wrong = found.false_positives(found.main)
+def _metrics(checked: Candidates, prior: float, objects: int) -> dict[str, Any]:
+    y = checked.labels
+    each = {name: _scores(y, s) | _calibration(y, s) for name, s in checked.scores.items()}
+    wrong = checked.false_positives(checked.main)
     return {
         "n": len(y),
         "lenses": int(y.sum()),
         "nonlenses": int((~y).sum()),
         "prior": prior,
         "objects": objects,
-        "main": found.main,
-        **each[found.main],
+        "main": checked.main,
+        **each[checked.main],
         "by_score": each,
         "intervals": None,
         "gains": {},
-        "operating_points": _operating_points(found, prior, objects),
+        "operating_points": _operating_points(checked, prior, objects),
         "false_positives_by_kind": {
             kind: {"objects": total, "false_positives": wrong[kind]}
-            for kind, total in found.kinds().items()
+            for kind, total in checked.kinds().items()
         },
     }
 
 
-def _add_intervals(values: dict[str, Any], found: Candidates, seed: int, n_resamples: int) -> None:
+def _add_intervals(
+    values: dict[str, Any], checked: Candidates, seed: int, n_resamples: int
+) -> None:
     """95 % intervals of every score and of the main one's gains, from one set of resamples."""
-    y, by_score = found.labels, values["by_score"]
+    y, by_score = checked.labels, values["by_score"]
 
     def ranking(weights: m.Floats) -> m.Floats:
         return np.concatenate(
-            [lm.weighted_ranking(y, scores, weights) for scores in found.scores.values()], axis=1
+            [lm.weighted_ranking(y, scores, weights) for scores in checked.scores.values()], axis=1
         )
 
     drawn = m.bootstrap(ranking, y, n_resamples=n_resamples, seed=seed)
@@ -276,9 +255,9 @@ def _add_intervals(values: dict[str, Any], found: Candidates, seed: int, n_resam
         }
         bounds[name]["auc"] = auc_interval(scores["auc"], values["lenses"], values["nonlenses"])
         scores["intervals"] = {key: pair_or_none(pair) for key, pair in bounds[name].items()}
-    values["intervals"] = by_score[found.main]["intervals"]
+    values["intervals"] = by_score[checked.main]["intervals"]
     for i, name in enumerate(list(by_score)[1:], start=1):
-        both, gain, limits = (found.main, name), {}, {}
+        both, gain, limits = (checked.main, name), {}, {}
         for k, key in enumerate(_RANKED):
             pair = [by_score[each][key] for each in both]
             gain[key] = pair[0] - pair[1]
@@ -297,23 +276,22 @@ def _baseline_metrics(result: ShortcutResult, y: NDArray[np.bool_]) -> dict[str,
     return values | facts | {"reason": result.reason}
 
 
-def _operating_points(found: Candidates, prior: float, objects: int) -> list[dict[str, Any]]:
+def _operating_points(checked: Candidates, prior: float, objects: int) -> list[dict[str, Any]]:
     """Thresholds of the main score with the yield to expect from each."""
-    y, scores = found.labels, found.scores[found.main]
+    y, scores = checked.labels, checked.scores[checked.main]
     nonlenses = int((~y).sum())
     # a tenth of the rate where enough non-lenses measure it
-    rates = {0.0, found.rate} | ({found.rate / 10} if nonlenses * found.rate >= 10 else set())
+    rates = {0.0, checked.rate} | ({checked.rate / 10} if nonlenses * checked.rate >= 10 else set())
     points: list[tuple[float | None, float]] = [
         (rate, lm.threshold_at(y, scores, rate)) for rate in sorted(rates) if nonlenses
     ]
-    points.append((None, 0.0))
     return [
         {
-            "rule": tables.EVEN if rate is None else tables.rate_rule(rate),
+            "rule": panels.rate_rule(rate),
             "rate": rate,
             **expected_counts(y, scores, at, prior=prior, objects=objects)._asdict(),
         }
-        for rate, at in points
+        for rate, at in [*points, (None, 0.0)]
     ]
 
 
@@ -323,12 +301,12 @@ def _leak(leak: Any) -> dict[str, str]:
     return {"column": column, "reason": str(leak).removeprefix(column).strip(" ()")}
 
 
-def _roc_curves(curves: Mapping[str, lm.OperatingCurve]) -> list[plots.Curve]:
+def _roc_curves(curves: Mapping[str, lm.OperatingCurve]) -> list[Curve]:
     result = []
     for name, curve in curves.items():
         if curve.lenses and curve.nonlenses:
             x, y = curve.false_positive_rate, curve.completeness
-            result.append(plots.Curve(name, x, y, float(np.trapezoid(y, x))))
+            result.append(Curve(name, x, y, float(np.trapezoid(y, x))))
     return result
 
 

@@ -1,34 +1,38 @@
-"""The report on a backbone that learned without labels: its embedding beside that of its start."""
+"""Pretext report: the embedding of a backbone trained without labels beside that of its start."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from lenszoo.metrics.embedding import Collapse
-from lenszoo.reporting.plots import COLOURS, new_figure, styled
-from lenszoo.reporting.report import Card, Figure, Report, Table, number
-from lenszoo.tasks.classify.panels import history as history_figure
-from lenszoo.tasks.classify.report import History, read_history
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+from lenszoo.reporting.panels import (
+    Column,
+    History,
+    Row,
+    history_panels,
+    plot_panel,
+    read_history,
+    scores_table,
+)
+from lenszoo.reporting.plots import Line, Plot
+from lenszoo.reporting.report import Card, Figure, Report, Table
+from lenszoo.reporting.text import number
 
 NAMES = {"pretext": "after the pretext", "start": "as it started"}
-# what the score of a method is
+# meaning of each method's score
 SCORES = {
-    "rotation": "share of the quarter turns told right",
-    "denoising": "share of the noise strengths told right",
+    "rotation": "share of the quarter turns recognised",
+    "denoising": "share of the noise strengths recognised",
     "contrastive": "share of the views whose nearest vector is their partner's",
     "simsiam": "share of the views whose nearest vector is their partner's",
 }
 
 
 class Probe(NamedTuple):
-    """What a linear head on a frozen backbone comes to, cross-validated.
+    """Score of a linear head on a frozen backbone, cross-validated.
 
     Attributes:
         labels: labelled images, in all.
@@ -42,12 +46,12 @@ class Probe(NamedTuple):
 
 
 class Embedding(NamedTuple):
-    """What a backbone makes of n held-out images.
+    """Features of a backbone on n held-out images.
 
     Attributes:
         features: (n, d) float32.
-        collapse: how much of their space they fill.
-        probe: the linear probe, None where no labels are known.
+        collapse: their effective rank and deviation.
+        probe: the linear probe, None without labels.
     """
 
     features: np.ndarray
@@ -59,7 +63,7 @@ class PretextReport(Report):
     """The report of :func:`pretext_report`; see :class:`lenszoo.reporting.report.Report`.
 
     ``metrics`` holds ``n``, ``method``, ``score`` (on the validation images of the best epoch) and
-    ``chance``, what guessing scores; and of the ``pretext`` and of the ``start`` each
+    ``chance``, the score of guessing; and of the ``pretext`` and of the ``start`` each
     ``embedding_std`` and ``effective_rank``, ``collapsed``, and the linear probe's ``probe_auc``,
     ``probe_spread`` and ``probe_labels``, None without labels.
     """
@@ -82,10 +86,10 @@ def pretext_report(
 
     Args:
         embeddings: of the backbone after the ``pretext``, and as it was at its ``start``.
-        score: what was reached on the pretext's own terms, on held-out images.
-        chance: what guessing scores.
+        score: of the pretext itself, on held-out images.
+        chance: the score of guessing.
         method: ``rotation``, ``denoising``, ``contrastive`` or ``simsiam``.
-        labels: (n,) integers, where they are known: colours of a figure.
+        labels: (n,) integers, colours of the figure; None where they are unknown.
         history: rows of the training, one an epoch.
         title, provenance: as for the other reports.
     """
@@ -105,25 +109,13 @@ def pretext_report(
             "probe_spread": each.probe and each.probe.spread,
             "probe_labels": each.probe and each.probe.labels,
         }
-    figures = [
-        Figure(
-            "embedding",
-            "The embedding",
-            "Principal components of the embedding after the pretext and at its start.",
-            "First two principal components of the features, each class in a colour where classes "
-            "are known, and the spectrum of all.",
-            partial(embedding_figure, embeddings, labels),
-        )
-    ]
-    if columns:
-        figures.append(history_figure(columns))
     return PretextReport(
         title=title or "Pretext report",
         metrics=values,
         summary=_summary(values),
         cards=_cards(values),
         tables=[_table(values)],
-        figures=figures,
+        figures=[_embedding(embeddings, labels), *history_panels(columns)],
         notes=_notes(values),
         details={"history": columns},
         provenance=provenance or {},
@@ -131,15 +123,15 @@ def pretext_report(
 
 
 def _summary(values: Mapping[str, Any]) -> str:
-    said = (
+    text = (
         f"On {values['n']:,} held-out images the embedding has an effective rank of "
         f"{values['pretext']['effective_rank']:.1f} ({values['start']['effective_rank']:.1f} as it "
         "started)."
     )
     now, then = values["pretext"], values["start"]
     if now["probe_auc"] is None:
-        return said
-    return said + (
+        return text
+    return text + (
         f" A linear head on the frozen backbone, {now['probe_labels']} labels in 5 folds, reaches "
         f"an AUC of {number(now['probe_auc'])} +- {number(now['probe_spread'])}; on the backbone "
         f"as it started {number(then['probe_auc'])} +- {number(then['probe_spread'])}."
@@ -163,50 +155,50 @@ def _cards(values: Mapping[str, Any]) -> list[Card]:
 
 
 def _table(values: Mapping[str, Any]) -> Table:
-    rows = []
-    for key, name in NAMES.items():
-        each = values[key]
-        probe = "no labels"
-        if each["probe_auc"] is not None:
-            probe = f"{number(each['probe_auc'])} +- {number(each['probe_spread'])}"
-        std, rank = number(each["embedding_std"], 3), f"{each['effective_rank']:.1f}"
-        rows.append([name, probe, std, rank])
-    columns = ["", "linear probe, AUC", "deviation a dimension", "effective rank"]
+    columns = [
+        Column("probe_auc", "linear probe, AUC"),
+        Column("probe_spread", "its deviation over folds"),
+        Column("embedding_std", "deviation a dimension", ".3f"),
+        Column("effective_rank", "effective rank", ".1f"),
+    ]
     note = (
-        "The deviation is that of the features scaled to the unit sphere, 1 where they fill all "
-        "dimensions alike (Chen & He 2021, arXiv:2011.10566); the rank is the exponential of the "
-        "entropy of their spectrum (Garrido et al. 2023, arXiv:2210.02885)."
+        "The deviation a dimension is that of the features scaled to the unit sphere, 1 where they "
+        "fill all dimensions alike (Chen & He 2021, arXiv:2011.10566); the rank is the exponential "
+        "of the entropy of their spectrum (Garrido et al. 2023, arXiv:2210.02885)."
     )
-    return Table("The backbone", columns, rows, note)
+    rows = [Row(name, values[key]) for key, name in NAMES.items()]
+    return scores_table("The backbone", columns, rows, note)
 
 
 def _notes(values: Mapping[str, Any]) -> list[str]:
     if not values["pretext"]["collapsed"]:
         return []
     return [
-        "The embedding has collapsed: it says nearly the same of all images. Lower the learning "
-        "rate, or choose another method."
+        "The embedding has collapsed: its features are nearly the same for all images. Lower the "
+        "learning rate, or choose another method."
     ]
 
 
-@styled
-def embedding_figure(embeddings: Mapping[str, Embedding], labels: np.ndarray | None) -> Drawing:
+def _embedding(embeddings: Mapping[str, Embedding], labels: np.ndarray | None) -> Figure:
     """Principal components of each embedding, and the spectrum of all."""
-    figure = new_figure(10.2, 3.4)
-    panels: Sequence[Any] = figure.subplots(1, len(embeddings) + 1)
-    for i, ((name, each), axes) in enumerate(zip(embeddings.items(), panels, strict=False)):
+    plots, spectra = [], []
+    for i, (name, each) in enumerate(embeddings.items()):
         centred = each.features.astype(np.float64) - each.features.mean(axis=0)
         left, strengths, _ = np.linalg.svd(centred, full_matrices=False)
-        points = (left * strengths)[:, :2]
-        for label in np.unique(labels) if labels is not None else [None]:
-            rows = slice(None) if label is None else labels == label
-            colour = COLOURS[0 if label is None else int(label) % len(COLOURS)]
-            axes.scatter(*points[rows].T, s=5, lw=0, alpha=0.6, color=colour)
-        axes.set(title=f"{NAMES[name]}", xlabel="component 1", ylabel="component 2")
-        axes.set(xticklabels=[], yticklabels=[])
+        x, y = (left * strengths)[:, :2].T
+        classes = np.zeros(len(x), int) if labels is None else labels
+        dots = [
+            Line("", x[classes == k], y[classes == k], int(k), "points") for k in np.unique(classes)
+        ]
+        plots.append(Plot("component 1", "component 2", dots, NAMES[name]))
         share = strengths**2 / max(float(np.sum(strengths**2)), 1e-300)
-        panels[-1].plot(np.arange(1, len(share) + 1), share, color=COLOURS[i], label=NAMES[name])
-    panels[-1].set(title="Spectrum", xlabel="component", ylabel="share of the variance")
-    panels[-1].set(xscale="log", yscale="log", ylim=(1e-6, 1.2))
-    panels[-1].legend(fontsize=8)
-    return figure
+        spectra.append(Line(NAMES[name], np.arange(1, len(share) + 1), share, i))
+    spectrum = Plot(
+        "component", "share of the variance", spectra, "Spectrum", y_range=(1e-6, 1.2),
+        x_scale="log", y_scale="log",
+    )  # fmt: skip
+    caption = (
+        "First two principal components of the features, each class in a colour where classes are "
+        "known, and the spectrum of all."
+    )
+    return plot_panel("embedding", "Principal components", [*plots, spectrum], caption, height=3.1)

@@ -1,6 +1,6 @@
-"""The report on super-resolution: a network beside bicubic interpolation and the noise floor.
+"""Super-resolution report: a network beside bicubic interpolation and the noise floor.
 
-This file computes; ``super_resolution_view`` puts the numbers into words, tables and figures.
+This file computes; ``panels`` puts the numbers into words, tables and figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,10 @@ from lenszoo.metrics import image_quality as iq
 from lenszoo.metrics.classification import bootstrap_interval
 from lenszoo.metrics.interpolation import bicubic
 from lenszoo.metrics.stacks import Floats, check_finite, check_stack
-from lenszoo.reporting import plots
+from lenszoo.reporting.panels import History, history_panels, read_history
 from lenszoo.reporting.report import Report
-from lenszoo.tasks.classify.panels import history as history_figure
-from lenszoo.tasks.classify.report import History, read_history
-from lenszoo.tasks.super_resolve import panels as view
+from lenszoo.tasks.super_resolve import panels
 
-N_EXAMPLES = 5  # rows of the gallery: lowest, quartiles and highest PSNR
-N_LOWEST = 5
 N_SPECTRA = 250
 _RESAMPLES = 1000
 RATIOS_AT = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)  # cycles a pixel
@@ -47,7 +43,7 @@ class SuperResolutionReport(Report):
     ``bicubic`` against the truth; ``power_spectrum_ratio`` the power of ``model`` and ``bicubic``
     over that of the ``reference`` (truth or target) at some ``frequencies``; ``intervals`` 95 %
     bootstrap intervals of ``psnr``, ``ssim``, ``mse``, ``gain`` (of PSNR over bicubic),
-    ``share_of_way`` and, in ``bicubic`` and ``truth``, of their scores. What is undefined is None.
+    ``share_of_way`` and, in ``bicubic`` and ``truth``, of their scores. Undefined scores are None.
     """
 
     kind: ClassVar[str] = "super_resolution"
@@ -82,10 +78,10 @@ def super_resolution_report(
     """Evaluate a network from images to finer images; drawing waits until the report is shown.
 
     Args:
-        low: what the network was given, shape (n, h, w, bands).
-        target: what it should give, shape (n, scale h, scale w, bands), noise included; a memory
+        low: input of the network, shape (n, h, w, bands).
+        target: the right answers, shape (n, scale h, scale w, bands), noise included; a memory
             map will do, here as elsewhere.
-        predicted: what it gave, the shape and units of ``target``.
+        predicted: the network's answers, the shape and units of ``target``.
         truth: the targets without noise. It adds the noise floor, the score of the truth itself
             against the target: on average no network can be better.
         data_range: the brightest possible value less the faintest; PSNR and SSIM depend on it.
@@ -113,30 +109,27 @@ def super_resolution_report(
     values["intervals"] = _intervals(each, seed)
     spectra = _spectra(stacks)
     values["power_spectrum_ratio"] = _ratios_at(spectra)
-    order = np.argsort(each["model"]["psnr"], kind="stable")
     columns = read_history(history)
-    places = np.round(np.linspace(0, n - 1, min(n, N_EXAMPLES))).astype(int)
-    rows = [int(order[place]) for place in places]
-    figures = [
-        view.gallery(_examples(stacks, rows), [names[i] for i in rows], each, rows),
-        view.distribution({key: each[key]["psnr"] for key in each if key in view.SCORED}),
-        view.spectra(spectra, stacks.scale),
-    ]
-    if plots.group_history(columns):
-        figures.append(history_figure(columns))
+    shown = {
+        "low": stacks.low,
+        "bicubic": stacks.bicubic,
+        "model": stacks.predicted,
+        "target": stacks.target,
+        **({} if stacks.truth is None else {"truth": stacks.truth}),
+    }
     return SuperResolutionReport(
         title=title or "Super-resolution report",
         metrics=values,
-        summary=view.summary(values),
-        cards=view.cards(values),
-        tables=[
-            view.overview(values),
-            *view.against_truth(values),
-            view.power(values),
-            view.lowest(names, each, [int(i) for i in order[:N_LOWEST]]),
+        summary=panels.summary(values),
+        cards=panels.cards(values),
+        tables=panels.tables(values, names, each),
+        figures=[
+            panels.gallery(shown, names, each),
+            panels.distribution(each),
+            panels.spectra(spectra, stacks.scale),
+            *history_panels(columns),
         ],
-        figures=figures,
-        notes=view.notes(values, zero),
+        notes=panels.notes(values, zero),
         details={
             "ids": names,
             "psnr": {key: scores["psnr"] for key, scores in each.items()},
@@ -256,9 +249,9 @@ def _summarised(scores: Mapping[str, Any]) -> dict[str, float | None]:
     values: dict[str, float | None] = dict(_means(scores))
     for key in ("flux", "ring_flux"):
         errors = scores.get(key, np.empty(0))
-        known = errors[np.isfinite(errors)]
-        values[f"{key}_error"] = float(np.median(np.abs(known))) if len(known) else None
-        values[f"{key}_bias"] = float(np.median(known)) if len(known) else None
+        finite = errors[np.isfinite(errors)]
+        values[f"{key}_error"] = float(np.median(np.abs(finite))) if len(finite) else None
+        values[f"{key}_bias"] = float(np.median(finite)) if len(finite) else None
     chi = scores.get("chi_square")
     values["chi_square"] = None if chi is None else float(chi.mean())
     return values
@@ -284,15 +277,15 @@ def _intervals(each: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, An
 
     with np.errstate(invalid="ignore"):
         bounds = bootstrap_interval(statistics, np.zeros(n), n_resamples=_RESAMPLES, seed=seed)
-    found = [pair if np.isfinite(pair).all() else None for pair in bounds.tolist()]
+    pairs = [pair if np.isfinite(pair).all() else None for pair in bounds.tolist()]
     by_name: dict[str, dict[str, Any]] = {name: {} for name in each}
-    for (name, key), pair in zip(keys, found, strict=False):
+    for (name, key), pair in zip(keys, pairs, strict=False):
         by_name[name][key] = pair
-    result = by_name["model"] | {"gain": found[len(keys)], "bicubic": by_name["bicubic"]}
+    result = by_name["model"] | {"gain": pairs[len(keys)], "bicubic": by_name["bicubic"]}
     if "floor" in each:
         result |= {
             "floor": by_name["floor"],
-            "share_of_way": found[-1],
+            "share_of_way": pairs[-1],
             "truth": by_name["model_truth"] | {"bicubic": by_name["bicubic_truth"]},
         }
     return result
@@ -334,29 +327,10 @@ def _spectra(stacks: _Stacks) -> dict[str, Any]:
 def _ratios_at(spectra: Mapping[str, Any]) -> dict[str, Any]:
     """The ratios of model and bicubic at a few frequencies, those nearest to round values."""
     frequencies = spectra["frequencies"][spectra["frequencies"] <= spectra["resolved"]]
-    near = sorted({int(np.abs(frequencies - wanted).argmin()) for wanted in RATIOS_AT})
+    near = sorted({int(np.abs(frequencies - value).argmin()) for value in RATIOS_AT})
     return {
         "reference": spectra["reference"],
         "frequencies": frequencies[near],
         "model": spectra["model"][near],
         "bicubic": spectra["bicubic"][near],
     }
-
-
-def _examples(stacks: _Stacks, rows: Sequence[int]) -> list[dict[str, Any]]:
-    """Band 0 of the images of a few pairs, by column of the gallery."""
-    columns = {
-        "low": stacks.low,
-        "bicubic": stacks.bicubic,
-        "model": stacks.predicted,
-        "target": stacks.target,
-        "truth": stacks.truth,
-    }
-    return [
-        {
-            name: np.array(images[row][..., 0], np.float32)
-            for name, images in columns.items()
-            if images is not None
-        }
-        for row in rows
-    ]

@@ -9,7 +9,6 @@ from scipy.special import softmax
 
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import classification_report, shortcut_baseline
-from lenszoo.tasks.classify.report import read_history
 
 NAMES = ["no", "sphere", "vort"]
 HISTORY = [
@@ -188,10 +187,3 @@ def test_parts_that_do_not_fit_are_refused(change, words):
     arguments = {"labels": labels, "logits": logits, "class_names": NAMES, **change}
     with pytest.raises(LenszooError, match=words):
         classification_report(**arguments)
-
-
-def test_history_as_rows_or_columns():
-    assert read_history(HISTORY)["loss"] == [1.0, 0.6]
-    assert np.isnan(read_history(HISTORY)["val_auc"][1])
-    assert read_history({"loss": np.array([1.0, 2.0]), "name": "ab"}) == {"loss": [1.0, 2.0]}
-    assert read_history(None) == read_history([]) == {}

@@ -28,7 +28,7 @@ def test_the_best_come_first_and_those_without_answer_never(tmp_path):
 
 def test_what_is_known_stands_below(tmp_path):
     images, logits = draw(3, 1)
-    page = candidates_page(images, logits, known=["lens", "spiral", "star"])
+    page = candidates_page(images, logits, known=np.array(["lens", "spiral", "star"]))
     (figure,) = page.figures
     texts = [text.get_text() for text in figure.draw().texts]
     best = int(np.argmax(logits))
