@@ -27,7 +27,6 @@ ALLOWED = (
     "lenszoo/tasks/",
     "lenszoo/training/",
     "lenszoo/cli/",
-    "lenszoo/models/",
     "lenszoo/quickstart.py",
     "lenszoo/files.py",
 )

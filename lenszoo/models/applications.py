@@ -1,7 +1,7 @@
-"""The families of keras.applications, with the zoo's input scaling and head.
+"""Families of keras.applications, with the zoo's input scaling and head.
 
-Each factory scales images in [0, 1] to what the published weights of its family expect, with one
-mean and one deviation for all bands, so the graph is the same whatever the weights and the bands.
+Each factory scales images in [0, 1] as the published weights of its family expect, with one mean
+and one deviation for all bands: the graph does not depend on the weights and the bands.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,15 @@ import keras
 
 from lenszoo.errors import unknown
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.heads import InputShape, central, classifier, scale
+from lenszoo.models.heads import classifier_factory, scale
 
-# (mean, std) of pixels in [0, 1]; where the family's own differ between red, green and blue, their
-# average
+# (mean, std) of pixels in [0, 1], averaged where they differ between red, green and blue
 _TORCH = (0.449, 0.226)
 _CAFFE = (114.8 / 255, 1 / 255)  # pixels up to 255 less their mean
 _SIGNED = (0.5, 0.5)
-# EfficientNet divides by 255 in its first layer, to which its Normalization, never adapted, adds
-# nothing
+# EfficientNet divides by 255 in its first layer; its Normalization is the identity until adapted
 _TIMES_255 = (0.449, 0.226 / 255)
-_MOMENTUM = 0.9  # of running statistics, as in PyTorch and in the networks of our own
+_MOMENTUM = 0.9  # of running statistics, as in PyTorch and in the other families of the zoo
 
 _HE = "He et al. 2016, arXiv:1512.03385"
 _HUANG = "Huang et al. 2017, arXiv:1608.06993"
@@ -31,13 +29,13 @@ _TAN = "Tan & Le 2019, arXiv:1905.11946"
 
 @dataclass(frozen=True)
 class Application:
-    """A net of keras.applications.
+    """A network of keras.applications.
 
     Attributes:
-        builder: its function there.
+        builder: its function in keras.applications.
         scaling: mean and deviation of the pixels, in [0, 1], that it expects.
-        paper: who published it.
-        settings: what the function is called with besides.
+        paper: author, year and arXiv number.
+        settings: further arguments of the function.
     """
 
     builder: Callable[..., keras.Model]
@@ -48,7 +46,7 @@ class Application:
 
 _apps = keras.applications
 
-# THE TABLE, by row of the catalogue
+# by row of the registry
 APPLICATIONS = {
     "resnet50": Application(_apps.ResNet50, _CAFFE, _HE),
     "resnet101": Application(_apps.ResNet101, _CAFFE, _HE),
@@ -73,71 +71,36 @@ def _factory(row: str) -> Callable[..., keras.Model]:
     """Make the factory of a row of the table."""
     net = APPLICATIONS[row]
 
-    def build(
-        input_shape: InputShape,
-        num_classes: int,
-        *,
-        activation: str | None = None,
-        dropout: float = 0.0,
-        head: str = "pool",
-        until: str | None = None,
-        crop: int | None = None,
-        name: str = row,
-    ) -> keras.Model:
-        images = keras.Input(input_shape, name="images")
-        backbone = net.builder(
+    def backbone(images: Any, *, until: str | None = None) -> Any:
+        model = net.builder(
             include_top=False,
             weights=None,
-            input_tensor=scale(central(images, crop), *net.scaling),
+            input_tensor=scale(images, *net.scaling),
             **net.settings,
         )
-        _adopt_normalization(backbone)
-        maps = backbone.output
-        if until is not None:
-            names = [x.name for x in backbone.layers if len(x.output.shape) == 4]
-            if until not in names:
-                raise unknown(f"layer of {name}", str(until), names)
-            maps = backbone.get_layer(until).output
-        return classifier(
-            images,
-            maps,
-            num_classes,
-            head=head,
-            dropout=dropout,
-            activation=activation,
-            name=name,
-        )
+        _adopt_normalization(model)
+        if until is None:
+            return model.output
+        names = [x.name for x in model.layers if len(x.output.shape) == 4]
+        if until not in names:
+            raise unknown(f"layer of {row}", str(until), names)
+        return model.get_layer(until).output
 
-    build.__doc__ = f"""Build {net.builder.__name__} of keras.applications ({net.paper}).
+    backbone.__name__ = backbone.__qualname__ = row
+    backbone.__doc__ = f"""Build {net.builder.__name__} of keras.applications ({net.paper}).
 
     Args:
-        input_shape: ``(height, width, bands)``; images in [0, 1].
-        num_classes: length of the logit vector.
-        activation: None for logits or ``"softmax"``.
-        dropout: rate before the last layer.
-        head: ``"pool"`` or ``"flatten"``.
-        until: name of the layer to stop at, for a net that is less deep; None for all of it.
-        crop: side in pixels of the central square that alone is looked at, at a cost that falls
-            with its area; by default all of the image. For lenses that are centred and fit in.
-        name: the model's name.
-
-    Returns:
-        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
-
-    Raises:
-        LenszooError: when an option is not legal.
+        until: name of the last layer, for a shallower network; None for all of it.
     """
-    build.__name__ = build.__qualname__ = row
-    return build
+    return classifier_factory(backbone)
 
 
 def _adopt_normalization(backbone: keras.Model) -> None:
     """Give the backbone the fused BatchNormalization of the zoo, and its momentum.
 
-    Some families have 0.999: until thousands of steps are done their stored statistics are those of
-    a net that has long changed, and all answers outside training are noise. Of the two classes only
-    ``call`` differs, so the layers change theirs where they stand: a clone with other layers would
-    be built, and its weights drawn, a second time.
+    With a momentum of 0.999, as in some families, the stored statistics lag thousands of steps
+    behind the network, and predictions are noise until then. The two classes differ in ``call``
+    alone, so the class of each layer is replaced in place: a clone would draw its weights again.
     """
     for layer in backbone.layers:
         if type(layer) is keras.layers.BatchNormalization:
@@ -146,7 +109,7 @@ def _adopt_normalization(backbone: keras.Model) -> None:
 
 
 def __getattr__(row: str) -> Callable[..., keras.Model]:
-    """The factories are made from the table when they are asked for: ``applications.resnet50``."""
+    """Make a factory from the table on access, as ``applications.resnet50``."""
     if row not in APPLICATIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {row!r}")
     return _factory(row)

@@ -59,12 +59,18 @@ def check_config(
     elif num_classes is not None:
         raise LenszooError(f"{spec.name} has no classes: leave num_classes out.")
     defaults = {name: signature[name].default for name in legal}
-    # Through JSON, as the identity travels in files: equal options then compare equal.
+    # through JSON, as in files: equal options then compare equal
     try:
         complete = json.loads(json.dumps({**defaults, **spec.options, **_plain(options)}))
     except TypeError as error:
         raise LenszooError(f"An option of {spec.name} has an illegal type: {error}.") from None
-    return Config(spec.name, _check_shape(spec, input_shape), num_classes, complete)
+    shape = _check_shape(spec, input_shape)
+    crop = complete.get("crop")
+    if isinstance(crop, int) and 1 <= crop < spec.min_size:
+        raise LenszooError(
+            f"{spec.name} needs {spec.min_size} x {spec.min_size} pixels or more, got crop={crop}."
+        )
+    return Config(spec.name, shape, num_classes, complete)
 
 
 def build(config: Config) -> keras.Model:
@@ -77,18 +83,20 @@ def build(config: Config) -> keras.Model:
 
 
 def build_wrapped(input_shape: Any, num_classes: Any, options: Mapping[str, Any]) -> keras.Model:
-    """Build a classifier on ``options["backbone"]``, see :func:`lenszoo.models.wrapped.wrapped`.
+    """Build a classifier on ``options["backbone"]``.
+
+    See :func:`lenszoo.models.backbone_classifier.backbone_classifier`.
 
     Raises:
         LenszooError: as :func:`check_config`; there is no backbone.
     """
-    from lenszoo.models.wrapped import wrapped
+    from lenszoo.models.backbone_classifier import backbone_classifier
 
-    _check_options(WRAPPED, inspect.signature(wrapped).parameters, options)
+    _check_options(WRAPPED, inspect.signature(backbone_classifier).parameters, options)
     if "backbone" not in options:
         raise LenszooError(f"build_model({WRAPPED!r}) needs backbone=, a keras.Model.")
     classes, options = _check_classes(WRAPPED, num_classes), _plain(options)
-    model = wrapped(input_shape, classes, name=WRAPPED, **options)
+    model = backbone_classifier(input_shape, classes, name=WRAPPED, **options)
     stored = options | {"backbone": options["backbone"].name}
     identify(model, model.input_shape[1:], classes, stored)
     return model

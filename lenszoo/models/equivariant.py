@@ -1,4 +1,4 @@
-"""A transformer that answers the same to an image and to its quarter turns."""
+"""Transformer that is invariant to quarter turns of the image."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,22 +14,20 @@ from lenszoo.layers.rotational import (
     SymmetricPooling2D,
 )
 from lenszoo.models import applications
-from lenszoo.models.heads import InputShape, central, check_width, classifier
+from lenszoo.models.checks import check_positive
+from lenszoo.models.heads import classifier_factory
 from lenszoo.models.resnet import batch_norm
-from lenszoo.models.vit import EPSILON, check_positive, encoder_block
+from lenszoo.models.vit import EPSILON, encoder_block
 
 # by row of lenszoo.models.applications: where its first stage ends, after two halvings
 STARTS = {"resnet50": "conv2_block3_out"}
 _STARTED = 2
 
 
+@classifier_factory
 def equivariant_transformer(
-    input_shape: InputShape,
-    num_classes: int,
+    images: Any,
     *,
-    activation: str | None = None,
-    dropout: float = 0.0,
-    head: str = "pool",
     width: int = 16,
     rounds: int = 4,
     combine: str = "add",
@@ -38,54 +36,38 @@ def equivariant_transformer(
     heads: int = 4,
     mlp_dim: int = 256,
     rings: int = 8,
-    crop: int | None = None,
     name: str = "equivariant_transformer",
-) -> keras.Model:
-    """Build rotational convolutions and a transformer that knows only distances from the centre.
+) -> Any:
+    """Build rotational convolutions and a transformer on distances from the centre.
 
     Rounds of :class:`~lenszoo.layers.RotationalConv2D`, pooling, BatchNorm and ReLU turn the image
     into maps, and every pixel of the last maps is a token: 9 x 9 of them at 150 pixels. The
-    transformer's blocks are those of Dosovitskiy et al. (2021, arXiv:2010.11929) and see the tokens
-    as a set, each with a learned vector for its distance from the centre
+    transformer has the blocks of Dosovitskiy et al. (2021, arXiv:2010.11929) on a set of tokens,
+    each with a learned vector for its distance from the centre
     (:class:`~lenszoo.layers.RadialPositions`), so that a quarter turn of the image turns the last
-    maps. With ``head="pool"`` it changes neither the features nor the logits, whatever was learned,
-    but for rounding: about 1e-6 in float32; half precision and the TensorFloat-32 of a GPU may
-    round more. ``head="flatten"`` keeps where a token stood and gives this up.
+    maps. With ``head="pool"`` it changes neither features nor logits, for any weights, up to
+    rounding: about 1e-6 in float32, more in half precision and in the TensorFloat-32 of a GPU.
+    ``head="flatten"`` depends on the positions and is not invariant.
 
-    All sizes are legal, even or odd, and the weights are the same for all; but each pooling looks
-    whether a side is even, so a model is built for one size.
+    All sizes are legal, even or odd, and the weights are the same for all; but pooling windows
+    depend on the parity of a side, so a model is built for one size.
 
     Args:
-        input_shape: ``(height, width, bands)``; images in [0, 1].
-        num_classes: length of the logit vector.
-        activation: None for logits or ``"softmax"``.
-        dropout: rate before the last layer.
-        head: ``"pool"`` or ``"flatten"``.
         width: channels of the first round; every later round doubles them. A token is as long as
             the last round is wide.
         rounds: of convolution and pooling; each halves the maps.
         combine: how the four turns of a convolution become one, ``"add"`` or ``"max"``; see
             :class:`~lenszoo.layers.RotationalConv2D`.
-        start: ``"resnet50"`` puts that network's stem and first stage in place of the first two
-            rounds, looking at all four turns (:class:`~lenszoo.layers.OverQuarterTurns`); images
-            must be square then. None for rounds alone.
+        start: ``"resnet50"`` replaces the first two rounds by that network's stem and first stage,
+            averaged over quarter turns (:class:`~lenszoo.layers.OverQuarterTurns`), for square
+            images; None for rounds alone.
         depth: number of the transformer's blocks.
         heads: attention heads of a block; they share a token's length.
         mlp_dim: hidden width of a block's MLP.
-        rings: distances from the centre that have a vector of their own.
-        crop: side in pixels of the central square that alone is looked at, at a cost that falls
-            with its area; by default all of the image. For lenses that are centred and fit in.
-        name: the model's name.
-
-    Returns:
-        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
-
-    Raises:
-        LenszooError: when an option is not legal, or the image size is left open or too small.
+        rings: number of distances from the centre with a learned vector.
     """
-    images, done = keras.Input(input_shape, name="images"), 0
-    x: Any = central(images, crop)
-    _check_options(x.shape[1:], name, width, rounds, depth, heads, mlp_dim, rings)
+    _check_options(images.shape[1:], name, width, rounds, depth, heads, mlp_dim, rings)
+    x, done = images, 0
     if start is not None:
         x, done = _started(x, start, rounds), _STARTED
     x = rotational_rounds(x, width, range(done, rounds), combine)
@@ -95,14 +77,11 @@ def equivariant_transformer(
     for block in range(1, depth + 1):
         x = encoder_block(x, heads, mlp_dim, f"block{block}")
     x = layers.LayerNormalization(epsilon=EPSILON, name="norm")(x)
-    x = layers.Reshape(grid, name="maps")(x)
-    return classifier(
-        images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
-    )
+    return layers.Reshape(grid, name="maps")(x)
 
 
 def _started(images: Any, start: str, rounds: int) -> Any:
-    """The maps of a start, a quarter as fine as the images."""
+    """Maps of the first stage of another network, a quarter as fine as the images."""
     if start not in STARTS:
         raise unknown("start", start, STARTS)
     if rounds <= _STARTED:
@@ -117,9 +96,9 @@ def _started(images: Any, start: str, rounds: int) -> Any:
 
 
 def rotational_rounds(x: Any, width: int, rounds: Iterable[int], combine: str) -> Any:
-    """Rounds of rotational convolution, pooling, BatchNorm and ReLU, which commute with turns.
+    """Rounds of rotational convolution, pooling, BatchNorm and ReLU.
 
-    The first kernel has 5 x 5 pixels and can hold the PSF, the others 3 x 3; channels double.
+    The first kernel has 5 x 5 pixels, about the PSF, the others 3 x 3; channels double.
     """
     for i in rounds:
         x = RotationalConv2D(
@@ -137,7 +116,7 @@ def rotational_rounds(x: Any, width: int, rounds: Iterable[int], combine: str) -
 
 
 def _check_options(
-    input_shape: InputShape,
+    shape: tuple[int | None, ...],
     name: str,
     width: int,
     rounds: int,
@@ -146,18 +125,15 @@ def _check_options(
     mlp_dim: int,
     rings: int,
 ) -> None:
-    check_width(width)
-    sizes = {"rounds": rounds, "depth": depth, "heads": heads, "mlp_dim": mlp_dim}
-    for option, value in sizes.items():
-        check_positive(option, value)
+    check_positive(width=width, rounds=rounds, depth=depth, heads=heads, mlp_dim=mlp_dim)
     if isinstance(rings, bool) or not isinstance(rings, int) or rings < 2:
         raise LenszooError(f"rings must be an integer of 2 or more, got {rings!r}.")
     dim = width * 2 ** (rounds - 1)
     if dim % heads:
         raise LenszooError(f"heads must divide the {dim} channels of the last round, got {heads}.")
     smallest = 2**rounds
-    if any(side is None or side < smallest for side in input_shape[:2]):
+    if any(side is None or side < smallest for side in shape[:2]):
         raise LenszooError(
             f"{name} needs a fixed image size of {smallest} pixels or more for rounds={rounds}, "
-            f"got input_shape={tuple(input_shape)}: give height and width, or fewer rounds."
+            f"got input_shape={shape}: give height and width, or fewer rounds."
         )

@@ -1,4 +1,4 @@
-"""ESRN: ESRGAN's generator, dense blocks inside residual blocks, trained without an adversary."""
+"""ESRN: the generator of ESRGAN, residual-in-residual dense blocks, trained without adversary."""
 
 from typing import Any
 
@@ -34,16 +34,16 @@ def esrn(
         growth: channels that each convolution of a dense block adds.
         upsampling: ``"pixel_shuffle"``, ``"resize"`` or ``"transpose"``, see
             :func:`lenszoo.models.upsampling.enlarge`.
-        skip: None as in the paper, or ``"bicubic"``: the network answers what bicubic interpolation
-            lacks, and starts from it.
-        name: the model's name.
+        skip: None as in the paper, or ``"bicubic"``: the network learns the difference from bicubic
+            interpolation, with which it starts.
+        name: name of the model.
 
     Returns:
         A model from ``(batch, height, width, bands)`` to float32
         ``(batch, scale * height, scale * width, bands)``.
 
     Raises:
-        LenszooError: when an option is not legal.
+        LenszooError: an option is not legal.
     """
     check_options(
         scale, upsampling=upsampling, skip=skip, blocks=blocks, width=width, growth=growth
@@ -61,7 +61,7 @@ def esrn(
 
 
 def rrdb(x: Any, growth: int, name: str) -> Any:
-    """Three residual dense blocks and the way around them."""
+    """Residual-in-residual dense block: three dense blocks and a shortcut."""
     y = x
     for i in range(1, 4):
         y = dense_block(y, growth, f"{name}_dense{i}")
@@ -69,7 +69,7 @@ def rrdb(x: Any, growth: int, name: str) -> Any:
 
 
 def dense_block(x: Any, growth: int, name: str) -> Any:
-    """Five convolutions, each of which sees what all before it made."""
+    """Dense block: five convolutions, each on the outputs of all before it."""
     maps = [x]
     for i in range(1, 5):
         y = maps[0] if i == 1 else layers.Concatenate(name=f"{name}_concat{i}")(maps)
@@ -79,13 +79,13 @@ def dense_block(x: Any, growth: int, name: str) -> Any:
 
 
 def added(x: Any, branch: Any, name: str) -> Any:
-    """Return ``x`` and a share of a branch."""
+    """Add a share of a branch to ``x``."""
     branch = layers.Rescaling(RESIDUAL, name=f"{name}_scale")(branch)
     return layers.Add(name=f"{name}_add")([x, branch])
 
 
 def small() -> dict[str, Any]:
-    """The paper's start: a tenth of He et al.'s, near the identity at any depth."""
+    """Initializer of the paper: a tenth of He et al.'s variance, near the identity at any depth."""
     return {
         "kernel_initializer": keras.initializers.VarianceScaling(
             0.02, mode="fan_in", distribution="untruncated_normal"
@@ -94,5 +94,5 @@ def small() -> dict[str, Any]:
 
 
 def leaky(name: str) -> keras.Layer:
-    """A ReLU that lets a fifth of what is below zero through."""
+    """Leaky ReLU of slope 0.2 below zero."""
     return layers.LeakyReLU(0.2, name=name)

@@ -1,5 +1,8 @@
-"""The classification head that all families share, and the checks of its options."""
+"""Classification head of all families, and the factory of a classifier from its backbone."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -7,17 +10,87 @@ from keras import layers
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import NonFiniteGuard
+from lenszoo.models.checks import check_positive, check_rate
 
 InputShape = tuple[int | None, int | None, int]
 
 HEADS = ("flatten", "pool")
 ACTIVATIONS = ("softmax",)
-# by rank: a vector, tokens, maps
+# pooling by rank: of a vector, of tokens, of maps
 _POOLS = {2: layers.Identity, 3: layers.GlobalAveragePooling1D, 4: layers.GlobalAveragePooling2D}
+
+_SHARED = """Args:
+        input_shape: ``(height, width, bands)``; images in [0, 1].
+        num_classes: length of the logit vector.
+        activation: None for logits or ``"softmax"``.
+        dropout: rate before the last layer.
+        head: ``"pool"`` or ``"flatten"``.
+        crop: side of the central square that the network sees [pixels], for lenses that are centred
+            and fit in, at a cost proportional to its area; by default the whole image.
+"""
+_RETURNS = """        name: name of the model.
+
+    Returns:
+        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
+
+    Raises:
+        LenszooError: an option is not legal, or does not fit the image size.
+"""
+
+
+def classifier_factory(backbone: Callable[..., Any]) -> Callable[..., keras.Model]:
+    """Turn a backbone into a factory of classifiers, with the zoo's head and its options.
+
+    The factory is called ``factory(input_shape, num_classes, *, activation=None, dropout=0.0,
+    head="pool", crop=None, name=..., **options)``; signature and docstring list the options of the
+    backbone beside those of the head.
+
+    Args:
+        backbone: ``backbone(images, *, ...)`` from symbolic images ``(batch, height, width,
+            bands)`` to feature maps, tokens or a vector, see :func:`classifier`. It may take
+            ``head`` and ``name`` too.
+    """
+    own = dict(inspect.signature(backbone).parameters)
+    own.pop("images")
+    passed_on = [option for option in ("head", "name") if own.pop(option, None)]
+    default_name = backbone.__name__
+
+    def factory(
+        input_shape: InputShape,
+        num_classes: int,
+        *,
+        activation: str | None = None,
+        dropout: float = 0.0,
+        head: str = "pool",
+        crop: int | None = None,
+        name: str = default_name,
+        **options: Any,
+    ) -> keras.Model:
+        images = keras.Input(input_shape, name="images")
+        shared = {"head": head, "name": name}
+        options |= {option: shared[option] for option in passed_on}
+        maps = backbone(central_crop(images, crop), **options)
+        return classifier(
+            images,
+            maps,
+            num_classes,
+            head=head,
+            dropout=dropout,
+            activation=activation,
+            name=name,
+        )
+
+    shared = dict(inspect.signature(factory).parameters)
+    name, _ = shared.pop("name"), shared.pop("options")
+    functools.update_wrapper(factory, backbone)
+    vars(factory)["__signature__"] = inspect.Signature([*shared.values(), *own.values(), name])
+    text, _, arguments = (backbone.__doc__ or "").partition("Args:\n")
+    factory.__doc__ = f"{text.rstrip()}\n\n    {_SHARED}{arguments.rstrip()}\n{_RETURNS}    "
+    return factory
 
 
 def scale(images: Any, mean: float, std: float) -> Any:
-    """Return ``(images - mean) / std``, in float32 whatever the policy.
+    """Scale images to ``(images - mean) / std``, in float32 under any policy.
 
     One mean and one deviation serve all bands, so that a stem kernel summed over RGB acts on one
     band exactly as the original does on grey repeated three times.
@@ -25,16 +98,16 @@ def scale(images: Any, mean: float, std: float) -> Any:
     return layers.Rescaling(1.0 / std, offset=-mean / std, dtype="float32", name="scale")(images)
 
 
-def central(images: Any, side: int | None) -> Any:
-    """The central square of ``side`` pixels of images; all of them where ``side`` is None.
+def central_crop(images: Any, side: int | None) -> Any:
+    """Crop images to the central square of ``side`` pixels; None keeps them whole.
 
     Raises:
         LenszooError: the images are smaller or of open size, or the margin would be uneven, so that
-            a turned image would not give the turned square.
+            the crop of a turned image would not be the turned crop.
     """
     if side is None:
         return images
-    check_width(side, "crop")
+    check_positive(crop=side)
     sizes = images.shape[1:3]
     if any(size is None or size < side or (size - side) % 2 for size in sizes):
         raise LenszooError(
@@ -54,29 +127,25 @@ def classifier(
     activation: str | None,
     name: str,
 ) -> keras.Model:
-    """Close a classifier: feature maps in, guarded float32 logits out.
+    """Add the classification head: feature maps in, guarded float32 logits out.
 
-    ``head="pool"`` is global average pooling, dropout and one dense layer; it takes images of any
-    size. ``head="flatten"`` flattens the maps, then BatchNorm, dropout and one dense layer; it
-    keeps where a feature was seen and is bound to one image size. The vector the head starts from
-    is the output of the layer ``features``, and ``logits`` is the dense layer.
-
-    A backbone that pools by itself, such as a transformer with a class token, gives a vector
-    ``(batch, channels)`` instead of maps to ``head="pool"``; tokens ``(batch, n, channels)`` are
-    pooled or flattened as maps are.
+    ``head="pool"`` is global average pooling, dropout and one dense layer, for images of any size.
+    ``head="flatten"`` flattens the maps, then BatchNorm, dropout and one dense layer: it depends on
+    the position of a feature and is bound to one image size. The layer ``features`` outputs the
+    feature vector, ``logits`` is the dense layer.
 
     Args:
         images: the model's symbolic input, ``(batch, height, width, bands)``.
-        maps: the backbone's feature maps, ``(batch, h, w, channels)``, tokens
-            ``(batch, n, channels)``, or a vector ``(batch, channels)``.
+        maps: feature maps of the backbone, ``(batch, h, w, channels)``; tokens
+            ``(batch, n, channels)``; or, for ``head="pool"``, a vector ``(batch, channels)``.
         num_classes: length of the logit vector.
         head: ``"pool"`` or ``"flatten"``.
         dropout: rate in [0, 1) before the dense layer.
         activation: None for logits, ``"softmax"`` for probabilities. Both are float32.
-        name: the model's name.
+        name: name of the model.
 
     Raises:
-        LenszooError: when an option is not legal, or ``head="flatten"`` meets an open image size.
+        LenszooError: an option is not legal, or ``head="flatten"`` meets an open image size.
     """
     _check_options(images, num_classes, head, dropout, activation)
     if head == "pool":
@@ -85,7 +154,7 @@ def classifier(
         features = layers.Flatten(name="features")(maps)
         features = layers.BatchNormalization(name="features_bn")(features)
     features = layers.Dropout(dropout, name="dropout")(features)
-    # float32 under any policy: half precision ties and saturates the scores that ranks are made of
+    # float32 under any policy: half precision ties and saturates the scores that are ranked
     outputs = layers.Dense(num_classes, dtype="float32", name="logits")(features)
     if activation is not None:
         outputs = layers.Activation(activation, dtype="float32", name="probabilities")(outputs)
@@ -102,16 +171,9 @@ def _check_options(
         raise unknown("activation", activation, ACTIVATIONS, "Or None, for logits.")
     if activation == "softmax" and num_classes < 2:
         raise LenszooError("activation='softmax' needs num_classes of 2 or more, got 1.")
-    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-        raise LenszooError(f"dropout must be a number in [0, 1), got {dropout!r}.")
+    check_rate(dropout=dropout)
     if head == "flatten" and None in images.shape[1:]:
         raise LenszooError(
             f"head='flatten' needs a fixed image size, got input_shape={images.shape[1:]}; "
             "give the size or use head='pool'."
         )
-
-
-def check_width(width: int, name: str = "width") -> None:
-    """Raise LenszooError unless ``width``, channels or pixels, is a positive integer."""
-    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-        raise LenszooError(f"{name} must be a positive integer, got {width!r}.")

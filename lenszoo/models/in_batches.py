@@ -1,4 +1,4 @@
-"""A model's answers to more images than fit into one batch."""
+"""Predictions for more images than fit into one batch."""
 
 import operator
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 
 
 def in_batches(model: Any, inputs: Any, batch_size: int) -> Any:
-    """What ``model.predict`` answers, without its wait at the end.
+    """Predict batch by batch: the numbers of ``model.predict``, without its wait at the end.
 
-    Keras hands ``predict`` its arrays by tf.data, whose tuner may sleep on for as long again as
-    all batches took (see :func:`lenszoo.data.untuned.untuned`).
+    Keras feeds ``predict`` by tf.data, whose tuner may go on for as long again as all batches took
+    (see :func:`lenszoo.data.untuned.untuned`).
 
     Args:
         model: a Keras model.
@@ -18,14 +18,14 @@ def in_batches(model: Any, inputs: Any, batch_size: int) -> Any:
         batch_size: rows a step; the last may hold fewer.
 
     Returns:
-        Array (n, ...) in the model's own dtype, or a list or dict of them, as the model answers.
+        Array (n, ...) in the dtype of the model's output, or a list or dict of them.
     """
     import keras
 
     rows = len(keras.tree.flatten(inputs)[0])
-    made = []
+    outputs = []
     for start in range(0, rows, batch_size):
         part = slice(start, start + batch_size)
         batch = keras.tree.map_structure(operator.itemgetter(part), inputs)
-        made.append(model.predict_on_batch(batch))
-    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *made)
+        outputs.append(model.predict_on_batch(batch))
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *outputs)

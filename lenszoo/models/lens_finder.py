@@ -1,4 +1,4 @@
-"""The lens finder: the images and the catalogue of a survey through one attention network."""
+"""Lens finder: images and catalogue of a survey in one attention network."""
 
 import importlib
 from collections.abc import Sequence
@@ -17,15 +17,14 @@ from lenszoo.layers import (
     Temperature,
     TokenMean,
 )
-from lenszoo.models.heads import InputShape, check_width
+from lenszoo.models.checks import check_positive, check_rate
+from lenszoo.models.heads import InputShape
 from lenszoo.models.registry import model_info
 
 USES = ("both", "image", "table")
-BRANCHES = {"image": "images", "table": "table"}
-"""The branches, and what each takes."""
-
-CONV = "conv"  # the backbone that is no row of the catalogue
-_POSITIONS = 8  # a side of the grid of image tokens, at most
+BRANCHES = {"image": "images", "table": "table"}  # branch: its input
+CONV = "conv"  # the backbone that is no row of the registry
+_MAX_GRID = 8  # largest side of the grid of image tokens
 
 
 def lens_finder(
@@ -46,30 +45,30 @@ def lens_finder(
     """Build image tokens and table tokens, one self-attention over both, and two dense layers.
 
     The image branch stretches each band and convolves it; every position of its last maps is a
-    token. The table branch makes a token of every column. One layer of self-attention (Vaswani et
-    al. 2017, arXiv:1706.03762) lets them look at each other; :func:`attention_maps` reads out who
-    looked at whom. The mean of the tokens goes through two dense layers to one logit.
+    token. The table branch embeds every column as a token. One layer of self-attention (Vaswani et
+    al. 2017, arXiv:1706.03762) acts on both; :func:`attention_maps` returns its weights. The mean
+    of the tokens goes through two dense layers to one logit.
 
     Args:
         input_shape: ``(height, width, bands)`` of sky-subtracted images in a linear unit of flux.
         columns: names of the table's columns, or their number.
         use: ``"both"``, ``"image"`` or ``"table"``; by default both where there are columns.
         backbone: ``"conv"``, two rounds of convolution and max-pooling, or a classifier of the
-            catalogue, whose last maps are taken.
+            registry, of which the last maps are used.
         stretch: ``asinh``, ``sqrt``, ``log``, ``linear`` or ``zscale``, see
             :class:`lenszoo.layers.Stretch`.
         softening: scale of the stretch in units of the sky noise.
         width: channels of the first convolution of ``"conv"``; the second doubles them.
         dim: length of a token.
-        heads: heads of the attention; they share ``dim``.
+        heads: attention heads; they divide ``dim``.
         dropout: rate in the two dense layers.
-        branch_dropout: share of the training examples that are shown one branch alone.
-        name: the model's name.
+        branch_dropout: share of the training examples with one branch alone.
+        name: name of the model.
 
     Returns:
         A model to one float32 logit ``(batch, 1)``, from a dictionary of ``images`` (batch, height,
         width, bands) and ``table`` (batch, columns), or from one of them alone. Missing values of
-        the table are NaN; a NaN pixel makes the answer NaN.
+        the table are NaN; a NaN pixel makes the logit NaN.
 
     Raises:
         LenszooError: when an option is not legal.
@@ -82,7 +81,7 @@ def lens_finder(
     branches = []
     if use != "table":
         inputs["images"] = keras.Input(input_shape, name="images")
-        check_width(width)
+        check_positive(width=width)
         x = Stretch(stretch, softening, name="stretch")(inputs["images"])
         branches.append(_image_tokens(x, backbone, width, dim))
     if use != "image":
@@ -107,7 +106,7 @@ def lens_finder(
         x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     x = layers.Dense(1, dtype="float32", name="logits")(x)
     x = Temperature(name="temperature")(x)
-    # a table may have gaps; its tokens never have
+    # a table may hold NaN, its tokens never do
     x = NonFiniteGuard(name="guard")(x, inputs.get("images", branches[-1]))
     return keras.Model(inputs if len(inputs) == 2 else next(iter(inputs.values())), x, name=name)
 
@@ -119,12 +118,10 @@ def _check(use: str, n_columns: int, dim: int, heads: int, dropout: float) -> No
         raise LenszooError(
             f"use={use!r} needs columns, the names of the table's columns or their number."
         )
-    if not (isinstance(heads, int) and isinstance(dim, int) and heads > 0 and dim > 0):
-        raise LenszooError(f"dim and heads must be positive integers, got {dim!r} and {heads!r}.")
+    check_positive(dim=dim, heads=heads)
     if dim % heads:
         raise LenszooError(f"heads must divide dim={dim}, got {heads}.")
-    if isinstance(dropout, bool) or not 0 <= dropout < 1:
-        raise LenszooError(f"dropout must be a number in [0, 1), got {dropout!r}.")
+    check_rate(dropout=dropout)
 
 
 def _image_tokens(x: Any, backbone: str, width: int, dim: int) -> Any:
@@ -132,8 +129,8 @@ def _image_tokens(x: Any, backbone: str, width: int, dim: int) -> Any:
     maps = _convolve(x, width) if backbone == CONV else _body(backbone, x.shape[1:])(x)
     if len(maps.shape) == 4:
         side = max(maps.shape[1:3])
-        if side > _POSITIONS:
-            maps = layers.MaxPooling2D(-(-side // _POSITIONS), padding="same", name="grid")(maps)
+        if side > _MAX_GRID:
+            maps = layers.MaxPooling2D(-(-side // _MAX_GRID), padding="same", name="grid")(maps)
         maps = layers.Reshape((-1, maps.shape[-1]), name="positions")(maps)
     elif len(maps.shape) == 2:
         maps = layers.Reshape((1, -1), name="positions")(maps)
@@ -151,7 +148,7 @@ def _convolve(x: Any, width: int) -> Any:
 
 
 def _body(backbone: str, shape: InputShape) -> keras.Model:
-    """A classifier of the catalogue up to its last maps, tokens or vector."""
+    """A classifier of the registry up to its last maps, tokens or vector."""
     row = model_info(backbone)
     if row.task != "classify":
         raise LenszooError(f"backbone {backbone} is no classifier: see `lenszoo models`.")
@@ -161,25 +158,24 @@ def _body(backbone: str, shape: InputShape) -> keras.Model:
 
 
 def _attend(tokens: Any, weights: Any, norm: Any, attention: Any) -> Any:
-    """Tokens plus what they gather from those whose weight is not zero."""
+    """Self-attention with a shortcut, to the tokens whose weight is not zero."""
     x = norm(tokens)
     mask = ops.expand_dims(ops.greater(weights, 0.5), axis=1)
     return layers.Add()([tokens, attention(x, x, attention_mask=mask)])
 
 
 def branch(model: keras.Model, use: str) -> keras.Model:
-    """One branch of a lens finder that was built with both, sharing its weights.
+    """Extract one branch of a lens finder that was built with both, sharing its weights.
 
     Args:
         model: from ``build_model("lens_finder", columns=...)``, trained with branch dropout.
         use: ``"image"`` or ``"table"``.
 
     Returns:
-        A model from images, or from a table, to the logit that the others would see without the
-        other branch.
+        A model from images, or from a table, to the logit of that branch alone.
 
     Raises:
-        LenszooError: the model has not that branch, or ``use`` is neither.
+        LenszooError: the model does not have two branches, or ``use`` is no branch.
     """
     if use not in BRANCHES:
         raise unknown("branch", use, tuple(BRANCHES))
@@ -200,15 +196,15 @@ def branch(model: keras.Model, use: str) -> keras.Model:
 
 
 def attention_maps(model: keras.Model, inputs: Any) -> tuple[Any, tuple[int, int] | None]:
-    """What the tokens of a lens finder looked at.
+    """Attention weights between the tokens of a lens finder.
 
     Args:
         model: a ``lens_finder``.
-        inputs: what it takes, as arrays.
+        inputs: arrays as the model takes them.
 
     Returns:
-        Weights, NumPy (n, heads, tokens, tokens): row i says how token i looked at the others; rows
-        sum to 1. Image positions come first, row by row, then the columns of the table. And the
+        Weights, NumPy (n, heads, tokens, tokens): row i holds those of token i for all others and
+        sums to 1. Image positions come first, row by row, then the columns of the table. And the
         (rows, columns) of the grid of image positions, None without an image branch.
     """
     layer = model.get_layer("attention")

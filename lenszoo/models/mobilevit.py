@@ -1,4 +1,4 @@
-"""MobileViT: convolutions that look near and transformers that look far, in Apple's layout."""
+"""MobileViT: convolutions for local and transformers for global features, in Apple's layout."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,64 +8,45 @@ from keras import layers
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Fold, Unfold
-from lenszoo.models.heads import InputShape, central, classifier
+from lenszoo.models.checks import check_positive, check_rate
+from lenszoo.models.heads import classifier_factory
 from lenszoo.models.resnet import batch_norm, conv
 
 HEADS = 4  # of every attention
 MLP_RATIO = 2
 
 
+@classifier_factory
 def mobilevit(
-    input_shape: InputShape,
-    num_classes: int,
+    images: Any,
     *,
-    activation: str | None = None,
-    dropout: float = 0.0,
-    head: str = "pool",
     channels: Sequence[int] = (16, 32, 64, 96, 128, 160, 640),
     dims: Sequence[int] = (144, 192, 240),
     depths: Sequence[int] = (2, 4, 3),
     expansion: int = 4,
     transformer_dropout: float = 0.1,
-    crop: int | None = None,
-    name: str = "mobilevit",
-) -> keras.Model:
+) -> Any:
     """Build a MobileViT (Mehta & Rastegari 2021, arXiv:2110.02178, figure 1b).
 
     The layout is that of Apple's published networks (``apple/mobilevit-small`` and its sisters)
     layer by layer; the defaults are MobileViT-S. Stages 1 and 2 are inverted residuals; stages 3
     to 5 are one inverted residual and a MobileViT block. The stem and every stage but the first
-    halve the image. Any image size will do: where a map's side is odd, the block stretches it by
-    one pixel for its 2x2 patches and shrinks it back, as the published networks do.
+    halve the image. Any image size is legal: where a side of the maps is odd, the block stretches
+    it by one pixel for its 2x2 patches and shrinks it back, as the published networks do.
 
-    The images go in as they are: the published networks too take pixels from 0 to 1 with no mean
-    taken off. Theirs come in the order blue, green, red; ours as red, green, blue.
+    Images are not scaled: the published networks, too, take pixels from 0 to 1. Their bands are in
+    the order blue, green, red; here they are red, green, blue.
 
     Args:
-        input_shape: ``(height, width, bands)``; images in [0, 1].
-        num_classes: length of the logit vector.
-        activation: None for logits or ``"softmax"``.
-        dropout: rate before the last layer.
-        head: ``"pool"`` or ``"flatten"``.
         channels: of the stem, of the five stages, and of the 1x1 convolution before the head.
         dims: width of the transformers in stages 3, 4 and 5, each a multiple of 4 (the heads).
         depths: layers of those transformers.
-        expansion: an inverted residual is inside so many times as wide as its input.
+        expansion: inner width of an inverted residual over that of its input.
         transformer_dropout: rate after each attention and each MLP.
-        crop: side in pixels of the central square that alone is looked at, at a cost that falls
-            with its area; by default all of the image. For lenses that are centred and fit in.
-        name: the model's name.
-
-    Returns:
-        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
-
-    Raises:
-        LenszooError: when an option is not legal.
     """
     _check_options(channels, dims, depths, expansion, transformer_dropout)
     stem, first, second, *wide, last = channels
-    images = keras.Input(input_shape, name="images")
-    x = conv_bn(central(images, crop), stem, 3, stride=2, name="stem")
+    x = conv_bn(images, stem, 3, stride=2, name="stem")
     x = inverted_residual(x, first, 1, expansion, "stage1_block1")
     for block in range(3):
         stride = 2 if block == 0 else 1
@@ -74,17 +55,14 @@ def mobilevit(
         stage = f"stage{i + 3}"
         x = inverted_residual(x, width, 2, expansion, f"{stage}_down")
         x = mobilevit_block(x, dim, depth, transformer_dropout, stage)
-    x = conv_bn(x, last, 1, name="last")
-    return classifier(
-        images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
-    )
+    return conv_bn(x, last, 1, name="last")
 
 
 def mobilevit_block(x: Any, dim: int, depth: int, dropout: float, name: str) -> Any:
-    """Look near by convolution, far by a transformer, and fuse both (figure 1b of the paper).
+    """MobileViT block: a convolution, a transformer and their fusion (figure 1b of the paper).
 
-    Every pixel of a patch attends to the pixels at the same place of all other patches; what is
-    inside a patch the convolution before has already seen.
+    Every pixel of a patch attends to the pixels at the same position in all other patches; the
+    convolution before has mixed those within a patch.
     """
     channels = x.shape[-1]
     local = conv_bn(x, channels, 3, name=f"{name}_local")
@@ -152,7 +130,7 @@ def depthwise(x: Any, stride: int, name: str) -> Any:
 
 
 def small() -> keras.initializers.Initializer:
-    """Start of a dense layer, as Mehta & Rastegari chose it; one object starts one layer only."""
+    """Initializer of a dense layer, as in the paper; a new object for each layer."""
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
 
@@ -183,11 +161,8 @@ def _check_options(
             raise LenszooError(f"{option} must be {count} positive integers, got {values!r}.")
     if any(dim % HEADS for dim in dims):
         raise LenszooError(f"dims must be multiples of {HEADS}, the heads, got {dims!r}.")
-    if not _positive(expansion):
-        raise LenszooError(f"expansion must be a positive integer, got {expansion!r}.")
-    rate = transformer_dropout
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-        raise LenszooError(f"transformer_dropout must be a number in [0, 1), got {rate!r}.")
+    check_positive(expansion=expansion)
+    check_rate(transformer_dropout=transformer_dropout)
 
 
 def _positive(*values: Any) -> bool:

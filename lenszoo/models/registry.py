@@ -1,6 +1,7 @@
-"""THE TABLE: one row per model. Adding a model is one factory in ``models/`` and one row here.
+"""Registry of the models, one row each: a new model is one factory in ``models/`` and a row here.
 
-This module imports neither a backend nor numpy, so that listing stays instant.
+The rows are in one module, not beside their factories, because it must import neither a backend nor
+numpy: listing models is instant.
 """
 
 import fnmatch
@@ -13,16 +14,16 @@ from lenszoo.errors import unknown
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What the zoo knows about one model before building it.
+    """Description of a model before it is built: task, factory, defaults, paper.
 
     Attributes:
-        name: the row's name, as given to ``build_model``.
-        task: what the model does: ``"classify"``, ``"find_lenses"`` or ``"super_resolve"``.
-        factory: where its factory lives, as ``"package.module:function"``.
-        paper: the paper behind the architecture, with its arXiv number where there is one.
-        summary: one line for people who choose.
-        input_shape: default ``(height, width, bands)``; None where any size will do.
-        min_size: the smallest legal height and width in pixels.
+        name: name of the model, as in ``build_model(name)``.
+        task: ``"classify"``, ``"find_lenses"`` or ``"super_resolve"``.
+        factory: its factory, as ``"package.module:function"``.
+        paper: paper of the architecture, with its arXiv number where there is one.
+        summary: one line for lists.
+        input_shape: default ``(height, width, bands)``; None where any size is legal.
+        min_size: smallest legal height and width [pixels].
         options: options of the factory that this row sets.
         warm_starts: other rows whose weights can start this model.
     """
@@ -275,7 +276,10 @@ def list_models(pattern: str = "*", task: str | None = None) -> list[str]:
         task: keep only the models of this task, such as ``"classify"``.
 
     Raises:
-        LenszooError: when no model has that task.
+        LenszooError: no model has that task.
+
+    >>> list_models("resnet*")
+    ['resnet18', 'resnet18_slim', 'resnet34', 'resnet50', 'resnet101']
     """
     tasks = {row.task for row in CATALOG.values()}
     if task is not None and task not in tasks:
@@ -289,10 +293,13 @@ def list_models(pattern: str = "*", task: str | None = None) -> list[str]:
 
 
 def model_info(name: str) -> ModelSpec:
-    """Return the catalogue's row of a model: task, defaults, paper.
+    """Return the registry's row of a model: task, defaults, paper.
 
     Raises:
-        LenszooError: when there is no such model; the message lists the nearest names.
+        LenszooError: no such model; the message lists the nearest names.
+
+    >>> model_info("resnet18").task, model_info("resnet18").paper
+    ('classify', 'He et al. 2016, arXiv:1512.03385')
     """
     if name not in CATALOG:
         raise unknown("model", name, CATALOG)

@@ -1,4 +1,4 @@
-"""Residual networks of basic blocks in torchvision's layout."""
+"""Residual networks of basic blocks, in torchvision's layout."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,24 +8,20 @@ from keras import layers
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.heads import InputShape, central, check_width, classifier, scale
+from lenszoo.models.checks import check_positive
+from lenszoo.models.heads import classifier_factory, scale
 
 STEMS = ("fine", "imagenet")
 
 
+@classifier_factory
 def resnet(
-    input_shape: InputShape,
-    num_classes: int,
+    images: Any,
     *,
-    activation: str | None = None,
-    dropout: float = 0.0,
-    head: str = "pool",
     width: int = 64,
     stem: str = "imagenet",
     blocks: Sequence[int] = (2, 2, 2, 2),
-    crop: int | None = None,
-    name: str = "resnet",
-) -> keras.Model:
+) -> Any:
     """Build a residual network of basic blocks (He et al. 2016, arXiv:1512.03385).
 
     The layout is torchvision's layer by layer (explicit symmetric padding, BatchNorm epsilon
@@ -33,34 +29,19 @@ def resnet(
     blocks=(2, 2, 2, 2)`` with three bands is its ResNet-18.
 
     Args:
-        input_shape: ``(height, width, bands)``; images in [0, 1].
-        num_classes: length of the logit vector.
-        activation: None for logits or ``"softmax"``.
-        dropout: rate before the last layer.
-        head: ``"pool"`` or ``"flatten"``.
         width: channels of the first stage; every later stage doubles it.
         stem: ``"imagenet"`` is a 7x7 convolution and a max-pool, together a step of 4 pixels;
-            ``"fine"`` is a 7x7 convolution of step 3 alone, which keeps details as small as the
-            PSF and, at sizes that 3 divides, the symmetry of the image.
+            ``"fine"`` is a 7x7 convolution of step 3, which keeps details of the size of the PSF
+            and, at sizes that 3 divides, the symmetry of the image.
         blocks: basic blocks in each stage.
-        crop: side in pixels of the central square that alone is looked at, at a cost that falls
-            with its area; by default all of the image. For lenses that are centred and fit in.
-        name: the model's name.
-
-    Returns:
-        A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``.
-
-    Raises:
-        LenszooError: when an option is not legal.
     """
-    check_width(width)
+    check_positive(width=width)
     if stem not in STEMS:
         raise unknown("stem", stem, STEMS)
     listed = isinstance(blocks, list | tuple) and len(blocks) > 0
     if not listed or any(not isinstance(depth, int) or depth < 1 for depth in blocks):
         raise LenszooError(f"blocks must be positive integers, one a stage, got {blocks!r}.")
-    images = keras.Input(input_shape, name="images")
-    x = scale(central(images, crop), mean=0.449, std=0.226)
+    x = scale(images, mean=0.449, std=0.226)
     if stem == "imagenet":
         x = conv(x, width, 7, stride=2, name="stem_conv")
         x = layers.ReLU(name="stem_relu")(batch_norm(x, "stem_bn"))
@@ -74,9 +55,7 @@ def resnet(
         for block in range(depth):
             stride = 2 if stage > 0 and block == 0 else 1
             x = basic_block(x, width * 2**stage, stride, f"stage{stage + 1}_block{block + 1}")
-    return classifier(
-        images, x, num_classes, head=head, dropout=dropout, activation=activation, name=name
-    )
+    return x
 
 
 def basic_block(x: Any, channels: int, stride: int, name: str) -> Any:

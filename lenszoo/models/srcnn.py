@@ -21,16 +21,16 @@ def srcnn(
     Args:
         input_shape: ``(height, width, bands)``; images in about [0, 1].
         scale: 2 or 4.
-        kernel: side of the second convolution, which maps features to features; 5 makes it 9-5-5.
+        kernel: side of the second convolution; 5 makes it 9-5-5.
         width: channels of the first convolution; the second has half of them.
-        name: the model's name.
+        name: name of the model.
 
     Returns:
         A model from ``(batch, height, width, bands)`` to float32
         ``(batch, scale * height, scale * width, bands)``.
 
     Raises:
-        LenszooError: when an option is not legal.
+        LenszooError: an option is not legal.
     """
     check_options(scale, kernel=kernel, width=width)
     images = keras.Input(input_shape, name="images")

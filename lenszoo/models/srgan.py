@@ -1,4 +1,4 @@
-"""SRGAN: SRResNet as the generator, and a discriminator beside it, in one model."""
+"""SRGAN: SRResNet as generator and a discriminator, in one model."""
 
 from typing import Any
 
@@ -14,13 +14,12 @@ from lenszoo.models.upsampling import check_options
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class SRGAN(keras.Model):
-    """A generator that answers, and the discriminator that taught it (arXiv:1609.04802).
+    """Generator with the discriminator of its training (arXiv:1609.04802).
 
     ``model(images)`` is ``model.generator(images)``: float32 ``(batch, height, width, bands)`` to
-    ``(batch, scale * height, scale * width, bands)``. The graph is the generator's own, layer by
-    layer; ``model.discriminator`` stands beside it and maps images of the fine resolution to
-    float32 logits ``(batch, 1)``, high where an image looks like a true one. Weights and files hold
-    both.
+    ``(batch, scale * height, scale * width, bands)``. The graph is that of the generator, layer by
+    layer; ``model.discriminator`` maps images of the fine resolution to float32 logits
+    ``(batch, 1)``, high for real images. Weights and files hold both.
 
     Args:
         generator: a functional model from coarse to fine images.
@@ -40,7 +39,7 @@ class SRGAN(keras.Model):
         return SRGAN(self.generator, self.discriminator, name=self.name)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds both networks."""
+        """Return the configuration of both networks."""
         return {
             "name": self.name,
             "generator": keras.saving.serialize_keras_object(self.generator),
@@ -71,8 +70,8 @@ def srgan(
 ) -> SRGAN:
     """Build SRGAN (Ledig et al. 2017, arXiv:1609.04802): generator and discriminator.
 
-    The generator is :func:`lenszoo.models.srresnet.srresnet`, and weights of such a network start
-    it: ``build_model("srgan", weights="srresnet_1.TAG")``.
+    The generator is :func:`lenszoo.models.srresnet.srresnet`, and can start from weights of one:
+    ``build_model("srgan", weights="srresnet_1.TAG")``.
 
     Args:
         input_shape: ``(height, width, bands)``; images in about [0, 1].
@@ -84,14 +83,14 @@ def srgan(
         skip: as for srresnet.
         discriminator_width: channels of the discriminator's first convolution; the last has eight
             times as many.
-        name: the model's name.
+        name: name of the model.
 
     Returns:
         A model from ``(batch, height, width, bands)`` to float32
         ``(batch, scale * height, scale * width, bands)``, with a ``discriminator``.
 
     Raises:
-        LenszooError: when an option is not legal.
+        LenszooError: an option is not legal.
     """
     check_options(scale, discriminator_width=discriminator_width)
     generator = srresnet(
@@ -108,10 +107,10 @@ def srgan(
 
 
 def discriminator(bands: int, width: int) -> keras.Model:
-    """Eight convolutions that halve the image four times (figure 4 of Ledig et al. 2017).
+    """Discriminator: eight convolutions that halve the image four times (Ledig et al., figure 4).
 
-    Spectral norm (Miyato et al. 2018, arXiv:1802.05957) stands in for BatchNorm, and the mean over
-    the image for the paper's dense layer of 1024, so that images of any size will do.
+    Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957) replaces BatchNorm, and the mean
+    over the image the paper's dense layer of 1024, so that images of any size are legal.
     """
     fine = keras.Input((None, None, bands), name="fine_images")
     x = fine

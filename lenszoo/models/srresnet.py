@@ -1,4 +1,4 @@
-"""SRResNet: residual blocks at the coarse resolution, sub-pixel convolution at the end."""
+"""SRResNet: residual blocks at the coarse resolution, then sub-pixel convolution."""
 
 from typing import Any
 
@@ -31,16 +31,16 @@ def srresnet(
         batch_norm: normalise inside the blocks; there is none at the output's resolution.
         upsampling: ``"pixel_shuffle"``, ``"resize"`` or ``"transpose"``, see
             :func:`lenszoo.models.upsampling.enlarge`.
-        skip: None as in the paper, or ``"bicubic"``: the network answers what bicubic interpolation
-            lacks, and starts from it.
-        name: the model's name.
+        skip: None as in the paper, or ``"bicubic"``: the network learns the difference from bicubic
+            interpolation, with which it starts.
+        name: name of the model.
 
     Returns:
         A model from ``(batch, height, width, bands)`` to float32
         ``(batch, scale * height, scale * width, bands)``.
 
     Raises:
-        LenszooError: when an option is not legal.
+        LenszooError: an option is not legal.
     """
     check_options(scale, upsampling=upsampling, skip=skip, blocks=blocks, width=width)
     images = keras.Input(input_shape, name="images")
@@ -55,7 +55,7 @@ def srresnet(
 
 
 def residual_block(x: Any, batch_norm: bool, name: str) -> Any:
-    """Two 3x3 convolutions and the way around them."""
+    """Residual block: two 3x3 convolutions and a shortcut."""
     y = normalised_conv(x, batch_norm, f"{name}_conv1")
     y = prelu(f"{name}_act")(y)
     y = normalised_conv(y, batch_norm, f"{name}_conv2")
@@ -63,11 +63,11 @@ def residual_block(x: Any, batch_norm: bool, name: str) -> Any:
 
 
 def normalised_conv(x: Any, batch_norm: bool, name: str) -> Any:
-    """A 3x3 convolution that keeps the channels, and its BatchNorm or its bias."""
+    """3x3 convolution that keeps the channels, with BatchNorm or with a bias."""
     x = conv(x, x.shape[-1], 3, name, use_bias=not batch_norm)
     return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x) if batch_norm else x
 
 
 def prelu(name: str) -> keras.Layer:
-    """A ReLU with a learned slope below zero, one for each channel, that starts at 1/4."""
+    """Parametric ReLU: a learned slope below zero for each channel, initially 1/4."""
     return layers.PReLU(keras.initializers.Constant(0.25), shared_axes=(1, 2), name=name)

@@ -1,4 +1,4 @@
-"""What the super-resolution networks share: convolutions, steps to a larger image, and the end."""
+"""Parts of the super-resolution networks: option checks, upsampling steps and output layer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +8,7 @@ from keras import layers
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import ICNR, BicubicUpsampling, NonFiniteGuard, PixelShuffle
+from lenszoo.models.checks import check_positive
 
 SCALES = (2, 4)
 UPSAMPLINGS = ("pixel_shuffle", "resize", "transpose")
@@ -35,30 +36,28 @@ def check_options(
         raise unknown("upsampling", upsampling, UPSAMPLINGS)
     if skip is not None and skip not in SKIPS:
         raise unknown("skip", skip, SKIPS, "Or None.")
-    for option, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise LenszooError(f"{option} must be a positive integer, got {value!r}.")
+    check_positive(**counts)
 
 
 def conv(x: Any, channels: int, size: int, name: str, **options: Any) -> Any:
-    """Convolve at full resolution, with zeros around and a bias."""
+    """Convolution without stride, zero padding and a bias."""
     options.setdefault("kernel_initializer", "he_normal")
     return layers.Conv2D(channels, size, padding="same", name=name, **options)(x)
 
 
 def enlarge(x: Any, scale: int, how: str, activation: Callable[[str], keras.Layer]) -> Any:
-    """Enlarge maps by steps of 2, keeping their channels.
+    """Upsample maps by steps of 2, keeping their channels.
 
     ``"pixel_shuffle"`` convolves to four times the channels and spreads them over 2x2 pixels (Shi
-    et al. 2016, arXiv:1609.05158) from an ICNR start; ``"resize"`` repeats every pixel, then
-    convolves (Odena et al. 2016, doi:10.23915/distill.00003); ``"transpose"`` is the learned
-    deconvolution, which leaves a checkerboard that training has to remove.
+    et al. 2016, arXiv:1609.05158), initialized by ICNR; ``"resize"`` repeats every pixel, then
+    convolves (Odena et al. 2016, doi:10.23915/distill.00003); ``"transpose"`` is a transposed
+    convolution, whose checkerboard artefacts training has to remove.
 
     Args:
         x: maps ``(batch, height, width, channels)``.
         scale: a power of 2.
         how: one of :data:`UPSAMPLINGS`.
-        activation: makes the activation of a step from its name.
+        activation: makes the activation layer of a step from its name.
     """
     channels = x.shape[-1]
     for step in range(1, scale.bit_length()):
@@ -80,18 +79,18 @@ def enlarge(x: Any, scale: int, how: str, activation: Callable[[str], keras.Laye
 def super_resolver(
     images: Any, x: Any, *, size: int, scale: int = 1, skip: str | None = None, name: str
 ) -> keras.Model:
-    """Close a network: the last convolution, and guarded float32 images.
+    """Add the output layer: the last convolution, and guarded float32 images.
 
     Args:
         images: the model's symbolic input, ``(batch, height, width, bands)``.
-        x: maps at the output's resolution, ``(batch, scale * height, scale * width, channels)``.
-        size: side of the last convolution's kernel.
-        scale: that of the model; only a skip needs it.
-        skip: None, or ``"bicubic"`` to add the enlarged images; the convolution then starts at
-            zero.
-        name: the model's name.
+        x: maps at the resolution of the output,
+            ``(batch, scale * height, scale * width, channels)``.
+        size: side of the last convolution's kernel [pixels].
+        scale: of the model; only a skip needs it.
+        skip: None, or ``"bicubic"`` to add the bicubic images; the convolution then starts at zero.
+        name: name of the model.
     """
-    # float32 under any policy: bfloat16 keeps three digits, which is less than 50 dB
+    # float32 under any policy: bfloat16 has three digits, which limits PSNR to 50 dB
     options = {"dtype": "float32"} | ({"kernel_initializer": "zeros"} if skip else {})
     y = conv(x, images.shape[-1], size, "output", **options)
     if skip:

@@ -1,4 +1,4 @@
-"""The zoo's scaling and head on a backbone from anywhere."""
+"""Classifier on any Keras backbone, with the zoo's scaling and head."""
 
 from math import isfinite
 from typing import Any
@@ -7,10 +7,10 @@ import keras
 from keras import layers
 
 from lenszoo.errors import LenszooError
-from lenszoo.models.heads import InputShape, central, classifier, scale
+from lenszoo.models.heads import InputShape, central_crop, classifier, scale
 
 
-def wrapped(
+def backbone_classifier(
     input_shape: InputShape | None,
     num_classes: int,
     *,
@@ -32,53 +32,54 @@ def wrapped(
         num_classes: length of the logit vector.
         backbone: a model from images to feature maps ``(batch, h, w, channels)``, tokens
             ``(batch, n, channels)`` or a vector ``(batch, channels)``.
-        mean: taken from the images before the backbone.
+        mean: subtracted from the images before the backbone.
         std: divides them after that; a backbone that expects pixels up to 255 needs 1 / 255.
         activation: None for logits or ``"softmax"``.
         dropout: rate before the last layer.
         head: ``"pool"`` or ``"flatten"``.
-        crop: side in pixels of the central square that alone is looked at, at a cost that falls
-            with its area; by default all of the image. For lenses that are centred and fit in.
-        name: the model's name.
+        crop: side of the central square that the network sees [pixels]; by default the whole image.
+        name: name of the model.
 
     Returns:
         A model from ``(batch, height, width, bands)`` to float32 ``(batch, num_classes)``. One band
         is repeated for a backbone of three.
 
     Raises:
-        LenszooError: when the backbone is none, or its bands, size or output do not fit.
+        LenszooError: ``backbone`` is no keras.Model, or its bands, size or output do not fit.
     """
-    takes = _only(backbone, "input") if isinstance(backbone, keras.Model) else None
-    if takes is None:
+    source = _single_tensor(backbone, "input") if isinstance(backbone, keras.Model) else None
+    if source is None:
         raise LenszooError(
             "backbone must be a keras.Model that takes images alone, "
             f"got {type(backbone).__name__}."
         )
-    theirs = tuple(takes.shape[1:])
-    shape = theirs if input_shape is None else tuple(input_shape)
-    seen = shape if crop is None or len(shape) != 3 else (crop, crop, shape[2])
-    if len(theirs) != 3 or len(shape) != 3:
-        raise LenszooError(f"backbone {backbone.name} takes {theirs}, not (height, width, bands).")
-    if theirs[2] not in (None, shape[2]) and shape[2] != 1:
+    expected = tuple(source.shape[1:])
+    shape = expected if input_shape is None else tuple(input_shape)
+    size = shape[:2] if crop is None else (crop, crop)
+    if len(expected) != 3 or len(shape) != 3:
         raise LenszooError(
-            f"backbone {backbone.name} takes {theirs[2]} band(s), got input_shape={shape}: build "
+            f"backbone {backbone.name} takes {expected}, not (height, width, bands)."
+        )
+    if expected[2] not in (None, shape[2]) and shape[2] != 1:
+        raise LenszooError(
+            f"backbone {backbone.name} takes {expected[2]} band(s), got input_shape={shape}: build "
             f"it with {shape[2]} band(s), or give one band, which is repeated."
         )
-    if any(a not in (None, b) for a, b in zip(theirs[:2], seen[:2], strict=True)):
+    if any(a not in (None, b) for a, b in zip(expected[:2], size, strict=True)):
         raise LenszooError(
-            f"backbone {backbone.name} takes {theirs[0]} x {theirs[1]} pixels, got "
-            f"{seen[0]} x {seen[1]}: build it for that size."
+            f"backbone {backbone.name} takes {expected[0]} x {expected[1]} pixels, got "
+            f"{size[0]} x {size[1]}: build it for that size."
         )
-    for what, value in (("mean", mean), ("std", std)):
+    for option, value in (("mean", mean), ("std", std)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise LenszooError(f"{what} must be one number for all bands, got {value!r}.")
+            raise LenszooError(f"{option} must be one number for all bands, got {value!r}.")
     if std <= 0:
         raise LenszooError(f"std must be above 0, got {std!r}.")
     images = keras.Input(shape, name="images")
-    x = scale(central(images, crop), mean, std)
-    if shape[2] == 1 and (theirs[2] or 1) > 1:
-        x = layers.Concatenate(name="bands")([x] * theirs[2])
-    if _only(backbone, "output") is None:
+    x = scale(central_crop(images, crop), mean, std)
+    if shape[2] == 1 and (expected[2] or 1) > 1:
+        x = layers.Concatenate(name="bands")([x] * expected[2])
+    if _single_tensor(backbone, "output") is None:
         raise LenszooError(
             f"backbone {backbone.name} gives several outputs: make a keras.Model that ends in one."
         )
@@ -94,10 +95,10 @@ def wrapped(
     )
 
 
-def _only(model: keras.Model, side: str) -> Any:
+def _single_tensor(model: keras.Model, side: str) -> Any:
     """The one input (or output) tensor of a model; None where there are several, or one by name.
 
-    A Sequential that was never called knows ``inputs`` and no ``input``.
+    A Sequential that was never called has ``inputs`` but no ``input``.
     """
     tensors = getattr(model, f"{side}s", None)
     named = isinstance(getattr(model, side, None), dict)
