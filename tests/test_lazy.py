@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from lenszoo import evaluation, inference
@@ -6,7 +9,8 @@ from lenszoo.lazy import lazy_names
 
 @pytest.mark.parametrize("package", [evaluation, inference])
 def test_every_name_of_a_stub_can_be_had(package):
-    assert package.__all__ == dir(package)
+    stub = Path(package.__file__).with_suffix(".pyi").read_text()
+    assert package.__all__ == dir(package) == sorted(re.findall(r'^    "(\w+)",$', stub, re.M))
     for name in package.__all__:
         assert getattr(package, name) is not None
 

@@ -1,4 +1,4 @@
-"""What finds lenses without a network: logistic regressions on image statistics and the table."""
+"""Baselines of a lens finder: logistic regressions on image statistics and on the table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -68,11 +68,11 @@ def table_features(table: ArrayLike, columns: Sequence[str] | None = None) -> Fl
         raise LenszooError(
             f"The table has {values.shape[1]} columns but there are {len(columns)} column names."
         )
-    missing = ~np.isfinite(values)
-    known = [column[~gone] for column, gone in zip(values.T, missing.T, strict=True)]
-    middle = np.array([np.median(cells) if len(cells) else 0.0 for cells in known])
-    filled = np.where(missing, middle, values)
-    return np.concatenate([filled, missing[:, missing.any(axis=0)]], axis=1)
+    from sklearn.impute import SimpleImputer
+
+    values[~np.isfinite(values)] = np.nan
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    return np.asarray(imputer.fit_transform(values), np.float64)
 
 
 def odds(result: ShortcutResult) -> Floats:

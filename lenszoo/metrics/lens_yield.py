@@ -1,4 +1,4 @@
-"""What a lens finder yields: counts to expect in a survey, which lenses are found, calibration.
+"""Yield of a lens finder: expected counts in a survey, completeness by property, calibration.
 
 ``labels`` and ``scores`` are those of :mod:`lenszoo.metrics.lens_finding`.
 """
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics.classification import CalibrationBins, Floats, Ints
@@ -21,7 +22,7 @@ from lenszoo.metrics.lens_finding import (
 
 
 class ExpectedCounts(NamedTuple):
-    """What a survey would yield at one threshold; intervals are 95 %, [low, high]."""
+    """Yield of a survey at one threshold; intervals are 95 %, [low, high]."""
 
     threshold: float
     completeness: float
@@ -147,7 +148,7 @@ def lens_calibration(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> Ca
     class: ``confidence`` is the mean probability of a lens, ``accuracy`` the share of lenses.
     """
     positive, values = check_scores(labels, logits)
-    probability = sigmoid(values)
+    probability = expit(values)
     index = np.clip(np.ceil(probability * bins).astype(np.int64) - 1, 0, bins - 1)
     counts = np.bincount(index, minlength=bins)
     return CalibrationBins(
@@ -156,8 +157,3 @@ def lens_calibration(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> Ca
         share_of(np.bincount(index, probability, bins), counts),
         share_of(np.bincount(index, positive, bins), counts),
     )
-
-
-def sigmoid(logits: ArrayLike) -> Floats:
-    """Probability of a logit, in float64 and without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, float)))

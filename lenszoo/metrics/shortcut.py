@@ -1,7 +1,7 @@
-"""The shortcut baseline: how far global image statistics alone tell the classes apart.
+"""Shortcut baseline: a logistic regression on global image statistics.
 
 Simulated and real data sets leak their labels through brightness, size or noise (a fixed lens model
-is known by its ring). A logistic regression that sees only such numbers, and no pattern, gives the
+is recognised by its ring). A regression that sees only such numbers, and no pattern, gives the
 score that a network must beat before it can be said to have seen the substructure.
 """
 
@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
-from lenszoo.metrics.classification import accuracy, check_labels, per_class_auc, roc_auc
+from lenszoo.metrics.classification import (
+    accuracy,
+    check_labels,
+    log_softmax,
+    per_class_auc,
+    roc_auc,
+)
 
 QUANTILES = (0.01, 0.05, 0.25, 0.50, 0.75, 0.95, 0.99)
 RINGS = 12
 BRIGHT = (0.1, 0.25, 0.5)
 _CHUNK_PIXELS = 6_000_000
-_ABSENT = (
-    -1e3
-)  # log-probability of a class that the sample does not hold: finite, never the largest
+_ABSENT = -1e3  # log-probability of a class without samples: finite, never the largest
 
 
 def feature_names(bands: int = 1) -> list[str]:
@@ -139,7 +143,7 @@ def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np
 
 @dataclass(frozen=True, eq=False)
 class ShortcutResult:
-    """What the shortcut baseline reached; every AUC is NaN where it is undefined.
+    """Scores of the shortcut baseline; every AUC is NaN where it is undefined.
 
     Attributes:
         per_class_auc: one-vs-rest AUC of each class, shape (K,).
@@ -230,18 +234,13 @@ def _out_of_fold(
 ) -> NDArray[np.float64]:
     """Log-probabilities (N, K) of each sample from the model that did not see it."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from lenszoo.metrics.classification import log_softmax
-
-    scores = np.empty((len(labels), int(labels.max()) + 1))
-    for train, held in StratifiedKFold(folds, shuffle=True, random_state=seed).split(
-        features, labels
-    ):
-        model = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
-        model.fit(features[train], labels[train])
-        # The decision function, not predict_log_proba, which is -inf once a probability underflows.
-        scores[held] = log_softmax(model.decision_function(features[held]))
-    return scores
+    model = make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cholesky"))
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    # not predict_log_proba, which is -inf once a probability underflows
+    return log_softmax(
+        cross_val_predict(model, features, labels, cv=split, method="decision_function")
+    )

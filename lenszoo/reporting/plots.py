@@ -58,6 +58,7 @@ _LINES: Mapping[str, Mapping[str, Any]] = {
     "dotted": {"lw": 1.2, "ls": ":"},
     "steps": {"drawstyle": "steps-pre"},
     "marked": {"marker": "o", "ms": 4, "lw": 1.5, "elinewidth": 1.0},
+    "dashed marked": {"marker": "s", "ms": 4, "lw": 1.5, "ls": "--", "elinewidth": 1.0},
     "dots": {"ls": "", "marker": "o", "ms": 4, "elinewidth": 1.2},
     "points": {"ls": "", "marker": "o", "ms": 2.5, "mew": 0, "alpha": 0.6},
 }
@@ -78,7 +79,7 @@ class Line(NamedTuple):
     x: ArrayLike  # (n,); of bars their edges, (n + 1,)
     y: ArrayLike  # (n,)
     colour: str | int = 0  # by name, or by its number in COLOURS
-    style: str = "line"  # line, thin, thick, dashed, dotted, steps, marked, dots, points, bars
+    style: str = "line"  # of _LINES, or bars
     bounds: ArrayLike | None = None  # (n, 2), low and high: error bars with markers, else a band
     across: bool = False  # the bounds are of x
 

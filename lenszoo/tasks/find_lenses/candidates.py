@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import lens_finding as lm
 from lenszoo.metrics.classification import Floats
-from lenszoo.metrics.lens_yield import Completeness, completeness_by, sigmoid
+from lenszoo.metrics.lens_yield import Completeness, completeness_by
 
 N_SHOWN = 12  # images a gallery
 PROPERTIES = {
@@ -49,7 +50,7 @@ class Candidates(NamedTuple):
             "id": self.ids[row],
             "kind": self.kind(row),
             "logit": logit,
-            "probability": float(sigmoid(logit)),
+            "probability": float(expit(logit)),
             **(facts if self.labels[row] else {}),
         }
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from lenszoo.errors import LenszooError
-from lenszoo.metrics.lens_yield import sigmoid
 from lenszoo.reporting.colour import colour_image
 from lenszoo.reporting.panels import gallery_panel
 from lenszoo.reporting.report import Card, Report
@@ -54,7 +54,7 @@ def candidates_page(
     best = [int(row) for row in order[:n] if np.isfinite(scores[row])]
     if not best:
         raise LenszooError("There is no candidate to show: no logit is a number.")
-    chance = [float(sigmoid(scores[row])) for row in best]
+    chance = [float(expit(scores[row])) for row in best]
     lines = [
         [f"{i}. {p:.3f}", *([] if known is None else [known[row]]), names[row]]
         for i, (row, p) in enumerate(zip(best, chance, strict=True), start=1)

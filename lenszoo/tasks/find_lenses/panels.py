@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from lenszoo.metrics.classification import Floats
 from lenszoo.metrics.intervals import wilson_interval
 from lenszoo.metrics.lens_finding import OperatingCurve, purity_at
-from lenszoo.metrics.lens_yield import Completeness, sigmoid
+from lenszoo.metrics.lens_yield import Completeness
 from lenszoo.reporting import panels
 from lenszoo.reporting.colour import colour_bands, colour_image
 from lenszoo.reporting.panels import Column, Curve, Row
@@ -208,7 +209,7 @@ def _survey(values: Mapping[str, Any]) -> Table:
             [
                 rate_rule(point["rate"]),
                 f"{at:.2f}",
-                probability(float(sigmoid(at))),
+                probability(float(expit(at))),
                 percent(point["completeness"]),
                 count(point["lenses_found"]),
                 f"{count(wrong)} ({bounds})" if np.isfinite(wrong) else "n/a",

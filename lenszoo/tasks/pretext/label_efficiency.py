@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
-from lenszoo.reporting.plots import COLOURS, FAINT, new_figure, plain, styled
+from lenszoo.reporting.plots import FAINT, Line, Plot, draw
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS = ("candidate", "labels", "seed", "auc")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-_HEIGHT, _LINE = 4.4, 0.2  # inches: the figure, and a line of a label
 
 
 class EfficiencyCurve(NamedTuple):
@@ -110,111 +108,37 @@ def _cell(mean: float, std: float, best: float) -> str:
     return f"**{text}**" if mean == best else text
 
 
-@styled
 def plot_label_efficiency(
     table: pa.Table | Mapping[str, ArrayLike], *, title: str = "Frozen features, few labels"
 ) -> Figure:
     """AUC on the test set against the number of labels, a line for each candidate.
 
-    The band is the mean ± one standard deviation over seeds, which draw the labels; each line is
-    named at its end, with the AUC that it reaches there.
+    Bars are one standard deviation over seeds, which draw the labels. The legend gives the AUC with
+    all labels, the highest first; chance is drawn where a curve comes near it.
 
     Args:
         table: as :func:`efficiency_curves`.
         title: of the figure.
     """
     curves = efficiency_curves(table)
-    figure = new_figure(7.4, max(_HEIGHT, 1.2 + _LINE * len(curves)))
-    axes = figure.subplots()
-    for k, curve in enumerate(curves):
-        colour, marker = _look(k)
-        std = np.nan_to_num(curve.std)
-        axes.fill_between(
-            curve.labels, curve.mean - std, curve.mean + std, color=colour, alpha=0.16, lw=0
-        )
-        axes.plot(curve.labels, curve.mean, marker=marker, ms=4.5, color=colour)
+    lines = []
+    for k, (name, labels, mean, std) in enumerate(curves):
+        error = np.nan_to_num(std)
+        bounds = np.stack([mean - error, mean + error], axis=1)
+        style = ("marked", "dashed marked")[k // 6 % 2]
+        lines.append(Line(f"{mean[-1]:.3f} {name}", labels, mean, k, style, bounds))
+    lines.sort(key=lambda line: -np.asarray(line.y)[-1])
     counts = np.unique(np.concatenate([curve.labels for curve in curves]))
-    axes.set(xscale="log", xlabel="labelled images", ylabel="ROC-AUC on the test set", title=title)
-    axes.set_xlim(counts[0] / 1.12, counts[-1] * 1.12)
-    axes.set_xticks(counts, [f"{n:,}" for n in counts])
-    axes.minorticks_off()
-    low, high = _limits(curves)
-    axes.set_ylim(low, high)
-    ends = []
-    for k, curve in enumerate(curves):
-        text = f"{curve.mean[-1]:.3f}  {plain(curve.candidate, 34)}"
-        ends.append(_End(float(curve.labels[-1]), float(curve.mean[-1]), text, _look(k)[0]))
-    if low <= 0.5:
-        axes.axhline(0.5, color=FAINT, lw=1, ls="--")
-        ends.append(_End(float(counts[-1] * 1.12), 0.5, "0.500  chance", FAINT))
-    _name_lines(axes, ends, figure.get_figheight())
-    return figure
+    ends = (counts[0] / 1.12, counts[-1] * 1.12)
+    if min(float(np.min(line.bounds)) for line in lines if line.bounds is not None) < 0.6:
+        lines.append(Line("0.500 chance", ends, [0.5, 0.5], FAINT, "dashed"))
 
+    def ticks(axes: Axes) -> None:
+        axes.set_xticks(counts, [f"{n:,}" for n in counts])
+        axes.minorticks_off()
 
-class _End(NamedTuple):
-    """Where a line ends, and what is written there."""
-
-    x: float
-    y: float
-    text: str
-    colour: str
-
-
-def _look(index: int) -> tuple[str, str]:
-    return COLOURS[index % len(COLOURS)], _MARKERS[(index // len(COLOURS)) % len(_MARKERS)]
-
-
-def _limits(curves: list[EfficiencyCurve]) -> tuple[float, float]:
-    """Room for every band, and for the line of chance where a curve comes near it."""
-    lowest = min(float((c.mean - np.nan_to_num(c.std)).min()) for c in curves)
-    highest = max(float((c.mean + np.nan_to_num(c.std)).max()) for c in curves)
-    lowest = min(lowest, 0.5) if lowest < 0.6 else lowest
-    margin = 0.04 * max(highest - lowest, 0.02)
-    return lowest - margin, min(highest + margin, 1 + margin)
-
-
-def _name_lines(axes: Axes, ends: list[_End], height: float) -> None:
-    """Write each name right of the axes at the height of its line's end, none over another."""
-    low, high = axes.get_ylim()
-    room = (high - low) * _LINE / (height - 1.0)  # 1 inch goes to the title and the axis below
-    rising = sorted(ends, key=lambda end: end.y)
-    places = _spread([end.y for end in rising], room, low + room / 2, high - room / 2)
-    for end, place in zip(rising, places, strict=True):
-        axes.annotate(
-            end.text,
-            (end.x, end.y),
-            xytext=(1.06, place),
-            textcoords=axes.get_yaxis_transform(),
-            va="center",
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": end.colour,
-                "lw": 1.0,
-                "alpha": 0.7,
-                "relpos": (0, 0.5),
-                "shrinkA": 1,
-                "shrinkB": 4,
-            },
-        )
-
-
-def _spread(ends: list[float], room: float, low: float, high: float) -> list[float]:
-    """Move rising heights as little as needed to keep ``room`` between neighbours.
-
-    Heights that crowd form a block about their mean, which stays between the limits.
-    """
-    blocks: list[list[float]] = []  # each the heights that one run of labels stands for
-
-    def bottom(block: list[float]) -> float:
-        span = room * (len(block) - 1)
-        return min(max(float(np.mean(block)) - span / 2, low), max(high - span, low))
-
-    for end in ends:
-        blocks.append([end])
-        while len(blocks) > 1:
-            below = blocks[-2]
-            if bottom(blocks[-1]) >= bottom(below) + room * len(below) - 1e-12:
-                break
-            blocks[-2:] = [below + blocks[-1]]
-    return [bottom(block) + room * k for block in blocks for k in range(len(block))]
+    plot = Plot(
+        "labelled images", "ROC-AUC on the test set", lines, title, x_range=ends, x_scale="log",
+        legend="AUC with all labels", finish=ticks,
+    )  # fmt: skip
+    return draw([plot], width=7.4, height=4.4)
