@@ -29,6 +29,7 @@ FLOORS = (
     ("data",),
     ("metrics",),
     ("provenance", "recipes"),
+    ("registration",),  # names the layers, and imports them once Keras is there
     ("files",),
     ("errors", "_version", "lazy"),
 )

@@ -29,6 +29,7 @@ from lenszoo.layers.rotational import (
     SymmetricPooling2D,
 )
 from lenszoo.layers.spectral_conv import SpectralConv2D
+from lenszoo.layers.srgan import SRGAN
 from lenszoo.layers.stretch import Stretch
 from lenszoo.layers.temperature import Temperature
 from lenszoo.layers.tokens import ClassToken, PositionEmbedding
@@ -36,6 +37,7 @@ from lenszoo.layers.unfold import Fold, Unfold
 
 __all__ = [
     "ICNR",
+    "SRGAN",
     "BatchNormalization",
     "BicubicUpsampling",
     "BranchDropout",

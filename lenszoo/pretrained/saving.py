@@ -1,7 +1,6 @@
 """Weight files and model files: write them, say what they hold, load them strictly."""
 
 import contextlib
-import importlib
 import io
 import json
 import os
@@ -157,8 +156,6 @@ def load_keras(path: Path) -> keras.Model:
             f"{path} holds a Lambda layer, which is code and may do anything: refused; "
             "rebuild the model by name and load a file of its weights."
         )
-    # Keras imports no package of ours: this registers the model that is more than its graph.
-    importlib.import_module("lenszoo.models.srgan")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*_READ_ERRORS, AttributeError, ImportError) as error:
