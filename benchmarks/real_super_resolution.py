@@ -6,8 +6,8 @@ FOLDER holds cosmos_acs_f814w_168.npz (x: (217, 168, 168), HST ACS F814W) and, i
 sr_pair/Raw.npy and Gold.npy. The cutouts are binned 2 x 2 and each network makes 168 pixels of the
 84; scores are against the cutouts, noise included, scaled by the map that takes the coarse image to
 [0, 1] (data range 1). Beside them stand the best linear filter of 100 cutouts and the floor that
-the noise of the sky sets. With --out each network is also fine-tuned there on 170 of the cutouts, and
-all are scored on the other 47.
+the noise of the sky sets. With --out each network is also fine-tuned there on 170 of the cutouts,
+and all are scored on the other 47.
 """
 
 import argparse

@@ -7,10 +7,14 @@ import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.build import model_config
+from lenszoo.models.esrn import RESIDUAL
 from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.source import resolve
 from lenszoo.tasks.grow_depth import silence
 from lenszoo.tasks.grow_width import check_width, spread
+
+# by family: the layer after its blocks, each of which, silent, still multiplies by 1 + RESIDUAL
+GAINS = {"esrn": "trunk"}
 
 
 def grow_from(
@@ -46,7 +50,8 @@ def grow(small: keras.Model, large: keras.Model, seed: int = 0) -> None:
 
     In depth, residual blocks that the small network lacks keep their random start, and the last
     layer of each of their branches begins as zero (Goyal et al. 2017, arXiv:1706.02677): the block
-    passes on what comes in.
+    passes on what comes in. Those of ESRN, whose inner way around is inside the outer branch, pass
+    on 1.2 times as much, and the layer after them answers so much less.
 
     Args:
         small: a network with weights, of layers as :func:`lenszoo.tasks.grow_width.spread` knows.
@@ -78,9 +83,16 @@ def grow(small: keras.Model, large: keras.Model, seed: int = 0) -> None:
         if shapes != [part.shape for part in parts]:
             check_width(large, layer, [part.shape for part in parts])
             parts = spread(layer, parts, rng)
+        if name == GAINS.get(large.name.partition("_")[0]):
+            parts = [parts[0] / (1 + RESIDUAL) ** _more_blocks(small, large), *parts[1:]]
         filled.append((layer, parts))
     for layer, parts in filled:
         layer.set_weights(parts)
+
+
+def _more_blocks(small: keras.Model, large: keras.Model) -> int:
+    before, after = (model_config(model)["options"]["blocks"] for model in (small, large))
+    return int(after - before)
 
 
 def _check_options(small: keras.Model, large: keras.Model) -> None:

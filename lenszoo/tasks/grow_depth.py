@@ -16,6 +16,8 @@ _ZEROED = (
     LayerScale,
 )
 
+_KEEP_ZERO = (keras.layers.Dropout, keras.layers.Rescaling)  # none of the zoo has an offset
+
 
 def silence(
     model: keras.Model, old: Collection[str]
@@ -53,7 +55,7 @@ def _before(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
     for node in layer._inbound_nodes[:1]:
         for tensor in node.input_tensors:
             operation = tensor._keras_history.operation
-            if isinstance(operation, keras.layers.Dropout):  # of zero it makes zero
+            if isinstance(operation, _KEEP_ZERO):
                 yield from _before(operation)
             else:
                 yield operation

@@ -77,10 +77,17 @@ def test_resnet101_answers_as_resnet50_does():
     assert predict_logits(large, images()) == close(told)
 
 
-@pytest.mark.parametrize("options", [{}, {"skip": "bicubic", "batch_norm": False}])
-def test_a_deeper_super_resolver_gives_the_same_images(options):
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        (("srresnet_1", "srresnet_3"), {}),
+        (("srresnet_1", "srresnet_2"), {"skip": "bicubic", "batch_norm": False}),
+        (("esrn_1", "esrn_4"), {"growth": 4}),
+    ],
+)
+def test_a_deeper_super_resolver_gives_the_same_images(names, options):
     coarse = np.random.default_rng(0).random((2, 12, 14, 1), dtype="float32")
-    small, large = (build_model(f"srresnet_{blocks}", width=8, **options) for blocks in (1, 3))
+    small, large = (build_model(name, width=8, **options) for name in names)
     grow(small, large)
     fine = small.predict_on_batch(coarse)
     assert np.ptp(fine) > 0.1
