@@ -120,24 +120,21 @@ def completeness_by(values: ArrayLike, found: ArrayLike, bins: int = 8) -> Compl
     Returns:
         The bins; None where no lens has a value.
     """
-    known = np.isfinite(np.asarray(values, float))
-    x, hit = np.asarray(values, float)[known], np.asarray(found, bool)[known]
+    finite = np.isfinite(np.asarray(values, float))
+    x, hit = np.asarray(values, float)[finite], np.asarray(found, bool)[finite]
     if not len(x):
         return None
     bins = int(np.clip(len(x) // 20, 1, bins))
     edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)))
-    if len(edges) < 2:
-        edges = np.repeat(edges, 2)
+    edges = edges if len(edges) > 1 else np.repeat(edges, 2)
     index = np.clip(np.searchsorted(edges, x, side="right") - 1, 0, len(edges) - 2)
-    lenses = np.bincount(index, minlength=len(edges) - 1)
-    full = lenses > 0
-    centres = np.array([np.median(x[index == k]) for k in np.flatnonzero(full)])
+    full = np.unique(index)
     return Completeness(
-        np.append(edges[:-1][full], edges[-1]),
-        centres,
-        lenses[full],
-        np.bincount(index, hit, minlength=len(edges) - 1).astype(np.int64)[full],
-        int((~known).sum()),
+        edges=np.append(edges[full], edges[-1]),
+        centres=np.array([np.median(x[index == k]) for k in full]),
+        lenses=np.array([np.sum(index == k) for k in full]),
+        found=np.array([np.sum(hit[index == k]) for k in full]),
+        unknown=int((~finite).sum()),
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Okabe & Ito (2008): told apart by colour-blind readers. Their yellow is left out as too pale.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-INK, FAINT = "#222222", "#8a8f98"
+INK, SOFT, FAINT = "#222222", "#59606d", "#8a8f98"
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -55,7 +55,7 @@ _LINES: Mapping[str, Mapping[str, Any]] = {
     "thin": {"lw": 1.2},
     "thick": {"lw": 5, "alpha": 0.5, "solid_capstyle": "butt"},
     "dashed": {"lw": 1.0, "ls": "--"},
-    "dotted": {"lw": 1.2, "ls": ":"},
+    "dotted": {"lw": 1.4, "ls": ":"},
     "steps": {"drawstyle": "steps-pre"},
     "marked": {"marker": "o", "ms": 4, "lw": 1.5, "elinewidth": 1.0},
     "dashed marked": {"marker": "s", "ms": 4, "lw": 1.5, "ls": "--", "elinewidth": 1.0},
@@ -209,11 +209,14 @@ def _few_ticks(axis: Any) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
 
 
+def _label(text: str) -> str:
+    label = plain(text, _LABEL)
+    return f" {label}" if label.startswith("_") else label  # matplotlib would hide it
+
+
 def _draw_line(axes: Axes, line: Line, order: float) -> None:
     colour = COLOURS[line.colour % len(COLOURS)] if isinstance(line.colour, int) else line.colour
-    label = plain(line.label, _LABEL) if line.label else None
-    if label is not None and label.startswith("_"):
-        label = f" {label}"  # matplotlib hides a label that begins with it
+    label = _label(line.label) or None
     x, y = np.asarray(line.x), np.asarray(line.y)
     if line.style == "bars":
         axes.stairs(y, x, color=colour, fill=True, alpha=0.25)
@@ -239,7 +242,13 @@ def _draw_legends(figure: Figure, grid: Any, plots: Sequence[Plot]) -> None:
     """One legend below the figure where the plots share theirs, else one below each plot."""
     from matplotlib.transforms import ScaledTranslation
 
-    entries = [axes.get_legend_handles_labels() for axes in grid]
+    entries = []
+    for axes, plot in zip(grid, plots, strict=True):
+        # matplotlib lists lines with error bars last
+        order = [_label(line.label) for line in plot.lines]
+        pairs = list(zip(*axes.get_legend_handles_labels(), strict=True))
+        pairs.sort(key=lambda pair: order.index(pair[1]) if pair[1] in order else len(order))
+        entries.append(([handle for handle, _ in pairs], [label for _, label in pairs]))
     if not any(labels for _, labels in entries):
         return
     width, height = figure.get_size_inches()

@@ -94,6 +94,17 @@ def test_legends_cover_no_curve_and_are_inside_the_figure(n, alike, count):
     assert figure.axes[0].get_window_extent().height > 200
 
 
+def test_a_legend_has_the_order_of_its_lines():
+    bounds = np.stack([X, X], axis=1)
+    lines = [
+        Line("b", X, X, 0, "marked", bounds),
+        Line("a", X, X),
+        Line("c", X, X, 1, "line", bounds),
+    ]
+    legend = plots.draw([Plot("x", "y", lines)]).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == ["b", "a", "c"]
+
+
 @pytest.mark.parametrize("name", [r"$\frac{$", "_hidden", "x" * 500, "\x07", "^{"])
 def test_no_name_breaks_a_plot(name):
     figure = plots.draw([Plot("x", "y", [Line(name, X, X)], title=name)])

@@ -31,6 +31,30 @@ _SHORTCUT_NOTE = (
     " The shortcut baseline is a cross-validated logistic regression on global statistics of the"
     " image (brightness, quantiles, radial profile, shape): the score without any structure seen."
 )
+_ROC_CAPTION = (
+    "Each class against the rest. Dotted: the shortcut baseline, in the same colour, where it is "
+    "known."
+)
+# title, lines below each image, caption
+_GALLERIES = {
+    "mistakes": (
+        "Most confident mistakes",
+        "predicted {predicted}  {p}\ntrue {true}\n{id}",
+        "Below each image: predicted class and probability, true class, name. "
+        "Brightness is stretched (asinh) to show faint arcs.",
+    ),
+    "examples": (
+        "Right and most confident",
+        "{predicted}  {p}\n{id}",
+        "Up to four of each class: class and probability, name.",
+    ),
+    "evidence": (
+        "Evidence for the predicted class",
+        "{predicted}\n{id}",
+        "The same images. Contours at 50 and 80 % of the strongest evidence: Grad-CAM, or "
+        "attention rollout of a transformer whose class token answers.",
+    ),
+}
 
 
 class ClassificationReport(Report):
@@ -144,7 +168,7 @@ def classification_report(
         cards=_cards(values),
         tables=_tables(values, outcome, mistakes if stack is None else []),
         figures=[
-            *([_roc(curves, baselines)] if curves else []),
+            *([panels.roc_panel(curves, baselines, _ROC_CAPTION)] if curves else []),
             panels.confusion_panel(values["confusion_matrix"], names),
             panels.reliability_panel(
                 bins,
@@ -388,58 +412,23 @@ def _curves(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> list[Curve]:
     return curves
 
 
-def _roc(curves: Sequence[Curve], baselines: Sequence[Curve]) -> Figure:
-    caption = "Each class against the rest." if len(curves) > 1 else ""
-    if baselines:
-        caption += " Dotted: the shortcut baseline, in the same colour."
-    return panels.roc_panel(curves, baselines, caption.strip())
-
-
 def _galleries(outcome: Outcome, mistakes: list[int], images: Any, model: Any) -> list[Figure]:
     """The most confident mistakes and right answers, and the evidence for the latter."""
     right: list[int] = []
     for k in range(min(len(outcome.names), 6)):
         hits = (outcome.labels == k) & (outcome.predicted == k)
         right += outcome.most_confident(hits, N_EXAMPLES)
-    pictures = {row: np.asarray(images[row]) for row in (*mistakes, *right)}
     evidence = None if model is None or not right else _evidence(model, outcome, right, images)
-
-    def gallery(name: str, title: str, caption: str, rows: list[int], form: str, **kw: Any) -> None:
-        lines = []
-        for x in map(outcome.describe, rows):
-            words = {**x, "probability": probability(x["probability"])}
-            lines.append(form.format(**words).split("\n"))
-        shown = [pictures[row] for row in rows]
-        figures.append(panels.gallery_panel(name, title, caption, shown, lines, **kw))
-
-    figures: list[Figure] = []
-    if mistakes:
-        gallery(
-            "mistakes",
-            "Most confident mistakes",
-            "Below each image: predicted class and probability, true class, name. "
-            "Brightness is stretched (asinh) to show faint arcs.",
-            mistakes,
-            "predicted {predicted}  {probability}\ntrue {true}\n{id}",
-        )
-    if right:
-        gallery(
-            "examples",
-            "Right and most confident",
-            "Up to four of each class: class and probability, name.",
-            right,
-            "{predicted}  {probability}\n{id}",
-        )
-    if evidence is not None:
-        gallery(
-            "evidence",
-            "Evidence for the predicted class",
-            "The same images. Contours at 50 and 80 % of the strongest evidence: Grad-CAM, or "
-            "attention rollout of a transformer whose class token answers.",
-            right,
-            "{predicted}\n{id}",
-            evidence=evidence,
-        )
+    figures = []
+    for name, (title, form, caption) in _GALLERIES.items():
+        rows = mistakes if name == "mistakes" else right
+        if not rows or (name == "evidence" and evidence is None):
+            continue
+        described = [{**x, "p": probability(x["probability"])} for x in map(outcome.describe, rows)]
+        lines = [form.format(**x).split("\n") for x in described]
+        pictures = [np.asarray(images[row]) for row in rows]
+        maps = evidence if name == "evidence" else None
+        figures.append(panels.gallery_panel(name, title, caption, pictures, lines, evidence=maps))
     return figures
 
 

@@ -1,4 +1,4 @@
-"""What the lens-finding report is about: objects with labels, scores and truth, checked."""
+"""Objects of the lens-finding report: labels, scores and truth, checked."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Candidates(NamedTuple):
         return next(iter(self.scores))
 
     def kind(self, row: int) -> str:
-        """What an object is, as exactly as it is known."""
+        """Kind of an object, as exactly as it is known."""
         if "kind" in self.truth:
             return str(self.truth["kind"][row])
         return "lens" if self.labels[row] else "non-lens"
@@ -68,9 +68,9 @@ class Candidates(NamedTuple):
         if "kind" not in self.truth:
             return {}
         others = ~self.labels
-        what = self.truth["kind"].astype(str)[others]
+        kinds = self.truth["kind"].astype(str)[others]
         wrong = self.scores[score][others] >= self.thresholds[score]
-        return {str(kind): int(wrong[what == kind].sum()) for kind in np.unique(what)}
+        return {str(kind): int(wrong[kinds == kind].sum()) for kind in np.unique(kinds)}
 
 
 def candidates(
@@ -96,11 +96,11 @@ def candidates(
         except LenszooError as error:
             raise LenszooError(f"Score {str(name)!r}: {error}") from None
     facts = {}
-    for name, given in (truth or {}).items():
-        facts[str(name)] = np.asarray(given)
+    for name, values in (truth or {}).items():
+        facts[str(name)] = np.asarray(values)
         if facts[str(name)].shape[:1] != (n,):
             raise LenszooError(
-                f"The truth {str(name)!r} has shape {np.shape(given)} but there are {n} labels."
+                f"The truth {str(name)!r} has shape {np.shape(values)} but there are {n} labels."
             )
     keys = [str(i) for i in (range(n) if ids is None else ids)]
     thresholds = {name: lm.threshold_at(y, s, rate) for name, s in checked.items()}
@@ -109,14 +109,14 @@ def candidates(
     return Candidates(y, checked, keys, facts, rate, thresholds)
 
 
-def matching(array: ArrayLike | None, found: Candidates, what: str) -> NDArray[Any] | None:
+def matching(array: ArrayLike | None, objects: Candidates, noun: str) -> NDArray[Any] | None:
     """An array with a row for each object, or None; a memory map stays one."""
     if array is None:
         return None
     stack = np.asanyarray(array)
-    if stack.ndim == 0 or len(stack) != len(found.labels):
+    if stack.ndim == 0 or len(stack) != len(objects.labels):
         count = 0 if stack.ndim == 0 else len(stack)
-        raise LenszooError(f"There are {count} {what} but {len(found.labels)} labels.")
+        raise LenszooError(f"There are {count} {noun} but {len(objects.labels)} labels.")
     return stack
 
 
@@ -138,25 +138,25 @@ def check_bands(images: NDArray[Any] | None, bands: Sequence[str] | None) -> Non
         )
 
 
-def completeness(found: Candidates) -> dict[str, dict[str, Completeness]]:
-    """Completeness of every score against what is known of the lenses."""
+def completeness(objects: Candidates) -> dict[str, dict[str, Completeness]]:
+    """Completeness of every score against properties of the lenses."""
     result: dict[str, dict[str, Completeness]] = {}
     for key in PROPERTIES:
-        if key not in found.truth:
+        if key not in objects.truth:
             continue
-        for name, scores in found.scores.items():
-            hit = scores[found.labels] >= found.thresholds[name]
-            bins = completeness_by(found.truth[key][found.labels], hit)
+        for name, scores in objects.scores.items():
+            hit = scores[objects.labels] >= objects.thresholds[name]
+            bins = completeness_by(objects.truth[key][objects.labels], hit)
             if bins is not None:
                 result.setdefault(key, {})[name] = bins
     return result
 
 
-def galleries(found: Candidates) -> dict[str, list[int]]:
+def galleries(objects: Candidates) -> dict[str, list[int]]:
     """Rows to look at: non-lenses ranked highest, lenses ranked lowest, lenses ranked highest."""
-    scores, at = found.scores[found.main], found.thresholds[found.main]
+    scores, at = objects.scores[objects.main], objects.thresholds[objects.main]
     order = np.argsort(-scores, kind="stable")
-    lens, above = found.labels[order], scores[order] >= at
+    lens, above = objects.labels[order], scores[order] >= at
     picked = {
         "false_positives": order[~lens & above][:N_SHOWN],
         "missed_lenses": order[lens & ~above][::-1][:N_SHOWN],

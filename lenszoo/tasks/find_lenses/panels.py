@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from lenszoo.metrics.classification import Floats
+from lenszoo.metrics.classification import CalibrationBins, Floats
 from lenszoo.metrics.intervals import wilson_interval
 from lenszoo.metrics.lens_finding import OperatingCurve, purity_at
 from lenszoo.metrics.lens_yield import Completeness
 from lenszoo.reporting import panels
 from lenszoo.reporting.colour import colour_bands, colour_image
 from lenszoo.reporting.panels import Column, Curve, Row
-from lenszoo.reporting.plots import COLOURS, FAINT, Line, Plot, count_scale, histogram
+from lenszoo.reporting.plots import COLOURS, FAINT, SOFT, Line, Plot, count_scale, histogram
 from lenszoo.reporting.report import Card, Figure, Table
 from lenszoo.reporting.text import interval, number, percent, probability, show_interval
 from lenszoo.tasks.find_lenses.candidates import PROPERTIES, Candidates
@@ -38,7 +38,7 @@ _FACTS = {"einstein_radius": '{:.2f}"', "arc_signal_to_noise": "S/N {:.0f}"}
 _NONLENS, _LENS = 0, 1  # colours
 _PURITIES = (0.9, 0.5, 0.1)
 _MARK: Mapping[str, Any] = {  # of a name on a line
-    "ha": "center", "va": "bottom", "fontsize": 7.5, "color": FAINT,
+    "ha": "center", "va": "bottom", "fontsize": 7.5, "color": SOFT,
     "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1},
 }  # fmt: skip
 _REGRESSION = "logistic regression on "
@@ -371,6 +371,18 @@ def completeness(
         "completeness", "Completeness by property", plots, caption, wide=len(plots) > 1,
         width=3.2 * len(plots), height=3.2,
     )  # fmt: skip
+
+
+def reliability(
+    bins: CalibrationBins, before: CalibrationBins | None, objects: Candidates
+) -> Figure:
+    """Reliability diagram of the probability of a lens, with that before temperature scaling."""
+    caption = (
+        f"Of {objects.main}. Below the line too many lenses are promised, above it too few. "
+        "Bars: one standard error."
+    )
+    quantities = ("probability of a lens", "share of lenses")
+    return panels.reliability_panel(bins, caption, before, quantities)
 
 
 def distribution(objects: Candidates) -> Figure:

@@ -16,7 +16,7 @@ from lenszoo.metrics import lens_finding as lm
 from lenszoo.metrics.intervals import auc_interval, pair_or_none, sum_interval, widened_interval
 from lenszoo.metrics.lens_yield import expected_counts, lens_calibration
 from lenszoo.metrics.shortcut import ShortcutResult
-from lenszoo.reporting.panels import Curve, History, history_panels, read_history, reliability_panel
+from lenszoo.reporting.panels import Curve, History, history_panels, read_history
 from lenszoo.reporting.report import Figure, Report
 from lenszoo.tasks.find_lenses import panels
 from lenszoo.tasks.find_lenses.candidates import (
@@ -122,11 +122,6 @@ def lens_finding_report(
 
     y, main = checked.labels, checked.scores[checked.main]
     curves = {name: lm.operating_curve(y, each) for name, each in checked.scores.items()}
-    baselines = {
-        name: lm.operating_curve(y[result.rows], lens_baselines.odds(result))
-        for name, result in regressions.items()
-        if result.scores is not None
-    }
     roc = _roc_curves(curves)
     bins = lens_calibration(y, main)
     by_property = completeness(checked)
@@ -135,18 +130,13 @@ def lens_finding_report(
 
     figures: list[Figure] = []
     if roc:
-        figures.append(panels.roc(roc, _roc_curves(baselines), values))
+        figures.append(panels.roc(roc, _roc_curves(_baseline_curves(regressions, y)), values))
         figures.append(panels.thresholds(curves, values))
     if by_property:
         figures.append(panels.completeness(by_property, checked))
     if roc:
         earlier = None if before is None else lens_calibration(y, before)
-        caption = (
-            f"Of {checked.main}. Below the line too many lenses are promised, above it too few. "
-            "Bars: one standard error."
-        )
-        quantities = ("probability of a lens", "share of lenses")
-        figures.append(reliability_panel(bins, caption, earlier, quantities))
+        figures.append(panels.reliability(bins, earlier, checked))
     figures.append(panels.distribution(checked))
     if checked.kinds():
         figures.append(panels.kinds(checked))
@@ -299,6 +289,16 @@ def _leak(leak: Any) -> dict[str, str]:
     """A leak as its column and what is left of its own words."""
     column = str(leak.column)
     return {"column": column, "reason": str(leak).removeprefix(column).strip(" ()")}
+
+
+def _baseline_curves(
+    regressions: Mapping[str, ShortcutResult], y: NDArray[np.bool_]
+) -> dict[str, lm.OperatingCurve]:
+    return {
+        name: lm.operating_curve(y[result.rows], lens_baselines.odds(result))
+        for name, result in regressions.items()
+        if result.scores is not None
+    }
 
 
 def _roc_curves(curves: Mapping[str, lm.OperatingCurve]) -> list[Curve]:
