@@ -1,4 +1,4 @@
-"""Errors that a user can cause: one line that names the thing, the fault and the remedy."""
+"""Errors of user input: one line with the object, the fault and the remedy."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,13 +9,16 @@ class LenszooError(ValueError):
 
 
 def unknown(kind: str, name: str, legal: Iterable[str], hint: str = "") -> LenszooError:
-    """Build the error for a name that does not exist, listing the nearest legal ones.
+    """Build the error for an unknown name, with the nearest legal ones.
 
     Args:
-        kind: what the name stands for, such as ``"model"`` or ``"option of resnet18"``.
-        name: what the user wrote.
+        kind: kind of the name, such as ``"model"`` or ``"option of resnet18"``.
+        name: the unknown name.
         legal: every legal name; all are listed when they are few, else the eight nearest.
         hint: an optional closing sentence.
+
+    >>> print(unknown("model", "resnet81", ["resnet18", "vit_b16"]))
+    Unknown model 'resnet81'. Did you mean 'resnet18'? Legal: resnet18, vit_b16.
     """
     names = sorted(map(str, legal))
     near = difflib.get_close_matches(str(name), names, n=8, cutoff=0.5)

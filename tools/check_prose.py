@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = (
     "lenszoo/data/",
     "lenszoo/inference/",
-    "lenszoo/metrics/",
+    "lenszoo/metrics/lens_baselines.py",
+    "lenszoo/metrics/lens_yield.py",
+    "lenszoo/metrics/shortcut.py",
     "lenszoo/pretrained/",
     "lenszoo/reporting/",
     "lenszoo/simulation/cutouts.py",
@@ -26,7 +28,11 @@ ALLOWED = (
     "lenszoo/simulation/write.py",
     "lenszoo/tasks/",
     "lenszoo/training/",
-    "lenszoo/cli/",
+    "lenszoo/cli/_options.py",
+    "lenszoo/cli/adapt.py",
+    "lenszoo/cli/pretrain.py",
+    "lenszoo/cli/train.py",
+    "lenszoo/cli/weights.py",
     "lenszoo/quickstart.py",
     "lenszoo/files.py",
 )

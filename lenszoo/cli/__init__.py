@@ -1,4 +1,4 @@
-"""The ``lenszoo`` command: one thin file per verb, which imports what is heavy when it runs."""
+"""The ``lenszoo`` command: one thin file a verb; heavy imports wait until the verb runs."""
 
 import logging
 import os
@@ -31,8 +31,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(show: bool) -> None:
+    if show:
         typer.echo(f"lenszoo {__version__}")
         raise typer.Exit
 
@@ -50,7 +50,7 @@ def lenszoo(
 
 
 def _add(verb: Callable[..., None], *examples: str) -> None:
-    # blank lines, lest they run together
+    # a blank line between examples, which would else be joined
     app.command(epilog="\n\n".join(f"Example: {example}" for example in examples))(verb)
 
 
@@ -88,8 +88,7 @@ _add(doctor, "lenszoo doctor")
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C."""
-    # Before TensorFlow is imported: its start-up log means nothing to a user, nor that a report,
-    # which asks several small networks, compiles each.
+    # before TensorFlow is imported: hide its start-up log, and its warnings of recompilation
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     app(prog_name="lenszoo")

@@ -1,4 +1,4 @@
-"""What all verbs share: errors in one line, exit codes, a quiet start, logs and progress bars."""
+"""Wrapper of all verbs: one-line errors, exit codes, a quiet start, logs and progress bars."""
 
 import contextlib
 import functools
@@ -20,7 +20,7 @@ from lenszoo.errors import LenszooError
 Function = TypeVar("Function", bound=Callable[..., Any])
 Progress = Callable[[int, int], None]
 
-# Messages speak of Python's arguments; at the command line they are options.
+# messages name arguments of Python; at the command line they are options
 _OPTIONS = (
     (re.compile(r"\bon_bad='(\w+)'"), r"--on-bad \1"),
     (re.compile(r", or pass unlabelled=True"), ""),
@@ -48,8 +48,8 @@ def verb(
     Args:
         backend: import keras and its backend first, without their start-up noise.
         stopped: what to say after Ctrl-C, which exits with 130.
-        catalogue: add the options that say how to read a catalogue; the verb gets those that were
-            given as a dictionary, ``catalogue``, with their names in Python.
+        catalogue: add the options of reading a catalogue; the verb gets a dictionary of them,
+            ``catalogue``, by their names in Python.
     """
 
     def decorate(function: Function) -> Function:
@@ -127,7 +127,7 @@ def _start_backend(quiet: bool) -> None:
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep what C++ libraries print while they load; Python cannot reach it in any other way."""
+    """Discard the output of C++ libraries while they load, which Python cannot redirect."""
     try:
         saved = os.dup(2)
     except OSError:  # there is no standard error to keep clean

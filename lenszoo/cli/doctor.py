@@ -1,4 +1,4 @@
-"""``lenszoo doctor``: what is installed here, and whether weights can be found and kept."""
+"""``lenszoo doctor``: check the installation, the devices, the weights and the cache."""
 
 import os
 import platform
@@ -20,12 +20,12 @@ SETTINGS = (
     "LENSZOO_OFFLINE",
 )
 
-Finding = tuple[str, str, bool]  # what, how it is, whether that is well
+Finding = tuple[str, str, bool]  # subject, state, whether that is well
 
 
 @verb(backend=True)
 def doctor() -> None:
-    """Say what is installed, which devices there are and whether weights are sound; 1 if not."""
+    """Check the installation, the devices and the weights; exit with 1 if there is a fault."""
     sick: list[str] = []
     for check in (_versions, _backend, _manifest, _weights, _cache):
         for name, text, well in _safely(check):
@@ -38,7 +38,7 @@ def doctor() -> None:
 
 
 def _safely(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Go through a check; what it raises is a finding too."""
+    """Run a check; an exception is a finding too."""
     try:
         yield from check()
     except Exception as error:
@@ -84,12 +84,12 @@ def _weights() -> Iterator[Finding]:
     from lenszoo.pretrained import list_weights, local_path, verify
 
     for name in list_weights():
-        found = local_path(name)
+        path = local_path(name)
         faults = [fault for fault in verify(name) if not fault.startswith(f"{name}: not here")]
         if faults:
-            yield "weights", "; ".join(faults), found is not None
-        elif found is not None:
-            yield "weights", f"{name}: sound, {found}", True
+            yield "weights", "; ".join(faults), path is not None
+        elif path is not None:
+            yield "weights", f"{name}: sound, {path}", True
         else:
             yield "weights", f"{name}: not here yet, fetched when first used", True
 

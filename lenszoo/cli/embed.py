@@ -1,4 +1,4 @@
-"""``lenszoo embed``: images in, feature vectors out."""
+"""``lenszoo embed``: feature vectors of images."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,7 +37,7 @@ def embed(
     path_column: PathColumn = "path",
     batch_size: BatchSize = 128,
 ) -> None:
-    """Write the feature vector of each image: what the model sees before it decides."""
+    """Write the feature vector of each image, the input of the model's last layer."""
     from lenszoo.inference import embedding_table, list_inputs, write_features, write_table
     from lenszoo.inference.predictor import features_of
     from lenszoo.inference.tables import check_target
@@ -45,11 +45,11 @@ def embed(
     check_target(out, (".parquet", ".npy"))
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
-    asked = list_inputs(inputs, path_column, catalogue)
+    images = list_inputs(inputs, path_column, catalogue)
     with progress_bar("Embedding") as progress:
         table = embedding_table(
             weights,
-            asked,
+            images,
             on_bad=on_bad,
             resize=resize,
             bands=band_list(bands),

@@ -1,4 +1,4 @@
-"""``lenszoo models``: what can be built."""
+"""``lenszoo models``: list the models."""
 
 from typing import Annotated
 

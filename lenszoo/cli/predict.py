@@ -1,4 +1,4 @@
-"""``lenszoo predict``: images in, a table out."""
+"""``lenszoo predict``: a table of predictions for images."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,11 +52,11 @@ def predict(
     check_target(out)
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
-    asked = list_inputs(inputs, path_column, catalogue)
+    images = list_inputs(inputs, path_column, catalogue)
     with progress_bar("Predicting") as progress:
         table = classify(
             weights_list(weights),
-            asked,
+            images,
             on_bad=on_bad,
             resize=resize,
             bands=band_list(bands),
@@ -70,6 +70,6 @@ def predict(
         str(row["values"]): row["counts"] for row in table["predicted"].value_counts().to_pylist()
     }
     skipped = counts.pop("None", 0)
-    found = ", ".join(f"{name} {counts[name]:,}" for name in sorted(counts))
+    classes_text = ", ".join(f"{name} {counts[name]:,}" for name in sorted(counts))
     left = f"; {skipped:,} without an answer, see the column error" if skipped else ""
-    typer.echo(f"{out}: {len(table):,} images: {found or 'no answers'}{left}")
+    typer.echo(f"{out}: {len(table):,} images: {classes_text or 'no answers'}{left}")

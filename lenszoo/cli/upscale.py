@@ -1,4 +1,4 @@
-"""``lenszoo upscale``: images in, super-resolved images out."""
+"""``lenszoo upscale``: super-resolution of image files."""
 
 from collections import Counter
 from pathlib import Path
@@ -94,7 +94,7 @@ def upscale(
 
 
 def _parse_scaling(text: str) -> Any:
-    """Return a word as it is and ``"LOW,HIGH"`` as two numbers."""
+    """Parse ``"LOW,HIGH"`` to two numbers; return a word as it is."""
     try:
         return tuple(map(float, comma_list(text) or []))
     except ValueError:

@@ -1,1 +1,1 @@
-"""Exact metrics: numbers only, from scores, labels and images."""
+"""Exact metrics: numbers from scores, labels and images, without a backend or plots."""

@@ -1,15 +1,19 @@
 """Exact classification metrics on logits, for any number of classes.
 
 Every function takes ``labels`` of shape (N,), integers in 0..K-1, and ``logits`` of shape (N, K).
-A binary model may give one logit a sample, (N,) or (N, 1), which stands for ``[0, logit]``.
+A binary model may have one logit a sample, (N,) or (N, 1), which stands for ``[0, logit]``.
 For probabilities pass their logarithm: softmax(log p) = p.
 
-Ranking never sees a probability. The one-vs-rest score of class k is the log-odds
+Samples are ranked by log-odds, not by probabilities. The one-vs-rest score of class k is
 ``log p_k - log(1 - p_k)``, computed from the logits in float64: it orders the samples as p_k does,
-but two confident samples stay apart where a softmax (float32: logits above 17) rounds both to 1.
+but does not saturate, where a softmax (float32: logits above 17) rounds two samples to 1.
 
-A metric that the labels leave undefined is NaN (an AUC without positives, say); bad input raises
+An undefined metric is NaN (an AUC without positives, say); bad input raises
 :class:`lenszoo.errors.LenszooError`.
+
+>>> labels, logits = [0, 1, 1, 2], [[3, 1, 0], [0, 2, 1], [2, 0, 1], [0, 0, 4]]
+>>> accuracy(labels, logits), roc_auc(labels, logits)
+(0.75, 0.9166666666666666)
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +34,7 @@ _BLOCK = 4_000_000
 
 
 def as_logits(logits: ArrayLike, ids: Sequence[object] | None = None) -> Floats:
-    """Logits as float64 of shape (N, K), K >= 2; one logit a sample becomes ``[0, logit]``.
+    """Convert logits to float64 of shape (N, K), K >= 2; one logit becomes ``[0, logit]``.
 
     Args:
         logits: shape (N, K), or (N,) or (N, 1) from a binary model.
@@ -64,7 +68,7 @@ def as_logits(logits: ArrayLike, ids: Sequence[object] | None = None) -> Floats:
 
 
 def check_labels(labels: ArrayLike, n_samples: int, n_classes: int) -> Ints:
-    """Labels as int64 of shape (N,), checked to lie in 0..n_classes-1.
+    """Convert labels to int64 of shape (N,), checked to lie in 0..n_classes-1.
 
     Raises:
         LenszooError: another length or shape than the logits, not integers, or out of range.
@@ -136,7 +140,7 @@ def per_class_auc(labels: ArrayLike, logits: ArrayLike) -> Floats:
 
 
 def roc_auc(labels: ArrayLike, logits: ArrayLike, average: str = "ovr") -> float:
-    """Macro ROC-AUC: what ``sklearn.metrics.roc_auc_score`` gives for softmax(logits).
+    """Macro ROC-AUC, equal to ``sklearn.metrics.roc_auc_score`` of softmax(logits).
 
     Args:
         labels: shape (N,).
@@ -162,7 +166,7 @@ def roc_auc(labels: ArrayLike, logits: ArrayLike, average: str = "ovr") -> float
 
 
 def class_pairs(labels: Ints, n_classes: int) -> Iterator[tuple[int, Ints]]:
-    """Every ordered pair of classes (a, b) as a and the rows that hold either."""
+    """Iterate over ordered pairs of classes (a, b): a, and the rows of both classes."""
     rows = [np.flatnonzero(labels == k) for k in range(n_classes)]
     for a, b in permutations(range(n_classes), 2):
         yield a, np.concatenate([rows[a], rows[b]])
@@ -175,7 +179,7 @@ def accuracy(labels: ArrayLike, logits: ArrayLike) -> float:
 
 
 def log_loss(labels: ArrayLike, logits: ArrayLike) -> float:
-    """Mean negative log-likelihood in nats; finite however wrong, as it comes from the logits."""
+    """Mean negative log-likelihood [nats], computed from the logits, hence finite."""
     y, scores = _checked(labels, logits)
     return float(-log_softmax(scores)[np.arange(len(y)), y].mean())
 
@@ -198,14 +202,14 @@ class CalibrationBins(NamedTuple):
 
     @property
     def error(self) -> float:
-        """The expected calibration error: mean |accuracy - confidence|, weighted by the counts."""
+        """Expected calibration error: mean |accuracy - confidence|, weighted by the counts."""
         full = self.counts > 0
         gaps = np.abs(self.accuracy - self.confidence)[full]
         return float((gaps * self.counts[full]).sum() / self.counts.sum())
 
 
 def calibration_bins(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> CalibrationBins:
-    """Confidence against accuracy of the predicted class in ``bins`` intervals (low, high]."""
+    """Confidence and accuracy of the predicted class in ``bins`` intervals (low, high]."""
     y, scores = _checked(labels, logits)
     confidence = np.exp(log_softmax(scores)).max(axis=1)
     right = scores.argmax(axis=1) == y
@@ -223,7 +227,7 @@ def expected_calibration_error(labels: ArrayLike, logits: ArrayLike, bins: int =
 
 
 def weighted_auc(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) -> Floats:
-    """ROC-AUC of B weighted samples at once, by ranks: one sort for all of them.
+    """ROC-AUC of B weighted resamples from one sort.
 
     Args:
         positive: shape (N,), bool.

@@ -1,4 +1,4 @@
-"""Whether an embedding still tells images apart, or has collapsed to a point or a line."""
+"""Collapse of an embedding: standard deviation and effective rank."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ RANK_THRESHOLD = 1.2
 
 @dataclass(frozen=True, eq=False)
 class Collapse:
-    """How far an embedding spreads; see :func:`collapse`.
+    """Spread of an embedding; see :func:`collapse`.
 
     Attributes:
-        std: of each dimension of the embeddings, scaled to unit length, times sqrt(d); shape (d,).
-            About 1 in every dimension where all directions are equally likely, 0 where all images
-            are one point.
+        std: standard deviation of each dimension of the embeddings at unit length, times sqrt(d);
+            shape (d,). About 1 where all directions are equally likely, 0 where all images are one
+            point.
         effective_rank: from 1 (all on a line through the origin) to min(n, d).
-        n: images.
+        n: number of images.
     """
 
     std: NDArray[np.float64]
@@ -36,7 +36,7 @@ class Collapse:
 
     @property
     def std_min(self) -> float:
-        """Standard deviation of the least dimension; 0 for a unit that never fires."""
+        """Smallest standard deviation of a dimension; 0 for a unit that is always zero."""
         return float(self.std.min())
 
     @property
@@ -45,28 +45,32 @@ class Collapse:
         return self.std_mean < STD_THRESHOLD or self.effective_rank < RANK_THRESHOLD
 
     def __str__(self) -> str:
-        said = "collapsed: " if self.collapsed else ""
+        prefix = "collapsed: " if self.collapsed else ""
         return (
-            f"{said}std per dimension {self.std_mean:.4f} (1 is isotropic), effective rank "
+            f"{prefix}std per dimension {self.std_mean:.4f} (1 is isotropic), effective rank "
             f"{self.effective_rank:.1f} of {min(self.n, len(self.std))}"
         )
 
 
 def collapse(features: ArrayLike) -> Collapse:
-    """Measure the spread of an embedding over many images, and tell whether it has collapsed.
+    """Measure the spread of an embedding over many images, and whether it has collapsed.
 
     The standard deviation per dimension is that of Chen & He 2021 (SimSiam, arXiv:2011.10566),
     which is 1/sqrt(d) for unit vectors of any direction, here times sqrt(d). The effective rank
     is that of Garrido et al. 2023 (RankMe, arXiv:2210.02885), exp of the entropy of the singular
-    values divided by their sum, neither centred nor scaled; it also sees embeddings that keep to
-    a few dimensions, which are no collapse by the standard deviation. Features after a ReLU have
-    a mean far from zero: well trained ones stay below a std of 1 and far below the full rank.
+    values divided by their sum, neither centred nor scaled; it also shows a collapse to a few
+    dimensions, which the standard deviation does not. Features after a ReLU have a mean far from
+    zero: well trained ones stay below a std of 1 and far below the full rank.
 
     Args:
-        features: shape (n, d), n and d at least 2; for a rank that means something n well above d.
+        features: shape (n, d), n and d at least 2; the rank is meaningful for n well above d.
 
     Raises:
         LenszooError: another shape, or values that are not finite.
+
+    >>> points = np.random.default_rng(0).normal(size=(100, 4))
+    >>> collapse(points).collapsed, collapse(np.ones((100, 4))).collapsed
+    (False, True)
     """
     x = np.asarray(features, np.float64)
     if x.ndim != 2 or min(x.shape) < 2:
@@ -85,9 +89,12 @@ def collapse(features: ArrayLike) -> Collapse:
 
 
 def effective_rank(features: ArrayLike) -> float:
-    """exp(entropy) of the singular values (n, d) has, as shares of their sum; all zero gives 1.
+    """Effective rank of features (n, d): exp(entropy) of the normalised singular values.
 
-    Garrido et al. 2023, arXiv:2210.02885; Roy & Vetterli 2007.
+    Garrido et al. 2023, arXiv:2210.02885; Roy & Vetterli 2007. Features that are all zero have 1.
+
+    >>> round(effective_rank(np.eye(3)), 6)
+    3.0
     """
     values = np.linalg.svd(np.asarray(features, np.float64), compute_uv=False)
     shares = values[values > 0] / (values.sum() or 1.0)

@@ -1,4 +1,4 @@
-"""Bicubic interpolation of stacks of images: what super-resolution is measured against."""
+"""Bicubic interpolation of stacks of images, the baseline of super-resolution."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ def bicubic(images: ArrayLike, scale: int) -> NDArray[Any]:
     """Upsample by bicubic interpolation (Keys 1981, a = -0.5; doi:10.1109/TASSP.1981.1163711).
 
     Equal to Keras' ``UpSampling2D(scale, interpolation="bicubic")`` and TensorFlow's
-    ``tf.image.resize(..., "bicubic")``: pixel centres at half-integers; beyond the border the
-    weights of the pixels that exist are scaled to sum to 1. (TensorFlow rounds the kernel's places
-    to 1/1024 pixel, which shows at scales that are no power of two.)
+    ``tf.image.resize(..., "bicubic")``: pixel centres at half-integers; at the border the weights
+    of the pixels inside are scaled to sum to 1. (TensorFlow rounds the kernel's positions to
+    1/1024 pixel, which shows at scales that are no power of two.)
 
     Args:
         images: shape (n, H, W, bands).
@@ -26,6 +26,9 @@ def bicubic(images: ArrayLike, scale: int) -> NDArray[Any]:
 
     Raises:
         LenszooError: not a stack of images, or a scale that is no positive integer.
+
+    >>> bicubic(np.ones((1, 4, 4, 1), np.float32), 2).shape
+    (1, 8, 8, 1)
     """
     if isinstance(scale, bool) or not isinstance(scale, int | np.integer) or scale < 1:
         raise LenszooError(f"scale must be a positive integer, got {scale!r}.")
@@ -42,9 +45,9 @@ def bicubic(images: ArrayLike, scale: int) -> NDArray[Any]:
 def _interpolate(stack: NDArray[Any], scale: int, axis: int) -> NDArray[Any]:
     """Bicubic interpolation along one axis: four neighbours a pixel."""
     size = stack.shape[axis]
-    where = (np.arange(scale * size) + 0.5) / scale - 0.5
-    neighbours = np.floor(where).astype(int)[:, None] + np.arange(-1, 3)
-    weights = _keys(np.abs(where[:, None] - neighbours))
+    position = (np.arange(scale * size) + 0.5) / scale - 0.5
+    neighbours = np.floor(position).astype(int)[:, None] + np.arange(-1, 3)
+    weights = _keys(np.abs(position[:, None] - neighbours))
     weights *= (neighbours >= 0) & (neighbours < size)
     weights /= weights.sum(axis=1, keepdims=True)
     neighbours = np.clip(neighbours, 0, size - 1)

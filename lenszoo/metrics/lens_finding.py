@@ -1,13 +1,17 @@
-"""Exact metrics of a lens finder: how much of a survey's lenses it finds, and at what price.
+"""Exact metrics of lens finding: completeness, purity, average precision, TPR0 and TPR10.
 
 Every function takes ``labels`` of shape (n,), 1 for a lens and 0 for a non-lens, and ``scores`` of
-shape (n,), logits or anything else that is higher for what looks more like a lens. Ranking is done
-in float64 on the scores as given: a float32 sigmoid ties the most confident objects, which are the
-ones that matter. An object counts as found at a threshold when its score is at or above it.
+shape (n,), logits or any number that is higher for better candidates. Pass logits, not float32
+probabilities, which tie the most confident objects. An object is a candidate at a threshold when
+its score is at or above it.
 
-What the labels leave undefined is NaN; scores that are not finite raise
+An undefined metric is NaN; scores that are not finite raise
 :class:`lenszoo.errors.LenszooError` with the names of the objects. The ROC-AUC is
 :func:`lenszoo.metrics.classification.roc_auc`, which takes the same arguments.
+
+>>> labels, scores = [1, 1, 0, 1, 0, 0], [3.0, 2.5, 2.0, 1.0, 0.5, -1.0]
+>>> tpr0(labels, scores), average_precision(labels, scores)
+(0.6666666666666666, 0.9166666666666666)
 """
 
 from collections.abc import Sequence
@@ -26,7 +30,7 @@ TPR10_FALSE_POSITIVES = 9  # "fewer than ten"
 def check_scores(
     labels: ArrayLike, scores: ArrayLike, ids: Sequence[object] | None = None
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Labels as bool (n,) and scores as float64 (n,), checked.
+    """Check labels and scores; return them as bool (n,) and float64 (n,).
 
     Args:
         labels: shape (n,), 0 or 1.
@@ -46,9 +50,10 @@ def check_scores(
 
 
 class OperatingCurve(NamedTuple):
-    """What is found at every threshold that tells two objects apart, strictest first.
+    """Candidates at every distinct threshold, highest first.
 
-    The m thresholds are the different scores, falling, after one at infinity that finds nothing.
+    The m thresholds are the distinct scores in falling order, after one at infinity without
+    candidates.
     """
 
     thresholds: Floats  # (m + 1,)
@@ -57,26 +62,26 @@ class OperatingCurve(NamedTuple):
 
     @property
     def lenses(self) -> int:
-        """The number of lenses."""
+        """Number of lenses."""
         return int(self.true_positives[-1])
 
     @property
     def nonlenses(self) -> int:
-        """The number of non-lenses."""
+        """Number of non-lenses."""
         return int(self.false_positives[-1])
 
     @property
     def completeness(self) -> Floats:
-        """Share of the lenses that are found (true-positive rate, recall); NaN without lenses."""
+        """Share of the lenses among the candidates (true-positive rate, recall); NaN without."""
         return share_of(self.true_positives, self.lenses)
 
     @property
     def false_positive_rate(self) -> Floats:
-        """Share of the non-lenses that are taken for lenses; NaN without non-lenses."""
+        """Share of the non-lenses among the candidates; NaN without non-lenses."""
         return share_of(self.false_positives, self.nonlenses)
 
     def purity(self, prior: float | None = None) -> Floats:
-        """Share of lenses among what is found (precision); NaN where nothing is found.
+        """Share of lenses among the candidates (precision); NaN without candidates.
 
         Args:
             prior: lenses an object in the survey; by default the share in these data.
@@ -87,17 +92,13 @@ class OperatingCurve(NamedTuple):
 
 
 def share_of(part: ArrayLike, whole: ArrayLike) -> Floats:
-    """``part / whole`` in float64, NaN where both are 0."""
+    """Share ``part / whole`` in float64, NaN where both are 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(part, float) / np.asarray(whole, float)
 
 
 def check_prior(prior: float) -> float:
-    """The prior, checked to lie between 0 and 1.
-
-    Raises:
-        LenszooError: it does not.
-    """
+    """Return the prior; raise LenszooError unless it is between 0 and 1."""
     if not 0 < prior < 1:
         raise LenszooError(
             f"The prior is {prior}; pass lenses an object, between 0 and 1, such as 1e-3."
@@ -106,10 +107,10 @@ def check_prior(prior: float) -> float:
 
 
 def purity_at(completeness: ArrayLike, false_positive_rate: ArrayLike, prior: float) -> Floats:
-    """Purity of the candidates in a survey whose share of lenses is not that of the data.
+    """Purity of the candidates in a survey with another share of lenses than the data.
 
-    ``prior * TPR / (prior * TPR + (1 - prior) * FPR)``: both rates belong to the classes, so that
-    they carry over to any mix of the same lenses and non-lenses. NaN where nothing is found.
+    ``prior * TPR / (prior * TPR + (1 - prior) * FPR)``: both rates are those of a class, so they
+    hold for any mix of the same lenses and non-lenses. NaN without candidates.
 
     Args:
         completeness: true-positive rate, any shape.
@@ -117,24 +118,27 @@ def purity_at(completeness: ArrayLike, false_positive_rate: ArrayLike, prior: fl
         prior: lenses an object.
 
     Raises:
-        LenszooError: the prior does not lie between 0 and 1.
+        LenszooError: the prior is not between 0 and 1.
+
+    >>> float(purity_at(0.5, 1e-4, prior=1e-3).round(3))
+    0.833
     """
     check_prior(prior)
-    found = prior * np.asarray(completeness, float)
-    return share_of(found, found + (1 - prior) * np.asarray(false_positive_rate, float))
+    lenses = prior * np.asarray(completeness, float)
+    return share_of(lenses, lenses + (1 - prior) * np.asarray(false_positive_rate, float))
 
 
 def operating_curve(labels: ArrayLike, scores: ArrayLike) -> OperatingCurve:
-    """Count lenses and non-lenses at or above every threshold; objects that tie come together."""
+    """Count lenses and non-lenses at or above every threshold; tied objects count together."""
     positive, values = check_scores(labels, scores)
     order = np.argsort(-values, kind="stable")
     ranked = values[order]
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # of each group of ties
-    found = np.cumsum(positive[order])[last]
+    lenses = np.cumsum(positive[order])[last]
     return OperatingCurve(
         np.append(np.inf, ranked[last]),
-        np.append(0, found),
-        np.append(0, last + 1 - found),
+        np.append(0, lenses),
+        np.append(0, last + 1 - lenses),
     )
 
 
@@ -152,11 +156,11 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def true_positive_rate_at(labels: ArrayLike, scores: ArrayLike, false_positives: int) -> float:
-    """Highest true-positive rate with at most so many false positives.
+    """Highest true-positive rate with at most this number of false positives.
 
-    Ties count against the finder: a lens with the score of a non-lens is not found before it. The
-    rate depends on how many non-lenses there are, so state their number beside it. NaN where there
-    are no lenses, or no more non-lenses than are allowed: it would be 1 whatever the scores.
+    Ties count against the finder: a lens with the score of a non-lens ranks behind it. The rate
+    depends on the number of non-lenses: quote both. NaN without lenses, and where no more
+    non-lenses exist than are allowed: it would be 1 for any scores.
 
     Args:
         labels: shape (n,).
@@ -176,7 +180,7 @@ def true_positive_rate_at(labels: ArrayLike, scores: ArrayLike, false_positives:
 def _score_of_rejected(
     positive: NDArray[np.bool_], values: Floats, false_positives: int
 ) -> float | None:
-    """Score of the first non-lens that is one too many; None where there are not so many."""
+    """Score of the highest non-lens beyond the allowed number; None if there is none."""
     if false_positives < 0:
         raise LenszooError(f"{false_positives} false positives cannot be allowed; pass 0 or more.")
     nonlenses = np.sort(values[~positive])[::-1]
@@ -184,9 +188,9 @@ def _score_of_rejected(
 
 
 def tpr0(labels: ArrayLike, scores: ArrayLike) -> float:
-    """True-positive rate before the first false positive (Metcalf et al. 2019, arXiv 1802.03609).
+    """True-positive rate before the first false positive (Metcalf et al. 2019, arXiv:1802.03609).
 
-    It hangs on the single highest non-lens: state the number of non-lenses beside it.
+    It depends on the single highest non-lens: quote the number of non-lenses with it.
     """
     return true_positive_rate_at(labels, scores, 0)
 
@@ -194,13 +198,13 @@ def tpr0(labels: ArrayLike, scores: ArrayLike) -> float:
 def tpr10(labels: ArrayLike, scores: ArrayLike) -> float:
     """True-positive rate with fewer than ten false positives (Metcalf et al. 2019).
 
-    NaN with fewer than ten non-lenses; state the number of non-lenses beside it.
+    NaN with fewer than ten non-lenses; quote the number of non-lenses with it.
     """
     return true_positive_rate_at(labels, scores, TPR10_FALSE_POSITIVES)
 
 
 def weighted_ranking(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) -> Floats:
-    """ROC-AUC, average precision, TPR0 and TPR10 of B resamples at once, from one sort.
+    """ROC-AUC, average precision, TPR0 and TPR10 of B weighted resamples from one sort.
 
     Args:
         positive: shape (n,), bool.
@@ -216,10 +220,10 @@ def weighted_ranking(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) 
 
     def passed(side: NDArray[np.bool_]) -> Floats:
         """Weight of one class down to the end of each group, after a 0, shape (B, groups + 1)."""
-        mine = side[order]
-        sums = np.zeros((len(weights), int(mine.sum()) + 1))
-        np.cumsum(weights[:, order[mine]], axis=1, out=sums[:, 1:])
-        return sums[:, np.append(0, np.cumsum(mine)[last])]
+        members = side[order]
+        sums = np.zeros((len(weights), int(members.sum()) + 1))
+        np.cumsum(weights[:, order[members]], axis=1, out=sums[:, 1:])
+        return sums[:, np.append(0, np.cumsum(members)[last])]
 
     lenses, others = passed(is_lens), passed(~is_lens)
     total, rest = lenses[:, -1], others[:, -1]
@@ -232,17 +236,17 @@ def weighted_ranking(positive: ArrayLike, scores: ArrayLike, counts: ArrayLike) 
         precision = np.where(rest > 0, np.einsum("bg,bg->b", gained, purity) / total, np.nan)
         rates = []
         for allowed in (0, TPR10_FALSE_POSITIVES):
-            end = np.argmax(others > allowed, axis=1) - 1  # the last group that may be had
-            found = lenses[np.arange(len(lenses)), end] / total
-            rates.append(np.where(rest > allowed, found, np.nan))
+            end = np.argmax(others > allowed, axis=1) - 1  # the last group within the limit
+            rate = lenses[np.arange(len(lenses)), end] / total
+            rates.append(np.where(rest > allowed, rate, np.nan))
     return np.stack([auc, precision, *rates], axis=1)
 
 
 def threshold_at(labels: ArrayLike, scores: ArrayLike, false_positive_rate: float) -> float:
-    """Lowest threshold at which no larger share of the non-lenses is taken for lenses.
+    """Lowest threshold at which the false-positive rate does not exceed a limit.
 
-    Objects with scores at or above it are found. It is the lowest score above the first non-lens
-    that would be one too many, hence exact also when compared in float32.
+    Objects with scores at or above it are candidates. It is the lowest score above the highest
+    non-lens beyond the limit, hence exact also when compared in float32.
 
     Args:
         labels: shape (n,).
@@ -259,7 +263,7 @@ def threshold_at(labels: ArrayLike, scores: ArrayLike, false_positive_rate: floa
         raise LenszooError(f"The false-positive rate is {false_positive_rate}; pass 0 to below 1.")
     positive, values = check_scores(labels, scores)
     nonlenses = int((~positive).sum())
-    # 0.29 * 100 is 28.999999999999996 in floating point: a hair more than the rate is meant
+    # 0.29 * 100 is 28.999999999999996 in floating point
     allowed = int(np.floor(false_positive_rate * nonlenses * (1 + 1e-12)))
     limit = _score_of_rejected(positive, values, allowed)
     if limit is None:

@@ -1,4 +1,4 @@
-"""Stacks of images, (n, H, W, bands): checked, and worked through a chunk at a time."""
+"""Stacks of images, (n, H, W, bands), checked and processed in chunks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,12 +13,12 @@ Floats = NDArray[np.float64]
 CHUNK_PIXELS = 250_000  # float64 values that a cache holds
 
 
-def check_stack(images: ArrayLike, what: str) -> NDArray[Any]:
-    """Return images as an array, a memory map as it is.
+def check_stack(images: ArrayLike, name: str) -> NDArray[Any]:
+    """Check a stack of images and return it as an array; a memory map is not read.
 
     Args:
         images: shape (n, H, W, bands).
-        what: what they are, for the message.
+        name: name of the images, for the message.
 
     Raises:
         LenszooError: another number of axes, nothing in them, or no numbers.
@@ -26,34 +26,34 @@ def check_stack(images: ArrayLike, what: str) -> NDArray[Any]:
     stack = np.asanyarray(images)
     if stack.ndim != 4 or 0 in stack.shape or stack.dtype.kind not in "fiub":
         raise LenszooError(
-            f"The {what} have shape {stack.shape} and type {stack.dtype}; pass numbers of shape "
+            f"The {name} have shape {stack.shape} and type {stack.dtype}; pass numbers of shape "
             "(n, height, width, bands)."
         )
     return stack
 
 
-def check_finite(images: ArrayLike, what: str) -> None:
-    """Raise LenszooError, naming the first, where images (n, H, W, bands) hold NaN or inf."""
-    stack = check_stack(images, what)
+def check_finite(images: ArrayLike, name: str) -> None:
+    """Raise LenszooError, with the first row, if images (n, H, W, bands) hold NaN or inf."""
+    stack = check_stack(images, name)
     for rows in chunks(stack.shape):
-        finite(stack[rows], what, rows.start)
+        finite(stack[rows], name, rows.start)
 
 
 def chunks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Rows of a stack, a chunk at a time."""
+    """Split the rows of a stack of this shape into chunks."""
     step = max(1, CHUNK_PIXELS // int(np.prod(shape[1:])))
     for start in range(0, shape[0], step):
         yield slice(start, min(start + step, shape[0]))
 
 
-def finite(part: NDArray[Any], what: str, start: int) -> NDArray[Any]:
-    """A chunk as float32 or, where it needs it, float64; checked."""
+def finite(part: NDArray[Any], name: str, start: int) -> NDArray[Any]:
+    """Check a chunk for NaN and inf; return it as float32, or float64 where it needs that."""
     values = np.asarray(part, np.result_type(part, np.float32))
     # a sum is quicker to check than its terms
     bad = ~np.isfinite(values.sum(axis=(1, 2, 3), dtype=np.float64))
     if bad.any():
         raise LenszooError(
-            f"Row {start + int(bad.argmax())} of the {what} holds NaN or inf pixels: leave it out, "
+            f"Row {start + int(bad.argmax())} of the {name} holds NaN or inf pixels: leave it out, "
             "or fill them."
         )
     return values
@@ -62,7 +62,7 @@ def finite(part: NDArray[Any], what: str, start: int) -> NDArray[Any]:
 def pairs(
     first: ArrayLike, second: ArrayLike, names: tuple[str, str]
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """Two stacks of one shape side by side, chunk after chunk."""
+    """Iterate over two stacks of one shape together, chunk by chunk."""
     a, b = check_stack(first, names[0]), check_stack(second, names[1])
     if a.shape != b.shape:
         raise LenszooError(
