@@ -1,9 +1,19 @@
+import numpy as np
 import pytest
 
-from lenszoo.simulation import sample
+from lenszoo.simulation import get_preset, sample
+from lenszoo.simulation.random import scene_generator
 
 
 @pytest.fixture(scope="session")
 def sky():
     """900 images of the common-test sky."""
     return sample("common_test_sim", 900, seed=11)
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    """Truth of 500 scenes of lens_finding_easy, without pixels."""
+    preset = get_preset("lens_finding_easy")
+    scenes = [preset.draw(scene_generator(3, i), preset.classes[i % 2], 1.0) for i in range(500)]
+    return {k: np.array([s.values[k] for s in scenes]) for k in scenes[0].values}
