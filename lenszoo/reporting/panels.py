@@ -83,8 +83,11 @@ def plot_panel(
     name: str, title: str, plots: Sequence[Plot], caption: str, *, wide: bool = True, **drawing: Any
 ) -> Figure:
     """Plots beside one another; ``drawing`` goes to :func:`lenszoo.reporting.plots.draw`."""
-    labels = dict.fromkeys(_told(line) for plot in plots for line in plot.lines if line.label)
-    alt = f"{title}. {'; '.join(labels)}." if labels else f"{title}."
+    parts = {}
+    for plot in plots:
+        told = "; ".join(_told(line) for line in plot.lines if line.label)
+        parts[f"By {plot.x or plots[-1].x}: {told}."] = bool(told)
+    alt = " ".join([f"{title}.", *(part for part, told in parts.items() if told)])
     return Figure(name, title, alt, caption, partial(draw, plots, **drawing), wide=wide)
 
 

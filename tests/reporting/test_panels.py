@@ -44,7 +44,7 @@ def test_cards_have_their_interval_below():
 def test_plots_are_told_in_words():
     lines = [Line("b", [1, 2], [0.5, 0.25], 0, "marked"), Line("", [0], [0])]
     panel = panels.plot_panel("p", "Title", [Plot("x", "y", lines)], "caption")
-    assert panel.alt == "Title. b 1: 0.5, 2: 0.25."
+    assert panel.alt == "Title. By x: b 1: 0.5, 2: 0.25."
 
 
 def test_the_roc_legend_is_short_and_names_the_hardest():

@@ -6,8 +6,10 @@ import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
+import golden_files
 import numpy as np
 import pytest
+import tinyreports
 
 from lenszoo.errors import LenszooError
 from lenszoo.reporting.report import (
@@ -17,6 +19,7 @@ from lenszoo.reporting.report import (
     Table,
     jsonable,
 )
+from lenszoo.reporting.style import CSS
 
 NASTY = "<img src=x onerror=\"alert(1)\"> & 'co' \ud800"
 
@@ -41,6 +44,11 @@ def nasty_report():
         details={"inf": np.array([1.0, np.inf])},
         provenance={NASTY: {"nested": [1, NASTY]}, "path": Path("a/b"), "weights": None},
     )
+
+
+def test_the_page_is_the_golden_one(blank_figures):
+    page = tinyreports.page(nasty_report(), CSS)
+    golden_files.compare("report.html", page, Path(__file__).parent / "golden")
 
 
 def test_html_is_escaped_and_self_contained(check_self_contained):

@@ -271,7 +271,7 @@ def _draw_purities(axes: Axes, prior: float) -> None:
     for purity in _PURITIES:
         # prior * TPR * (1 - purity) = (1 - prior) * FPR * purity
         price = prior * (1 - purity) / ((1 - prior) * purity)
-        if price < 1.5 * left:  # no room for its name
+        if not 1.5 * left < price < 0.99:  # no room for its name
             continue
         x = np.geomspace(left, price, 200)
         axes.plot(x, x / price, color=FAINT, lw=0.9, ls="--", zorder=1)

@@ -1,11 +1,14 @@
-"""The classification report as a whole: what it says, also about data that leave gaps."""
+"""Classification report: its numbers, its words, and data that leave gaps."""
 
 import json
+from pathlib import Path
 
+import golden_files
 import numpy as np
 import pytest
 import sklearn.metrics as sk
 from scipy.special import softmax
+from tinyreports import classes, words
 
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import classification_report, shortcut_baseline
@@ -17,17 +20,9 @@ HISTORY = [
 ]
 
 
-def draw(n=240, seed=0, signal=2.0):
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, n)
-    logits = rng.normal(0, 1, (n, 3))
-    logits[np.arange(n), labels] += signal
-    return labels, logits.astype(np.float32), rng.random((n, 16, 16, 1), dtype=np.float32)
-
-
 @pytest.fixture(scope="module")
 def report():
-    labels, logits, images = draw()
+    labels, logits, images = classes()
     return classification_report(
         labels,
         logits,
@@ -41,8 +36,16 @@ def report():
     )
 
 
+def test_its_words_are_those_of_the_golden_file():
+    labels, logits, _ = classes(60)
+    report = classification_report(
+        labels, logits, NAMES, history=HISTORY, tta=2 * logits, n_resamples=50, title="A title"
+    )
+    golden_files.compare("report.txt", words(report), Path(__file__).parent / "golden")
+
+
 def test_metrics_equal_scikit_learn(report):
-    labels, logits, _ = draw()
+    labels, logits, _ = classes()
     p = softmax(logits.astype(float), axis=1)
     got = report.metrics
     assert got["macro_ovr_auc"] == pytest.approx(sk.roc_auc_score(labels, p, multi_class="ovr"))
@@ -66,12 +69,12 @@ def test_intervals_hold_the_values(report):
 
 
 def test_the_shortcut_has_its_own_row(report):
-    labels, _, images = draw()
+    labels, _, images = classes()
     alone = shortcut_baseline(images, labels, 3, seed=4)
     assert report.metrics["shortcut"]["macro_ovr_auc"] == pytest.approx(alone.macro_ovr_auc)
     rows = [line.split() for line in str(report).splitlines() if "shortcut baseline" in line]
     assert [f"{alone.macro_ovr_auc:.4f}"] == rows[0][2:3]
-    given = classification_report(*draw()[:2], NAMES, shortcut=alone)
+    given = classification_report(*classes()[:2], NAMES, shortcut=alone)
     assert given.metrics["shortcut"] == report.metrics["shortcut"]
     assert not given.notes
 
@@ -93,7 +96,7 @@ def test_saved_report(report, tmp_path, check_self_contained):
 
 
 def test_mistakes_are_the_most_confident_ones(report):
-    labels, logits, _ = draw()
+    labels, logits, _ = classes()
     p = softmax(logits.astype(float), axis=1)
     wrong = np.flatnonzero(p.argmax(1) != labels)
     worst = wrong[np.argsort(-p[wrong].max(axis=1))][:12]
@@ -136,7 +139,7 @@ def test_a_model_no_better_than_the_shortcut_is_told_so():
 
 
 def test_an_absent_class_is_null_with_one_line():
-    labels, logits, images = draw()
+    labels, logits, images = classes()
     keep = labels != 2
     report = classification_report(labels[keep], logits[keep], NAMES, images=images[keep])
     assert report.metrics["per_class_auc"]["vort"] is None
@@ -163,7 +166,7 @@ def test_one_sample(tmp_path, check_self_contained):
 
 
 def test_nan_logits_name_the_images():
-    labels, logits, _ = draw()
+    labels, logits, _ = classes()
     logits[[3, 7, 9, 11], 1] = np.nan
     with pytest.raises(LenszooError) as error:
         classification_report(labels, logits, NAMES, ids=[f"img{i}" for i in range(len(labels))])
@@ -183,7 +186,7 @@ def test_nan_logits_name_the_images():
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change, words):
-    labels, logits, _ = draw()
+    labels, logits, _ = classes()
     arguments = {"labels": labels, "logits": logits, "class_names": NAMES, **change}
     with pytest.raises(LenszooError, match=words):
         classification_report(**arguments)

@@ -1,0 +1,63 @@
+"""Panels of the lens-finding report: purity lines, marks, unknown truth, images of any bands."""
+
+import numpy as np
+import pytest
+from tinyreports import BANDS, finds, shown
+
+from lenszoo.tasks.find_lenses.panels import odds, purity_text, rate_rule
+
+
+def test_shares_and_rates_in_words():
+    assert (odds(1e-3), odds(0.5)) == ("1 in 1,000", "50 %")
+    assert [rate_rule(rate) for rate in (0.01, 5e-4)] == [
+        "at most 1 % false positives",
+        "at most 0.05 % false positives",
+    ]
+
+
+def test_no_false_positive_gives_a_limit_of_the_purity():
+    point = {"false_positives": 0, "purity": 1.0, "purity_interval": (0.018, 1.0)}
+    assert purity_text(point) == "> 1.8 %"
+    assert purity_text(point | {"false_positives": 3, "purity": 0.04}) == "4.0 %"
+
+
+@pytest.mark.parametrize("prior", [1e-4, 0.1])
+def test_lines_of_equal_purity_have_room_for_their_names(prior):
+    data = finds()
+    report = shown(labels=data["labels"], scores=data["scores"]["image only"], prior=prior)
+    log = report.figures[0].draw().axes[1]
+    for text in log.texts:
+        x, y = text.get_position()
+        assert log.get_xlim()[0] < x < 1 < y < log.get_ylim()[1]
+    assert bool(log.texts) == (prior == 0.1)
+
+
+def test_unknown_truth_is_left_out():
+    given = finds(100)
+    truth = given["truth"]
+    truth["einstein_radius"][1:41:2] = np.nan
+    truth["arc_contrast"][:] = np.nan
+    report = shown(labels=given["labels"], scores=given["scores"], truth=truth)
+    assert sum(report.details["completeness"]["einstein_radius"]["image only"]["lenses"]) == 30
+    assert "arc_contrast" not in report.details["completeness"]
+    figure = next(f for f in report.figures if f.name == "completeness")
+    assert "20 lenses are left out" in figure.caption
+
+
+def test_images_of_any_bands_and_bad_pixels():
+    given = finds(40)
+    for images in (given["images"][..., 0], given["images"][..., :2], given["images"][..., :3]):
+        images = images.copy()
+        images[:, 2] = np.nan
+        report = shown(
+            labels=given["labels"], scores=given["scores"], images=images, shortcut=False
+        )
+        assert any(figure.night for figure in report.figures)
+
+
+def test_memory_maps_and_float32_are_fine(tmp_path):
+    given = finds(40)
+    np.save(tmp_path / "images.npy", given["images"])
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    report = shown(labels=given["labels"], scores=given["scores"], images=images, bands=BANDS)
+    assert "Red, green and blue are i, r, g" in report.figures[-1].caption
