@@ -129,7 +129,7 @@ def sha256_of(path: Path) -> str:
 
 
 def fault_of(path: Path, size: int, sha256: str) -> str | None:
-    """Say how the file differs from what is expected; None when it is right.
+    """Describe how the file differs from its expected size and hash; None when it does not.
 
     The size is compared first, so that a truncated file costs no hashing.
     """

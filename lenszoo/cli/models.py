@@ -11,6 +11,7 @@ from lenszoo.cli._verb import verb
 def models(
     pattern: Annotated[str, typer.Argument(help="A name with wildcards.")] = "*",
     task: Annotated[str | None, typer.Option(help="Only models of this task.")] = None,
+    parameters: Annotated[bool, typer.Option(help="Build each and count its parameters.")] = False,
 ) -> None:
     """List the models that can be built by name."""
     from lenszoo.errors import unknown
@@ -20,7 +21,10 @@ def models(
     if not names:
         raise unknown("model", pattern, CATALOG)
     rows = [CATALOG[name] for name in names]
-    cells = [(row.name, row.task, _shape(row.input_shape), row.summary) for row in rows]
+    cells = [
+        (row.name, row.task, _shape(row.input_shape), *_count(row.name, parameters), row.summary)
+        for row in rows
+    ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -30,3 +34,12 @@ def models(
 def _shape(shape: tuple[int | None, int | None, int]) -> str:
     height, width, bands = shape
     return "x".join(map(str, shape)) if height and width else f"any size x{bands}"
+
+
+def _count(name: str, count: bool) -> list[str]:
+    """The number of parameters of a model as it is built by default."""
+    if not count:
+        return []
+    from lenszoo import build_model
+
+    return [f"{build_model(name).count_params():,}"]

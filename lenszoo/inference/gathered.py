@@ -1,4 +1,4 @@
-"""What a report shows beside the answers, gathered while a model is asked."""
+"""Images and logits of other looks, collected for a report while a model predicts."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from lenszoo.inference.candidates import Candidates
 from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.predictor import answer
-from lenszoo.inference.tta_model import EightLooks
+from lenszoo.inference.tta import AugmentedModel
 from lenszoo.models.lens_finder import BRANCHES, branch
 
 LOOKS = "eight looks"
@@ -26,14 +26,16 @@ class Gathered:
             alone, and with tta the mean over turns and flips.
     """
 
-    def __init__(self, opened: OpenedModel, asked: Candidates, batch_size: int, tta: bool) -> None:
+    def __init__(
+        self, opened: OpenedModel, candidates: Candidates, batch_size: int, tta: bool
+    ) -> None:
         self.images = None
-        if asked.images is not None:
-            height, width, bands = asked.images.fit.shape
-            self.images = aligned_empty((len(asked), height or 1, width or 1, bands))
-        size = min(batch_size, len(asked))
+        if candidates.images is not None:
+            height, width, bands = candidates.images.fit.shape
+            self.images = aligned_empty((len(candidates), height or 1, width or 1, bands))
+        size = min(batch_size, len(candidates))
         self._ways = _ways(opened, size, tta)
-        shape = (len(asked), len(opened.classes))
+        shape = (len(candidates), len(opened.classes))
         self.looks = {name: np.full(shape, np.nan, np.float32) for name in self._ways}
 
     def collect(self, rows: np.ndarray, batch: Batch) -> None:
@@ -53,7 +55,7 @@ def _ways(opened: OpenedModel, size: int, tta: bool) -> dict[str, Callable[[Batc
             alone = branch(opened.model, use)
             ways[f"{use} only"] = functools.partial(_alone, opened, alone, taken, size)
     if tta:
-        ways[LOOKS] = functools.partial(_turned, EightLooks(opened), size)
+        ways[LOOKS] = functools.partial(_turned, AugmentedModel(opened), size)
     return ways
 
 
@@ -63,5 +65,5 @@ def _alone(
     return opened.logits(answer(model, batch.inputs[taken], size))
 
 
-def _turned(looks: EightLooks, size: int, batch: Batch) -> np.ndarray:
+def _turned(looks: AugmentedModel, size: int, batch: Batch) -> np.ndarray:
     return answer(looks, batch.inputs, size)

@@ -54,13 +54,13 @@ class OpenedModel:
 
     @property
     def takes(self) -> dict[str, tuple[Any, ...]]:
-        """What the model takes and its shape: ``images`` (H, W, bands), ``table`` (columns,).
+        """Inputs of the model by shape: ``images`` (H, W, bands), ``table`` (columns,).
 
         Raises:
             LenszooError: it takes something else.
         """
-        given = self.model.input
-        parts = list(given.values()) if isinstance(given, dict) else [given]
+        inputs = self.model.input
+        parts = list(inputs.values()) if isinstance(inputs, dict) else [inputs]
         shapes = {}
         for part in parts:
             shape: Any = getattr(part, "shape", ())
@@ -83,18 +83,17 @@ class OpenedModel:
     def logits(self, answers: np.ndarray) -> np.ndarray:
         """Turn raw answers (n, outputs) into logits (n, classes), float64.
 
-        One output becomes ``[0, logit]``; of probabilities the logarithm is taken.
+        Their softmax is the probability of each class. One output is the log-odds of the second
+        class, and becomes ``[0, logit]``. Networks that end in probabilities give their logarithm,
+        or with one output its log-odds.
         """
         values = np.asarray(answers, np.float64)
-        activation = last_activation(self.model)
-        if activation in PROBABILITIES:
-            values = np.log(np.maximum(values, np.finfo(np.float32).tiny))
-        if values.shape[1] > 1:
-            return values
-        if activation == "sigmoid":  # log p of class 1; that of class 0 is log(1 - p)
-            other = np.log1p(-np.minimum(np.exp(values), 1 - np.finfo(np.float64).epsneg))
-            return np.concatenate([other, values], axis=1)
-        return np.concatenate([np.zeros_like(values), values], axis=1)
+        single = values.shape[1] == 1
+        if (activation := last_activation(self.model)) in PROBABILITIES:
+            one = np.log(np.maximum(values, np.finfo(np.float32).tiny))
+            rest = np.log1p(-np.minimum(values, 1 - np.finfo(np.float64).epsneg))
+            values = one - rest if single and activation == "sigmoid" else one
+        return np.concatenate([np.zeros_like(values), values], axis=1) if single else values
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Softmax of logits (n, classes), float64."""

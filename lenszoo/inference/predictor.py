@@ -14,7 +14,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference.candidates import Asked, Candidates, open_inputs
 from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
-from lenszoo.inference.tta_model import EightLooks
+from lenszoo.inference.tta import AugmentedModel
 
 Progress = Callable[[int, int], None]
 BATCH_SIZE = 128
@@ -37,7 +37,8 @@ def predict(
     """Classify images or lens candidates and return a table, a row each, in their order.
 
     The columns: ``id``; ``path`` (null for arrays); ``predicted``, a class name;
-    ``prob_<class>`` and ``logit_<class>`` (float32; rank on logits, which do not saturate);
+    ``prob_<class>`` and ``logit_<class>`` (float32; the softmax of a row's logits is its
+    probabilities, with tta and for ensembles too; rank on logits, which do not saturate);
     ``bad_pixels``, NaN or infinite pixels or those of a constant band; ``error``, why a row holds
     no answer, else null. The table's metadata under ``lenszoo`` (see
     :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed.
@@ -74,22 +75,22 @@ def predict(
             number of bands than the model takes; with tta, for images that are not square.
     """
     opened = open_model(model, classes)
-    looks = EightLooks(opened) if tta else None
-    asked = open_inputs(opened, inputs, on_bad, resize, bands)
-    answers = run(looks or opened.model, asked, batch_size, progress)
+    augmented = AugmentedModel(opened) if tta else None
+    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
+    answers = run(augmented or opened.model, candidates, batch_size, progress)
     kept = answers.kept
-    logits = np.zeros((len(asked), len(opened.classes)))
-    logits[kept] = answers.values[kept] if looks else opened.logits(answers.values[kept])
-    shares = opened.probabilities(logits)
+    logits = np.zeros((len(candidates), len(opened.classes)))
+    logits[kept] = answers.values[kept] if augmented else opened.logits(answers.values[kept])
+    probabilities = opened.probabilities(logits)
     names = [
         opened.classes[k] if ok else None for k, ok in zip(logits.argmax(1), kept, strict=True)
     ]
     columns: dict[str, Any] = {"predicted": pa.array(names, pa.string())}
-    for kind, values in (("prob", shares), ("logit", logits)):
+    for kind, values in (("prob", probabilities), ("logit", logits)):
         for k, name in enumerate(opened.classes):
             column = values[:, k].astype(np.float32)
             columns[f"{kind}_{name}"] = pa.array(column, mask=~kept)
-    return _table(opened, asked, answers, columns, {"tta": tta})
+    return _table(opened, candidates, answers, columns, {"tta": tta})
 
 
 def embed(
@@ -102,7 +103,7 @@ def embed(
     bands: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Return what a classifier has made of each image before it decides: its feature vector.
+    """Return each image's feature vector: the last layer of a classifier before its head.
 
     Args:
         model, inputs, batch_size, on_bad, resize, bands, progress: as in :func:`predict`; not an
@@ -116,8 +117,8 @@ def embed(
         LenszooError: as :func:`predict`, and when the model has no layer ``features``.
     """
     opened = open_model(model)
-    asked = open_inputs(opened, inputs, on_bad, resize, bands)
-    return run(feature_model(opened.model), asked, batch_size, progress).values
+    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
+    return run(feature_model(opened.model), candidates, batch_size, progress).values
 
 
 def embedding_table(
@@ -132,14 +133,14 @@ def embedding_table(
 ) -> pa.Table:
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
     opened = open_model(model)
-    asked = open_inputs(opened, inputs, on_bad, resize, bands)
-    answers = run(feature_model(opened.model), asked, batch_size, progress)
+    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
+    answers = run(feature_model(opened.model), candidates, batch_size, progress)
     width = answers.values.shape[1]
     flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
     vectors = pa.FixedSizeListArray.from_arrays(flat, width)
     at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
     column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
-    return _table(opened, asked, answers, {FEATURES: column})
+    return _table(opened, candidates, answers, {FEATURES: column})
 
 
 def features_of(table: pa.Table) -> np.ndarray:
@@ -152,7 +153,7 @@ def features_of(table: pa.Table) -> np.ndarray:
 
 
 class Answers(NamedTuple):
-    """What a model said: ``values`` (n, d) float32, NaN where ``kept`` (n,) is False."""
+    """Answers of a model: ``values`` (n, d) float32, NaN where ``kept`` (n,) is False."""
 
     values: np.ndarray
     kept: np.ndarray
@@ -161,8 +162,8 @@ class Answers(NamedTuple):
 
 
 def run(
-    model: keras.Model | EightLooks,
-    asked: Candidates,
+    model: keras.Model | AugmentedModel,
+    candidates: Candidates,
     batch_size: int,
     progress: Progress | None = None,
     collect: Callable[[np.ndarray, Batch], None] | None = None,
@@ -173,23 +174,23 @@ def run(
         LenszooError: an image is bad, or the model's answer to a good one is not finite; the latter
             leaves a row without an answer under on_bad="skip".
     """
-    total = len(asked)
+    total = len(candidates)
     if batch_size < 1:
         raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
     size = min(batch_size, total)
     values = np.full((total, model.output_shape[-1]), np.nan, np.float32)
     bad_pixels: list[int | None] = []
     errors: list[str | None] = []
-    for batch in asked.batches(size):
-        found, reasons = batch.rows[batch.kept], list(batch.errors)
+    for batch in candidates.batches(size):
+        rows, reasons = batch.rows[batch.kept], list(batch.errors)
         if collect is not None:
-            collect(found, batch)
-        if len(found):
-            values[found] = answer(model, batch.inputs, size)
-            for row in found[~np.isfinite(values[found]).all(axis=1)]:
-                reason = f"{asked.name(int(row))}: the model's answer is not finite; are its "
+            collect(rows, batch)
+        if len(rows):
+            values[rows] = answer(model, batch.inputs, size)
+            for row in rows[~np.isfinite(values[rows]).all(axis=1)]:
+                reason = f"{candidates.name(int(row))}: the model's answer is not finite; are its "
                 reason += "pixels scaled as the model expects?"
-                if asked.on_bad != "skip":
+                if candidates.on_bad != "skip":
                     raise LenszooError(reason)
                 reasons[int(row) - int(batch.rows[0])] = reason
                 values[row] = np.nan
@@ -201,15 +202,15 @@ def run(
     return Answers(values, kept, bad_pixels, errors)
 
 
-def answer(model: keras.Model | EightLooks, inputs: Any, size: int) -> np.ndarray:
+def answer(model: keras.Model | AugmentedModel, inputs: Any, size: int) -> np.ndarray:
     """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
 
     def padded(array: np.ndarray) -> np.ndarray:
         spare = size - len(array)
         return np.pad(array, [(0, spare)] + [(0, 0)] * (array.ndim - 1)) if spare else array
 
-    asked = len(keras.tree.flatten(inputs)[0])
-    return np.asarray(model.predict_on_batch(keras.tree.map_structure(padded, inputs)))[:asked]
+    count = len(keras.tree.flatten(inputs)[0])
+    return np.asarray(model.predict_on_batch(keras.tree.map_structure(padded, inputs)))[:count]
 
 
 def feature_model(model: keras.Model) -> keras.Model:
@@ -223,27 +224,27 @@ def feature_model(model: keras.Model) -> keras.Model:
 
 def _table(
     opened: OpenedModel,
-    asked: Candidates,
+    candidates: Candidates,
     answers: Answers,
     columns: dict[str, Any],
     facts: dict[str, Any] | None = None,
 ) -> pa.Table:
-    paths = [None] * len(asked) if asked.paths is None else map(_path, asked.paths)
+    paths = [None] * len(candidates) if candidates.paths is None else map(_path, candidates.paths)
     facts = (
         opened.provenance
-        | {"classes": list(opened.classes), "on_bad": asked.on_bad}
+        | {"classes": list(opened.classes), "on_bad": candidates.on_bad}
         | (facts or {})
     )
-    if asked.images is not None:
-        fit = asked.images.fit
+    if candidates.images is not None:
+        fit = candidates.images.fit
         facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
-    if asked.table is not None:
+    if candidates.table is not None:
         facts["columns"] = list(opened.columns)
-    if asked.cutouts is not None:
-        facts["data"] = asked.cutouts.provenance
+    if candidates.cutouts is not None:
+        facts["data"] = candidates.cutouts.provenance
     table = pa.table(
         {
-            "id": pa.array(asked.ids, pa.string()),
+            "id": pa.array(candidates.ids, pa.string()),
             "path": pa.array(paths, pa.string()),
             **columns,
             "bad_pixels": pa.array(answers.bad_pixels, pa.int64()),

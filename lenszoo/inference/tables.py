@@ -87,7 +87,7 @@ def write_features(features: np.ndarray, path: str | os.PathLike[str]) -> Path:
 
 
 def provenance_of(source: pa.Table | str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what a table of :func:`lenszoo.predict`, or its Parquet file, says of its making.
+    """Return the provenance of a table of :func:`lenszoo.predict`, or of its Parquet file.
 
     Raises:
         LenszooError: a file that is no Parquet file.

@@ -1,4 +1,4 @@
-"""What the training of a model did to its inputs, and what they were like."""
+"""Settings of a model's training data, for the inputs of a prediction."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
     """Read a catalogue as the one of the model's training was, where nothing else is asked for.
 
     Zero point, mask value, sky and the numbers that stand for missing values are those of the run;
-    a line is logged on each that is taken over, and a warning on each that was given and differs.
+    a line is logged on each that is taken over, and a warning on each that was chosen and differs.
     """
     learned = _catalogue_of(opened)
     if not learned or catalogue.layout not in (None, learned.get("layout")):
@@ -30,17 +30,18 @@ def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
     layout = find_layout(learned["layout"]) if learned.get("layout") else None
     taken: dict[str, Any] = {}
     for name in _SETTINGS:
-        known = learned.get(name)
-        known = getattr(layout, name, None) if known in _NOTHING else known
-        given = getattr(catalogue, name)
-        known = tuple(known) if isinstance(known, list) else known
-        if given in _NOTHING and known not in _NOTHING:
-            taken[name] = known
-            log.info("%s: %s=%s, as in training.", catalogue.path, name, known)
-        elif given not in _NOTHING and known != (tuple(given) if name in _LISTS else given):
+        trained = learned.get(name)
+        trained = getattr(layout, name, None) if trained in _NOTHING else trained
+        chosen = getattr(catalogue, name)
+        trained = tuple(trained) if isinstance(trained, list) else trained
+        if chosen in _NOTHING and trained not in _NOTHING:
+            taken[name] = trained
+            log.info("%s: %s=%s, as in training.", catalogue.path, name, trained)
+        elif chosen not in _NOTHING and trained != (tuple(chosen) if name in _LISTS else chosen):
             log.warning(
                 "%s: %s=%s, but %s was trained with %s.",
-                catalogue.path, name, given, opened.name, "none" if known in _NOTHING else known,
+                catalogue.path, name, chosen, opened.name,
+                "none" if trained in _NOTHING else trained,
             )  # fmt: skip
     return replace(catalogue, **taken)
 
@@ -48,7 +49,7 @@ def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
 def check_brightness(opened: OpenedModel, images: Images) -> None:
     """Warn, in a line, of images that are not scaled to [0, 1] as those a classifier learned on.
 
-    Nothing is known of networks from elsewhere, and of runs on files of one's own.
+    Networks from elsewhere and runs on a user's own files give no warning.
     """
     if _learned_in_unit_range(opened):
         brightness.check_brightness(len(images), images.span, images.name, opened.name)

@@ -1,5 +1,11 @@
-"""Test-time augmentation over the symmetry group of the square."""
+"""Test-time augmentation over the symmetry group of the square: quarter turns and flips.
 
+The logits are averaged, so that a column of logits has one meaning with and without it. Their
+softmax is the geometric mean of the eight probabilities, and unlike log-probabilities they do not
+saturate at 0.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,13 +13,14 @@ from numpy.typing import NDArray
 
 from lenszoo.data.augment import D4_SIZE, d4
 from lenszoo.errors import LenszooError
+from lenszoo.inference.loaded_model import OpenedModel
 
 
 def tta_logits(model: Any, images: np.ndarray, batch_size: int = 128) -> NDArray[np.float32]:
-    """Average a classifier's log-softmax over the eight quarter turns and flips of each image.
+    """Average a classifier's logits over the eight quarter turns and flips of each image.
 
-    The answer is exactly the same for an image and any of its turns and flips: the eight answers
-    are put in order before they are added, so that not even rounding tells them apart.
+    The answer is exactly the same for an image and any of its turns and flips: the eight logits
+    are sorted before they are added, so that not even rounding tells them apart.
 
     Args:
         model: a classifier that answers logits, ``(batch, classes)``.
@@ -21,40 +28,60 @@ def tta_logits(model: Any, images: np.ndarray, batch_size: int = 128) -> NDArray
         batch_size: images a step.
 
     Returns:
-        (n, classes) float32: the mean of the log-softmax, logits whose softmax is the geometric
-        mean of the eight probabilities; (n, 1), the mean logit, of a model of one logit. NaN for
-        images that are not finite.
+        (n, classes) float32; NaN for images that are not finite.
 
     Raises:
-        LenszooError: the images are not square, or not (n, H, W, bands).
+        LenszooError: there are no images, or they are not square or not (n, H, W, bands).
     """
+    if len(images) == 0:
+        raise LenszooError("There are no images to average over.")
+    starts = range(0, len(images), batch_size)
+    return np.concatenate(
+        [_mean(model.predict_on_batch, images[start : start + batch_size]) for start in starts]
+    )
+
+
+class AugmentedModel:
+    """A classifier that answers with the mean logits over turns and flips of each image.
+
+    A table beside the images stays as it is.
+
+    Raises:
+        LenszooError: the model takes no images.
+    """
+
+    def __init__(self, opened: OpenedModel) -> None:
+        if "images" not in opened.takes:
+            raise LenszooError(f"{opened.name} looks at a table, which has no turns and flips.")
+        self._opened = opened
+        self.output_shape = (None, len(opened.classes))
+
+    def predict_on_batch(self, inputs: Any) -> np.ndarray:
+        """Return logits (n, classes) float32 of images (n, H, W, bands), or of images and table.
+
+        Raises:
+            LenszooError: the images are not square.
+        """
+        beside = inputs if isinstance(inputs, dict) else None
+        predict = self._opened.model.predict_on_batch
+
+        def logits(images: np.ndarray) -> np.ndarray:
+            return self._opened.logits(
+                predict(images if beside is None else beside | {"images": images})
+            )
+
+        return _mean(logits, inputs if beside is None else beside["images"])
+
+
+def _mean(logits: Callable[[np.ndarray], Any], images: np.ndarray) -> NDArray[np.float32]:
+    """Average the logits of a batch over the group D4, in float64."""
     if images.ndim != 4 or images.shape[1] != images.shape[2]:
         raise LenszooError(
             f"Test-time augmentation needs square images (n, H, W, bands), not {images.shape}: "
             "crop them, or do without."
         )
-    means = [
-        _mean(model, images[start : start + batch_size])
-        for start in range(0, len(images), batch_size)
+    looks = [
+        np.asarray(logits(d4(images, np.full(len(images), element))), np.float64)
+        for element in range(D4_SIZE)
     ]
-    if not means:
-        raise LenszooError("There are no images to average over.")
-    return np.concatenate(means)
-
-
-def _mean(model: Any, images: np.ndarray) -> NDArray[np.float32]:
-    """The mean over D4 of a batch."""
-    answers = []
-    for element in range(D4_SIZE):
-        turned = d4(images, np.full(len(images), element))
-        answers.append(_log_softmax(model.predict_on_batch(turned)))
-    return np.sort(np.stack(answers), axis=0).mean(axis=0).astype(np.float32)
-
-
-def _log_softmax(logits: Any) -> NDArray[np.float64]:
-    """In float64; NaN stays NaN, where ``metrics.log_softmax`` refuses it."""
-    values = np.asarray(logits, np.float64)
-    if values.shape[1] == 1:  # stands for [0, logit], whose log-odds is the logit itself
-        return values
-    values = values - values.max(axis=1, keepdims=True)
-    return values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+    return np.sort(np.stack(looks), axis=0).mean(axis=0).astype(np.float32)

@@ -44,226 +44,101 @@ _HUANG = "Huang et al. 2017, arXiv:1608.06993"
 _TAN = "Tan & Le 2019, arXiv:1905.11946"
 _LEDIG = "Ledig et al. 2017, arXiv:1609.04802"
 _DEIT = "Touvron et al. 2021, arXiv:2012.12877"
-_RESNET = "lenszoo.models.resnet:resnet"
-_VIT = "lenszoo.models.vit:vit"
+_WANG = "Wang et al. 2018, arXiv:1809.00219"
+_MEHTA = "Mehta & Rastegari 2021, arXiv:2110.02178"
+
+
+def _classifier(
+    name: str, paper: str, summary: str, factory: str = "", min_size: int = 32, **options: Any
+) -> ModelSpec:
+    """A classifier; by default its factory and the module of that have the row's name."""
+    path = f"lenszoo.models.{factory or f'{name}:{name}'}"
+    return ModelSpec(name, "classify", path, paper, summary, min_size=min_size, options=options)
 
 
 def _application(name: str, paper: str, summary: str, min_size: int = 32) -> ModelSpec:
     """A classifier of keras.applications."""
-    return ModelSpec(
-        name=name,
-        task="classify",
-        factory=f"lenszoo.models.applications:{name}",
-        paper=paper,
-        summary=f"{summary}, of keras.applications.",
-        min_size=min_size,
-    )
-
-
-def _mobilevit(size: str, millions: str, **options: Any) -> ModelSpec:
-    """A MobileViT in Apple's layout."""
-    return ModelSpec(
-        name=f"mobilevit_{size}",
-        task="classify",
-        factory="lenszoo.models.mobilevit:mobilevit",
-        paper="Mehta & Rastegari 2021, arXiv:2110.02178",
-        summary=f"Inverted bottlenecks and transformers by turns; {millions} M parameters.",
-        options=options,
-    )
+    factory = f"applications:{name}"
+    return _classifier(name, paper, f"{summary}, of keras.applications.", factory, min_size)
 
 
 def _super_resolver(
     name: str,
-    factory: str,
     paper: str,
     summary: str,
+    family: str,
     warm_starts: tuple[str, ...] = (),
     **options: Any,
 ) -> ModelSpec:
     """A network from coarse images to fine ones, of any size."""
-    return ModelSpec(
-        name=name,
-        task="super_resolve",
-        factory=f"lenszoo.models.{factory}:{factory}",
-        paper=paper,
-        summary=summary,
-        input_shape=(None, None, 1),
-        min_size=1,
-        options=options,
-        warm_starts=warm_starts,
-    )
+    path, shape = f"lenszoo.models.{family}:{family}", (None, None, 1)
+    return ModelSpec(name, "super_resolve", path, paper, summary, shape, 1, options, warm_starts)
 
 
-def _srresnet(blocks: int, thousands: int) -> ModelSpec:
-    plural = "s" if blocks > 1 else ""
-    return _super_resolver(
-        f"srresnet_{blocks}",
-        "srresnet",
-        _LEDIG,
-        f"{blocks} residual block{plural} and pixel shuffle; {thousands} k parameters.",
-        blocks=blocks,
-    )
-
-
-def _esrn(blocks: int, millions: str) -> ModelSpec:
-    plural = "s" if blocks > 1 else ""
-    return _super_resolver(
-        f"esrn_{blocks}",
-        "esrn",
-        "Wang et al. 2018, arXiv:1809.00219",
-        f"ESRGAN's generator of {blocks} block{plural}, no adversary; {millions} M parameters.",
-        blocks=blocks,
-    )
-
-
+# fmt: off
 _ROWS = (
-    ModelSpec(
-        name="simple_cnn",
-        task="classify",
-        factory="lenszoo.models.simple_cnn:simple_cnn",
-        paper="LeCun et al. 1998, doi:10.1109/5.726791",
-        summary="Four rounds of convolution and pooling, the baseline; 0.4 M parameters.",
-        min_size=16,
-    ),
-    ModelSpec(
-        name="cnn_attention",
-        task="classify",
-        factory="lenszoo.models.cnn_attention:cnn_attention",
-        paper="Vaswani et al. 2017, arXiv:1706.03762",
-        summary="Four rounds of convolution, then self-attention; 0.7 M parameters.",
-        min_size=16,
-    ),
-    ModelSpec(
-        name="equivariant_transformer",
-        task="classify",
-        factory="lenszoo.models.equivariant:equivariant_transformer",
-        paper="Cohen & Welling 2016, arXiv:1602.07576; Dosovitskiy et al. 2021, arXiv:2010.11929",
-        summary="Blind to quarter turns: rotational convolutions, a transformer; 0.6 M parameters.",
-        min_size=16,
-    ),
-    ModelSpec(
-        name="resnet18",
-        task="classify",
-        factory=_RESNET,
-        paper=_HE,
-        summary="18-layer residual network in torchvision's layout; 11 M parameters.",
-    ),
-    ModelSpec(
-        name="resnet18_slim",
-        task="classify",
-        factory=_RESNET,
-        paper=_HE,
-        summary="The same at a quarter of the width; 0.7 M parameters, trains on a CPU.",
-        options={"width": 16, "stem": "fine"},
-    ),
-    ModelSpec(
-        name="resnet34",
-        task="classify",
-        factory=_RESNET,
-        paper=_HE,
-        summary="34-layer residual network in torchvision's layout; 21 M parameters.",
-        options={"blocks": (3, 4, 6, 3)},
-    ),
-    _application("resnet50", _HE, "50-layer residual network; 24 M parameters"),
-    _application("resnet101", _HE, "101-layer residual network; 43 M parameters"),
-    _application(
-        "xception",
-        "Chollet 2017, arXiv:1610.02357",
-        "Depthwise separable convolutions; 21 M parameters",
-        min_size=71,
-    ),
-    _application("densenet121", _HUANG, "Densely connected network; 7 M parameters"),
-    _application("densenet169", _HUANG, "Densely connected network; 13 M parameters"),
-    _application("densenet201", _HUANG, "Densely connected network; 18 M parameters"),
-    _application("efficientnet_b2", _TAN, "Scaled inverted bottlenecks; 8 M parameters"),
-    _application("efficientnet_b3", _TAN, "Scaled inverted bottlenecks; 11 M parameters"),
-    _application("efficientnet_b4", _TAN, "Scaled inverted bottlenecks; 18 M parameters"),
-    _application("efficientnet_b5", _TAN, "Scaled inverted bottlenecks; 29 M parameters"),
-    _application(
-        "mobilenet_v3_small",
-        "Howard et al. 2019, arXiv:1905.02244",
-        "Inverted bottlenecks for telephones; 0.9 M parameters",
-    ),
-    _mobilevit(
-        "mini",
-        "0.3",
-        channels=(16, 16, 24, 24, 32, 40, 160),
-        dims=(32, 48, 64),
-        expansion=2,
-    ),
-    _mobilevit(
-        "xxs",
-        "1.3",
-        channels=(16, 16, 24, 48, 64, 80, 320),
-        dims=(64, 80, 96),
-        expansion=2,
-        transformer_dropout=0.05,
-    ),
-    _mobilevit("xs", "2.3", channels=(16, 32, 48, 64, 80, 96, 384), dims=(96, 120, 144)),
-    _mobilevit("s", "5.6"),
-    ModelSpec(
-        name="vit_ti16",
-        task="classify",
-        factory=_VIT,
-        paper=_DEIT,
-        summary="Vision transformer, patches of 16 pixels, tiny; 5.5 M parameters.",
-        min_size=16,
-        options={"dim": 192, "heads": 3, "mlp_dim": 768},
-    ),
-    ModelSpec(
-        name="vit_s16",
-        task="classify",
-        factory=_VIT,
-        paper=_DEIT,
-        summary="Vision transformer, patches of 16 pixels, small; 22 M parameters.",
-        min_size=16,
-        options={"dim": 384, "heads": 6, "mlp_dim": 1536},
-    ),
-    ModelSpec(
-        name="vit_b16",
-        task="classify",
-        factory=_VIT,
-        paper="Dosovitskiy et al. 2021, arXiv:2010.11929",
-        summary="Vision transformer, patches of 16 pixels, base; 86 M parameters.",
-        min_size=16,
-    ),
-    ModelSpec(
-        name="beit_b16",
-        task="classify",
-        factory="lenszoo.models.beit:beit",
-        paper="Bao et al. 2021, arXiv:2106.08254",
-        summary="Vision transformer with relative positions, base; 85 M parameters.",
-        min_size=16,
-    ),
-    ModelSpec(
-        name="lens_finder",
-        task="find_lenses",
-        factory="lenszoo.models.lens_finder:lens_finder",
-        paper="Vaswani et al. 2017, arXiv:1706.03762; Metcalf et al. 2019, arXiv:1802.03609",
-        summary="Images and a table through one self-attention; 0.1 M parameters and a backbone.",
-        input_shape=(64, 64, 4),
-        min_size=8,
-    ),
-    _super_resolver(
-        "srcnn",
-        "srcnn",
-        "Dong et al. 2014, arXiv:1501.00092",
-        "Three convolutions on the bicubic image; 8 k parameters.",
-    ),
-    _srresnet(1, 270),
-    _srresnet(2, 344),
-    _srresnet(3, 418),
-    _esrn(1, "0.9"),
-    _esrn(4, "3.1"),
-    _esrn(8, "6.0"),
-    _super_resolver(
-        "srgan",
-        "srgan",
-        _LEDIG,
-        "srresnet_1 and the discriminator that taught it, spectrally normalised; 5 M parameters.",
-        warm_starts=("srresnet_1", "srresnet_2", "srresnet_3"),
-    ),
+    _classifier("simple_cnn", "LeCun et al. 1998, doi:10.1109/5.726791",
+                "Four rounds of convolution and pooling, the baseline.", min_size=16),
+    _classifier("cnn_attention", "Vaswani et al. 2017, arXiv:1706.03762",
+                "Four rounds of convolution, then self-attention.", min_size=16),
+    _classifier("equivariant_transformer",
+                "Cohen & Welling 2016, arXiv:1602.07576; "
+                "Dosovitskiy et al. 2021, arXiv:2010.11929",
+                "Equivariant to quarter turns: rotational convolutions, a transformer.",
+                "equivariant:equivariant_transformer", 16),
+    _classifier("resnet18", _HE, "18-layer residual network in torchvision's layout.",
+                "resnet:resnet"),
+    _classifier("resnet18_slim", _HE, "The same at a quarter of the width; trains on a CPU.",
+                "resnet:resnet", width=16, stem="fine"),
+    _classifier("resnet34", _HE, "34-layer residual network in torchvision's layout.",
+                "resnet:resnet", blocks=(3, 4, 6, 3)),
+    _application("resnet50", _HE, "50-layer residual network"),
+    _application("resnet101", _HE, "101-layer residual network"),
+    _application("xception", "Chollet 2017, arXiv:1610.02357",
+                 "Depthwise separable convolutions", 71),
+    _application("densenet121", _HUANG, "Densely connected network of 121 layers"),
+    _application("densenet169", _HUANG, "Densely connected network of 169 layers"),
+    _application("densenet201", _HUANG, "Densely connected network of 201 layers"),
+    _application("efficientnet_b2", _TAN, "Scaled inverted bottlenecks"),
+    _application("efficientnet_b3", _TAN, "Scaled inverted bottlenecks"),
+    _application("efficientnet_b4", _TAN, "Scaled inverted bottlenecks"),
+    _application("efficientnet_b5", _TAN, "Scaled inverted bottlenecks"),
+    _application("mobilenet_v3_small", "Howard et al. 2019, arXiv:1905.02244",
+                 "Inverted bottlenecks for telephones"),
+    _classifier("mobilevit_mini", _MEHTA, "Convolutions and transformers by turns; the smallest.",
+                "mobilevit:mobilevit", channels=(16, 16, 24, 24, 32, 40, 160), dims=(32, 48, 64),
+                expansion=2),
+    _classifier("mobilevit_xxs", _MEHTA, "Convolutions and transformers by turns; tiny.",
+                "mobilevit:mobilevit", channels=(16, 16, 24, 48, 64, 80, 320), dims=(64, 80, 96),
+                expansion=2, transformer_dropout=0.05),
+    _classifier("mobilevit_xs", _MEHTA, "Convolutions and transformers by turns; small.",
+                "mobilevit:mobilevit", channels=(16, 32, 48, 64, 80, 96, 384),
+                dims=(96, 120, 144)),
+    _classifier("mobilevit_s", _MEHTA, "Convolutions and transformers by turns; the largest.",
+                "mobilevit:mobilevit"),
+    _classifier("vit_ti16", _DEIT, "Vision transformer, patches of 16 pixels, tiny.",
+                "vit:vit", 16, dim=192, heads=3, mlp_dim=768),
+    _classifier("vit_s16", _DEIT, "Vision transformer, patches of 16 pixels, small.",
+                "vit:vit", 16, dim=384, heads=6, mlp_dim=1536),
+    _classifier("vit_b16", "Dosovitskiy et al. 2021, arXiv:2010.11929",
+                "Vision transformer, patches of 16 pixels, base.", "vit:vit", 16),
+    _classifier("beit_b16", "Bao et al. 2021, arXiv:2106.08254",
+                "Vision transformer with relative positions, base.", "beit:beit", 16),
+    ModelSpec("lens_finder", "find_lenses", "lenszoo.models.lens_finder:lens_finder",
+              "Vaswani et al. 2017, arXiv:1706.03762; Metcalf et al. 2019, arXiv:1802.03609",
+              "Images and a table through one self-attention, on a backbone of choice.",
+              (64, 64, 4), 8),
+    _super_resolver("srcnn", "Dong et al. 2014, arXiv:1501.00092",
+                    "Three convolutions on the bicubic image.", "srcnn"),
+    *(_super_resolver(f"srresnet_{n}", _LEDIG, f"Residual blocks ({n}) and pixel shuffle.",
+                      "srresnet", blocks=n) for n in (1, 2, 3)),
+    *(_super_resolver(f"esrn_{n}", _WANG, f"ESRGAN's generator, no adversary; blocks: {n}.",
+                      "esrn", blocks=n) for n in (1, 4, 8)),
+    _super_resolver("srgan", _LEDIG,
+                    "srresnet_1 with the spectrally normalised discriminator of its training.",
+                    "srgan", ("srresnet_1", "srresnet_2", "srresnet_3")),
 )
+# fmt: on
 
 CATALOG: dict[str, ModelSpec] = {row.name: row for row in _ROWS}
 

@@ -1,62 +1,89 @@
 """One published file from the first mirror that has it, checked before anyone can see it.
 
-pooch does the HTTP (``pooch.HTTPDownloader``); what it lacks stands here: several mirrors, tries
-with back-off, a limit on what a mirror may send, and a hash that is taken while the bytes pass.
+pooch does the HTTP (``pooch.HTTPDownloader``). ``pooch.create`` would do little more: it knows one
+address a file, no parts, no limit on the bytes that a server sends, and takes the hash after the
+last byte; mirrors, offline mode and a shared read-only cache would stay our own code around it.
 """
 
-import dataclasses
 import hashlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import quote
 from urllib.request import url2pathname
 
 from lenszoo import files as _files
 from lenszoo._version import __version__
+from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import WeightsFile
 
 _WORTH_WAITING = {408, 425, 429}
 """Client errors that may go away by themselves; the others, such as 404, will not."""
-_ABSENT = 404
+_SLOW = 60.0, 1000.0
+"""A server counts as hanging that after so many seconds has sent fewer bytes a second."""
 
 
 class Fault(Exception):
-    """One source failed; ``again`` says whether asking a server again may help.
-
-    ``absent``: a server answered that it has no such file.
-    """
+    """A source failed: ``again``, asking again may help; ``absent``, a server lacks the file."""
 
     def __init__(self, reason: str, again: bool = True, absent: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
-        self.again = again
-        self.absent = absent
+        self.again, self.absent = again, absent
 
 
-class NoSourceError(Exception):
-    """Every source failed; ``faults`` holds one short sentence for each."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-
-
-@dataclasses.dataclass(frozen=True)
-class Patience:
-    """How long to insist.
-
-    Attributes:
-        tries: rounds over the sources.
-        backoff: seconds before the second round; doubled before each further one.
-        timeout: seconds without an answer or a byte after which a server counts as hanging.
-    """
+class Patience(NamedTuple):
+    """Rounds over the sources, seconds before the second round (then doubled), and time-out."""
 
     tries: int = 3
     backoff: float = 1.0
     timeout: float = 30.0
+
+
+class Sink:
+    """A stream that counts and hashes the bytes that a source sends, and limits them.
+
+    Args:
+        stream: the file, at the position where the bytes go.
+        target: the file's final name, for errors.
+        limit: the most bytes.
+        report: is told the position in the stream as it grows.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        target: Path,
+        limit: int,
+        report: Callable[[int], None] = lambda position: None,
+    ) -> None:
+        self._stream, self._target, self._limit, self._report = stream, target, limit, report
+        self._start = time.monotonic()
+        self.count, self.hash = 0, hashlib.sha256()
+
+    def write(self, block: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            Fault: there are too many, or they come too slowly.
+            LenszooError: they cannot be written, which is no fault of a server.
+        """
+        self.count += len(block)
+        if self.count > self._limit:
+            raise Fault(f"more than the expected {self._limit:,} bytes came", again=False)
+        seconds = time.monotonic() - self._start
+        if seconds > _SLOW[0] and self.count < _SLOW[1] * seconds:
+            raise Fault(f"only {self.count:,} bytes came in {seconds:.0f} s", again=False)
+        self.hash.update(block)
+        try:
+            self._stream.write(block)
+            self._stream.flush()
+        except OSError as error:
+            raise _files.disk_error(self._target, error) from error
+        self._report(self._stream.tell())
+
+    def flush(self) -> None:
+        """Do nothing: every write is flushed. pooch calls this."""
 
 
 def is_remote(address: str) -> bool:
@@ -65,10 +92,12 @@ def is_remote(address: str) -> bool:
 
 
 def shown(address: str) -> str:
-    """Return an address fit for messages: without password and query, which may be secrets."""
-    if not is_remote(address):
+    """Return an address fit for messages: without user, password and query, which are secrets."""
+    scheme, mark, rest = address.partition("://")
+    if not mark:
         return address
-    return re.sub(r"(?<=://)[^/@]*@", "", address.partition("?")[0])
+    before, _, place = rest.rpartition("@")
+    return f"{scheme}://{'...' if '?' in before else place.partition('?')[0]}"
 
 
 def join(base: str, name: str) -> str:
@@ -82,27 +111,27 @@ def download(
     file: WeightsFile,
     addresses: Sequence[str],
     stream: BinaryIO,
+    target: Path,
     patience: Patience,
     report: Callable[[int], None] = lambda position: None,
-) -> list[str]:
+) -> str:
     """Write one file to ``stream`` from the first address that has it right.
 
     A source that fails gives way to the next at once. One that may recover (time-out, broken
     connection, server error) is asked again in the next round, after a pause.
 
     Args:
-        file: what is expected.
+        file: size and hash.
         addresses: full addresses of the file, http(s), file or plain paths.
-        stream: where to write, from its present position on.
+        stream, target, report: as for :class:`Sink`.
         patience: tries, back-off and time-out.
-        report: is told the position in the stream as it grows.
 
     Returns:
-        the faults on the way, for the log.
+        the faults on the way, for the log; empty when there were none.
 
     Raises:
-        NoSourceError: when no address had it.
-        OSError: when the stream cannot be written, as on a full disk.
+        Fault: no address had it; tells the fault of each.
+        LenszooError: the stream cannot be written, as on a full disk.
     """
     left = list(dict.fromkeys(addresses))
     faults: dict[str, str] = {}
@@ -111,91 +140,33 @@ def download(
         if attempt and left:
             time.sleep(patience.backoff * 2 ** (attempt - 1))
         for address in list(left):
-            stream.seek(start)  # over what a failed source left; none writes more than expected
+            stream.seek(start)  # over the bytes of a failed source; none writes more than expected
+            sink = Sink(stream, target, file.bytes, report)
             try:
-                _copy(file, address, _CheckedSink(stream, file, report), patience.timeout)
+                copy(address, sink, patience.timeout)
+                _check(sink, file)
             except Fault as fault:
                 count = f" ({attempt + 1} tries)" if attempt else ""
-                faults[address] = f"{shown(address)}: {fault.reason}{count}"
+                faults[address] = f"{shown(address)}: {fault}{count}"
                 if not (fault.again and is_remote(address)):
                     left.remove(address)
             else:
-                return list(faults.values())
-    raise NoSourceError(list(faults.values()))
+                return "; ".join(faults.values())
+    raise Fault("; ".join(faults.values()))
 
 
-class DiskError(Exception):
-    """A write failed here; kept apart from a mirror's faults, many of which are OSErrors too."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-class Sink:
-    """A stream that counts what an address sends; a full disk here is no fault of a mirror."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.count = 0
-
-    def write(self, block: bytes) -> None:
-        """Take the next bytes.
-
-        Raises:
-            DiskError: they cannot be written.
-        """
-        self.count += len(block)
-        try:
-            self._stream.write(block)
-            self._stream.flush()
-        except OSError as error:
-            raise DiskError(error) from error
-
-    def flush(self) -> None:
-        """Do nothing: every write is flushed. pooch calls this."""
+def _check(sink: Sink, file: WeightsFile) -> None:
+    if sink.count < file.bytes:
+        raise Fault(f"{sink.count:,} bytes came, {file.bytes:,} expected")
+    if (digest := sink.hash.hexdigest()) != file.sha256:
+        raise Fault(f"sha256 {digest[:12]}... came, {file.sha256[:12]}... expected", again=False)
 
 
-class _CheckedSink(Sink):
-    """Where the bytes of one file land: hashes them too, and refuses more than expected."""
-
-    def __init__(self, stream: BinaryIO, file: WeightsFile, report: Callable[[int], None]) -> None:
-        super().__init__(stream)
-        self._file = file
-        self._report = report
-        self._hash = hashlib.sha256()
-
-    def write(self, block: bytes) -> None:
-        if self.count + len(block) > self._file.bytes:
-            raise Fault(f"more than the expected {self._file.bytes:,} bytes came", again=False)
-        super().write(block)
-        self._hash.update(block)
-        self._report(self._stream.tell())
-
-    def check(self) -> None:
-        """Raise Fault unless exactly the expected bytes came."""
-        if self.count < self._file.bytes:
-            raise Fault(f"{self.count:,} bytes came, {self._file.bytes:,} expected")
-        digest = self._hash.hexdigest()
-        if digest != self._file.sha256:
-            raise Fault(
-                f"sha256 {digest[:12]}... came, {self._file.sha256[:12]}... expected", again=False
-            )
-
-
-def _copy(file: WeightsFile, address: str, sink: _CheckedSink, timeout: float) -> None:
-    """Read one address into the sink and check what came."""
-    try:
-        if is_remote(address):
-            copy_http(address, sink, timeout)
-        else:
-            _copy_local(address, sink)
-    except DiskError as error:
-        raise error.error from error
-    sink.check()
-
-
-def _copy_local(address: str, sink: Sink) -> None:
+def copy(address: str, sink: Sink, timeout: float) -> None:
+    """Read an address to its end; raise Fault when that fails."""
+    if is_remote(address):
+        _copy_http(address, sink, timeout)
+        return
     path = Path(address)
     if "://" in address:
         scheme, _, rest = address.partition("://")
@@ -206,12 +177,13 @@ def _copy_local(address: str, sink: Sink) -> None:
         with path.open("rb") as source:
             while block := source.read(_files.BLOCK):
                 sink.write(block)
+    except LenszooError:
+        raise
     except (OSError, ValueError) as error:
         raise Fault(getattr(error, "strerror", None) or str(error)) from error
 
 
-def copy_http(url: str, sink: Sink, timeout: float) -> None:
-    """Read one http(s) address into the sink; raise Fault when it cannot be read to its end."""
+def _copy_http(url: str, sink: Sink, timeout: float) -> None:
     import pooch
     import requests
 
@@ -220,10 +192,12 @@ def copy_http(url: str, sink: Sink, timeout: float) -> None:
     fetch = pooch.HTTPDownloader(chunk_size=_files.BLOCK, timeout=timeout, headers=headers)
     try:
         fetch(url, sink, None)
+    except LenszooError:
+        raise
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         again = status >= 500 or status in _WORTH_WAITING
-        raise Fault(f"answered HTTP {status}", again, absent=status == _ABSENT) from error
+        raise Fault(f"answered HTTP {status}", again, absent=status == 404) from error
     except (requests.exceptions.InvalidURL, requests.TooManyRedirects) as error:
         raise Fault("is no usable address or redirects without end", again=False) from error
     except (requests.RequestException, OSError, ValueError) as error:
@@ -231,11 +205,10 @@ def copy_http(url: str, sink: Sink, timeout: float) -> None:
 
 
 def _reason(error: Exception, count: int, timeout: float) -> str:
-    """Say what broke a connection, without the library's nested texts and the address in them."""
+    """Say how a connection broke, without the library's nested texts and the address in them."""
     import requests
 
-    late = isinstance(error, requests.Timeout) or "timed out" in str(error).lower()
-    if late:
+    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return f"nothing came for {timeout:g} s after {count:,} bytes"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate was not accepted"

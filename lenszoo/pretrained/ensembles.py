@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import keras
 
 from lenszoo.errors import LenszooError
-from lenszoo.layers import MeanLogSoftmax
 from lenszoo.models.build import as_graph, check_logits
 from lenszoo.pretrained.source import WeightsSource
 
@@ -13,9 +12,9 @@ from lenszoo.pretrained.source import WeightsSource
 def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) -> keras.Model:
     """Join several classifiers into one plain ``keras.Model``.
 
-    Its answer, float32 ``(batch, classes)``, is the mean of the members' log-softmax: logits
-    whose softmax is the geometric mean of their probabilities. An image that is not finite gets
-    NaN from the members, and so from the ensemble. ``model.save("NAME.keras")`` writes it as one
+    Its answer, float32 ``(batch, classes)``, is the mean of the members' logits, whose softmax is
+    the geometric mean of their probabilities. An image that is not finite gets NaN from the
+    members, and so from the ensemble. ``model.save("NAME.keras")`` writes it as one
     file, which ``load_model`` reads in any process.
 
     Args:
@@ -50,7 +49,8 @@ def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) ->
         keras.Model(member.input, member.output, name=f"member{i + 1}")(images)
         for i, member in enumerate(members)
     ]
-    return keras.Model(images, MeanLogSoftmax(name="mean")(answers), name="ensemble")
+    mean = keras.layers.Average(name="mean", dtype="float32")
+    return keras.Model(images, mean(answers), name="ensemble")
 
 
 def _check_equal(

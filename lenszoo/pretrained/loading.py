@@ -246,12 +246,12 @@ def _new_head(old: Config, new: Config) -> bool:
 
 
 def _check_change(label: str, old: Config, new: Config) -> None:
-    """Raise LenszooError when weights cannot serve the wanted model; warn where they may suffer."""
+    """Raise LenszooError when weights cannot serve the new model; warn where they may suffer."""
     for option, value in new.options.items():
-        known = old.options.get(option, value)  # a warm start may have options of its own
-        if value != known and option not in _FREE_OPTIONS:
+        stored = old.options.get(option, value)  # a warm start may have options of its own
+        if value != stored and option not in _FREE_OPTIONS:
             raise LenszooError(
-                f"Weights {label} are for {option}={known!r}, got {value!r}: "
+                f"Weights {label} are for {option}={stored!r}, got {value!r}: "
                 "leave the option out, or build with weights=None."
             )
     if new.input_shape[2] != old.input_shape[2]:
@@ -301,7 +301,7 @@ def _check_fingerprint(model: keras.Model, entry: Any) -> None:
 
 @contextlib.contextmanager
 def _float32() -> Iterator[None]:
-    """Work under the float32 policy, whatever the caller has set."""
+    """Work under the float32 policy, and restore the caller's."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:

@@ -30,7 +30,7 @@ from lenszoo.errors import LenszooError, unknown
 from lenszoo.models.registry import natural
 
 FILE_NAME = "weights_manifest.json"
-"""What the manifest is called, at a checkout's root and in the wheel's ``lenszoo/_data``."""
+"""Name of the manifest, at a checkout's root and in the wheel's ``lenszoo/_data``."""
 
 SUFFIX = ".weights.h5"
 """How a file of weights ends, as Keras requires."""
@@ -76,7 +76,7 @@ class WeightsFile(_Strict):
 
 
 class Fingerprint(_Strict):
-    """What the loaded model must answer to a fixed input, which catches weights in a wrong place.
+    """The loaded model's answer to a fixed input, which catches weights in a wrong place.
 
     Attributes:
         seed: seeds the input, ``Generator(Philox(seed)).random((2, *input_shape), float32)``.
@@ -98,14 +98,14 @@ class WeightsEntry(_Strict):
         input_shape: ``(height, width, bands)`` the weights were trained at; None where any fits.
         num_classes: outputs of the head; None for models without classes.
         classes: the classes' names in the order of the outputs.
-        options: what the factory needs beyond the row's own defaults.
+        options: options of the factory beyond the row's own defaults.
         files: the published files; several are parts of one file, in order.
         sha256: hash of the whole file; given when there are parts, else that of the only file.
         recipe: file name in ``lenszoo/recipes`` that makes these weights again.
-        data: what they were trained on (preset, seed, ...).
-        metrics: what they were measured to reach, and how.
+        data: the training data (preset, seed, ...).
+        metrics: scores, and how they were measured.
         licence: SPDX name of the weights' licence.
-        fingerprint: what the model must answer after loading.
+        fingerprint: the model's answer to a fixed input.
         pixel_scale: arcsec a pixel of the training images, where it matters.
         created: the day they were made.
         lenszoo_version: the version that made them.
@@ -220,11 +220,11 @@ def checkout_root() -> Path | None:
     root = _PACKAGE.parent
     config = ConfigParser(interpolation=None)
     try:
-        found = config.read(root / "setup.cfg", encoding="utf-8")
+        read = config.read(root / "setup.cfg", encoding="utf-8")
     except (ConfigError, UnicodeDecodeError):
         return None
     named = config.get("metadata", "name", fallback="").strip()
-    return root if found and named == "lenszoo" else None
+    return root if read and named == "lenszoo" else None
 
 
 def packaged_data() -> Path:

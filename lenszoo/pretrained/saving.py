@@ -1,4 +1,4 @@
-"""Weight files and model files: write them, say what they hold, load them strictly."""
+"""Weight files and model files: writing, identity and strict loading."""
 
 import contextlib
 import io
@@ -160,7 +160,7 @@ def load_keras(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*_READ_ERRORS, AttributeError, ImportError) as error:
         first: BaseException = error
-        while first.__context__ is not None:  # Keras wraps what went wrong in what it tried
+        while first.__context__ is not None:  # Keras wraps the cause
             first = first.__context__
         raise LenszooError(f"Cannot load {path}: {one_line(first)}.") from error
 

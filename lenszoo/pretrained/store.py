@@ -17,14 +17,22 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from lenszoo import files as _files
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.download import NoSourceError, Patience, download, is_remote, join
+from lenszoo.pretrained.download import (
+    Fault,
+    Patience,
+    Sink,
+    copy,
+    download,
+    is_remote,
+    join,
+    shown,
+)
 from lenszoo.pretrained.manifest import (
     SUFFIX,
     Manifest,
@@ -38,6 +46,9 @@ from lenszoo.pretrained.manifest import (
 )
 
 logger = logging.getLogger("lenszoo")
+
+_MAX_PUBLISHED = 4 << 30
+"""The most bytes of a file whose size nobody published."""
 
 
 def cache_folders() -> list[Path]:
@@ -65,33 +76,20 @@ def is_offline() -> bool:
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """An entry together with all places where it may be."""
+class _Places:
+    """All places where an entry's files may be."""
 
     entry: WeightsEntry
     manifest: Manifest
     caches: list[Path]
     folders: list[Path]
 
-    @classmethod
-    def by_name(cls, name: str) -> Self:
-        where = manifest_path()
-        manifest = load_manifest(where)
-        root = checkout_root()
-        folders = [
-            packaged_data() / "weights",
-            *([root / "weights"] if root else []),
-            where.absolute().parent / "weights",
-        ]
-        entry = get_entry(name, manifest=manifest)
-        return cls(entry, manifest, cache_folders(), list(dict.fromkeys(folders)))
-
     @property
     def cached_name(self) -> str:
         """The file's name in a cache.
 
         It holds the hash, so that versions of lenszoo that share a cache never overwrite each
-        other's weights, whatever is published under the name.
+        other's weights.
         """
         return f"{self.entry.name}-{self.entry.sha256[:8]}{SUFFIX}"
 
@@ -101,12 +99,12 @@ class _Wanted:
         published = files[0].path if len(files) == 1 else self.entry.file_name
         paths = [folder / self.cached_name for folder in self.caches]
         paths += [folder / published for folder in (*self.caches, *self.folders)]
-        return [path for path in dict.fromkeys(paths) if exists(path)]
+        return [path for path in dict.fromkeys(paths) if _exists(path)]
 
     def parts_at_hand(self, file: WeightsFile) -> list[Path]:
         """Every existing local copy of one published file."""
         paths = (folder / file.path for folder in (*self.caches, *self.folders))
-        return [path for path in dict.fromkeys(paths) if exists(path)]
+        return [path for path in dict.fromkeys(paths) if _exists(path)]
 
     def mirrors(self, file: WeightsFile) -> list[str]:
         """Addresses of one published file on the mirrors, in order; no server when offline."""
@@ -123,7 +121,7 @@ class _Wanted:
         return _files.fault_of(path, self.entry.bytes, self.entry.sha256)
 
     def look(self) -> tuple[Path | None, list[str]]:
-        """Return the first right copy, and what is wrong with those before it."""
+        """Return the first right copy, and the faults of those before it."""
         damaged: list[str] = []
         for path in self.whole_copies():
             fault = self.fault(path)
@@ -133,7 +131,7 @@ class _Wanted:
         return None, damaged
 
     def unobtainable(self, missing: Sequence[WeightsFile], tried: Sequence[str]) -> LenszooError:
-        """Build the error that says which file is needed and where to put it."""
+        """Build the error that names the file that is needed, and where to put it."""
         reasons = list(tried)
         if is_offline():
             reasons.append("LENSZOO_OFFLINE is set, so no server was asked")
@@ -145,6 +143,15 @@ class _Wanted:
             f"Needed: {listed}. Put it into {self.caches[0]} or set LENSZOO_WEIGHTS_URL to a "
             "server or folder that has it."
         )
+
+
+def _places(name: str) -> _Places:
+    where = manifest_path()
+    manifest = load_manifest(where)
+    root = checkout_root()
+    folders = [packaged_data(), *([root] if root else []), where.absolute().parent]
+    unique = list(dict.fromkeys(folder / "weights" for folder in folders))
+    return _Places(get_entry(name, manifest=manifest), manifest, cache_folders(), unique)
 
 
 def fetch_weights(
@@ -173,24 +180,24 @@ def fetch_weights(
         LenszooError: for an unknown name, a bad manifest, a full or read-only disk, or when no
             source has the file; names the file that is needed and where to put it.
     """
-    wanted = _Wanted.by_name(name)
-    found, damaged = wanted.look()
-    if found:
-        return found
+    places = _places(name)
+    path, damaged = places.look()
+    if path:
+        return path
     for note in damaged:
         logger.warning("%s; getting %s again", note, name)
-    files = wanted.entry.files
-    sources = [[*map(str, wanted.parts_at_hand(f)), *wanted.mirrors(f)] for f in files]
-    missing = [file for file, places in zip(files, sources, strict=True) if not places]
+    files = places.entry.files
+    sources = [[*map(str, places.parts_at_hand(f)), *places.mirrors(f)] for f in files]
+    missing = [file for file, addresses in zip(files, sources, strict=True) if not addresses]
     if missing:
-        raise wanted.unobtainable(missing, damaged)
-    folder = writable(wanted.caches)
-    target = folder / wanted.cached_name
+        raise places.unobtainable(missing, damaged)
+    folder = _writable(places.caches)
+    target = folder / places.cached_name
     with _files.wait_for(target, lock_timeout):
         # Another process may have finished it while this one waited.
-        if not (exists(target) and wanted.fault(target) is None):
+        if not (_exists(target) and places.fault(target) is None):
             _files.sweep(folder)
-            _assemble(wanted, sources, target, Patience(tries, backoff, timeout), progress)
+            _assemble(places, sources, target, Patience(tries, backoff, timeout), progress)
     return target
 
 
@@ -202,30 +209,75 @@ def local_path(name: str) -> Path | None:
     Raises:
         LenszooError: for an unknown name or a bad manifest.
     """
-    return _Wanted.by_name(name).look()[0]
+    return _places(name).look()[0]
 
 
 def verify(name: str) -> list[str]:
-    """Hash every local copy of the named weights and return what is wrong; empty when all is well.
+    """Hash every local copy of the named weights and return the faults; empty when all is well.
 
     Having no copy at all is reported too.
 
     Raises:
         LenszooError: for an unknown name or a bad manifest.
     """
-    wanted = _Wanted.by_name(name)
-    files = wanted.entry.files
-    problems = [(path, wanted.fault(path)) for path in wanted.whole_copies()]
-    whole = bool(problems)
-    if len(files) > 1:
-        for file in files:
-            problems += [
-                (path, _files.fault_of(path, file.bytes, file.sha256))
-                for path in wanted.parts_at_hand(file)
-            ]
-        whole = whole or all(wanted.parts_at_hand(file) for file in files)
-    faults = [f"{path}: {fault}" for path, fault in problems if fault is not None]
-    return faults if whole else [*faults, f"{name}: not here; fetch it first"]
+    places = _places(name)
+    copies = [(path, places.fault(path)) for path in places.whole_copies()]
+    complete = bool(copies)
+    if len(files := places.entry.files) > 1:
+        parts = {file: places.parts_at_hand(file) for file in files}
+        complete = complete or all(parts.values())
+        for file, paths in parts.items():
+            copies += [(path, _files.fault_of(path, file.bytes, file.sha256)) for path in paths]
+    faults = [f"{path}: {fault}" for path, fault in copies if fault is not None]
+    return faults if complete else [*faults, f"{name}: not here; fetch it first"]
+
+
+def fetch_published(
+    sources: Mapping[str, str], check: Callable[[Path], object], *, timeout: float = 30.0
+) -> Path:
+    """Return a local copy of a file whose hash nobody published, downloading it once.
+
+    Args:
+        sources: the file's names in the cache (``published`` beside the cache of weights) and their
+            addresses, best first. The next one is asked for where a server lacks the one before.
+        check: reads the file and raises LenszooError unless it is whole; run before the file
+            appears under its name.
+        timeout: seconds without a byte after which the server counts as hanging.
+
+    Raises:
+        LenszooError: when it cannot be had; says where to put it by hand.
+    """
+    folders = [folder.with_name("published") for folder in cache_folders()]
+    for path in (folder / name for name in sources for folder in folders):
+        if _exists(path):
+            return path
+    name, url = next(iter(sources.items()))
+    remedy = (
+        f"Get {url} where there is a network, and give weights=PATH or put it at "
+        f"{folders[0] / name}."
+    )
+    if is_offline():
+        raise LenszooError(f"LENSZOO_OFFLINE is set. {remedy}")
+    absent = []
+    for other, address in sources.items():
+        target = _writable(folders) / other
+        try:
+            with _files.wait_for(target, 900.0):
+                if target.is_file():
+                    return target
+                _files.sweep(target.parent)
+                logger.info("Getting %s", shown(address))
+                with _files.replacing(target) as (temporary, stream):
+                    sink = Sink(stream, target, _MAX_PUBLISHED)
+                    copy(address, sink, timeout)
+                    check(temporary)
+                logger.info("%s has sha256 %s", target, sink.hash.hexdigest())
+                return target
+        except Fault as fault:
+            absent.append(f"{shown(address)}: {fault}")
+            if not fault.absent:
+                raise LenszooError(f"{absent[-1]}. {remedy}") from fault
+    raise LenszooError(f"{'; '.join(absent)}. {remedy}")
 
 
 def _own_mirrors() -> list[str]:
@@ -237,7 +289,7 @@ def _own_mirrors() -> list[str]:
     return [part for part in re.split(r"[,\s]+", value) if part]
 
 
-def exists(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     """Whether a file is there and its folder may be searched."""
     try:
         return path.is_file()
@@ -245,7 +297,7 @@ def exists(path: Path) -> bool:
         return False
 
 
-def writable(caches: Sequence[Path]) -> Path:
+def _writable(caches: Sequence[Path]) -> Path:
     """Return the first cache that can be written; the choice of the second is logged."""
     refused: list[str] = []
     for folder in caches:
@@ -259,30 +311,29 @@ def writable(caches: Sequence[Path]) -> Path:
 
 
 def _assemble(
-    wanted: _Wanted,
+    places: _Places,
     sources: Sequence[Sequence[str]],
     target: Path,
     patience: Patience,
     progress: bool | None,
 ) -> None:
     """Write the file's parts one after the other and move the whole into place."""
-    entry = wanted.entry
+    entry = places.entry
     with (
         _files.replacing(target) as (temporary, stream),
         _progress(entry, progress) as report,
     ):
-        for number, (file, places) in enumerate(zip(entry.files, sources, strict=True)):
+        for number, (file, addresses) in enumerate(zip(entry.files, sources, strict=True)):
             try:
-                faults = download(file, places, stream, patience, report)
-            except NoSourceError as error:
-                raise wanted.unobtainable(entry.files[number:], error.faults) from error
+                faults = download(file, addresses, stream, target, patience, report)
+            except Fault as fault:
+                raise places.unobtainable(entry.files[number:], [str(fault)]) from fault
             if faults:
-                logger.warning("Got %s, but not at once: %s", file.path, "; ".join(faults))
+                logger.warning("Got %s, but not at once: %s", file.path, faults)
         stream.flush()
-        fault = wanted.fault(temporary)
-        if fault:
+        if damage := places.fault(temporary):
             raise LenszooError(
-                f"The parts of {entry.name} are right but the whole is not ({fault}): "
+                f"The parts of {entry.name} are right but the whole is not ({damage}): "
                 "the manifest contradicts itself."
             )
 

@@ -75,8 +75,8 @@ def test_a_list_is_an_ensemble_that_knows_where_each_comes_from(zoo, stack, tmp_
     table = predict([zoo.run, NAME], stack[0][:6])
     each = [predict(source, stack[0][:6]) for source in (zoo.run, NAME)]
     for name in CLASSES:
-        shares = [np.log(one[f"prob_{name}"]) for one in each]
-        np.testing.assert_allclose(table[f"logit_{name}"], np.mean(shares, axis=0), atol=1e-4)
+        logits = [one[f"logit_{name}"] for one in each]
+        np.testing.assert_allclose(table[f"logit_{name}"], np.mean(logits, axis=0), atol=1e-4)
     with pytest.raises(LenszooError, match="needs a list"):
         open_model([])
     with pytest.raises(LenszooError, match="'ensemble' has no layer named 'features'"):

@@ -9,7 +9,6 @@ import pytest
 
 from lenszoo import build_model, predict
 from lenszoo.errors import LenszooError
-from lenszoo.evaluation import log_softmax
 from lenszoo.pretrained.loading import load_model, save_weights
 
 SHAPE = (20, 20, 1)
@@ -29,14 +28,14 @@ def images():
     return np.random.default_rng(0).random((4, *SHAPE), dtype="float32")
 
 
-def test_it_answers_the_mean_log_softmax_of_its_members(images, tmp_path):
+def test_it_answers_the_mean_logits_of_its_members(images, tmp_path):
     paths = [
         write(tmp_path / "a", names=["no", "sphere", "vort"]),
         write(tmp_path / "b", names=["no_sub", "cdm", "axion"]),  # the same classes by other names
         write(tmp_path / "c", head="flatten"),
     ]
     ensemble = load_model(paths)
-    each = [log_softmax(load_model(path).predict_on_batch(images)) for path in paths]
+    each = [load_model(path).predict_on_batch(images) for path in paths]
     answer = ensemble.predict_on_batch(images)
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer, np.mean(each, axis=0), rtol=1e-4, atol=1e-5)

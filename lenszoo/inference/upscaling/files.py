@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Upscaled(NamedTuple):
-    """What became of one input.
+    """Outcome of one input.
 
     Attributes:
         source: the input's name.
@@ -83,8 +83,8 @@ def upscale(
         hdu: number or name of the HDU, for FITS files with several images.
         scaling, tile, overlap, batch_size, conserve_flux, flux: as in
             :func:`lenszoo.inference.upscaling.upscale_array`.
-        png_out: what PNG and JPEG files become in a folder: "npy" or "png", which cuts off what is
-            not in [0, 1] and rounds to 1/65535.
+        png_out: format of the outputs of PNG and JPEG files in a folder: "npy" or "png", which
+            clips to [0, 1] and rounds to 1/65535.
         overwrite: replace outputs that are there.
         skip_existing: keep outputs that are there, to go on where an earlier call stopped. They
             are not compared with the model or the options of this call.
@@ -93,7 +93,7 @@ def upscale(
         progress: is told (inputs done, inputs in all), for a single input (tiles done, all).
 
     Returns:
-        What became of each input, in order.
+        The outcome of each input, in order.
 
     Raises:
         LenszooError: in one line: weights that do not load, do not upscale, or have another scale;

@@ -18,7 +18,7 @@ _ROWS = 256
 class ValueRange:
     """The affine map between an image and the network's values: ``low`` is 0, ``high`` is 1.
 
-    Where they are equal, all is 0 to the network, and ``low`` whatever it answers.
+    Where they are equal, all is 0 to the network, and every answer is ``low``.
     """
 
     low: float
@@ -56,7 +56,7 @@ def find_range(image: np.ndarray, bad: np.ndarray | None, scaling: Scaling) -> V
     """Find the values of an image that become 0 and 1.
 
     "minmax" takes the least and the greatest good pixel of the whole image. One map serves all
-    bands, so that their colours stay what they were, and all tiles, so that there are no seams. A
+    bands, so that their colours stay the same, and all tiles, so that there are no seams. A
     constant image has no range, and stays constant.
 
     Args:

@@ -1,4 +1,4 @@
-"""How far a network looks: the margin that a tile needs so that its middle does not notice it."""
+"""Receptive field of a network: the margin that a tile needs."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lenszoo.layers import NonFiniteGuard
 # Side of the images that a layer is tried on: odd, so that they have a middle.
 _PROBE = 65
 
-# Each pixel for itself, whatever the layer has learned; trying them out would only cost time.
+# Layers that act on each pixel alone; trying them out would only cost time.
 _POINTWISE = (
     layers.Activation,
     layers.Add,
@@ -32,12 +32,12 @@ _POINTWISE = (
 
 @dataclass(frozen=True)
 class Reach:
-    """What a tile of a network's input must be surrounded with.
+    """Receptive field beyond the pixel itself.
 
     Attributes:
         pixels: input pixels beyond which nothing changes an output pixel; an upper bound. None
             where there is no such bound.
-        why: what is in the way where there is none.
+        why: the layer that has no such bound.
     """
 
     pixels: int | None
@@ -45,7 +45,7 @@ class Reach:
 
 
 def find_reach(model: keras.Model) -> Reach:
-    """Find out how far a network looks, from its graph.
+    """Find the receptive field of a network from its graph.
 
     Half a kernel is added for each convolution on the way, in pixels of the input: one on a map
     that is twice as fine counts half. Layers of other kinds are tried on noise in which one pixel

@@ -97,9 +97,9 @@ def upscale_array(
             pixel (back-projection, Irani & Peleg 1991), so that the flux in any aperture of whole
             input pixels is exactly the input's. It is an offset, not a factor, since sky-subtracted
             pixels are near 0 or below; it also hands the noise of the input on.
-        flux: what a pixel value is. "surface_brightness": flux per area; a block's mean answers to
-            the input pixel. "per_pixel": flux in the pixel, such as counts; its sum does, so that
-            values are divided by scale**2.
+        flux: unit of the pixel values. "surface_brightness": flux per area; a block's mean is the
+            value of the input pixel. "per_pixel": flux in the pixel, such as counts; a block's sum
+            is, so that values are divided by scale**2.
         progress: is told (tiles done, tiles in all).
 
     Returns:
@@ -123,7 +123,7 @@ def upscale_one(
     progress: Progress | None = None,
     name: str = "The image",
 ) -> np.ndarray:
-    """As :func:`upscale_array`, with what is the same for many images made before."""
+    """As :func:`upscale_array`, with the model opened and the settings checked."""
     image = _as_image(image, upscaler, name)
     height, width, bands = image.shape
     scale = upscaler.scale
@@ -203,15 +203,15 @@ class Spot(NamedTuple):
 
     @property
     def kept(self) -> tuple[slice, ...]:
-        """What is kept of it, as an index into the image."""
+        """The kept part, as an index into the image."""
         return tuple(slice(span.keep_from, span.keep_to) for span in self)
 
     def target(self, scale: int) -> tuple[slice, ...]:
-        """What is kept of it, as an index into the upscaled image."""
+        """The kept part, as an index into the upscaled image."""
         return tuple(slice(scale * s.keep_from, scale * s.keep_to) for s in self)
 
     def inner(self, scale: int) -> tuple[slice, ...]:
-        """What is kept of it, as an index into the upscaled tile."""
+        """The kept part, as an index into the upscaled tile."""
         return tuple(
             slice(scale * (s.keep_from - s.start), scale * (s.keep_to - s.start)) for s in self
         )
@@ -286,11 +286,11 @@ def _answer(
     padded = np.zeros((size, *tiles[0].shape), np.float32)
     padded[: len(tiles)] = tiles
     answer = upscaler.answer(padded)
-    wanted = (size, *(upscaler.scale * n for n in padded.shape[1:3]), upscaler.bands)
-    if answer.shape != wanted:
+    expected = (size, *(upscaler.scale * n for n in padded.shape[1:3]), upscaler.bands)
+    if answer.shape != expected:
         raise LenszooError(
             f"{upscaler.name} made {answer.shape[1:]} of a tile of {padded.shape[1:]}, not "
-            f"{wanted[1:]}; give a tile whose sides it can divide."
+            f"{expected[1:]}; give a tile whose sides it can divide."
         )
     return answer[: len(batch)]
 

@@ -68,7 +68,7 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
     Args:
         source: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, a model in
             memory, or what this function returned before.
-        scale: the scale that is wanted; by default whatever the model has.
+        scale: refuse a model of another scale.
 
     Raises:
         LenszooError: the model cannot be loaded, does not upscale, or has another scale.
@@ -91,10 +91,10 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
     return Upscaler(model, name, factor, bands, (height, width), find_reach(model), facts)
 
 
-def _check_scale(name: str, scale: int, wanted: int | None) -> None:
-    if wanted is not None and wanted != scale:
+def _check_scale(name: str, scale: int, expected: int | None) -> None:
+    if expected is not None and expected != scale:
         raise LenszooError(
-            f"{name} upscales by {scale}, not by {wanted}: choose weights of that scale."
+            f"{name} upscales by {scale}, not by {expected}: choose weights of that scale."
         )
 
 
@@ -105,20 +105,20 @@ def _find_scale(model: keras.Model, name: str) -> int:
         LenszooError: input or output are no images of equal bands, or the ratio of their sizes is
             not one whole number.
     """
-    given = getattr(model, "input_shape", None)
-    if isinstance(given, tuple) and len(given) == 4 and isinstance(given[3], int):
+    coarse = getattr(model, "input_shape", None)
+    if isinstance(coarse, tuple) and len(coarse) == 4 and isinstance(coarse[3], int):
         scales = set()
         for side in _SIDES:
-            height, width = given[1] or side, given[2] or side
-            shape = _output_shape(model, (1, height, width, given[3]))
-            if len(shape) != 4 or shape[3] != given[3] or not shape[1] or not shape[2]:
+            height, width = coarse[1] or side, coarse[2] or side
+            fine = _output_shape(model, (1, height, width, coarse[3]))
+            if len(fine) != 4 or fine[3] != coarse[3] or not fine[1] or not fine[2]:
                 break
-            scales |= {shape[1] / height, shape[2] / width}
+            scales |= {fine[1] / height, fine[2] / width}
         else:
             if len(scales) == 1 and (scale := scales.pop()) == int(scale):
                 return int(scale)
     raise LenszooError(
-        f"{name} is no super-resolution model: it takes {given} and gives "
+        f"{name} is no super-resolution model: it takes {coarse} and gives "
         f"{getattr(model, 'output_shape', None)}, "
         "not the same bands and a whole number of times the pixels; "
         "`lenszoo models --task super_resolve` lists those that are."
@@ -127,10 +127,10 @@ def _find_scale(model: keras.Model, name: str) -> int:
 
 def _output_shape(model: keras.Model, shape: tuple[int, ...]) -> tuple[int | None, ...]:
     try:
-        found = model.compute_output_shape(shape)
+        result = model.compute_output_shape(shape)
     except Exception:  # a model that cannot take an image of this size
         return ()
-    return tuple(found) if isinstance(found, list | tuple) else ()
+    return tuple(result) if isinstance(result, list | tuple) else ()
 
 
 def _for_any_size(model: keras.Model) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Weights that others published: which there are, how their tensors are named, how they fit ours.
+"""Weights that others published: a table of them, the names of their tensors, and the transfer.
 
 :data:`SOURCES` is the table, :func:`fill` puts a file's tensors into a model. The head is never
 filled: ImageNet's thousand classes are of no use on lenses.
@@ -61,7 +61,7 @@ def fill(model: keras.Model, row: str, weights: str) -> None:
         source = tags.get(weights)
         if source is None:
             raise unknown(f"published weights of {row}", weights, tags)
-        from lenszoo.pretrained.fetch import fetch_published
+        from lenszoo.pretrained.store import fetch_published
 
         path = fetch_published(source.addresses, read_tensors)
     tensors = read_tensors(path)

@@ -51,10 +51,10 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
     until = model_config(model)["options"]["until"]
     if until is not None:
         reference = _cut(reference, until)
-    theirs = [layer for layer in reference.layers if layer.weights and not _scales(layer)]
-    ours = [x for x in model.layers if x.weights and x.name not in HEAD and not _scales(x)]
+    references = [layer for layer in reference.layers if layer.weights and not _scales(layer)]
+    targets = [x for x in model.layers if x.weights and x.name not in HEAD and not _scales(x)]
     stem = True
-    for layer, source in zip(ours, theirs, strict=True):
+    for layer, source in zip(targets, references, strict=True):
         values = source.get_weights()
         if stem:
             kernel = values[0][:, :, ::-1] if row in _BGR else values[0]
@@ -72,13 +72,13 @@ def _cache() -> Path:
 
 def _is_cached(row: str) -> bool:
     """Whether Keras has the weights of a row; underscores in their names are a matter of taste."""
-    wanted = row.replace("_", "")
+    compact = row.replace("_", "")
     names = (file.name.replace("_", "") for file in _cache().glob("*.h5"))
-    return any(wanted in name and "notop" in name for name in names)
+    return any(compact in name and "notop" in name for name in names)
 
 
 def _cut(reference: keras.Model, until: str) -> keras.Model:
-    """The beginning of a network, up to a layer: its layers are then in the order of ours."""
+    """The beginning of a network, up to a layer: its layers are then in the order of the zoo's."""
     if until not in [layer.name for layer in reference.layers]:
         raise LenszooError(
             f"{until} is a name that Keras counted up: choose a layer for until= whose name says "

@@ -36,21 +36,23 @@ def names(model: keras.Model, tensors: Collection[str] | str = ()) -> dict[str, 
     }
     attentions = [layer for layer in model.layers if isinstance(layer, RelativeAttention)]
     for number, attention in enumerate(attentions):
-        ours, theirs = f"block{number + 1}", f"beit.encoder.layer.{number}"
+        target, source = f"block{number + 1}", f"beit.encoder.layer.{number}"
         for part in ("query", "key", "value"):
             parts |= linear(
-                f"{ours}_attention/{part}",
-                f"{theirs}.attention.attention.{part}",
+                f"{target}_attention/{part}",
+                f"{source}.attention.attention.{part}",
                 bias=part != "key",
             )
-        parts |= linear(f"{ours}_attention/output", f"{theirs}.attention.output.dense")
-        parts[f"{ours}_attention/bias_table"] = Part(f"{theirs}.{_TABLE}", _biases(attention.grid))
+        parts |= linear(f"{target}_attention/output", f"{source}.attention.output.dense")
+        parts[f"{target}_attention/bias_table"] = Part(
+            f"{source}.{_TABLE}", _biases(attention.grid)
+        )
         for scale in (1, 2):
-            parts[f"{ours}_scale{scale}/factors"] = Part(f"{theirs}.lambda_{scale}")
-        parts |= layer_norm(f"{ours}_norm1", f"{theirs}.layernorm_before")
-        parts |= layer_norm(f"{ours}_norm2", f"{theirs}.layernorm_after")
-        parts |= linear(f"{ours}_mlp1", f"{theirs}.intermediate.dense")
-        parts |= linear(f"{ours}_mlp2", f"{theirs}.output.dense")
+            parts[f"{target}_scale{scale}/factors"] = Part(f"{source}.lambda_{scale}")
+        parts |= layer_norm(f"{target}_norm1", f"{source}.layernorm_before")
+        parts |= layer_norm(f"{target}_norm2", f"{source}.layernorm_after")
+        parts |= linear(f"{target}_mlp1", f"{source}.intermediate.dense")
+        parts |= linear(f"{target}_mlp2", f"{source}.output.dense")
     return parts | layer_norm("norm", "beit.pooler.layernorm")
 
 
@@ -64,7 +66,7 @@ def resize_biases(
     Args:
         table: ``((2h - 1) * (2w - 1) + 3, heads)`` of the old grid ``(h, w)``.
         old_grid: rows and columns of patches it was made for.
-        new_grid: rows and columns wanted.
+        new_grid: rows and columns of the new table.
 
     Returns:
         The table of the new grid, of the same layout.
@@ -83,7 +85,7 @@ def resize_biases(
 
 
 def _biases(grid: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
-    """What turns a published table into one of ``grid``."""
+    """Return the function that resamples a published table to ``grid``."""
 
     def convert(table: np.ndarray) -> np.ndarray:
         count = len(table) - _SPECIAL

@@ -1,6 +1,6 @@
 """Hugging Face's MobileViT (`apple/mobilevit-small` and its sisters): names of their tensors.
 
-Their networks were trained on images in the order blue, green, red; ours take red, green, blue,
+Their networks were trained on images in the order blue, green, red; target take red, green, blue,
 so the stem's kernels come with their input channels reversed.
 """
 
@@ -22,7 +22,7 @@ from lenszoo.pretrained.imported.transfer import HEAD
 
 IGNORED = ("classifier.*", "*.num_batches_tracked")
 
-# What a convolution and its BatchNorm are called: in a MobileViT block, in an inverted residual.
+# Names of a convolution with its BatchNorm: in a MobileViT block, in an inverted residual.
 _CONVOLUTIONS = {
     "local": "conv_kxk",
     "embed": "conv_1x1",
@@ -83,29 +83,29 @@ def _their_place(place: str) -> str:
     """``stage3``, ``stage3_down``, ``stage3_block1`` -> the module that holds the parts."""
     stage, _, block = place.partition("_")
     number = int(stage.removeprefix("stage"))
-    theirs = f"mobilevit.encoder.layer.{number - 1}"
+    source = f"mobilevit.encoder.layer.{number - 1}"
     if not block:
-        return theirs
+        return source
     if block == "down":
-        return f"{theirs}.downsampling_layer"
+        return f"{source}.downsampling_layer"
     index = int(block.removeprefix("block")) - 1
-    return f"{theirs}.layer.{index}" if number < 3 else f"{theirs}.transformer.layer.{index}"
+    return f"{source}.layer.{index}" if number < 3 else f"{source}.transformer.layer.{index}"
 
 
-def _convolution(ours: str, theirs: str, part: str) -> dict[str, Part]:
+def _convolution(target: str, source: str, part: str) -> dict[str, Part]:
     if part == "bn":
-        return batch_norm(ours, f"{theirs}.normalization")
-    convert = depthwise if ours.endswith("depth_conv") else conv
-    if ours == "stem_conv":
+        return batch_norm(target, f"{source}.normalization")
+    convert = depthwise if target.endswith("depth_conv") else conv
+    if target == "stem_conv":
         convert = _reversed_conv
-    return {f"{ours}/kernel": Part(f"{theirs}.convolution.weight", convert)}
+    return {f"{target}/kernel": Part(f"{source}.convolution.weight", convert)}
 
 
 def _reversed_conv(tensor: np.ndarray) -> np.ndarray:
     return conv(tensor)[:, :, ::-1]
 
 
-def _attention(layer: keras.layers.MultiHeadAttention, theirs: str) -> dict[str, Part]:
+def _attention(layer: keras.layers.MultiHeadAttention, source: str) -> dict[str, Part]:
     """Keras keeps the heads as an axis of its own: (in, heads, size), or (heads, size, out)."""
     heads = layer.num_heads
 
@@ -119,9 +119,9 @@ def _attention(layer: keras.layers.MultiHeadAttention, theirs: str) -> dict[str,
         return tensor.reshape(heads, -1)
 
     parts: dict[str, Part] = {}
-    for ours, name in _ATTENTION.items():
-        last = ours == "attention_output"
-        weight, bias = f"{theirs}.{name}.weight", f"{theirs}.{name}.bias"
-        parts[f"{layer.name}/{ours}/kernel"] = Part(weight, merge if last else split)
-        parts[f"{layer.name}/{ours}/bias"] = Part(bias) if last else Part(bias, split_bias)
+    for target, name in _ATTENTION.items():
+        last = target == "attention_output"
+        weight, bias = f"{source}.{name}.weight", f"{source}.{name}.bias"
+        parts[f"{layer.name}/{target}/kernel"] = Part(weight, merge if last else split)
+        parts[f"{layer.name}/{target}/bias"] = Part(bias) if last else Part(bias, split_bias)
     return parts

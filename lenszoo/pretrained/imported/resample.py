@@ -1,4 +1,4 @@
-"""Stretch a table over a grid to another grid, by the rules of the references."""
+"""Resampling of a table over a grid, by the rules of the reference libraries."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ def resample(maps: np.ndarray, size: tuple[int, int], rule: str) -> np.ndarray:
     """Resample ``(h, w, channels)`` to ``(size[0], size[1], channels)``.
 
     Args:
-        maps: what to resample.
-        size: rows and columns wanted.
+        maps: the table.
+        size: rows and columns of the result.
         rule: ``"bicubic"`` and ``"bilinear"`` as ``torch.nn.functional.interpolate`` does without
             ``align_corners`` or antialiasing (Hugging Face); ``"corners"`` is linear from corner
             to corner, as ``scipy.ndimage.zoom(order=1)`` (Google's ViT, vit-keras).

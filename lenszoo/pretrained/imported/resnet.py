@@ -22,11 +22,11 @@ def names(model: keras.Model, tensors: Collection[str] = ()) -> dict[str, Part]:
     for layer in model.layers:
         if not layer.weights or layer.name in HEAD:
             continue
-        theirs = prefix + _their_name(layer.name)
+        source = prefix + _their_name(layer.name)
         if layer.name.endswith(("conv", "conv1", "conv2")):
-            parts[f"{layer.name}/kernel"] = Part(f"{theirs}.convolution.weight", conv)
+            parts[f"{layer.name}/kernel"] = Part(f"{source}.convolution.weight", conv)
         else:
-            parts |= batch_norm(layer.name, f"{theirs}.normalization")
+            parts |= batch_norm(layer.name, f"{source}.normalization")
     return parts
 
 

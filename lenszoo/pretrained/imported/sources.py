@@ -1,4 +1,4 @@
-"""THE TABLE of weights that others published: for each row of the catalogue, by tag."""
+"""Table of weights that others published: for each row of the registry, by tag."""
 
 import os
 from dataclasses import dataclass

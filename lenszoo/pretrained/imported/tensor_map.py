@@ -1,4 +1,4 @@
-"""One tensor of a published file, and what turns it into one of ours."""
+"""Maps from the tensors of a published file to the variables of a model."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -27,18 +27,18 @@ def depthwise(tensor: np.ndarray) -> np.ndarray:
 
 
 class Part(NamedTuple):
-    """Where one of our variables comes from.
+    """Published tensor of one variable.
 
     Attributes:
         name: the tensor's name in the published file.
-        convert: turns that tensor into ours.
+        convert: turns that tensor into the variable.
     """
 
     name: str
     convert: Callable[[np.ndarray], np.ndarray] = same
 
 
-def batch_norm(ours: str, theirs: str) -> dict[str, Part]:
+def batch_norm(target: str, source: str) -> dict[str, Part]:
     """The four variables of a BatchNormalization layer from PyTorch's names."""
     pairs = {
         "gamma": "weight",
@@ -46,18 +46,18 @@ def batch_norm(ours: str, theirs: str) -> dict[str, Part]:
         "moving_mean": "running_mean",
         "moving_variance": "running_var",
     }
-    return {f"{ours}/{a}": Part(f"{theirs}.{b}") for a, b in pairs.items()}
+    return {f"{target}/{a}": Part(f"{source}.{b}") for a, b in pairs.items()}
 
 
-def layer_norm(ours: str, theirs: str) -> dict[str, Part]:
+def layer_norm(target: str, source: str) -> dict[str, Part]:
     """The two variables of a LayerNormalization layer from PyTorch's names."""
     return {
-        f"{ours}/gamma": Part(f"{theirs}.weight"),
-        f"{ours}/beta": Part(f"{theirs}.bias"),
+        f"{target}/gamma": Part(f"{source}.weight"),
+        f"{target}/beta": Part(f"{source}.bias"),
     }
 
 
-def linear(ours: str, theirs: str, *, bias: bool = True) -> dict[str, Part]:
+def linear(target: str, source: str, *, bias: bool = True) -> dict[str, Part]:
     """The variables of a Dense layer from PyTorch's names."""
-    parts = {f"{ours}/kernel": Part(f"{theirs}.weight", dense)}
-    return parts | ({f"{ours}/bias": Part(f"{theirs}.bias")} if bias else {})
+    parts = {f"{target}/kernel": Part(f"{source}.weight", dense)}
+    return parts | ({f"{target}/bias": Part(f"{source}.bias")} if bias else {})

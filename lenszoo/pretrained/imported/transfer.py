@@ -30,7 +30,7 @@ def transfer(
 
     Args:
         model: a model of the zoo; its head is left as it is.
-        tensors: what the file holds, by name.
+        tensors: the file's tensors, by name.
         names: for each variable of the backbone (``variable.path``) the tensor it comes from.
         where: the file, for messages.
         ignored: patterns of tensors that have no place in the model, such as ``classifier.*``.
@@ -50,7 +50,7 @@ def transfer(
     for fault, items in (
         (f"has nothing for {model.name}'s", unnamed),
         ("lacks", missing),
-        (f"has what {model.name} has no place for:", left),
+        (f"has tensors that {model.name} has no place for:", left),
     ):
         if items:
             more = f" and {len(items) - 1} more" if len(items) > 1 else ""
@@ -82,7 +82,7 @@ def backbone_variables(model: keras.Model) -> dict[str, keras.Variable]:
 def adapt_bands(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Make a stem kernel (h, w, 3, filters) one for another number of bands.
 
-    For one band the sum over RGB: exactly what the original answers to grey repeated three times.
+    For one band the sum over RGB: the exact answer of the original to grey repeated three times.
     For others RGB repeated in turns, times 3 / bands, as timm's ``adapt_input_conv`` does. Any
     other difference of shapes is left as it is.
     """

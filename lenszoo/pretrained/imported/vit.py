@@ -53,7 +53,7 @@ def resize_positions(
     Args:
         table: ``(1, 1 + old_h * old_w, dim)``, the class token first.
         old_grid: rows and columns of patches it was made for.
-        new_grid: rows and columns wanted.
+        new_grid: rows and columns of the new table.
         rule: see :func:`~lenszoo.pretrained.imported.resample.resample`; ``"bicubic"`` is
             Hugging Face's.
 
@@ -86,7 +86,7 @@ def square(count: int) -> tuple[int, int]:
 
 
 def _positions(grid: tuple[int, int], rule: str) -> Callable[[np.ndarray], np.ndarray]:
-    """What turns a published table of positions into one of ``grid``."""
+    """Return the function that resamples a published table of positions to ``grid``."""
 
     def convert(table: np.ndarray) -> np.ndarray:
         count = table.shape[1] - 1
@@ -98,8 +98,8 @@ def _positions(grid: tuple[int, int], rule: str) -> Callable[[np.ndarray], np.nd
 
 
 def _blocks(model: keras.Model) -> list[int]:
-    found = (re.fullmatch(r"block(\d+)_attention", layer.name) for layer in model.layers)
-    return [int(match[1]) for match in found if match]
+    matches = (re.fullmatch(r"block(\d+)_attention", layer.name) for layer in model.layers)
+    return [int(match[1]) for match in matches if match]
 
 
 def _has_representation(model: keras.Model) -> bool:
@@ -116,21 +116,21 @@ def _huggingface(model: keras.Model, grid: tuple[int, int], prefix: str) -> dict
         "positions/table": Part(f"{embeddings}.position_embeddings", _positions(grid, "bicubic")),
     }
     for block in _blocks(model):
-        ours, theirs = f"block{block}", f"{prefix}encoder.layer.{block - 1}"
-        attention = model.get_layer(f"{ours}_attention")
+        target, source = f"block{block}", f"{prefix}encoder.layer.{block - 1}"
+        attention = model.get_layer(f"{target}_attention")
         split = functools.partial(_split, heads=attention.num_heads)
         for part in ("query", "key", "value"):
-            name = f"{theirs}.attention.attention.{part}"
-            parts[f"{ours}_attention/{part}/kernel"] = Part(f"{name}.weight", split)
-            parts[f"{ours}_attention/{part}/bias"] = Part(f"{name}.bias", split)
-        output = f"{theirs}.attention.output.dense"
+            name = f"{source}.attention.attention.{part}"
+            parts[f"{target}_attention/{part}/kernel"] = Part(f"{name}.weight", split)
+            parts[f"{target}_attention/{part}/bias"] = Part(f"{name}.bias", split)
+        output = f"{source}.attention.output.dense"
         join = functools.partial(_join, heads=attention.num_heads)
-        parts[f"{ours}_attention/attention_output/kernel"] = Part(f"{output}.weight", join)
-        parts[f"{ours}_attention/attention_output/bias"] = Part(f"{output}.bias")
-        parts |= layer_norm(f"{ours}_norm1", f"{theirs}.layernorm_before")
-        parts |= layer_norm(f"{ours}_norm2", f"{theirs}.layernorm_after")
-        parts |= linear(f"{ours}_mlp1", f"{theirs}.intermediate.dense")
-        parts |= linear(f"{ours}_mlp2", f"{theirs}.output.dense")
+        parts[f"{target}_attention/attention_output/kernel"] = Part(f"{output}.weight", join)
+        parts[f"{target}_attention/attention_output/bias"] = Part(f"{output}.bias")
+        parts |= layer_norm(f"{target}_norm1", f"{source}.layernorm_before")
+        parts |= layer_norm(f"{target}_norm2", f"{source}.layernorm_after")
+        parts |= linear(f"{target}_mlp1", f"{source}.intermediate.dense")
+        parts |= linear(f"{target}_mlp2", f"{source}.output.dense")
     if _has_representation(model):
         parts |= linear("pre_logits", f"{prefix}pooler.dense")
     return parts | layer_norm("norm", f"{prefix}layernorm")
@@ -149,15 +149,15 @@ def _npz(model: keras.Model, grid: tuple[int, int], prefix: str) -> dict[str, Pa
     if _has_representation(model):
         pairs["pre_logits"] = "pre_logits"
     for block in _blocks(model):
-        ours, theirs = f"block{block}", f"Transformer/encoderblock_{block - 1}"
+        target, source = f"block{block}", f"Transformer/encoderblock_{block - 1}"
         for norm, number in (("norm1", 0), ("norm2", 2)):
-            parts[f"{ours}_{norm}/gamma"] = Part(f"{theirs}/LayerNorm_{number}/scale")
-            parts[f"{ours}_{norm}/beta"] = Part(f"{theirs}/LayerNorm_{number}/bias")
-        attention = f"{theirs}/MultiHeadDotProductAttention_1"
-        pairs |= {f"{ours}_attention/{part}": f"{attention}/{part}" for part in _QKV}
-        pairs[f"{ours}_attention/attention_output"] = f"{attention}/out"
-        pairs[f"{ours}_mlp1"] = f"{theirs}/MlpBlock_3/Dense_0"
-        pairs[f"{ours}_mlp2"] = f"{theirs}/MlpBlock_3/Dense_1"
+            parts[f"{target}_{norm}/gamma"] = Part(f"{source}/LayerNorm_{number}/scale")
+            parts[f"{target}_{norm}/beta"] = Part(f"{source}/LayerNorm_{number}/bias")
+        attention = f"{source}/MultiHeadDotProductAttention_1"
+        pairs |= {f"{target}_attention/{part}": f"{attention}/{part}" for part in _QKV}
+        pairs[f"{target}_attention/attention_output"] = f"{attention}/out"
+        pairs[f"{target}_mlp1"] = f"{source}/MlpBlock_3/Dense_0"
+        pairs[f"{target}_mlp2"] = f"{source}/MlpBlock_3/Dense_1"
     for mine, its in pairs.items():
         parts |= {f"{mine}/{kind}": Part(f"{its}/{kind}") for kind in ("kernel", "bias")}
     return parts

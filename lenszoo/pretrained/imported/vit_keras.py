@@ -40,7 +40,7 @@ _SECOND = ("bias", "beta", "1")
 
 @dataclass(frozen=True)
 class _Old:
-    """What was found: tensors by Google's names, the rest by their own, and what else is known."""
+    """Content of a file: tensors by Google's names, others by their own, and facts of the model."""
 
     label: str
     tensors: Tensors
@@ -71,13 +71,13 @@ def from_vit_keras(
         input_shape: ``(height, width, bands)``. By default the old size, square where only the
             file is known, and the old bands. For another size the table of positions is resampled
             as vit-keras does it; one band instead of three sums the first kernel over RGB, which
-            is exact for what was fed as grey repeated three times.
+            is exact for inputs of grey repeated three times.
         num_classes: give it to leave the old head behind, with all layers above the transformer,
             for a new, untrained one of so many classes.
-        heads: attention heads; by default what the file says, else ``dim / 64``, which is right
+        heads: attention heads; by default those of the file, else ``dim / 64``, which is right
             for vit-keras's own B and L.
         activation: None for logits or ``"softmax"``.
-        pixels: what the old model was fed for the darkest and the brightest pixel.
+        pixels: the old model's input values of the darkest and the brightest pixel.
             vit-keras's ``preprocess_inputs`` gives -1 and 1; say ``(0, 1)`` or ``(0, 255)`` if
             it was not used. The change of scale goes into the first layer.
 
@@ -109,7 +109,7 @@ def from_vit_keras(
     return model
 
 
-# --- what a fine-tune holds --------------------------------------------------------------------
+# --- parts of a fine-tuned model ---------------------------------------------------------------
 
 
 def _check_layout(old: _Old) -> None:
@@ -128,8 +128,8 @@ def _check_layout(old: _Old) -> None:
 
 
 def _blocks(tensors: Tensors) -> set[int]:
-    found = (re.match(r"Transformer/encoderblock_(\d+)/", name) for name in tensors)
-    return {int(block[1]) for block in found if block}
+    matches = (re.match(r"Transformer/encoderblock_(\d+)/", name) for name in tensors)
+    return {int(match[1]) for match in matches if match}
 
 
 def _take_head(old: _Old, tensors: Tensors) -> list[np.ndarray]:
@@ -140,14 +140,14 @@ def _take_head(old: _Old, tensors: Tensors) -> list[np.ndarray]:
         if name.startswith("head/") or name in old.others:
             candidates.setdefault(layer, {})[variable] = value
     width = tensors.get("pre_logits/kernel", tensors["embedding/kernel"]).shape[-1]
-    found = [
+    heads = [
         (kernel, bias if bias is not None else np.zeros(kernel.shape[-1], np.float32))
         for values in candidates.values()
         for kernel, bias in [(_one_of(values, _FIRST), _one_of(values, _SECOND))]
         if kernel is not None and kernel.ndim == 2 and len(kernel) == width and len(values) <= 2
     ]
-    if len(candidates) == len(found) == 1:
-        kernel, bias = found[0]
+    if len(candidates) == len(heads) == 1:
+        kernel, bias = heads[0]
         if bias.shape == kernel.shape[1:]:
             return [kernel, bias]
     remedy = "give num_classes to bring the transformer alone, under a new head."
@@ -189,11 +189,11 @@ def _options(old: _Old, tensors: Tensors, heads: int | None) -> dict[str, Any]:
     return options
 
 
-def _input_shape(old: _Old, tensors: Tensors, wanted: Any) -> tuple[int, int, int]:
-    """Take the wanted size, the old model's, or the square one of its table."""
+def _input_shape(old: _Old, tensors: Tensors, input_shape: Any) -> tuple[int, int, int]:
+    """Take the caller's size, the old model's, or the square one of its table."""
     patch, _, bands, _ = tensors["embedding/kernel"].shape
-    if wanted is not None:
-        shape = tuple(wanted)
+    if input_shape is not None:
+        shape = tuple(input_shape)
         if len(shape) == 3 and bands not in (shape[2], 3):
             raise LenszooError(f"{old.label} is for {bands} band(s), got input_shape={shape}.")
         return shape
@@ -227,7 +227,7 @@ def _split_heads(old: _Old, tensors: Tensors, heads: int) -> None:
 
 
 def _rescale(tensors: Tensors, pixels: tuple[float, float]) -> None:
-    """Let the first layer, which is now fed -1 to 1, see what it was fed before."""
+    """Let the first layer, which is now fed -1 to 1, see the values of before."""
     try:
         low, high = (float(value) for value in pixels)
     except (TypeError, ValueError):
@@ -258,12 +258,12 @@ def _read(source: Any) -> _Old:
             f"from_vit_keras takes a model or the path of a file, got {type(source).__name__}."
         )
     raw = {getattr(weight, "path", weight.name): np.asarray(weight) for weight in weights}
-    found = (getattr(layer, "num_heads", None) for layer in _all_layers(source))
+    counts = (getattr(layer, "num_heads", None) for layer in _all_layers(source))
     shape = getattr(source, "input_shape", None)
     return _sort(
         f"Model {getattr(source, 'name', '')!r}",
         raw,
-        heads=next((heads for heads in found if heads), None),
+        heads=next((heads for heads in counts if heads), None),
         input_shape=tuple(shape[1:]) if isinstance(shape, tuple) and len(shape) == 4 else None,
     )
 
@@ -317,14 +317,14 @@ def _keras3(layers: h5py.Group) -> Tensors:
             return
         *groups, _, number = path.split("/")
         above = ("/".join([*groups[: depth + 1], "vars"]) for depth in range(len(groups)))
-        found = [str(layers[group].attrs.get("name", "")) for group in above if group in layers]
-        raw["/".join([*filter(None, found), number])] = np.asarray(node)
+        names = [str(layers[group].attrs.get("name", "")) for group in above if group in layers]
+        raw["/".join([*filter(None, names), number])] = np.asarray(node)
 
     layers.visititems(visit)
     return raw
 
 
-def _sort(label: str, raw: Mapping[str, np.ndarray], **known: Any) -> _Old:
+def _sort(label: str, raw: Mapping[str, np.ndarray], **facts: Any) -> _Old:
     """Give every tensor of vit-keras the name that Google's files have, and set the rest apart."""
     tensors: Tensors = {}
     others: Tensors = {}
@@ -338,7 +338,7 @@ def _sort(label: str, raw: Mapping[str, np.ndarray], **known: Any) -> _Old:
         if official in tensors:
             raise LenszooError(f"{label} holds more than one transformer: {clean} is there twice.")
         (others if official is None else tensors)[official or clean] = value.astype(np.float32)
-    return _Old(label, tensors, others, **known)
+    return _Old(label, tensors, others, **facts)
 
 
 def _official_name(path: str) -> str | None:

@@ -9,8 +9,8 @@ import pytest
 from safetensors.numpy import save
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.fetch import fetch_published
 from lenszoo.pretrained.imported.tensors import read_tensors
+from lenszoo.pretrained.store import fetch_published
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX limits and permissions")
 NAME = "owner--net--model.safetensors"
@@ -119,7 +119,7 @@ def test_a_full_disk_is_not_the_networks_fault(zoo, python):
     process = python(
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "from lenszoo.errors import LenszooError\n"
-        "from lenszoo.pretrained.fetch import fetch_published\n"
+        "from lenszoo.pretrained.store import fetch_published\n"
         "try:\n"
         f"    fetch_published({{{NAME!r}: {url!r}}}, lambda path: None)\n"
         "except LenszooError as error:\n"

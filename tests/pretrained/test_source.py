@@ -1,0 +1,110 @@
+import json
+import os
+import shutil
+
+import pytest
+from tinyzoo import CLASSES, NAME
+
+from lenszoo.errors import LenszooError
+from lenszoo.files import sha256_of
+from lenszoo.pretrained import manifest, source
+from lenszoo.pretrained.source import as_path, resolve
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    from tinyzoo import tiny_zoo
+
+    return tiny_zoo()
+
+
+@pytest.fixture(autouse=True)
+def _own_manifest(zoo, monkeypatch):
+    monkeypatch.setenv("LENSZOO_MANIFEST", str(zoo.manifest))
+
+
+def test_a_name_and_a_run_folder_tell_the_same(zoo):
+    named, run = resolve(NAME), resolve(zoo.run)
+    assert (named.label, run.label) == (NAME, str(zoo.run))
+    assert named.classes == run.classes == CLASSES
+    assert named.seed == run.seed == 7
+    assert named.config == run.config and named.config.model == "simple_cnn"
+    assert named.sha256 == sha256_of(named.file) and run.sha256 == sha256_of(run.file)
+    assert (named.run_dir, run.run_dir) == (None, zoo.run)
+    assert run.recipe == str(zoo.run / "recipe.json")
+    assert resolve(NAME.partition(".")[2], model="simple_cnn").label == NAME
+    assert resolve(run) is run
+
+
+def test_nothing_is_fetched_or_hashed_before_it_is_asked_for(monkeypatch):
+    def fetch(name):
+        raise AssertionError(name)
+
+    monkeypatch.setattr(source, "fetch_weights", fetch)
+    weights = resolve(NAME)
+    assert weights.classes == CLASSES and weights.config is not None and len(weights.sha256) == 64
+    with pytest.raises(AssertionError, match=NAME):
+        _ = weights.file
+
+
+def test_a_file_alone_knows_its_network_and_no_more(zoo, tmp_path):
+    file = shutil.copy(zoo.run / "best.weights.h5", tmp_path / "mine.weights.h5")
+    alone = resolve(file)
+    assert alone.config == resolve(zoo.run).config
+    assert (alone.classes, alone.bands, alone.pixel_scale, alone.recipe) == ((), (), None, None)
+    assert alone.unchanged
+    os.utime(file, ns=(1, 1))
+    assert not alone.unchanged
+
+
+def test_aliases_are_the_same_classes(zoo):
+    weights = resolve(zoo.run)
+    assert weights.has_classes(("no_sub", "CDM", "axion"))
+    assert not weights.has_classes(("no", "vort", "sphere"))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_path"),
+    [
+        ("resnet18.tag", False),
+        ("a/b", True),
+        ("x.keras", True),
+        ("x.weights.h5", True),
+        ("~/run", True),
+    ],
+)
+def test_paths_are_told_from_names(text, is_path):
+    assert (as_path(text) is not None) == is_path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"options": {"width": 10**7}}, "too large"),
+        ({"num_classes": 10**9}, "num_classes"),
+        ({"input_shape": [20, 20, 10**6]}, "band"),
+        ({"input_shape": [10**7, 20, 1]}, "pixels"),
+        ({"model": "no_such_model"}, "Unknown model"),
+    ],
+)
+def test_absurd_configurations_are_refused_before_anything_is_built(change, message, zoo, tmp_path):
+    shutil.copytree(zoo.run, run := tmp_path / "run")
+    import h5py
+
+    with h5py.File(run / "best.weights.h5", "r+") as file:
+        stored = json.loads(file.attrs["lenszoo"])
+        file.attrs["lenszoo"] = json.dumps(stored | change)
+    with pytest.raises(LenszooError, match=message) as caught:
+        _ = resolve(run).config
+    assert str(run / "best.weights.h5") in str(caught.value)
+
+
+def test_the_manifest_is_parsed_once_until_it_changes(zoo, tmp_path, monkeypatch):
+    path = shutil.copy(zoo.manifest, tmp_path / "weights_manifest.json")
+    monkeypatch.setenv("LENSZOO_MANIFEST", str(path))
+    first = manifest.load_manifest()
+    assert manifest.load_manifest() is first
+    content = json.loads(path.read_text())
+    content["base_url"] = ["https://example.org/another"]
+    path.write_text(json.dumps(content))
+    assert manifest.load_manifest().base_url == ("https://example.org/another",)
