@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _machine import describe
 
-from lenszoo.data import DatasetIndex, image_dataset, load_arrays
+from lenszoo.data import DatasetIndex, image_dataset
 
 BATCH = 128
 
@@ -62,9 +62,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_files(Path(folder), args.files, args.seed)
         index = DatasetIndex.from_directory(folder)
-        loaded = load_arrays(index)
+        loaded = index.load()
         epochs = 10  # one pass over memory is too short to time
-        many = [np.concatenate([part] * epochs) for part in loaded[:2]]
+        parts = loaded.images, loaded.labels
+        many = [np.concatenate([part] * epochs) for part in parts]
 
         def streamed() -> Iterable:
             return image_dataset(index, batch_size=BATCH, shuffle_seed=args.seed, cache=False)
@@ -79,7 +80,7 @@ def main() -> None:
         stream = streamed()
         rows = [
             ("numpy.load loop (peer), files", n, lambda: numpy_loop(index), None),
-            ("load_arrays, files, checked", n, lambda: load_arrays(index), 6000),
+            ("index.load, files, checked", n, index.load, 6000),
             ("image_dataset cache=False, files, checked", n, lambda: drain(stream), 6000),
             ("image_dataset, from memory", m, lambda: drain(plain), 50000),
             ("image_dataset, from memory, d4", m, lambda: drain(turned), None),

@@ -28,8 +28,9 @@ import numpy as np
 from _machine import describe
 
 from lenszoo import build_model, load_model
+from lenszoo.data import Dataset
+from lenszoo.data.batches import Batches
 from lenszoo.data.checks import apply_policy
-from lenszoo.data.pipeline import image_dataset
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
 from lenszoo.files import write_bytes
 from lenszoo.simulation import sample_cutouts
@@ -37,7 +38,7 @@ from lenszoo.tasks.classify.task import ClassifyTask
 from lenszoo.tasks.find_lenses.adapt_batches import sky_noise
 from lenszoo.tasks.pretext.data import held_pool
 from lenszoo.tasks.pretext.task import PretextTask
-from lenszoo.tasks.sources import Images, Source
+from lenszoo.tasks.sources import TrainingData
 from lenszoo.training import Recipe, frozen_features, label_efficiency, train
 
 METHODS = ("rotation", "denoising", "contrastive", "simsiam")
@@ -113,16 +114,20 @@ def supervised(images: np.ndarray, labels: np.ndarray, options: argparse.Namespa
     """A backbone that learned lenses from non-lenses on the simulation."""
     held = len(images) // 10
     recipe = Recipe(data={"preset": SKY}, **settings(options))
-    parts = [(images[held:], labels[held:]), (images[:held], labels[:held])]
+    everything = Dataset(tuple(map(str, range(len(images)))), images, labels=labels)
+    training = everything.take(np.arange(held, len(images)))
 
     def epoch(e: int):
-        return image_dataset(parts[0], batch_size=64, shuffle_seed=0, epoch=e, augment="d4")
+        return Batches(training, 64, seed=0, epoch=e, augment="d4")
 
-    def validation() -> Images:
-        return Images(*parts[1], [str(i) for i in range(held)])
-
-    source = Source(
-        ("nonlens", "lens"), images.shape[1:], len(parts[0][0]), epoch, validation, None, {}
+    source = TrainingData(
+        len(training),
+        epoch,
+        lambda: everything.take(np.arange(held)),
+        None,
+        {},
+        image_shape=images.shape[1:],
+        class_names=("nonlens", "lens"),
     )
     train(recipe, options.out / "supervised", task=ClassifyTask(recipe, source))
     return load_model(options.out / "supervised")

@@ -79,7 +79,7 @@ def main() -> None:
     cutouts = np.load(arguments.folder / "cosmos_acs_f814w_168.npz", allow_pickle=False)["x"]
     cutouts = cutouts[..., None].astype(np.float32)
     pairs = make_pairs(cutouts, 2)
-    low, high = normalise(pairs.low, pairs.high)
+    low, high = normalise(pairs.images, pairs.targets)
     models = {name: load_model(name) for name in arguments.weights}
     compare("COSMOS, binned", low, high, models)
     order = np.random.default_rng(SEED).permutation(len(cutouts))

@@ -50,7 +50,7 @@ def keras_runner(
     import numpy as np
 
     from lenszoo import build_model
-    from lenszoo.data.threaded import ThreadedDataset
+    from lenszoo.data.batches import ThreadedDataset
     from lenszoo.models.in_batches import in_batches
 
     keras.config.set_dtype_policy(precision)

@@ -26,7 +26,7 @@ import numpy as np
 from keras import layers
 
 from lenszoo import build_model, from_vit_keras
-from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
+from lenszoo.data import Dataset, DatasetIndex, image_dataset
 from lenszoo.simulation import write_dataset
 from lenszoo.tasks.evaluate import evaluate
 
@@ -73,7 +73,7 @@ def stand_in(path: Path, side: int, dim: int = 128, blocks: int = 3, patch: int 
     return path
 
 
-def fine_tune(model: keras.Model, train: LoadedImages, rate: float, epochs: int) -> None:
+def fine_tune(model: keras.Model, train: Dataset, rate: float, epochs: int) -> None:
     """Train as any Keras model: AdamW, half a cosine, every image turned and flipped at random."""
     steps = epochs * -(-len(train.images) // 32)
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
@@ -117,7 +117,7 @@ def main() -> None:
         n = options.images
         write_dataset(options.preset, sky, n_train=n, n_val=n // 3, seed=1)
     index = DatasetIndex.from_directory(sky / "train")
-    train, classes = load_arrays(index), index.class_names
+    train, classes = index.load(), index.class_names
     shape = train.images.shape[1:]
 
     # one band is repeated for a backbone of three

@@ -8,22 +8,16 @@ from lenszoo.data.catalogue import Catalogue, read_catalogue
 from lenszoo.data.checks import count_bad_pixels
 from lenszoo.data.convert import Conversion, convert
 from lenszoo.data.dataset import Cutouts, Dataset
+from lenszoo.data.epochs import d4_elements, epoch_order
 from lenszoo.data.formats import IMAGE_SUFFIXES
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.layouts import LAYOUTS
 from lenszoo.data.leaks import Leak, check_leaks, find_leaks
-from lenszoo.data.pairs import Pairs, degrade, make_pairs, normalise, read_pairs
+from lenszoo.data.pairs import degrade, make_pairs, normalise, read_pairs
 from lenszoo.data.photometry import measure, measured_columns
-from lenszoo.data.pipeline import (
-    LoadedImages,
-    d4_elements,
-    epoch_order,
-    image_dataset,
-    load_arrays,
-    plain_errors,
-)
 from lenszoo.data.readers import read_image, read_images
 from lenszoo.data.sky import Sky, measure_sky
+from lenszoo.data.tf_data import image_dataset, plain_errors
 
 __all__ = [
     "D4_SIZE",
@@ -35,8 +29,6 @@ __all__ = [
     "Dataset",
     "DatasetIndex",
     "Leak",
-    "LoadedImages",
-    "Pairs",
     "Sky",
     "check_leaks",
     "convert",
@@ -47,7 +39,6 @@ __all__ = [
     "epoch_order",
     "find_leaks",
     "image_dataset",
-    "load_arrays",
     "make_pairs",
     "measure",
     "measure_sky",

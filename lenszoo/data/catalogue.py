@@ -25,7 +25,7 @@ from lenszoo.files import sha256_of
 logger = logging.getLogger("lenszoo")
 
 OnMissing = Literal["raise", "skip", "blank"]
-"""What happens to an object that lacks an image: refused, left out, or given a band of NaN."""
+"""Policy for an object that lacks an image: refused, left out, or given a band of NaN."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Catalogue:
             legal = get_args(OnMissing)
             raise unknown("policy for missing images (on_missing)", self.on_missing, legal)
         layout = Layout() if self.layout is None else find_layout(self.layout)
-        return layout.given(
+        return layout.updated(
             pattern=self.pattern, bands=self.bands, id=self.id, label=self.label,
             mask_value=self.mask_value, zero_point=self.zero_point,
         )  # fmt: skip

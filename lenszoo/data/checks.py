@@ -13,7 +13,7 @@ import numpy as np
 from lenszoo.errors import LenszooError, unknown
 
 OnBad = Literal["raise", "zero", "skip", "fill"]
-"""What happens to an image with bad pixels: refused, mended with zeros, left out, or mended with
+"""Policy for an image with bad pixels: refused, mended with zeros, left out, or mended with
 the median of the sound pixels of the same band."""
 
 

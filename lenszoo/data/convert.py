@@ -25,7 +25,7 @@ _SUFFIXES = (".npy", ".pkl", ".pickle")
 
 @dataclass(frozen=True)
 class Conversion:
-    """What :func:`convert` did.
+    """Result of :func:`convert`.
 
     Attributes:
         written: the image files made.
@@ -150,8 +150,8 @@ def _sources(source: Path, target: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise LenszooError(f"{source}: no such file or folder.")
-    found = (f for f in source.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
-    files = sorted(f for f in found if not f.is_relative_to(target))
+    paths = (f for f in source.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
+    files = sorted(f for f in paths if not f.is_relative_to(target))
     if not files:
         raise LenszooError(f"{source}: no {', '.join(_SUFFIXES)} files to convert in this folder.")
     goals: dict[Path, Path] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.readers import ImageFiles
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.errors import LenszooError
+
+Array: TypeAlias = Any
+"""An array, or None where there is none: who reads a dataset knows which parts it asked for."""
 
 UNLABELLED = -1
 """The label of an object without one, where that is allowed."""
@@ -47,17 +50,17 @@ class Dataset:
     """
 
     ids: tuple[str, ...]
-    images: np.ndarray | None = None
-    table: np.ndarray = None  # type: ignore[assignment]  # made an empty one below
+    images: Array = None
+    table: Array = None
     columns: tuple[str, ...] = ()
-    labels: np.ndarray | None = None
+    labels: Array = None
     bands: tuple[str, ...] = ()
     bad_counts: np.ndarray | None = None
     class_names: tuple[str, ...] = LENS_CLASSES
     notes: tuple[str, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
     truth: dict[str, np.ndarray] | None = None
-    targets: np.ndarray | None = None
+    targets: Array = None
     groups: np.ndarray | None = None
     files: ImageFiles | None = None
 

@@ -1,5 +1,6 @@
 """DatasetIndex: which images a dataset has, where they lie, and their labels; no pixels."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lenszoo.data.checks import OnBad
+from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file, split_hdu
 from lenszoo.data.names import (
     LENS_CLASSES,
@@ -16,9 +19,18 @@ from lenszoo.data.names import (
     name_classes,
     natural_key,
 )
+from lenszoo.data.readers import read_images
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.table import check_ids, check_rows, read_table
 from lenszoo.errors import LenszooError
+
+logger = logging.getLogger("lenszoo")
+
+_DONE = {
+    "skip": "left out",
+    "zero": "bad pixels set to 0",
+    "fill": "NaN and infinite pixels filled with the median of their band",
+}
 
 IndexPath = Path | tuple[Path, ...]
 """One file, or the files that hold the bands of one image."""
@@ -146,13 +158,13 @@ class DatasetIndex:
         """
         table = Path(csv)
         path_columns = [path_column] if isinstance(path_column, str) else list(path_column)
-        wanted = [c for c in (id_column, *path_columns, label_column) if c is not None]
+        columns = [c for c in (id_column, *path_columns, label_column) if c is not None]
         read = read_table(table)
         read.need(
-            wanted, "Name yours with id_column=, path_column= and label_column= (None: none)."
+            columns, "Name yours with id_column=, path_column= and label_column= (None: none)."
         )
         check_rows(read)
-        cells = {column: read.filled(column) for column in wanted}
+        cells = {column: read.filled(column) for column in columns}
         base = Path(root) if root is not None else table.parent
         files = zip(*(cells[c] for c in path_columns), strict=True)
         bands = [tuple(base / file for file in row) for row in files]
@@ -164,8 +176,8 @@ class DatasetIndex:
             texts = cells[label_column]
             if classes is None:
                 names = name_classes(set(texts))
-            found = {t: _label(t, names, str(table), classes is not None) for t in set(texts)}
-            labels = np.array([found[t] for t in texts], np.int32)
+            positions = {t: _label(t, names, str(table), classes is not None) for t in set(texts)}
+            labels = np.array([positions[t] for t in texts], np.int32)
         index = cls(ids, paths, labels, names, str(table))
         start = "root=" if root is not None else "the table's folder"
         _check_exist(index, f" Relative paths start from {start}, {base}.")
@@ -195,6 +207,40 @@ class DatasetIndex:
             None if self.labels is None else self.labels[picked],
             self.class_names,
             self.source,
+        )
+
+    def load(self, on_bad: OnBad = "raise", size: tuple[int, ...] | None = None) -> Dataset:
+        """Read and check all images, in parallel, without TensorFlow.
+
+        Args:
+            on_bad: "raise", "zero", "fill" or "skip" for NaN, infinite and constant images.
+            size: the expected (H, W) or (H, W, bands).
+
+        Returns:
+            The images in memory, fewer than here only under "skip".
+
+        Raises:
+            LenszooError: a file is unreadable (not under "skip"), of another shape, or bad under
+                "raise".
+        """
+        images, kept, bad_counts = read_images(self.paths, size, on_bad)
+        n_bad = int((bad_counts > 0).sum())
+        if n_bad:
+            first = self.ids[int(np.flatnonzero(bad_counts)[0])]
+            logger.warning(
+                "%d of %d images are bad: %s (first: %s)", n_bad, len(self), _DONE[on_bad], first
+            )
+        return Dataset(
+            tuple(self.ids[int(i)] for i in kept),
+            images,
+            labels=None if self.labels is None else self.labels[kept],
+            bad_counts=bad_counts[kept],
+            class_names=self.class_names,
+            provenance={
+                "directory": self.source,
+                "bad_pixels": int(bad_counts.sum()),
+                "skipped": len(self) - len(kept),
+            },
         )
 
     def split(self, fraction: float, seed: int) -> tuple["DatasetIndex", "DatasetIndex"]:
@@ -251,8 +297,8 @@ def _open(root: Path) -> tuple[Path, list[str], list[str]]:
     """
 
     def of_set(folders: list[str], prefix: str) -> list[str]:
-        found = [f for f in folders if f.casefold().startswith(prefix)]
-        return [f for f in found if canonical_class(f) in LENS_CLASSES]
+        names = [f for f in folders if f.casefold().startswith(prefix)]
+        return [f for f in names if canonical_class(f) in LENS_CLASSES]
 
     prefix = f"{root.name}_".casefold()
     if prefix in SET_PREFIXES and not root.exists() and root.parent.is_dir():
@@ -289,14 +335,14 @@ def _order_classes(
     if classes is None:
         names = list(name_classes(folders))
         return names, sorted(folders, key=lambda f: find_class(f, names, source))
-    found = {folder: find_class(folder, classes, source) for folder in folders}
+    labels = {folder: find_class(folder, classes, source) for folder in folders}
     for folder in folders:
-        twin = next(f for f in folders if found[f] == found[folder])
+        twin = next(f for f in folders if labels[f] == labels[folder])
         if twin != folder:
             raise LenszooError(
                 f"{source}: folders {twin} and {folder} name the same class; merge them."
             )
-    return list(classes), sorted(folders, key=lambda f: found[f])
+    return list(classes), sorted(folders, key=lambda f: labels[f])
 
 
 def _label(text: str, classes: Sequence[str], source: str, positions: bool) -> int:

@@ -1,4 +1,4 @@
-"""How known surveys and challenges lay out their catalogues and images."""
+"""Layouts of the catalogues and images of surveys and challenges."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +9,7 @@ from lenszoo.errors import unknown
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a catalogue's objects have their images, and what its columns and values mean.
+    """Places of a catalogue's images, and the meaning of its columns and values.
 
     Attributes:
         pattern: path of an image below the folder, with {id} and {band}; None finds by name.
@@ -29,8 +29,8 @@ class Layout:
     on_bad: OnBad | None = None
     zero_point: float | None = None
 
-    def given(self, **values: Any) -> "Layout":
-        """Return this layout with the values in place that are given (are not None)."""
+    def updated(self, **values: Any) -> "Layout":
+        """Return this layout with those of ``values`` that are not None."""
         if values.get("bands") is not None:
             values["bands"] = tuple(values["bands"])
         return replace(self, **{name: v for name, v in values.items() if v is not None})

@@ -84,8 +84,8 @@ def find_leaks(
         )
     if not 0.5 <= threshold < 1:
         raise LenszooError(f"The threshold of a leak is an AUC in [0.5, 1), not {threshold}.")
-    known = np.isin(labels, (0, 1))
-    table, lens = table[known], labels[known] == 1
+    labelled = np.isin(labels, (0, 1))
+    table, lens = table[labelled], labels[labelled] == 1
     if not columns:
         return []
     if lens.all() or not lens.any():
@@ -93,12 +93,12 @@ def find_leaks(
             f"Leaks show only between two classes, but all {len(lens)} labels are of one; add "
             "objects of the other."
         )
-    found = []
+    leaks = []
     for column, values in zip(columns, table.T, strict=True):
         leak = _examine(column, values, lens)
         if leak.auc > threshold or leak.constant_class is not None:
-            found.append(leak)
-    return sorted(found, key=lambda leak: -leak.auc)
+            leaks.append(leak)
+    return sorted(leaks, key=lambda leak: -leak.auc)
 
 
 def check_leaks(
@@ -141,8 +141,8 @@ def _examine(column: str, values: np.ndarray, lens: np.ndarray) -> Leak:
     auc = _auc(values, lens)
     for value, label in _candidates(values, lens):
         same = np.isnan(values) if np.isnan(value) else values == value
-        mine = lens == bool(label)
-        fraction, other = float(same[mine].mean()), float(same[~mine].mean())
+        of_class = lens == bool(label)
+        fraction, other = float(same[of_class].mean()), float(same[~of_class].mean())
         if fraction >= ONE_CLASS and other <= OTHER_CLASS:
             return Leak(column, auc, LENS_CLASSES[label], float(value), fraction, other)
     return Leak(column, auc)
@@ -150,11 +150,11 @@ def _examine(column: str, values: np.ndarray, lens: np.ndarray) -> Leak:
 
 def _candidates(values: np.ndarray, lens: np.ndarray) -> list[tuple[float, int]]:
     """Return the value that is most frequent in each class, with the class."""
-    found = []
+    pairs = []
     for label in (0, 1):
         distinct, counts = np.unique(values[lens == bool(label)], return_counts=True)
-        found.append((float(distinct[counts.argmax()]), label))
-    return found
+        pairs.append((float(distinct[counts.argmax()]), label))
+    return pairs
 
 
 def _auc(values: np.ndarray, lens: np.ndarray) -> float:

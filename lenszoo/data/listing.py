@@ -72,8 +72,8 @@ def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:
 
 
 def _from_folder(root: Path) -> DatasetIndex:
-    found = ((name, name.rpartition("/")[2]) for name in walk_files(root))
-    names = [name for name, file in found if is_image_file(file) and not file.startswith("__")]
+    files = ((name, name.rpartition("/")[2]) for name in walk_files(root))
+    names = [name for name, file in files if is_image_file(file) and not file.startswith("__")]
     if not names:
         raise LenszooError(
             f"{root}: no images in this folder or below; read are {', '.join(IMAGE_SUFFIXES)}."

@@ -1,4 +1,4 @@
-"""Which files hold the image of which object: a folder is listed once and matched by name."""
+"""Match the files of a folder, listed once, to objects by name or by a pattern."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -51,29 +51,29 @@ def match_by_pattern(
     # Only table ids with a slash ask for more than one part of a path.
     matcher = _regex(file_pattern, bands, deep=any("/" in name for name in ids))
     depth = None if "**" in pattern or any("/" in name for name in ids) else pattern.count("/")
-    found: dict[tuple[str, str], str] = {}
+    files_of: dict[tuple[str, str], str] = {}
     for relative in walk_files(folder, depth):
         match = matcher.fullmatch(relative)
         if match is None:
             continue
         key = (match["id"], match["band"] if by_file else "")
-        if key in found:
+        if key in files_of:
             raise LenszooError(
-                f"{folder}: {found[key]} and {relative} both hold id {key[0]!r}"
+                f"{folder}: {files_of[key]} and {relative} both hold id {key[0]!r}"
                 f"{f' in band {key[1]}' if by_file else ''}; write a narrower pattern."
             )
-        found[key] = relative
+        files_of[key] = relative
     of_band = bands if "{band}" in pattern else ("",)
 
     def file_of(name: str, band: str) -> str | None:
-        relative = found.get((name, band if by_file else ""))
+        relative = files_of.get((name, band if by_file else ""))
         if relative is None:
             return None
         part = "" if hdu is None else f"[{str(hdu).replace('{band}', band)}]"
         return f"{folder / relative}{part}"
 
     files = tuple(tuple(file_of(name, band) for band in of_band) for name in ids)
-    return Matched(files, _strangers((name for name, _ in found), ids))
+    return Matched(files, _strangers((name for name, _ in files_of), ids))
 
 
 def match_by_name(folder: Path, ids: Sequence[str]) -> Matched:
@@ -92,16 +92,16 @@ def match_by_name(folder: Path, ids: Sequence[str]) -> Matched:
             named.setdefault(key, []).append(relative)
     files, used = [], set()
     for name in ids:
-        mine = named.get(name, [])
-        exact = [file for file in mine if name in (file, without_suffix(file))]
-        mine = exact if len(exact) == 1 else mine
-        if len(mine) > 1:
+        matches = named.get(name, [])
+        exact = [file for file in matches if name in (file, without_suffix(file))]
+        matches = exact if len(exact) == 1 else matches
+        if len(matches) > 1:
             raise LenszooError(
-                f"{folder}: {mine[0]} and {mine[1]} are both called like id {name!r}; say which "
-                "with pattern=, such as 'folder/{id}.fits'."
+                f"{folder}: {matches[0]} and {matches[1]} are both called like id {name!r}; say "
+                "which with pattern=, such as 'folder/{id}.fits'."
             )
-        used.update(mine)
-        files.append((str(folder / mine[0]) if mine else None,))
+        used.update(matches)
+        files.append((str(folder / matches[0]) if matches else None,))
     strangers = (without_suffix(relative) for relative in relatives if relative not in used)
     return Matched(tuple(files), tuple(sorted(strangers, key=natural_key)))
 
@@ -114,14 +114,14 @@ def _check_pattern(pattern: str, bands: Sequence[str], folder: Path, file_patter
             "{id} for the object and {band} for the band, as in '{band}/{id}.fits'."
         )
     if "{band}" in pattern and not bands:
-        found = ""
+        hint = ""
         if "{band}" in file_pattern:
             matcher = _regex(file_pattern, (), deep=False)
             matches = (matcher.fullmatch(name) for name in walk_files(folder, None))
             names = sorted({match["band"] for match in matches if match is not None})
-            found = f" The folder seems to hold: {', '.join(names[:10])}." if names else ""
+            hint = f" The folder seems to hold: {', '.join(names[:10])}." if names else ""
         raise LenszooError(
-            f"The pattern {pattern!r} needs the names of the bands, in order: bands=.{found}"
+            f"The pattern {pattern!r} needs the names of the bands, in order: bands=.{hint}"
         )
 
 
@@ -141,5 +141,5 @@ def _regex(pattern: str, bands: Sequence[str], deep: bool) -> re.Pattern[str]:
     return re.compile(text)
 
 
-def _strangers(found: Iterator[str], ids: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(found) - set(ids), key=natural_key))
+def _strangers(names: Iterator[str], ids: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names) - set(ids), key=natural_key))

@@ -9,7 +9,7 @@ LENS_CLASSES = ("nonlens", "lens")
 """The classes of lens finding, in the order of their labels: 1 is a lens."""
 
 SET_PREFIXES = ("train_", "val_", "test_")
-"""What class folders begin with where several sets of a dataset lie side by side."""
+"""Beginnings of class folders where several sets of a dataset lie side by side."""
 
 _NEGATIONS = ("non", "non_", "non-", "no", "no_", "not_")
 _LENS_NAMES = {f"{no}{name}": "nonlens" for no in _NEGATIONS for name in ("lens", "lenses")}
@@ -36,16 +36,16 @@ def canonical_class(name: str) -> str:
     return CLASS_ALIASES.get(folded, folded)
 
 
-def name_classes(found: Iterable[str]) -> tuple[str, ...]:
+def name_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Return the class names of a dataset without a model, in the order of their labels.
 
-    They are the names found, sorted with aliases in one place; but where these are a lens class
-    and a non-lens class, the names are :data:`LENS_CLASSES`.
+    They are sorted with aliases in one place; but where they are a lens class and a non-lens class,
+    they become :data:`LENS_CLASSES`.
     """
-    names = sorted(found, key=lambda name: natural_key(canonical_class(name)))
-    if sorted(map(canonical_class, names)) == sorted(LENS_CLASSES):
+    ordered = sorted(names, key=lambda name: natural_key(canonical_class(name)))
+    if sorted(map(canonical_class, ordered)) == sorted(LENS_CLASSES):
         return LENS_CLASSES
-    return tuple(names)
+    return tuple(ordered)
 
 
 def find_class(name: str, classes: Sequence[str], source: str) -> int:

@@ -25,7 +25,7 @@ _MAGIC = b"\x93NUMPY"
 
 @dataclass(frozen=True)
 class NpyHeader:
-    """What the header of an ``.npy`` file says, and how to bring its array to (H, W, bands).
+    """Header of an ``.npy`` file, and how its array becomes (H, W, bands).
 
     ``array.reshape(hwc_shape).transpose(hwc_axes)`` is the image.
     """

@@ -4,11 +4,11 @@ import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import is_image_file, without_suffix
 from lenszoo.data.index import natural_key
 from lenszoo.data.patches import pair_scale
@@ -19,34 +19,9 @@ from lenszoo.errors import LenszooError
 FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 
 
-class Pairs(NamedTuple):
-    """Pairs in memory.
-
-    Attributes:
-        low: (n, h, w, bands) float32, the coarse images.
-        high: (n, scale * h, scale * w, bands) float32, the fine ones.
-        ids: n names.
-        bad_pixels: bad pixel values that the policy dealt with, in both.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    ids: tuple[str, ...]
-    bad_pixels: int = 0
-
-    @property
-    def scale(self) -> int:
-        """Fine pixels a side of a coarse one."""
-        return self.high.shape[1] // self.low.shape[1]
-
-    def take(self, rows: np.ndarray) -> "Pairs":
-        """The pairs at some positions."""
-        return Pairs(self.low[rows], self.high[rows], tuple(self.ids[i] for i in rows))
-
-
 def read_pairs(
     low: str | os.PathLike[str], high: str | os.PathLike[str], on_bad: OnBad = "raise"
-) -> Pairs:
+) -> Dataset:
     """Read pairs from two folders: files of one name, endings aside, belong together.
 
     Args:
@@ -54,27 +29,32 @@ def read_pairs(
         high: folder of the fine images, all of one size.
         on_bad: what happens to a pair with NaN, infinite or constant bands.
 
+    Returns:
+        The coarse images as ``images`` and the fine ones as ``targets``; ``provenance`` counts the
+        ``bad_pixels`` that the policy dealt with, in both.
+
     Raises:
         LenszooError: an image without its partner, sizes in no whole ratio, other bands, or files
             that cannot be read.
     """
-    names = [_named_files(Path(folder)) for folder in (low, high)]
-    for here, there, folder in ((names[0], names[1], high), (names[1], names[0], low)):
+    files = [_named_files(Path(folder)) for folder in (low, high)]
+    for here, there, folder in ((files[0], files[1], high), (files[1], files[0], low)):
         alone = [name for name in here if name not in there]
         if alone:
             raise LenszooError(
                 f"{here[alone[0]]}: has no partner {alone[0]}.* in {folder} ({len(alone)} of "
                 f"{len(here)} have none); pairs are matched by name."
             )
-    ids = list(names[0])
-    read = [read_images([files[i] for i in ids], on_bad=on_bad) for files in names]
+    ids = list(files[0])
+    read = [read_images([paths[i] for i in ids], on_bad=on_bad) for paths in files]
     both = np.intersect1d(read[0][1], read[1][1])
     if not len(both):
         raise LenszooError(f"No pair of {low} and {high} is without bad pixels; nothing is left.")
     images = [stack[np.searchsorted(kept, both)] for stack, kept, _ in read]
     pair_scale(images[0].shape[1:], images[1].shape[1:], f"{low} and {high}")
     bad = sum(int(counts.sum()) for _, _, counts in read)
-    return Pairs(images[0], images[1], tuple(ids[i] for i in both), bad)
+    names = tuple(ids[i] for i in both)
+    return Dataset(names, images[0], targets=images[1], provenance={"bad_pixels": bad})
 
 
 def make_pairs(
@@ -85,7 +65,7 @@ def make_pairs(
     noise: float = 0.0,
     seed: int = 0,
     on_bad: OnBad = "raise",
-) -> Pairs:
+) -> Dataset:
     """Make pairs out of fine images alone, see :func:`degrade`.
 
     Args:
@@ -93,6 +73,9 @@ def make_pairs(
             fill no whole coarse pixel are cut off below and on the right.
         factor, psf_fwhm, noise, seed: as for :func:`degrade`.
         on_bad: what happens to images with NaN, infinite or constant bands.
+
+    Returns:
+        As :func:`read_pairs`.
 
     Raises:
         LenszooError: no images, or images smaller than a coarse pixel.
@@ -111,13 +94,13 @@ def make_pairs(
         )
     images = images[:, :height, :width]
     low = degrade(images, factor, psf_fwhm=psf_fwhm, noise=noise, seed=seed)
-    return Pairs(low, images, ids, bad)
+    return Dataset(ids, low, targets=images, provenance={"bad_pixels": bad})
 
 
 def degrade(
     images: np.ndarray, factor: int, *, psf_fwhm: float = 0.0, noise: float = 0.0, seed: int = 0
 ) -> np.ndarray:
-    """What a coarser camera would have seen: blurred, binned, with noise of its own.
+    """Degrade images to those of a coarser camera: blurred, binned, with noise of its own.
 
     Args:
         images: (n, H, W, bands), H and W multiples of ``factor``.

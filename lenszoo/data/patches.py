@@ -3,7 +3,7 @@
 import numpy as np
 
 from lenszoo.data.augment import d4
-from lenszoo.data.pipeline import d4_elements, patch_corners
+from lenszoo.data.epochs import d4_elements, patch_corners
 from lenszoo.errors import LenszooError
 
 

@@ -1,4 +1,4 @@
-"""What a survey would measure on a cutout: magnitudes, colours, size and shape, from pixels only.
+"""Photometry of cutouts: magnitudes, colours, size and shape, from pixels only.
 
 Light is measured above the sky along the border, in one aperture for all bands. Shapes are measured
 on the sum of the bands weighted by 1 / (sky noise)^2. Nothing is corrected for the PSF.

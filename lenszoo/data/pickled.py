@@ -1,9 +1,10 @@
-"""Read NumPy arrays out of a pickle without running anything that the pickle asks for.
+"""NumPy arrays out of a pickle, of which nothing is run.
 
 A pickle is a program that names functions and calls them. Here the names that NumPy writes for its
-arrays lead to the plain records below, which only keep what they are given; every other name is
-refused before it is imported. Not even NumPy's own ``__setstate__``, which trusts its input, runs:
-arrays are built from the records afterwards, with every size checked.
+arrays stand for plain records, which keep what they are given; every other name is refused before
+it is imported. To allow NumPy's own functions instead would be shorter and unsafe: the
+``__setstate__`` of its dtypes and arrays believes forged flags. Arrays are built from the records
+afterwards, with every size checked.
 """
 
 import io
@@ -43,7 +44,7 @@ class _RefusedError(Exception):
 
 
 class _Dtype:
-    """What was said of a dtype: a type code such as "f8", and a byte order."""
+    """Arguments of a dtype: a type code such as "f8", and a byte order."""
 
     __slots__ = ("code", "order")
 
@@ -63,7 +64,7 @@ class _Dtype:
 
 
 class _Array:
-    """What was said of an array: ``state`` is (version, shape, dtype, is_fortran, data)."""
+    """Arguments of an array: ``state`` is (version, shape, dtype, is_fortran, data)."""
 
     __slots__ = ("state",)
 
@@ -85,7 +86,7 @@ class _Array:
 
 
 class _Scalar(_Array):
-    """What was said of a NumPy number: its dtype and bytes."""
+    """Arguments of a NumPy number: its dtype and bytes."""
 
     __slots__ = ()
 
@@ -94,7 +95,7 @@ class _Scalar(_Array):
 
 
 class _BufferArray(_Array):
-    """What was said of an array in pickle protocol 5."""
+    """Arguments of an array in pickle protocol 5."""
 
     __slots__ = ()
 
@@ -115,7 +116,8 @@ _RECORDS: dict[tuple[str, str], Any] = {
 }
 
 
-class _RecordUnpickler(pickle.Unpickler):
+# The unpickler in Python: that in C makes room for as many memos as a pickle of 20 bytes claims.
+class _RecordUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return the record that stands for a part of NumPy arrays; refuse everything else."""
         try:

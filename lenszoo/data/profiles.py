@@ -12,7 +12,7 @@ PETROSIAN_RATIO = 0.2
 """Surface brightness over its mean within, at the Petrosian radius."""
 
 EXTENT = 1.5
-"""What counts as the object, in Petrosian radii (Conselice 2003, astro-ph/0303065)."""
+"""Extent of the object, in Petrosian radii (Conselice 2003, astro-ph/0303065)."""
 
 _STEP = 0.25  # of growth curves
 _CORE = 5  # pixels about the centre that are split into points, each side into
@@ -114,11 +114,11 @@ class GrowthCurves:
 
     def radius_of(self, part: float) -> np.ndarray:
         """Return the radii (m,) of the circles that hold a part of the total light, in pixels."""
-        wanted = part * self.total
-        after = np.maximum((self.light >= wanted[:, None]).argmax(1), 1)
+        light = part * self.total
+        after = np.maximum((self.light >= light[:, None]).argmax(1), 1)
         rows = np.arange(len(self.light))
         low, high = self.light[rows, after - 1], self.light[rows, after]
-        radius = _STEP * (after - 1 + (wanted - low) / (high - low))
+        radius = _STEP * (after - 1 + (light - low) / (high - low))
         return np.where(self.total > 0, radius, np.nan)
 
 

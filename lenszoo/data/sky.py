@@ -7,7 +7,7 @@ import numpy as np
 from lenszoo.errors import unknown
 
 SkyMethod = Literal["median", "border"]
-"""Where the sky is measured: over the whole frame, or along its border, clipped."""
+"""Ways to measure the sky: over the whole frame, or along its border, clipped."""
 
 CLIP_SIGMA = 3.0
 _CLIPS = 4

@@ -18,7 +18,7 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 MISSING = frozenset(
     ("", "-", "--", "nan", "NaN", "NAN", "null", "NULL", "none", "None", "NA", "N/A", "n/a")
 )
-"""What stands in a cell without a value."""
+"""Texts of a cell without a value."""
 
 _TRUTH = {"true": "1", "false": "0"}
 # Python's own grammar would also read 117_23 and digits of other scripts.
@@ -148,8 +148,7 @@ class _ParquetTable(Table):
                 f"{column!r}, a float that may stand for several ids; store ids as text or as "
                 "64-bit integers."
             )
-        pairs = zip(values, there, strict=True)
-        return [str(int(value)) if known else "" for value, known in pairs]
+        return ["" if np.isnan(value) else str(int(value)) for value in values]
 
     def _decoded(self, column: str, cells: list[bytes | None]) -> list[str]:
         try:

@@ -61,8 +61,8 @@ class Candidates:
         """Yield all objects in order, as :meth:`lenszoo.inference.inputs.Images.batches`."""
         if self.images is not None:
             for batch in self.images.batches(batch_size):
-                found = batch.rows[batch.kept]
-                yield batch._replace(table=None if self.table is None else self.table[found])
+                rows = batch.rows[batch.kept]
+                yield batch._replace(table=None if self.table is None else self.table[rows])
             return
         assert self.table is not None  # one of the two is there
         for start in range(0, len(self), batch_size):
@@ -173,9 +173,9 @@ def _of_catalogue(
     read = catalogue.rows(columns, label=label, unlabelled=True)
     images = None
     if "images" in takes:
-        wanted = fit(read.bands, str(catalogue.path))
+        needs = fit(read.bands, str(catalogue.path))
         read = catalogue.open(read, on_bad)
-        images = Images(read, wanted)
+        images = Images(read, needs)
         check_pixel_scale(images, opened.pixel_scale)
     return Candidates(read.ids, images, read.table if columns else None, on_bad, read)
 
@@ -224,14 +224,14 @@ def _chosen_bands(
     if not have or not opened.bands:
         return None
     names = [name.casefold() for name in have]
-    wanted = [name.casefold() for name in opened.bands]
-    lacking = [name for name, key in zip(opened.bands, wanted, strict=True) if key not in names]
+    keys = [name.casefold() for name in opened.bands]
+    lacking = [name for name, key in zip(opened.bands, keys, strict=True) if key not in names]
     if lacking:
         raise LenszooError(
             f"{label}: no band {lacking[0]!r} among {', '.join(have)}; {opened.name} was trained "
             f"on {', '.join(opened.bands)}. If others may stand for them, say which with bands=."
         )
-    positions = tuple(names.index(key) for key in wanted)
+    positions = tuple(names.index(key) for key in keys)
     return None if positions == tuple(range(len(names))) else positions
 
 

@@ -21,7 +21,7 @@ Shape = tuple[int | None, int | None, int]
 
 @dataclass(frozen=True)
 class Fit:
-    """What images must be for a model, and how they are made to be.
+    """Requirements of a model on its images, and how they are made to meet them.
 
     Attributes:
         shape: (height, width, bands) that the model takes; height and width may be None.
@@ -69,7 +69,7 @@ class Batch(NamedTuple):
 
     @property
     def inputs(self) -> Any:
-        """What the model is given: images, a table, or a dictionary of both."""
+        """Inputs of the model: images, a table, or a dictionary of both."""
         return as_inputs(self.images, self.table)
 
 
@@ -247,7 +247,7 @@ def _as_stack(array: np.ndarray) -> np.ndarray:
 
 
 def _take_bands(image: np.ndarray, fit: Fit, name: str) -> np.ndarray:
-    """Pick the wanted bands of (H, W, bands) and check that they are as many as the model takes."""
+    """Pick the chosen bands of (H, W, bands) and check that they are as many as the model takes."""
     have, want = image.shape[2], fit.shape[2]
     if fit.bands is not None:
         if not all(0 <= band < have for band in fit.bands):

@@ -10,7 +10,7 @@ def in_batches(model: Any, inputs: Any, batch_size: int) -> Any:
     """Predict batch by batch: the numbers of ``model.predict``, without its wait at the end.
 
     Keras feeds ``predict`` by tf.data, whose tuner may go on for as long again as all batches took
-    (see :func:`lenszoo.data.untuned.untuned`).
+    (see :func:`lenszoo.data.graph.untuned`).
 
     Args:
         model: a Keras model.

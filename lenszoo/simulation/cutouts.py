@@ -1,10 +1,10 @@
-"""A simulated sky as a survey would hand it over: cutouts and the table measured on them."""
+"""Cutouts of a simulated sky, and the table measured on them."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from lenszoo.data.dataset import Cutouts
+from lenszoo.data.dataset import Dataset
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.photometry import measure, measured_columns
 from lenszoo.errors import LenszooError, unknown
@@ -22,8 +22,8 @@ def sample_cutouts(
     bands: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     images: bool = True,
-) -> Cutouts:
-    """Simulate lens candidates.
+) -> Dataset:
+    """Simulate lens candidates: cutouts, labels and the table that is measured on them.
 
     Args:
         preset: a sky of lenses and other galaxies, such as ``"lens_finding_easy"``.
@@ -45,14 +45,14 @@ def sample_cutouts(
     if split not in SPLIT_START:
         raise unknown("split", split, SPLIT_START)
     seen_bands = chosen_bands(preset, bands)
-    wanted = chosen_columns(preset, columns, seen_bands)
+    names = chosen_columns(preset, columns, seen_bands)
     seen = sample(preset, n, seed, SPLIT_START[split])
     looked_at = take_bands(preset, seen.images, seen_bands)
-    return Cutouts(
+    return Dataset(
         tuple(f"{split}/{i}" for i in range(n)),
         looked_at if images else None,
-        measured_table(preset, looked_at, seen_bands, wanted),
-        wanted,
+        measured_table(preset, looked_at, seen_bands, names),
+        names,
         seen.labels,
         seen_bands,
         provenance={"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
@@ -71,32 +71,32 @@ def lens_sky(preset: str | Preset) -> Preset:
     return preset
 
 
-def chosen_bands(preset: Preset, wanted: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the bands of a sky: all of them, or those that are wanted."""
-    for i, name in enumerate(wanted or ()):
+def chosen_bands(preset: Preset, bands: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the bands of a sky: all of them, or those named."""
+    for i, name in enumerate(bands or ()):
         if name not in preset.bands:
             raise unknown(f"band of {preset.name}", name, preset.bands)
-        if wanted is not None and name in wanted[:i]:
+        if bands is not None and name in bands[:i]:
             raise LenszooError(f"Band {name} of {preset.name} is asked for twice.")
-    return tuple(wanted or preset.bands)
+    return tuple(bands or preset.bands)
 
 
 def take_bands(preset: Preset, images: np.ndarray, bands: Sequence[str]) -> np.ndarray:
-    """Return images (n, H, W, bands) of a sky in the bands that are wanted, in their order."""
+    """Return images (n, H, W, bands) of a sky in some bands, in their order."""
     if tuple(bands) == preset.bands:
         return images
     return np.ascontiguousarray(images[..., [preset.bands.index(name) for name in bands]])
 
 
 def chosen_columns(
-    preset: Preset, wanted: Sequence[str] | None, bands: Sequence[str]
+    preset: Preset, columns: Sequence[str] | None, bands: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the names of what is measured in bands of a sky: all of it, or what is wanted."""
+    """Return the names of measured columns in bands of a sky: all of them, or those named."""
     measured = measured_columns(bands)
-    for name in wanted or ():
+    for name in columns or ():
         if name not in measured:
             raise unknown(f"column of {preset.name}", name, measured)
-    return measured if wanted is None else tuple(wanted)
+    return measured if columns is None else tuple(columns)
 
 
 def measured_table(

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from lenszoo.data.augment import d4
+from lenszoo.data.batches import ThreadedDataset
+from lenszoo.data.epochs import d4_elements, epoch_order
 from lenszoo.data.patches import training_pairs
-from lenszoo.data.pipeline import d4_elements, epoch_order
-from lenszoo.data.threaded import ThreadedDataset
-from lenszoo.data.untuned import from_batches
+from lenszoo.data.tf_data import from_batches
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset

@@ -40,7 +40,7 @@ _IDENTITY = ("preset", "seed", "strength", "format", "splits", "lenszoo")
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """What :func:`write_dataset` did.
+    """Result of :func:`write_dataset`.
 
     Attributes:
         path: the folder.
@@ -150,17 +150,17 @@ def _claim(out: Path, facts: dict[str, Any]) -> dict[str, Any]:
     record = out / RECORD
     if record.exists():
         try:
-            found = json.loads(record.read_text())
-            other = [key for key in _IDENTITY if found[key] != facts[key]]
+            earlier = json.loads(record.read_text())
+            other = [key for key in _IDENTITY if earlier[key] != facts[key]]
         except (ValueError, KeyError, TypeError) as error:
             raise LenszooError(f"{record} is damaged; name another folder.") from error
         if other:
             key = other[0]
             raise LenszooError(
-                f"{out} holds another dataset ({key} {found[key]}, not {facts[key]}); name another "
-                "folder."
+                f"{out} holds another dataset ({key} {earlier[key]}, not {facts[key]}); name "
+                "another folder."
             )
-        return found
+        return earlier
     out.mkdir(parents=True, exist_ok=True)
     sweep(out, 0)
     if any(out.iterdir()):

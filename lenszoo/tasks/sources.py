@@ -1,55 +1,62 @@
-"""Where training images come from: a simulated sky or a folder of files, one face for both."""
+"""Training data of the tasks: a simulated sky or files, behind one type."""
 
 import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from lenszoo.data import DatasetIndex, LoadedImages, image_dataset, load_arrays
+from lenszoo.data import Dataset, DatasetIndex, Leak
+from lenszoo.data.batches import Batches
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
+from lenszoo.simulation.preset import Preset
 from lenszoo.tasks.checks import check_classes
 from lenszoo.tasks.recipe_tables import Data, LensData, PairData, PoolData
 from lenszoo.tasks.recipes import RecipeBase
 from lenszoo.tasks.warm_start import check_images
 
 
-class Images(NamedTuple):
-    """Images held in memory: (n, H, W, bands) float32, (n,) int labels, n ids."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    ids: list[str]
-
-
-class Source(NamedTuple):
-    """Training data and the images that score it.
+@dataclass(frozen=True)
+class TrainingData:
+    """Training data of a task, and the data that score it.
 
     Attributes:
-        class_names: names of the classes, in the order of the labels.
-        image_shape: (height, width, bands).
-        train_images: images an epoch.
-        epoch: ``epoch(e)`` gives the batches of epoch e, always the same ones.
-        validation, test: functions that load held-out images; test is None where there is none.
+        train_images: images (or rows of a table) an epoch.
+        epoch: ``epoch(e)`` gives the batches of epoch e, always the same ones; of lens candidates
+            ``epoch(e, batch_size, augment)``, of a pretext's images ``epoch(e, augment)``.
+        validation, test: functions that load held-out data; test is None where there is none.
         describe: what the provenance says of the data.
+        image_shape: (height, width, bands), or None without images.
+        class_names: names of the classes, in the order of the labels.
+        columns: names of the table's columns; empty without a table.
+        bands: names of the images' bands; empty where nobody named them.
+        scale: of pairs, fine pixels a side of a coarse one.
+        first: a function that loads training data to take statistics from.
+        leaks: columns that give the label away.
     """
 
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
     train_images: int
-    epoch: Callable[[int], Any]
-    validation: Callable[[], Images]
-    test: Callable[[], Images] | None
+    epoch: Callable[..., Any]
+    validation: Callable[[], Dataset]
+    test: Callable[[], Dataset] | None
     describe: dict[str, Any]
+    image_shape: Any = None
+    class_names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ()
+    scale: int = 1
+    first: Any = None
+    leaks: list[Leak] = field(default_factory=list)
 
 
-def open_source(recipe: RecipeBase) -> Source:
-    """The data of a recipe.
+def open_source(recipe: RecipeBase) -> TrainingData:
+    """Open the data of a classifier's recipe.
 
     Raises:
         LenszooError: whatever is wrong with the preset or the files, in one line.
@@ -59,17 +66,14 @@ def open_source(recipe: RecipeBase) -> Source:
     return from_index(recipe, *read_index(recipe))
 
 
-def _simulated(recipe: RecipeBase) -> Source:
+def _simulated(recipe: RecipeBase) -> TrainingData:
     data, seed = recipe.data, recipe.data_seed
-    preset = get_preset(data.preset or "")
-    if preset.factor > 1:
-        raise LenszooError(f"{preset.name} is a sky of pairs; choose one of single images.")
+    preset = single_sky(data.preset)
     if data.val_images < len(preset.classes):
         raise LenszooError(
             f"data.val_images {data.val_images} are too few for the {len(preset.classes)} classes "
             f"of {preset.name}: a score needs every class."
         )
-    augment = None if recipe.augment == "none" else recipe.augment
 
     def epoch(e: int) -> SimulatedDataset:
         return SimulatedDataset(
@@ -79,33 +83,61 @@ def _simulated(recipe: RecipeBase) -> Source:
             recipe.batch_size,
             **scenes(data, e),
             strength=recipe.strength(e),
-            augment=augment,
+            augment=augmentation(recipe),
         )
 
-    def held_out(split: str, n: int) -> Images:
-        drawn = sample(preset, n, seed, SPLIT_START[split])
-        return Images(drawn.images, drawn.labels, [f"{split}/{i}" for i in range(n)])
-
-    return Source(
-        preset.classes,
-        preset.image_shape,
+    return TrainingData(
         data.images,
         epoch,
-        functools.partial(held_out, "val", data.val_images),
-        functools.partial(held_out, "test", data.test_images),
-        {"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
+        functools.partial(draw_split, preset, "val", data.val_images, seed),
+        functools.partial(draw_split, preset, "test", data.test_images, seed),
+        describe_sky(preset, seed),
+        image_shape=preset.image_shape,
+        class_names=preset.classes,
     )
 
 
+def single_sky(name: str | None) -> Preset:
+    """Return a preset of single images; raise LenszooError for a sky of pairs."""
+    preset = get_preset(name or "")
+    if preset.factor > 1:
+        raise LenszooError(f"{preset.name} is a sky of pairs; choose one of single images.")
+    return preset
+
+
+def draw_split(preset: Preset, split: str, n: int, seed: int) -> Dataset:
+    """Simulate n held-out images of a split, with labels or, of a sky of pairs, with targets.
+
+    ``truth`` of pairs holds the targets without noise, ``noiseless``, and ``target_variance``.
+    """
+    sky = sample(preset, n, seed, SPLIT_START[split])
+    ids = tuple(f"{split}/{i}" for i in range(n))
+    if sky.targets is None:
+        return Dataset(ids, sky.images, labels=sky.labels, class_names=preset.classes)
+    assert sky.noiseless is not None  # beside targets
+    truth = {"noiseless": sky.noiseless, "target_variance": sky.target_variance()}
+    return Dataset(ids, sky.images, targets=sky.targets, truth=truth)
+
+
+def describe_sky(preset: Preset, seed: int) -> dict[str, Any]:
+    """Return what the provenance says of a simulated sky."""
+    return {"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed}
+
+
 def scenes(data: Data | PoolData | PairData, epoch: int) -> dict[str, int]:
-    """Which scenes of a sky an epoch is shown, and how often they were seen before."""
+    """Return which scenes of a sky an epoch is shown, and how often they were seen before."""
     if data.fresh:
         return {"start": SPLIT_START["train"] + epoch * data.images}
     return {"start": SPLIT_START["train"], "epoch": epoch}
 
 
+def augmentation(recipe: RecipeBase) -> str | None:
+    """Return the augmentation of a recipe; None for ``"none"``."""
+    return None if recipe.augment == "none" else recipe.augment
+
+
 def read_index(recipe: RecipeBase) -> tuple[DatasetIndex, DatasetIndex]:
-    """Training and validation files: `train` and `val` folders, or a stratified split."""
+    """Return training and validation files: `train` and `val` folders, or a stratified split."""
     data = recipe.data
     if data.csv is not None:
         index = DatasetIndex.from_csv(data.csv, classes=data.classes)
@@ -116,7 +148,7 @@ def read_index(recipe: RecipeBase) -> tuple[DatasetIndex, DatasetIndex]:
 def split_folder(
     data: Data | LensData, classes: Sequence[str] | None, seed: int
 ) -> tuple[DatasetIndex, DatasetIndex]:
-    """Training and validation files of ``data.directory``, its own two folders or a split."""
+    """Return training and validation files of ``data.directory``: its two folders, or a split."""
     root = Path(data.directory or "")
     if (root / "train").is_dir() and (root / "val").is_dir():
         train = DatasetIndex.from_directory(root / "train", classes=classes)
@@ -125,40 +157,24 @@ def split_folder(
 
 
 def _digest(*parts: DatasetIndex) -> str:
-    """A hash of which images train and which validate, and of their labels."""
-    told = [[part.ids, np.asarray(part.labels).tolist(), part.class_names] for part in parts]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    """Hash which images train and which validate, and their labels."""
+    content = [[part.ids, np.asarray(part.labels).tolist(), part.class_names] for part in parts]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _labels(loaded: LoadedImages) -> np.ndarray:
-    if loaded.labels is None:
-        raise LenszooError("Training needs labels: a folder a class, or a CSV with a label column.")
-    return loaded.labels
-
-
-def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Source:
-    """A source of files, already split."""
+def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> TrainingData:
+    """Open the data of a classifier from files, already split."""
     if val.labels is not None:
         check_classes(val.labels, val.class_names)
-    loaded = load_arrays(train, on_bad=recipe.data.on_bad)
-    arrays = (loaded.images, _labels(loaded))
+    if train.labels is None or val.labels is None:
+        raise LenszooError("Training needs labels: a folder a class, or a CSV with a label column.")
+    loaded = train.load(recipe.data.on_bad)
     if recipe.weights is not None:
-        names = [train.ids[k] for k in loaded.kept]
-        check_images(recipe.model, recipe.weights, loaded.images, names)
-    augment = None if recipe.augment == "none" else recipe.augment
+        check_images(recipe.model, recipe.weights, loaded.images, list(loaded.ids))
 
-    def epoch(e: int) -> Any:
-        return image_dataset(
-            arrays,
-            batch_size=recipe.batch_size,
-            shuffle_seed=recipe.data_seed,
-            epoch=e,
-            augment=augment,
-        )
-
-    def held_out() -> Images:
-        held = load_arrays(val, on_bad=recipe.data.on_bad)
-        return Images(held.images, _labels(held), [val.ids[k] for k in held.kept])
+    def epoch(e: int) -> Batches:
+        size, seed, augment = recipe.batch_size, recipe.data_seed, augmentation(recipe)
+        return Batches(loaded, size, seed=seed, epoch=e, augment=augment)
 
     describe = {
         "directory": recipe.data.directory,
@@ -167,15 +183,16 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> So
         "pixel_scale": read_pixel_scale(train.paths[0]),
         "files": len(train),
         "digest": _digest(train, val),
-        "bad_pixels": int(np.sum(loaded.bad_counts)),
-        "skipped": len(train) - len(loaded.images),
+        "bad_pixels": loaded.provenance["bad_pixels"],
+        "skipped": loaded.provenance["skipped"],
     }
-    return Source(
-        tuple(train.class_names),
-        tuple(loaded.images.shape[1:]),
-        len(loaded.images),
+    height, width, bands = loaded.images.shape[1:]
+    return TrainingData(
+        len(loaded),
         epoch,
-        functools.cache(held_out),
+        functools.cache(functools.partial(val.load, recipe.data.on_bad)),
         None,
         describe,
+        image_shape=(height, width, bands),
+        class_names=tuple(train.class_names),
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from lenszoo.data.batches import feed
 from lenszoo.errors import LenszooError
 from lenszoo.files import hold, write_bytes
 from lenszoo.pretrained.loading import load_model, model_config, save_weights
@@ -150,7 +151,7 @@ def _epochs(
         epoch, start = progress.epoch, time.monotonic()
         if epoch and epoch in task.phases:
             _enter_phase(task, model, epoch)
-        data = task.epoch(epoch)
+        data = feed(task.epoch(epoch))
         settle(model, data)
         fitted = model.fit(
             data,

@@ -30,18 +30,6 @@ def test_rows_are_taken_of_everything_that_is_there():
     assert part.bad_counts is None and part.class_names == data.class_names
 
 
-def test_splits_are_stratified_and_keep_groups_whole():
-    train, held_out = dataset().split(0.25, seed=3)
-    assert held_out.class_counts() == {"a": 1, "b": 1, "c": 1}
-    assert set(train.ids) | set(held_out.ids) == set(map(str, range(12)))
-    groups = np.repeat(np.arange(12), 3)
-    data = dataset(36, labels=groups % 3, groups=groups)
-    parts = [data.split(0.25, seed=3), *data.folds(4, seed=3)]
-    for train, held_out in parts:
-        assert not set(train.groups) & set(held_out.groups)
-        assert len(train) == 27 and held_out.class_counts() == {"a": 3, "b": 3, "c": 3}
-
-
 def test_images_in_files_are_read_as_they_are_asked_for(tmp_path):
     for i in range(3):
         np.save(tmp_path / f"{i}.npy", np.full((5, 5), i, np.float32))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tinyupscaler import tiny_upscaler
 
-from lenszoo.data import DatasetIndex, formats, load_arrays, read_image
+from lenszoo.data import DatasetIndex, formats, read_image
 from lenszoo.data.formats import Format, find_format, is_image_file, without_suffix
 from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Fit, Images
@@ -43,7 +43,7 @@ def test_a_new_format_is_one_row(toy):
     # training
     index = DatasetIndex.from_directory(toy)
     assert index.class_counts() == {"no": 2, "sphere": 2}
-    np.testing.assert_array_equal(load_arrays(index).images[0], image)
+    np.testing.assert_array_equal(index.load().images[0], image)
     # prediction
     images = Images(toy / "no", Fit((12, 12, 1), "a model"))
     (batch,) = images.batches(4)

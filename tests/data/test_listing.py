@@ -1,6 +1,3 @@
-import errno
-import os
-
 import numpy as np
 import pytest
 
@@ -21,30 +18,6 @@ def test_a_folder_is_searched_to_the_bottom_in_natural_order(tmp_path):
     index = as_index(tmp_path)
     assert index.ids == ("a.npy", "b/1.npy", "b/c/img2.npy", "b/c/img10.npy")
     assert [path.is_file() for path in index.paths] == [True] * 4
-
-
-def test_folders_elsewhere_are_searched_through_links_and_none_twice(tmp_path):
-    for name in ("scratch/field2/x.npy", "cutouts/y.npy"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        np.save(tmp_path / name, noise(4, 4))
-    (tmp_path / "cutouts" / "field2").symlink_to(tmp_path / "scratch" / "field2")
-    (tmp_path / "cutouts" / "again").symlink_to(tmp_path / "cutouts")
-    assert as_index(tmp_path / "cutouts").ids == ("field2/x.npy", "y.npy")
-
-
-def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
-    (tmp_path / "closed").mkdir()
-    np.save(tmp_path / "a.npy", noise(4, 4))
-    scandir = os.scandir
-
-    def closed(path):  # root may read every folder, so that no mode closes one
-        if str(path).endswith("closed"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", closed)
-    with pytest.raises(LenszooError, match=r"closed: this folder cannot be read \(Permission"):
-        as_index(tmp_path)
 
 
 def test_an_index_stays_what_it_is(tmp_path):

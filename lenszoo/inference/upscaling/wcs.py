@@ -5,7 +5,7 @@ from typing import Any
 
 from lenszoo.errors import LenszooError, one_line
 
-# What numbers a pixel's area or side stand under; (card, power of the scale to divide by).
+# Cards of a pixel's area or side; (card, power of the scale to divide by).
 _PIXEL_SIZES = {
     "PIXAR_SR": 2,
     "PIXAR_A2": 2,

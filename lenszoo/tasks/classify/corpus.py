@@ -20,8 +20,8 @@ import numpy as np
 from lenszoo import files as _files
 from lenszoo._version import __version__
 from lenszoo.data.augment import d4
-from lenszoo.data.pipeline import d4_elements, epoch_order
-from lenszoo.data.threaded import ThreadedDataset
+from lenszoo.data.batches import ThreadedDataset
+from lenszoo.data.epochs import d4_elements, epoch_order
 from lenszoo.errors import LenszooError
 from lenszoo.models.in_batches import in_batches
 from lenszoo.pretrained.source import resolve

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lenszoo.data import Dataset
 from lenszoo.errors import LenszooError
 from lenszoo.inference.tta import tta_logits
 from lenszoo.metrics import classification as metrics
@@ -23,7 +24,7 @@ from lenszoo.tasks.grow import grow_from
 from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.recipe_tables import Distill
 from lenszoo.tasks.recipes import ClassifyRecipe
-from lenszoo.tasks.sources import Images, Source, open_source
+from lenszoo.tasks.sources import TrainingData, open_source
 from lenszoo.tasks.warm_start import match_head
 
 PREDICT_BATCH = 128
@@ -34,7 +35,7 @@ class ClassifyTask:
 
     monitor = "val_auc"
 
-    def __init__(self, recipe: ClassifyRecipe, source: Source | None = None):
+    def __init__(self, recipe: ClassifyRecipe, source: TrainingData | None = None):
         self.recipe = recipe
         self.source = source or open_source(recipe)
         height, width = self.source.image_shape[:2]
@@ -46,7 +47,7 @@ class ClassifyTask:
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
         self.phases: tuple[int, ...] = (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
         self._frozen: list[keras.layers.Layer] = []
-        self._validation: Images | None = None
+        self._validation: Dataset | None = None
         self._corpus: Corpus | None = None
 
     def build(self) -> keras.Model:

@@ -23,11 +23,12 @@ from lenszoo.tasks.find_lenses.adapt_methods import (
     StatisticsOnly,
     Teaching,
 )
-from lenszoo.tasks.find_lenses.data import LensSource, open_lenses
+from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.tasks.find_lenses.task import FindLensesTask, check_bands, check_finder, lens_logits
 from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.recipe_tables import AdaMatch, Dann, LensData, MeanTeacher, Strict
 from lenszoo.tasks.recipes import AdaptRecipe, RecipeBase
+from lenszoo.tasks.sources import TrainingData
 
 
 class Method(NamedTuple):
@@ -77,7 +78,7 @@ class AdaptTask(FindLensesTask):
 
     recipe: AdaptRecipe  # type: ignore[assignment]
 
-    def __init__(self, recipe: AdaptRecipe, source: LensSource | None = None):
+    def __init__(self, recipe: AdaptRecipe, source: TrainingData | None = None):
         self.recipe = recipe
         check_finder(recipe.model)
         self.method = METHODS[recipe.method]
@@ -189,7 +190,7 @@ class AdaptTask(FindLensesTask):
         return report.metrics
 
 
-def _open(data: LensData, *, columns: Any, use: str, seed: int, allow_leaks: bool) -> LensSource:
+def _open(data: LensData, *, columns: Any, use: str, seed: int, allow_leaks: bool) -> TrainingData:
     """Data with the columns, in order, that the weights were trained on."""
     if use != "image" and not isinstance(columns, int):
         wanted = tuple(columns)
@@ -202,7 +203,7 @@ def _open(data: LensData, *, columns: Any, use: str, seed: int, allow_leaks: boo
     return open_lenses(data, use, seed, allow_leaks=allow_leaks)
 
 
-def _check_same(source: LensSource, target: LensSource) -> None:
+def _check_same(source: TrainingData, target: TrainingData) -> None:
     """Raise LenszooError unless one network can look at both skies."""
     if source.image_shape != target.image_shape:
         raise LenszooError(

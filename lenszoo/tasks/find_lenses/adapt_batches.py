@@ -7,9 +7,9 @@ import numpy as np
 
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import D4_SIZE, d4
+from lenszoo.data.batches import ThreadedDataset
 from lenszoo.data.dataset import UNLABELLED, as_inputs
-from lenszoo.data.pipeline import randomness
-from lenszoo.data.threaded import ThreadedDataset
+from lenszoo.data.epochs import randomness
 from lenszoo.tasks.find_lenses.batches import as_targets
 from lenszoo.tasks.recipe_tables import Consistency
 

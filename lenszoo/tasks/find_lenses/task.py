@@ -19,10 +19,11 @@ from lenszoo.pretrained.source import resolve
 from lenszoo.provenance import provenance
 from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.compute import jit, precision
-from lenszoo.tasks.find_lenses.data import STATISTICS, LensSource, open_lenses
+from lenszoo.tasks.find_lenses.data import STATISTICS, open_lenses
 from lenszoo.tasks.find_lenses.report import LensFindingReport, lens_finding_report
 from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.recipes import FindLensesRecipe
+from lenszoo.tasks.sources import TrainingData
 
 PREDICT_BATCH = 256
 
@@ -33,7 +34,7 @@ class FindLensesTask:
     monitor = "val_auc"
     phases: tuple[int, ...] = (0,)
 
-    def __init__(self, recipe: FindLensesRecipe, source: LensSource | None = None):
+    def __init__(self, recipe: FindLensesRecipe, source: TrainingData | None = None):
         self.recipe = recipe
         check_finder(recipe.model)
         self.source = source or open_lenses(

@@ -1,91 +1,55 @@
-"""Images without labels to learn from: a simulated sky or files, one face for both."""
+"""Training images of a pretext, which need no labels: a simulated sky, or files."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from lenszoo.data import Cutouts, load_arrays
+from lenszoo.data import Dataset
+from lenszoo.data.batches import Batches, ThreadedDataset
+from lenszoo.data.epochs import randomness
 from lenszoo.data.listing import as_index
-from lenszoo.data.pipeline import randomness
-from lenszoo.data.threaded import ThreadedDataset
 from lenszoo.errors import LenszooError
-from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
-from lenszoo.tasks.find_lenses.batches import HeldBatches
+from lenszoo.simulation import SimulatedDataset
 from lenszoo.tasks.recipes import PretextRecipe
-from lenszoo.tasks.sources import scenes
+from lenszoo.tasks.sources import TrainingData, describe_sky, draw_split, scenes, single_sky
 
 _SPLIT = 3  # a random stream of its own
 
 
-class Held(NamedTuple):
-    """Images held out: (n, H, W, bands) float32; labels (n,) where a simulation knows them."""
-
-    images: np.ndarray
-    labels: np.ndarray | None
-
-
-class Pool(NamedTuple):
-    """Images to learn from, and held-out ones to score by.
-
-    Attributes:
-        image_shape: (height, width, bands).
-        train_images: images an epoch.
-        epoch: ``epoch(e, augment)`` gives the batches of epoch e, always the same: images, and
-            something that is not looked at.
-        validation, test: functions that load held-out images; test is None where there is none.
-        describe: what the provenance says of the data.
-    """
-
-    image_shape: tuple[int, int, int]
-    train_images: int
-    epoch: Callable[[int, str | None], ThreadedDataset]
-    validation: Callable[[], Held]
-    test: Callable[[], Held] | None
-    describe: dict[str, Any]
-
-
-def open_pool(recipe: PretextRecipe) -> Pool:
-    """The data of a recipe.
+def open_pool(recipe: PretextRecipe) -> TrainingData:
+    """Open the data of a recipe.
 
     Raises:
         LenszooError: whatever is wrong with the preset or the files, in one line.
     """
     if recipe.data.preset is not None:
         return _simulated(recipe)
-    data = recipe.data
-    read = load_arrays(as_index(data.images_in or ""), on_bad=data.on_bad)
-    return held_pool(recipe, read.images, {"images_in": data.images_in})
+    images = as_index(recipe.data.images_in or "").load(recipe.data.on_bad).images
+    return held_pool(recipe, images, {"images_in": recipe.data.images_in})
 
 
-def _simulated(recipe: PretextRecipe) -> Pool:
+def _simulated(recipe: PretextRecipe) -> TrainingData:
     data, seed = recipe.data, recipe.data_seed
-    preset = get_preset(data.preset or "")
-    if preset.factor > 1:
-        raise LenszooError(f"{preset.name} is a sky of pairs; choose one of single images.")
+    preset = single_sky(data.preset)
 
     def epoch(e: int, augment: str | None) -> ThreadedDataset:
         return SimulatedDataset(
             preset, data.images, seed, recipe.batch_size, **scenes(data, e), augment=augment
         )
 
-    def held_out(split: str, n: int) -> Held:
-        drawn = sample(preset, n, seed, SPLIT_START[split])
-        return Held(drawn.images, drawn.labels)
-
-    return Pool(
-        preset.image_shape,
+    return TrainingData(
         data.images,
         epoch,
-        functools.cache(functools.partial(held_out, "val", data.val_images)),
-        functools.partial(held_out, "test", data.test_images),
-        {"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
+        functools.cache(functools.partial(draw_split, preset, "val", data.val_images, seed)),
+        functools.partial(draw_split, preset, "test", data.test_images, seed),
+        describe_sky(preset, seed),
+        image_shape=preset.image_shape,
     )
 
 
-def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any]) -> Pool:
-    """A pool of images in memory.
+def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any]) -> TrainingData:
+    """Return images in memory as training data, some of them held out.
 
     Args:
         recipe: what to hold out, seed and batch size.
@@ -100,23 +64,17 @@ def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any
     if n < held + 2:
         raise LenszooError(f"{n} images are too few to learn from and to hold {held} out.")
     order = randomness(seed, _SPLIT).permutation(n)
-    train = images[np.sort(order[held:])]
-    kept = Cutouts(
-        tuple(map(str, range(len(train)))),
-        train,
-        np.empty((len(train), 0), np.float32),
-        (),
-        np.zeros(len(train), np.int32),
-    )
+    everything = Dataset(tuple(map(str, range(n))), images)
+    train = everything.take(np.sort(order[held:]))
 
-    def epoch(e: int, augment: str | None) -> ThreadedDataset:
-        return HeldBatches(kept, recipe.batch_size, seed, e, augment)
+    def epoch(e: int, augment: str | None) -> Batches:
+        return Batches(train, recipe.batch_size, seed=seed, epoch=e, augment=augment)
 
-    return Pool(
-        tuple(train.shape[1:]),
+    return TrainingData(
         len(train),
         epoch,
-        lambda: Held(images[np.sort(order[:held])], None),
+        lambda: everything.take(np.sort(order[:held])),
         None,
         describe | {"images": n, "seed": seed},
+        image_shape=images.shape[1:],
     )

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lenszoo.data.pipeline import randomness
-from lenszoo.data.threaded import ThreadedDataset
+from lenszoo.data.batches import ThreadedDataset
+from lenszoo.data.epochs import randomness
 from lenszoo.tasks.recipe_tables import Denoising
 
 _POSE, _HELD = 4, 5  # independent random streams
@@ -63,7 +63,7 @@ class PosedBatches(ThreadedDataset):
     """Batches of a pool with problems posed: images, and the answers (batch,) int32.
 
     Args:
-        images: batches of images and something that is not looked at.
+        images: batches of images; labels beside them are not looked at.
         problem: what is posed.
         seed, epoch: what the problems depend on, beside the number of the batch.
     """
@@ -78,7 +78,8 @@ class PosedBatches(ThreadedDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch ``index``."""
-        images, _ = self.images[index]
+        batch = self.images[index]
+        images = batch[0] if isinstance(batch, tuple) else batch
         return self.problem.pose(np.asarray(images), randomness(*self.key, index))
 
 

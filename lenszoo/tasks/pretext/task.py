@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lenszoo.data import Dataset
 from lenszoo.data.augment import check_square
 from lenszoo.errors import LenszooError
 from lenszoo.inference.predictor import feature_model
@@ -20,13 +21,14 @@ from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.classify.task import SmoothedCrossEntropy, predict_logits
 from lenszoo.tasks.compute import jit, precision
 from lenszoo.tasks.optimizers import build_optimizer
-from lenszoo.tasks.pretext.data import Held, Pool, open_pool
+from lenszoo.tasks.pretext.data import open_pool
 from lenszoo.tasks.pretext.posed import PosedBatches, Problem, denoising, held_out, rotation
 from lenszoo.tasks.pretext.probe import cross_validate_frozen, frozen_features
 from lenszoo.tasks.pretext.report import Embedding, Probe, pretext_report
 from lenszoo.tasks.pretext.views import ViewModel, comparison, fixed_views, retrieval
 from lenszoo.tasks.recipe_tables import Contrastive, Denoising, SimSiam, TwoViews
 from lenszoo.tasks.recipes import PretextRecipe
+from lenszoo.tasks.sources import TrainingData
 
 log = logging.getLogger("lenszoo")
 
@@ -44,7 +46,7 @@ class PretextTask:
     monitor = "val_score"
     phases: tuple[int, ...] = (0,)
 
-    def __init__(self, recipe: PretextRecipe, pool: Pool | None = None):
+    def __init__(self, recipe: PretextRecipe, pool: TrainingData | None = None):
         self.recipe = recipe
         if model_info(recipe.model).task != "classify":
             raise LenszooError(
@@ -208,7 +210,7 @@ class PretextTask:
         report.save(folder)
         return report.metrics
 
-    def _embedding(self, model: keras.Model, held: Held) -> Embedding:
+    def _embedding(self, model: keras.Model, held: Dataset) -> Embedding:
         features = frozen_features(model, held.images)
         probe = None
         if held.labels is not None and len(features) >= PROBE_LABELS:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lenszoo.data import Dataset
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import image_quality
 from lenszoo.models.in_batches import in_batches
@@ -17,8 +18,9 @@ from lenszoo.tasks.compute import jit, precision
 from lenszoo.tasks.grow import grow_from
 from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.recipes import SuperResolveRecipe
+from lenszoo.tasks.sources import TrainingData
 from lenszoo.tasks.super_resolve.adversarial import AdversarialModel
-from lenszoo.tasks.super_resolve.data import HeldOut, PairSource, open_pairs
+from lenszoo.tasks.super_resolve.data import open_pairs
 from lenszoo.tasks.super_resolve.losses import feature_extractor, image_loss
 from lenszoo.tasks.super_resolve.report import super_resolution_report
 
@@ -32,7 +34,7 @@ class SuperResolveTask:
     monitor = "val_psnr"
     phases: tuple[int, ...] = (0,)
 
-    def __init__(self, recipe: SuperResolveRecipe, source: PairSource | None = None):
+    def __init__(self, recipe: SuperResolveRecipe, source: TrainingData | None = None):
         self.recipe = recipe
         if model_info(recipe.model).task != "super_resolve":
             raise LenszooError(
@@ -42,7 +44,7 @@ class SuperResolveTask:
         self.source = source or open_pairs(recipe)
         images_a_step = recipe.batch_size // recipe.data.patches
         self.steps_per_epoch = -(-self.source.train_images // images_a_step)
-        self._validation: HeldOut | None = None
+        self._validation: Dataset | None = None
 
     def build(self) -> keras.Model:
         """The network; with its discriminator and its average beside it where it is judged."""
@@ -53,7 +55,7 @@ class SuperResolveTask:
                 f"The recipe's options.scale {options['scale']} is not that of the pairs, "
                 f"{source.scale}; leave it out to take the pairs' own."
             )
-        shape = recipe.input_shape or (None, None, source.bands)
+        shape = recipe.input_shape or (None, None, source.image_shape[2])
         with precision(recipe.mixed_precision):
             model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
             if recipe.grow is not None:
@@ -87,13 +89,13 @@ class SuperResolveTask:
         if self._validation is None:
             self._validation = self.source.validation()
         held = self._validation
-        made = super_resolve(model, held.low)
+        made = super_resolve(model, held.images)
         check_answers(made)
-        psnr = image_quality.psnr(held.high, made, data_range=DATA_RANGE)
-        ssim = image_quality.ssim(held.high, made, data_range=DATA_RANGE)
+        psnr = image_quality.psnr(held.targets, made, data_range=DATA_RANGE)
+        ssim = image_quality.ssim(held.targets, made, data_range=DATA_RANGE)
         scores = {"val_psnr": float(np.mean(psnr)), "val_ssim": float(np.mean(ssim))}
         if held.truth is not None:
-            true = image_quality.psnr(held.truth, made, data_range=DATA_RANGE)
+            true = image_quality.psnr(held.truth["noiseless"], made, data_range=DATA_RANGE)
             scores["val_psnr_truth"] = float(np.mean(true))
         return scores
 
@@ -113,11 +115,11 @@ class SuperResolveTask:
         split = "test" if self.source.test else "validation"
         held = self.source.test() if self.source.test else self.source.validation()
         report = super_resolution_report(
-            held.low,
-            held.high,
-            super_resolve(model, held.low),
-            truth=held.truth,
-            variance=held.variance,
+            held.images,
+            held.targets,
+            super_resolve(model, held.images),
+            truth=(held.truth or {}).get("noiseless"),
+            variance=(held.truth or {}).get("target_variance"),
             data_range=DATA_RANGE,
             ids=held.ids,
             history=history,

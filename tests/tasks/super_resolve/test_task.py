@@ -77,7 +77,7 @@ def test_streamed_pairs_never_repeat():
     assert not np.array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], source.epoch(0)[0][1])
     held = source.validation()
-    assert held.truth.shape == held.high.shape == (2, 150, 150, 1)
+    assert held.truth["noiseless"].shape == held.targets.shape == (2, 150, 150, 1)
 
 
 def test_pairs_made_of_fine_images(folder):

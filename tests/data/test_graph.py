@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lenszoo.data import image_dataset
-from lenszoo.data.untuned import untuned
+from lenszoo.data.graph import untuned
 from lenszoo.simulation import SimulatedDataset, stream
 
 tf = pytest.importorskip("tensorflow")

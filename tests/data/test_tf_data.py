@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from lenszoo.data import (
     DatasetIndex,
@@ -16,7 +15,6 @@ from lenszoo.data import (
     d4_elements,
     epoch_order,
     image_dataset,
-    load_arrays,
     plain_errors,
 )
 from lenszoo.errors import LenszooError
@@ -32,22 +30,13 @@ def index(deeplense) -> DatasetIndex:
     return DatasetIndex.from_directory(deeplense(per_class=7))
 
 
-def test_numpy_loader_is_what_numpy_reads(index):
-    images, labels, bad_counts, kept = load_arrays(index)
-    expected = [np.load(path)[0].astype(np.float32) for path in index.paths]
-    np.testing.assert_array_equal(images[..., 0], expected)
-    np.testing.assert_array_equal(labels, index.labels)
-    assert not bad_counts.any()
-    assert kept.tolist() == list(range(21))
-
-
 @pytest.mark.parametrize("cache", [True, False])
 def test_files_in_order(index, cache):
     dataset = image_dataset(index, batch_size=8, cache=cache)
     assert dataset.element_spec[0].shape.as_list() == [None, 12, 12, 1]
     assert int(dataset.cardinality()) == 3
     images, labels = _drain(dataset)
-    loaded = load_arrays(index)
+    loaded = index.load()
     np.testing.assert_array_equal(images, loaded.images)
     np.testing.assert_array_equal(labels, loaded.labels)
     assert labels.dtype == np.int32
@@ -55,7 +44,7 @@ def test_files_in_order(index, cache):
 
 @pytest.mark.parametrize("cache", [True, False])
 def test_an_epoch_is_the_same_at_any_batch_size_and_without_tensorflow(index, cache):
-    loaded = load_arrays(index)
+    loaded = index.load()
     order = epoch_order(21, 9, 4)
     turned = d4(loaded.images, d4_elements(21, 9, 4))[order]
     for batch_size in (4, 21):
@@ -73,16 +62,8 @@ def test_an_epoch_is_the_same_at_any_batch_size_and_without_tensorflow(index, ca
         np.testing.assert_array_equal(labels, loaded.labels[order])
 
 
-def test_epochs_and_seeds_differ():
-    orders = {epoch_order(50, s, e).tobytes() for s in range(3) for e in range(3)}
-    elements = {d4_elements(50, s, e).tobytes() for s in range(3) for e in range(3)}
-    assert len(orders) == len(elements) == 9
-    assert sorted(epoch_order(50, 1, 2)) == list(range(50))
-    assert set(d4_elements(500, 0, 0).tolist()) == set(range(8))
-
-
 def test_memory_is_shared_not_copied(index):
-    loaded = load_arrays(index)
+    loaded = index.load()
     dataset = image_dataset(loaded, batch_size=21)
     loaded.images[5] = 77
     assert (_drain(dataset)[0][5] == 77).all()
@@ -97,47 +78,6 @@ def test_drop_remainder_and_images_without_labels(index):
     for cache in (True, False):
         dataset = image_dataset(flat, batch_size=8, cache=cache)
         assert [batch.shape[0] for batch in dataset] == [8, 8, 5]
-
-
-@pytest.mark.parametrize(
-    ("dtype", "layout"),
-    [(dtype, "CHW") for dtype in ("<f8", ">f8", "<f4", "u1", ">i2", "u4", "?")]
-    + [("<f8", layout) for layout in ("HWC", "HW", "fortran")],
-)
-def test_stream_decodes_every_type_and_layout(tmp_path, dtype, layout):
-    shape = {"CHW": (3, 12, 14), "HWC": (12, 14, 3)}.get(layout, (12, 14))
-    rng = np.random.default_rng(1)
-    for i in range(5):
-        array = rng.integers(0, 2, shape).astype(dtype)
-        np.save(tmp_path / f"{i}.npy", np.asfortranarray(array) if layout == "fortran" else array)
-    index = DatasetIndex.from_directory(tmp_path)
-    (images,) = image_dataset(index, batch_size=5, cache=False)
-    np.testing.assert_array_equal(images.numpy(), load_arrays(index).images)
-
-
-def test_stream_reads_other_headers_and_other_kinds(tmp_path):
-    """Files that differ from the first in header text, type or kind take the slower way."""
-    pixels = np.random.default_rng(2).integers(0, 256, (5, 12, 12))
-    np.save(tmp_path / "0.npy", pixels[0] / 255)
-    np.save(tmp_path / "1.npy", (pixels[1] / 255).astype(">f8"))
-    np.save(tmp_path / "2.npy", pixels[2][None] / 255)
-    with (tmp_path / "3.npy").open("wb") as stream:
-        np.lib.format.write_array(stream, pixels[3] / 255, version=(2, 0))
-    index = DatasetIndex.from_directory(tmp_path)
-    (images,) = image_dataset(index, batch_size=5, cache=False)
-    np.testing.assert_array_equal(images[..., 0], (pixels[:4] / 255).astype(np.float32))
-    Image.fromarray(pixels[4].astype(np.uint8)).save(tmp_path / "4.png")
-    index = DatasetIndex.from_directory(tmp_path)
-    (images,) = image_dataset(index, batch_size=5, cache=False)
-    np.testing.assert_allclose(images[..., 0], pixels / 255, atol=1e-7)
-
-
-def test_bands_over_files(index):
-    paths = tuple(zip(index.paths[:4], index.paths[4:8], strict=True))
-    bands = DatasetIndex(index.ids[:4], paths)
-    (streamed,) = image_dataset(bands, batch_size=4, cache=False)
-    np.testing.assert_array_equal(streamed, load_arrays(bands).images)
-    assert streamed.shape[-1] == 2
 
 
 # bad data
@@ -198,22 +138,11 @@ def test_zero_and_skip(index, how, cache, caplog):
     images, labels = _drain(dataset)
     assert len(images) == len(labels) == 20
     assert np.bincount(labels).tolist() == [7, 6, 7]
-    loaded = load_arrays(index, on_bad="skip")
-    assert loaded.bad_counts[10] == (12 if how == "nan" else 144)
-    assert 10 not in loaded.kept
+    loaded = index.load("skip")
+    assert loaded.provenance["bad_pixels"] == (12 if how == "nan" else 144)
+    assert loaded.provenance["skipped"] == 1 and index.ids[10] not in loaded.ids
     sums = sorted(images.sum((1, 2, 3)))
     np.testing.assert_allclose(sums, sorted(loaded.images.sum((1, 2, 3))), rtol=1e-5)
-
-
-def test_nearly_flat_images_are_not_called_constant(tmp_path):
-    """The graph looks at a few pixels only; the full check must have the last word."""
-    for i in range(3):
-        image = np.zeros((12, 12))
-        image[1, 1 + i] = 1.0
-        np.save(tmp_path / f"{i}.npy", image)
-    index = DatasetIndex.from_directory(tmp_path)
-    (images,) = image_dataset(index, batch_size=3, cache=False)
-    assert images.numpy().sum() == 3
 
 
 def test_a_file_that_vanished(index):
@@ -253,9 +182,9 @@ def test_augmentation_needs_square_images(tmp_path):
 
 def test_without_tensorflow(index, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(LenszooError, match="load_arrays"):
+    with pytest.raises(LenszooError, match="Batches"):
         image_dataset(index, batch_size=4)
-    assert len(load_arrays(index).images) == 21
+    assert len(index.load().images) == 21
 
 
 # in processes of their own

@@ -1,0 +1,63 @@
+"""Names of classes: aliases, lenses and non-lenses, and their order."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from lenszoo.data import DatasetIndex, read_image
+from lenszoo.errors import LenszooError
+
+MODEL_CLASSES = ("no", "sphere", "vort")
+
+
+def _fails(message: str, make: Callable[[], object]) -> str:
+    with pytest.raises(LenszooError) as caught:
+        make()
+    text = str(caught.value)
+    assert message in text
+    assert "\n" not in text
+    return text
+
+
+def test_aliases_get_the_same_labels_with_and_without_a_model(deeplense):
+    root = deeplense(classes=("axion", "cdm", "no_sub"))
+    alone = DatasetIndex.from_directory(root)
+    assert alone.class_names == ("no_sub", "cdm", "axion")
+    mapped = DatasetIndex.from_directory(root, classes=MODEL_CLASSES)
+    assert mapped.class_names == MODEL_CLASSES
+    assert mapped.ids == alone.ids
+    np.testing.assert_array_equal(mapped.labels, alone.labels)
+
+
+def test_two_folders_of_one_class(deeplense):
+    root = deeplense(classes=("no", "no_sub"))
+    _fails("name the same class", lambda: DatasetIndex.from_directory(root, classes=MODEL_CLASSES))
+    assert len(DatasetIndex.from_directory(root)) == 8
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("train_lenses", "train_nonlenses"),
+        ("lens", "nolens"),
+        ("Lenses", "non_lens"),
+        ("test_lens", "test_non-lenses"),
+    ],
+)
+def test_lens_folders_have_one_order(deeplense, classes):
+    root = deeplense(classes=classes, per_class=3)
+    np.save(root / classes[0] / "0.npy", np.zeros((3, 64, 64)))
+    index = DatasetIndex.from_directory(root)
+    assert index.class_names == ("nonlens", "lens")
+    assert index.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert index.ids[3] == f"{classes[0]}/0.npy"
+    assert read_image(index.paths[3]).shape == (64, 64, 3)
+    mapped = DatasetIndex.from_directory(root, classes=("lens", "nonlens"))
+    assert mapped.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert mapped.class_names == ("lens", "nonlens")
+
+
+def test_other_classes_beside_lenses_keep_their_names(deeplense):
+    root = deeplense(classes=("lens", "nonlens", "star"))
+    assert DatasetIndex.from_directory(root).class_names == ("lens", "nonlens", "star")

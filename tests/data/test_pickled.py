@@ -1,0 +1,113 @@
+"""Pickles of arrays are read, and one that wants more is refused unrun."""
+
+import os
+import pickle
+import pickletools
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lenszoo.data import convert
+from lenszoo.data.convert import read_pair
+from lenszoo.errors import LenszooError
+
+IMAGE = np.random.default_rng(0).random((10, 12)) * 40
+MASS = 3.5e-23
+
+
+def _axion(path: Path, image=IMAGE, mass: object = MASS) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.array([image, mass], dtype=object), allow_pickle=True)
+    return path
+
+
+def _refused(read, message: str) -> str:
+    with pytest.raises(LenszooError) as caught:
+        read()
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_bare_pickles_of_every_protocol(tmp_path, protocol, order):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(pickle.dumps([np.asarray(IMAGE, order=order), MASS], protocol=protocol))
+    image, mass = read_pair(path)
+    np.testing.assert_array_equal(image[0], IMAGE)
+    assert mass == MASS
+
+
+@pytest.mark.parametrize("module", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+def test_module_names_of_numpy_1_and_2(tmp_path, module):
+    content = pickle.dumps([IMAGE, np.float64(MASS)], protocol=3)
+    written = b"numpy._core.multiarray" if b"numpy._core" in content else b"numpy.core.multiarray"
+    (tmp_path / "a.pkl").write_bytes(content.replace(written, module))
+    image, mass = read_pair(tmp_path / "a.pkl")
+    np.testing.assert_array_equal(image[0], IMAGE)
+    assert mass == MASS
+
+
+class _Payload:
+    """What an attacker's pickle does: call os.system when it is read."""
+
+    def __init__(self, command: str):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("wrap", ["npy", "bare", "inside"])
+def test_a_payload_is_refused_and_does_not_run(tmp_path, wrap):
+    proof = tmp_path / "ran"
+    payload = _Payload(f"touch {proof}")
+    path = tmp_path / "a.npy"
+    if wrap == "bare":
+        path.write_bytes(pickle.dumps(payload))
+    else:
+        items = [payload, 1.0] if wrap == "npy" else [IMAGE, payload]
+        array = np.empty(2, object)
+        array[:] = items
+        np.save(path, array, allow_pickle=True)
+    text = _refused(lambda: convert(path, tmp_path / "out"), "refused, this pickle wants")
+    assert "system" in text
+    assert "a.npy" in text
+    assert not proof.exists()
+    # The payload is real: the ordinary unpickler runs it.
+    np.load(path, allow_pickle=True) if wrap != "bare" else pickle.loads(path.read_bytes())
+    assert proof.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["builtins.eval", "numpy.load", "numpy.ndarray.tofile", "numpy.core.multiarray.fromfile"],
+)
+def test_nothing_but_the_parts_of_arrays_is_found(tmp_path, name):
+    module, attribute = name.rsplit(".", 1) if "ndarray" not in name else ("numpy", name[6:])
+    program = b"\x80\x04\x8c" + bytes([len(module)]) + module.encode()
+    program += b"\x8c" + bytes([len(attribute)]) + attribute.encode() + b"\x93)R."
+    pickletools.dis(program, out=(tmp_path / "listing").open("w"))  # a well-formed pickle
+    (tmp_path / "a.pkl").write_bytes(program)
+    assert name in _refused(lambda: read_pair(tmp_path / "a.pkl"), "refused")
+
+
+def test_a_small_pickle_may_not_claim_much_memory(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x04Nr\xff\xff\xff\x0f.")  # memo 2**28, of nothing
+    tracemalloc.start()
+    _refused(lambda: read_pair(tmp_path / "a.pkl"), "a.pkl: ")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24
+
+
+def test_object_flags_cannot_be_forged(tmp_path):
+    """A dtype whose pickled state hides that it holds pointers must not become an array."""
+    honest = pickle.dumps([np.array([1, None], object), 1.0], protocol=4)
+    forged = honest.replace(b"K?t", b"K\x00t").replace(b"]\x94(K\x01Ne", b"C\x10" + b"A" * 16)
+    assert forged != honest
+    (tmp_path / "a.pkl").write_bytes(forged)
+    _refused(lambda: read_pair(tmp_path / "a.pkl"), "a.pkl: ")
