@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from lenszoo.errors import LenszooError
-from lenszoo.layers import RelativeAttention
 from lenszoo.models.beit import beit
 from lenszoo.pretrained.imported import beit as published
 from lenszoo.pretrained.imported.transfer import backbone_variables
@@ -222,10 +221,3 @@ def test_every_variable_below_the_head_has_a_name_of_its_own():
     parts = published.names(model)
     assert set(parts) == set(backbone_variables(model))
     assert len({part.name for part in parts.values()}) == len(parts)
-
-
-def test_the_attention_layer_describes_itself():
-    layer = RelativeAttention(2, (3, 4), name="a")
-    again = RelativeAttention.from_config(layer.get_config())
-    assert (again.heads, again.grid) == (2, (3, 4))
-    assert again.compute_output_shape((None, 13, 8)) == (None, 13, 8)

@@ -9,7 +9,6 @@ from lenszoo.simulation.components import Component, banks, light_within
 from lenszoo.simulation.non_lenses import SLOTS
 from lenszoo.simulation.presets.lens_finding import KIDS
 
-NAME = "lens_finding_easy"
 WIDE = dataclasses.replace(KIDS, pixels=200, margin=0)
 
 

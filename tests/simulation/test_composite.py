@@ -8,8 +8,6 @@ from lenszoo.simulation.components import Component, light_within
 from lenszoo.simulation.lens_systems import magnification
 from lenszoo.simulation.presets.lens_finding import KIDS
 
-NAME = "lens_finding_easy"
-
 
 def test_lensed_flux_is_the_magnification():
     """Against lenstronomy's rays on a grid ten times finer than ours."""

@@ -8,8 +8,6 @@ from lenszoo.simulation.presets.lens_finding import EUCLID, KIDS
 from lenszoo.simulation.random import scene_generator
 from lenszoo.simulation.survey import magnitude
 
-NAME = "lens_finding_easy"
-
 
 def test_the_psf_keeps_flux_and_colour():
     galaxy = Component("sersic", 0.3, -0.2, UGRI, PROFILES["sersic 1"][1])
