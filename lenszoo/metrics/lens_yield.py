@@ -60,13 +60,19 @@ def expected_counts(
 
     Raises:
         LenszooError: a prior outside (0, 1), or a survey without objects.
+
+    Example:
+        >>> labels, scores = [1, 1, 0, 0], [3.0, -1.0, -2.0, -3.0]
+        >>> counts = expected_counts(labels, scores, 0.0, prior=0.01, objects=10_000)
+        >>> counts.completeness, counts.lenses_found
+        (0.5, 50.0)
     """
     if objects < 1:
         raise LenszooError(f"A survey of {objects} objects expects nothing; pass 1 or more.")
     positive, values = check_scores(labels, scores)
     lenses, others = check_prior(prior) * objects, (1 - prior) * objects
-    found = values >= threshold
-    right, wrong = int((found & positive).sum()), int((found & ~positive).sum())
+    passed = values >= threshold
+    right, wrong = int((passed & positive).sum()), int((passed & ~positive).sum())
     share = float(share_of(right, positive.sum()))
     rate = float(share_of(wrong, (~positive).sum()))
     low, high = wilson_interval(wrong, int((~positive).sum())).tolist()
@@ -119,6 +125,11 @@ def completeness_by(values: ArrayLike, found: ArrayLike, bins: int = 8) -> Compl
 
     Returns:
         The bins; None where no lens has a value.
+
+    Example:
+        >>> radius, found = np.linspace(0.5, 2.5, 40), np.arange(40) >= 10
+        >>> completeness_by(radius, found).completeness.tolist()
+        [0.5, 1.0]
     """
     finite = np.isfinite(np.asarray(values, float))
     x, hit = np.asarray(values, float)[finite], np.asarray(found, bool)[finite]
@@ -143,6 +154,10 @@ def lens_calibration(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> Ca
 
     Unlike :func:`lenszoo.metrics.classification.calibration_bins`, which asks about the predicted
     class: ``confidence`` is the mean probability of a lens, ``accuracy`` the share of lenses.
+
+    Example:
+        >>> round(lens_calibration([0, 1, 1, 1], [-3.0, 3.0, 3.0, 3.0]).error, 3)
+        0.047
     """
     positive, values = check_scores(labels, logits)
     probability = expit(values)

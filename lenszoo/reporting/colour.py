@@ -18,11 +18,11 @@ _FAINTEST = 30.0  # percentile that is shown as black: the sky is dark, its nois
 def colour_bands(bands: Sequence[str] | None, n_bands: int) -> tuple[int, int, int] | None:
     """Indices of the bands shown as red, green and blue; None for fewer than three bands.
 
-    i, r and g where they are known, else the three reddest of the known bands, else (names that
-    say nothing) the last three, taken to run from blue to red.
+    i, r and g where there are such names, else the three reddest of u to K, else the last three
+    bands, taken to run from blue to red.
 
     Args:
-        bands: names of the bands; None where they are not known.
+        bands: names of the bands; None for none.
         n_bands: how many there are.
     """
     if n_bands < 3:
@@ -30,9 +30,9 @@ def colour_bands(bands: Sequence[str] | None, n_bands: int) -> tuple[int, int, i
     names = list(bands or ())
     if {"g", "r", "i"} <= set(names):
         return names.index("i"), names.index("r"), names.index("g")
-    known = [names.index(name) for name in _BLUE_TO_RED if name in names]
-    if len(known) >= 3:
-        return known[-1], known[-2], known[-3]
+    blue_to_red = [names.index(name) for name in _BLUE_TO_RED if name in names]
+    if len(blue_to_red) >= 3:
+        return blue_to_red[-1], blue_to_red[-2], blue_to_red[-3]
     return n_bands - 1, n_bands - 2, n_bands - 3
 
 
@@ -52,6 +52,10 @@ def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArra
 
     Returns:
         Red, green and blue in [0, 1], shape (H, W, 3).
+
+    Example:
+        >>> colour_image(np.random.default_rng(0).random((8, 8, 4)), ("u", "g", "r", "i")).shape
+        (8, 8, 3)
     """
     from astropy.visualization import make_lupton_rgb
 

@@ -85,13 +85,13 @@ def plot_panel(
     """Plots beside one another; ``drawing`` goes to :func:`lenszoo.reporting.plots.draw`."""
     parts = {}
     for plot in plots:
-        told = "; ".join(_told(line) for line in plot.lines if line.label)
-        parts[f"By {plot.x or plots[-1].x}: {told}."] = bool(told)
-    alt = " ".join([f"{title}.", *(part for part, told in parts.items() if told)])
+        words = "; ".join(_words(line) for line in plot.lines if line.label)
+        parts[f"By {plot.x or plots[-1].x}: {words}."] = bool(words)
+    alt = " ".join([f"{title}.", *(part for part, full in parts.items() if full)])
     return Figure(name, title, alt, caption, partial(draw, plots, **drawing), wide=wide)
 
 
-def _told(line: Line) -> str:
+def _words(line: Line) -> str:
     """A line in words: its label, and its points where they are few."""
     x, y = np.asarray(line.x), np.asarray(line.y)
     if line.across or line.style not in ("marked", "dots") or len(x) > _FEW:
@@ -357,5 +357,5 @@ def gallery_panel(
         tiles = [Tile(shown(i), t, e) for i, t, e in zip(images, lines, maps, strict=True)]
         return gallery_figure(tiles, columns)
 
-    told = "; ".join(" ".join(text) for text in lines)
-    return Figure(name, title, f"{title}: {told}.", caption, drawing, night=True)
+    words = "; ".join(" ".join(text) for text in lines)
+    return Figure(name, title, f"{title}: {words}.", caption, drawing, night=True)

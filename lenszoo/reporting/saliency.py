@@ -1,4 +1,4 @@
-"""Where a classifier looked: Grad-CAM, or attention maps where a class token gathers the image.
+"""Saliency maps: Grad-CAM, or attention rollout where a class token gathers the image.
 
 Both come without a gradient tape, so they run on any backend: above the last maps our classifiers
 are linear, but for BEiT's layer norm, which makes Grad-CAM's gradient a formula.
@@ -20,7 +20,7 @@ _ATTENTION = re.compile(r"block\d+_attention")
 def saliency(
     model: Any, images: ArrayLike, classes: ArrayLike | None = None
 ) -> NDArray[np.float32]:
-    """Map where a classifier looked, by the method that fits it.
+    """Map the evidence of a classifier, by the method that fits it.
 
     Args:
         model: a classifier of the zoo.
@@ -48,7 +48,7 @@ def grad_cam(
     ``relu(sum_k a_k A_k)`` with the maps A and the mean gradient a of the class's logit. With
     ``head="pool"`` this is the class activation map of Zhou et al. 2016 (arXiv:1512.04150). The
     last tokens of a transformer's patches are its maps. BEiT takes the layer norm of their mean,
-    so that a patch counts for what it has more than the mean of all.
+    so that a patch counts by its excess over the mean of all.
 
     Args:
         model: a classifier of the zoo whose features are pooled or flattened from maps or patches.
@@ -70,14 +70,14 @@ def grad_cam(
     maps, logits = _predict(both, stack)
     if logits.shape[1] == 1:  # of two classes, of which it speaks for the second
         logits = np.concatenate([-logits, logits], axis=1)
-    wanted = logits.argmax(axis=1) if classes is None else np.asarray(classes)
-    if wanted.shape != (len(stack),) or wanted.min() < 0 or wanted.max() >= logits.shape[1]:
+    targets = logits.argmax(axis=1) if classes is None else np.asarray(classes)
+    if targets.shape != (len(stack),) or targets.min() < 0 or targets.max() >= logits.shape[1]:
         raise LenszooError(
             f"Grad-CAM needs one class of {logits.shape[1]} for each of {len(stack)} images."
         )
     if maps.ndim == 3:  # patches, row by row
         maps = maps.reshape(len(maps), *_grid(model), -1)
-    weights = _gradient(model, maps, wanted)
+    weights = _gradient(model, maps, targets)
     evidence = np.maximum(np.einsum("nhwc,nc->nhw", maps, weights), 0.0)
     return _on_images(model, evidence, stack.shape[1:3])
 
@@ -146,8 +146,8 @@ def _attentions(model: Any) -> list[Any]:
 def _last_maps(model: Any) -> Any:
     """The symbolic maps (n, h, w, channels), or patches (n, h * w, channels), below the head."""
     above = _layer(model, "mean_token") or _layer(model, "features")
-    ours = above is not None and _layer(model, "logits") is not None
-    rank = len(above.input.shape) if ours else 0
+    has_head = above is not None and _layer(model, "logits") is not None
+    rank = len(above.input.shape) if has_head else 0
     if rank != 4 and (rank != 3 or _layer(model, "patch_embedding") is None):
         raise LenszooError(f"{model.name} has no feature maps below its head for Grad-CAM.")
     return above.input

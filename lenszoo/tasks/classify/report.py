@@ -286,23 +286,12 @@ def _intervals(outcome: Outcome, seed: int, n_resamples: int) -> dict[str, Any] 
 
 
 def _shortcut_metrics(result: ShortcutResult, outcome: Outcome) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "n": len(result.rows),
-        "folds": result.folds,
-        "seed": result.seed,
-        "reason": result.reason,
-        "macro_ovr_auc": result.macro_ovr_auc,
-        "macro_ovo_auc": result.macro_ovo_auc,
-        "per_class_auc": dict(zip(outcome.names, result.per_class_auc.tolist(), strict=True)),
-        "accuracy": result.accuracy,
-        "log_loss": None,
-        "ece": None,
-    }
+    scores: dict[str, Any] = dict.fromkeys((column.key for column in _COLUMNS), float("nan"))
     if result.scores is not None:
-        y = outcome.labels[result.rows]
-        values["log_loss"] = m.log_loss(y, result.scores)
-        values["ece"] = m.expected_calibration_error(y, result.scores)
-    return values
+        scores |= _scores(outcome.labels[result.rows], result.scores)
+    facts = {"n": len(result.rows), "folds": result.folds, "seed": result.seed}
+    by_class = dict(zip(outcome.names, result.per_class_auc.tolist(), strict=True))
+    return {**facts, "reason": result.reason, "per_class_auc": by_class, **scores}
 
 
 def _notes(values: Mapping[str, Any], shortcut: ShortcutResult | None) -> list[str]:

@@ -43,6 +43,11 @@ def candidates_page(
 
     Raises:
         LenszooError: other numbers of images, logits, ids or known, or none to show.
+
+    Example:
+        >>> page = candidates_page(np.zeros((3, 8, 8, 1)), [-1.0, 2.0, 0.5], n=2)
+        >>> [each["id"] for each in page.details["best"]]
+        ['1', '2']
     """
     scores = np.asarray(logits, np.float64)
     stack = np.asanyarray(images)

@@ -90,7 +90,7 @@ def lens_finding_report(
         uncalibrated: logits (n,) of the main score before temperature scaling.
         prior: lenses an object in the survey whose yield is to be expected.
         objects: in that survey.
-        false_positive_rate: where completeness and false positives by kind are given.
+        false_positive_rate: of the threshold for completeness and false positives by kind.
         history: the training history, columns or rows (as read from ``history.csv``).
         title: heading of the report.
         provenance: model, weights and their sha256, recipe, data, seed, backend ...
@@ -100,6 +100,11 @@ def lens_finding_report(
     Raises:
         LenszooError: lengths that do not fit together, labels other than 0 and 1, scores that are
             not finite (with the first ids), a prior outside (0, 1).
+
+    Example:
+        >>> report = lens_finding_report([1, 1, 0, 0], [3.0, 0.5, -0.5, -2.0])
+        >>> report.metrics["auc"], report.metrics["tpr0"]
+        (1.0, 1.0)
     """
     lm.check_prior(prior)
     checked = candidates(labels, scores, ids, truth, false_positive_rate)
@@ -286,7 +291,7 @@ def _operating_points(checked: Candidates, prior: float, objects: int) -> list[d
 
 
 def _leak(leak: Any) -> dict[str, str]:
-    """A leak as its column and what is left of its own words."""
+    """A leak as its column and its reason."""
     column = str(leak.column)
     return {"column": column, "reason": str(leak).removeprefix(column).strip(" ()")}
 

@@ -83,6 +83,15 @@ def label_efficiency_markdown(table: pa.Table | Mapping[str, ArrayLike]) -> str:
 
     Args:
         table: as :func:`efficiency_curves`.
+
+    Example:
+        >>> rows = {"candidate": ["a", "b"], "labels": [50, 50], "seed": [0, 0], "auc": [0.9, 0.8]}
+        >>> print(label_efficiency_markdown(rows))
+        | AUC with labels | 50 |
+        |---|---|
+        | a | **0.900** |
+        | b | 0.800 |
+        <BLANKLINE>
     """
     curves = efficiency_curves(table)
     counts = sorted({int(n) for curve in curves for n in curve.labels})

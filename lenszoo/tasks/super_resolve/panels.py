@@ -199,7 +199,7 @@ def gallery(stacks: Mapping[str, Any], names: Sequence[str], each: Scores, n: in
         residuals = [images[key] - images[reference] for key in ("bicubic", "model")]
         largest = float(np.percentile(np.abs(residuals), 99.8)) or 1.0
         tiles += [Tile(each, [""], None, (-largest, largest), RESIDUAL) for each in residuals]
-    told = "; ".join(
+    words = "; ".join(
         f"{names[row]}: {number(each['model']['psnr'][row], 2)} dB, bicubic "
         f"{number(each['bicubic']['psnr'][row], 2)} dB"
         for row in rows
@@ -208,7 +208,7 @@ def gallery(stacks: Mapping[str, Any], names: Sequence[str], each: Scores, n: in
     return Figure(
         "examples",
         "From the lowest PSNR to the highest",
-        f"Images before and after super-resolution with residuals. PSNR of {told}.",
+        f"Images before and after super-resolution with residuals. PSNR of {words}.",
         "The images of lowest, quartile, median and highest PSNR of the model; below each image "
         "its PSNR against the target. One asinh stretch a row; residuals against the "
         f"{'truth' if reference == 'truth' else 'noisy target'} in the units of the images, one "

@@ -96,6 +96,12 @@ def super_resolution_report(
     Raises:
         LenszooError: shapes that do not fit together, pixels that are NaN or inf (with the first
             image's number), a range or variance that is not positive.
+
+    Example:
+        >>> target = np.random.default_rng(0).random((4, 16, 16, 1))
+        >>> report = super_resolution_report(target[:, ::2, ::2], target, target + 0.01)
+        >>> round(report.metrics["psnr"], 2), report.metrics["scale"]
+        (40.0, 2)
     """
     iq.check_range(data_range)
     stacks = _stacks(low, target, predicted, truth)
@@ -183,7 +189,7 @@ def _stacks(
 def _each(
     stacks: _Stacks, data_range: float, variance: ArrayLike | None, zero: float
 ) -> dict[str, dict[str, Any]]:
-    """Scores of every image by name of what is scored: model, bicubic and, with a truth, floor.
+    """Scores of every image of model, bicubic and, with a truth, floor, by these names.
 
     ``model_truth`` and ``bicubic_truth`` are scored against the truth.
     """
