@@ -1,4 +1,4 @@
-"""What the fused BatchNormalization gains on TensorFlow: training steps against Keras' own layer.
+"""Speed of the fused BatchNormalization on TensorFlow against Keras' own layer.
 
     python benchmarks/batch_norm.py [MODEL ...] [--rounds 5] [--batch 64] [--precision float32 ...]
 
@@ -58,11 +58,11 @@ def compare(name: str, data: tuple[np.ndarray, np.ndarray]) -> None:
                 start = time.perf_counter()
                 model.fit(*data, batch_size=OPTIONS.batch, verbose=0)
                 speed.append(len(data[0]) / (time.perf_counter() - start))
-        theirs, ours = map(statistics.median, speeds)
-        base = base or theirs
+        keras_speed, fused_speed = map(statistics.median, speeds)
+        base = base or keras_speed
         print(
-            f"{name:20}{precision:15} keras {theirs:7.1f}   fused {ours:7.1f}   "
-            f"ratio {ours / theirs:.2f}   against the first {ours / base:.2f}",
+            f"{name:20}{precision:15} keras {keras_speed:7.1f}   fused {fused_speed:7.1f}   "
+            f"ratio {fused_speed / keras_speed:.2f}   against the first {fused_speed / base:.2f}",
             flush=True,
         )
 

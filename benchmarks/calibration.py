@@ -176,12 +176,12 @@ class Table:
             rounding = 0.5 * 10.0**-line.digits
             inside = low - rounding <= line.published <= high + rounding
             checks = [(f"(published; {n} give {low:.4g} .. {high:.4g})", inside)]
-        found = None
+        measured = None
         if n := len(real.get("mean", ())):
-            found = line.statistic(real)
+            measured = line.statistic(real)
             low, high = band(m, labels, n, line.statistic)
-            checks.append((f"(real; {n} give {low:.4g} .. {high:.4g})", low <= found <= high))
-        self.row(line.name, line.published, found, value, checks)
+            checks.append((f"(real; {n} give {low:.4g} .. {high:.4g})", low <= measured <= high))
+        self.row(line.name, line.published, measured, value, checks)
 
 
 def noise_rows(table: Table, simulated, truth: dict, real: np.ndarray) -> None:
@@ -205,7 +205,7 @@ def noise_rows(table: Table, simulated, truth: dict, real: np.ndarray) -> None:
 
 
 def features(images: np.ndarray, m: Measured) -> dict[str, np.ndarray]:
-    """What the classifiers see: global statistics, and those with ring, sky and profile beside."""
+    """Features of the classifiers: global statistics, and these with ring, sky and profile."""
     statistics = global_statistics(images)
     more = [m[k] for k in ("ring_radius", "ring_ratio", "ring_x", "ring_y")]
     more += [m[k] for k in ("flux_ratio", "flux_angle", "sky", "sky_sigma", "sky_grain")]
@@ -220,12 +220,12 @@ def distinguish_rows(table: Table, real: tuple, simulated: tuple, seed: int) -> 
     own, other = features(*real), features(*simulated)
     for name in own:
         for model in (logistic, forest):
-            found = distinguish(model, own[name], other[name], seed)
+            distinction = distinguish(model, own[name], other[name], seed)
             label = f"{model.__name__}, {name}"
-            print(f"{label:32s}{found}  {'ok' if found.alike else 'OFF'}", flush=True)
-            if not found.alike:
+            print(f"{label:32s}{distinction}  {'ok' if distinction.alike else 'OFF'}", flush=True)
+            if not distinction.alike:
                 table.off.append(label)
-    print(f"{found.real} real, {found.simulated} simulated images")
+    print(f"{distinction.real} real, {distinction.simulated} simulated images")
 
 
 def shortcut_rows(table: Table, images: np.ndarray, labels: np.ndarray, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""From an easy sky with labels to a hard one with few: which method is worth its while?
+"""Compare methods of domain adaptation, from an easy sky with labels to a hard one with few.
 
     python benchmarks/domain_adaptation.py OUT [--weights lens_finder.easy_sim] [--seeds 3]
 
@@ -167,13 +167,13 @@ def train_row(row: str, seed: int, source: str, options: argparse.Namespace) -> 
 def score(model: str | Path, kept: Path, test: Cutouts, key: str) -> dict[str, float]:
     """AUROC and TPR10 of a run's best weights, or of weights by name; kept in a file."""
     if kept.exists():
-        known = json.loads(kept.read_text(encoding="utf-8"))
-        if known["test"] == key:
-            return known
+        stored = json.loads(kept.read_text(encoding="utf-8"))
+        if stored["test"] == key:
+            return stored
     labels, logits = test.known_labels(), lens_logits(load_model(model), test.inputs())
-    found = {"test": key, "auc": roc_auc(labels, logits), "tpr10": tpr10(labels, logits)}
-    write_bytes(kept, (json.dumps(found) + "\n").encode())
-    return found
+    values = {"test": key, "auc": roc_auc(labels, logits), "tpr10": tpr10(labels, logits)}
+    write_bytes(kept, (json.dumps(values) + "\n").encode())
+    return values
 
 
 def table(scores: dict[str, list[dict]], negatives: int) -> str:
@@ -182,13 +182,13 @@ def table(scores: dict[str, list[dict]], negatives: int) -> str:
         f"| method | AUROC | TPR10 of {negatives:,} non-lenses | runs |",
         "|---|---|---|---|",
     ]
-    for row, found in scores.items():
+    for row, runs in scores.items():
         cells = []
         for name in ("auc", "tpr10"):
-            values = [each[name] for each in found]
+            values = [each[name] for each in runs]
             spread = f" +- {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
             cells.append(f"{np.mean(values):.4f}{spread}")
-        lines.append(f"| {row} | {' | '.join(cells)} | {len(found)} |")
+        lines.append(f"| {row} | {' | '.join(cells)} | {len(runs)} |")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""What learning without labels saves: ROC-AUC of a linear head against the number of labels.
+"""Label efficiency of pretexts: ROC-AUC of a linear head against the number of labels.
 
     python benchmarks/label_efficiency.py OUT [--images 6000] [--epochs 4]
 

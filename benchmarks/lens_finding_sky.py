@@ -1,4 +1,4 @@
-"""The simulated skies for lens finding: what they look like, and what a shortcut makes of them.
+"""Simulated skies for lens finding: contact sheets, kinds, and the shortcut baseline.
 
     python benchmarks/lens_finding_sky.py FOLDER [--presets NAME ...] [--images 3000] [--seed 5]
 
@@ -67,7 +67,7 @@ def contact_sheet(pictures: np.ndarray, path: Path) -> None:
 
 
 def table(drawn: Sample, preset: Preset) -> np.ndarray:
-    """What a survey would measure on the images, (n, columns); missing values are medians."""
+    """Table that a survey would measure on the images, (n, columns); medians where missing."""
     measured = measure(
         drawn.images, pixel_scale=preset.pixel_scale, bands=preset.bands, zero_point=ZERO_POINT
     )

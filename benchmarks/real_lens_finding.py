@@ -1,4 +1,4 @@
-"""What lens finders that were trained on simulations make of real and challenge images.
+"""Score lens finders that were trained on simulations on real and challenge images.
 
     python benchmarks/real_lens_finding.py FOLDER [WEIGHTS ...]
 
@@ -49,10 +49,10 @@ def columns_alone(kind: str, folder: Path) -> None:
     print(f"{kind}: {counts['lens']:,} lenses, {counts['nonlens']:,} non-lenses")
     leaks = {leak.column: leak for leak in find_leaks(read.table, read.columns, read.labels)}
     for column, values in zip(read.columns, read.table.T, strict=True):
-        known = np.isfinite(values)
-        auc = roc_auc(read.labels[known], values[known])
+        finite = np.isfinite(values)
+        auc = roc_auc(read.labels[finite], values[finite])
         said = f"LEAK: {leaks[column]}" if column in leaks else "no leak found"
-        print(f"  {column:<28} AUC {auc:.4f} on {known.sum():,}  {said}")
+        print(f"  {column:<28} AUC {auc:.4f} on {finite.sum():,}  {said}")
 
 
 def few_cutouts(kind: str, folder: Path) -> Cutouts:
@@ -105,16 +105,16 @@ def score(name: str, sets: dict[str, Cutouts]) -> None:
 
 
 def known_lenses(file: Path, name: str) -> None:
-    """Print what a lens finder makes of lenses of Pan-STARRS1."""
+    """Print the probabilities of a lens finder for lenses of Pan-STARRS1."""
     opened = open_model(name)
     takes = opened.takes
     with np.load(file) as held:
-        known = {key: held[key] for key in held.files}
-    have = list(known["bands"])
+        arrays = {key: held[key] for key in held.files}
+    have = list(arrays["bands"])
     if "images" not in takes or not opened.bands or not set(opened.bands) <= set(have):
         print(f"{name}: takes not images in some of the bands {', '.join(have)}")
         return
-    images = known["x"][..., [have.index(band) for band in opened.bands]]
+    images = arrays["x"][..., [have.index(band) for band in opened.bands]]
     whole = np.isfinite(images).all(axis=(1, 2, 3))
     images = images[whole]
     sky = sample_cutouts(SKY, 256, bands=opened.bands, columns=())
@@ -125,8 +125,8 @@ def known_lenses(file: Path, name: str) -> None:
         table = np.stack([read[column] for column in opened.columns], axis=1)
     logits = opened.model.predict(as_inputs(images, table), batch_size=128, verbose=0)[:, 0]
     print(f"{name} on {whole.sum()} lenses of SLED ({(~whole).sum()} with gaps left out)")
-    separation, kind = known["image_sep"][whole], known["kind"][whole]
-    noisy = known["centre_snr"][whole] < np.median(known["centre_snr"][whole])
+    separation, kind = arrays["image_sep"][whole], arrays["kind"][whole]
+    noisy = arrays["centre_snr"][whole] < np.median(arrays["centre_snr"][whole])
     groups = {"all": np.full(len(logits), True)}
     groups |= {str(each): kind == each for each in np.unique(kind)}
     groups |= {

@@ -1,4 +1,4 @@
-"""What learning without labels is worth on real lenses: lensed galaxy or lensed quasar?
+"""Pretexts on real lenses: label efficiency of lensed galaxies against lensed quasars.
 
     python benchmarks/real_ssl.py FOLDER OUT [--epochs 20] [--seeds 5]
 
@@ -91,7 +91,7 @@ def hst(folder: Path) -> np.ndarray:
 
 
 def settings(options: argparse.Namespace) -> dict:
-    """What all trainings share."""
+    """Settings of all trainings."""
     return {
         "model": options.model,
         "epochs": options.epochs,
@@ -164,7 +164,7 @@ def main() -> None:
     test, labelled = order[: len(order) // 3], order[len(order) // 3 :]
     features = {name: frozen_features(net, lenses) for name, net in backbones.items()}
     table = label_efficiency(
-        {name: (found[labelled], found[test]) for name, found in features.items()},
+        {name: (vectors[labelled], vectors[test]) for name, vectors in features.items()},
         kinds[labelled],
         kinds[test],
         counts=[n for n in COUNTS if n <= len(labelled)],

@@ -1,4 +1,4 @@
-"""How far from its training sky can a classifier be trusted? ROC-AUC as the observation varies.
+"""Robustness of a classifier: ROC-AUC as noise, PSF, pose and pixel scale change.
 
     python benchmarks/robustness.py OUT [--weights resnet18_slim.common_test_sim] [--images 1500]
 
@@ -36,12 +36,12 @@ from lenszoo.tasks.scores import EVALUATION_SEED
 
 
 class Factor(NamedTuple):
-    """What is varied.
+    """One property of the observation, and its values.
 
     Attributes:
         title: of its panel.
         row: how a row of the table names a value.
-        axis: what its values are.
+        axis: label of its values.
         values: those measured; trained: the one the classifier knows, whose pixels are the plain
             preset's.
     """
@@ -68,7 +68,7 @@ FACTORS = {
 
 
 class Point(NamedTuple):
-    """What was measured on the scenes seen in one way."""
+    """Scores on the scenes under one observation."""
 
     auc: float
     interval: tuple[float, float]
@@ -93,22 +93,22 @@ def answers(
     name = f"{factor}_{value:g}" if changes else "trained"
     kept = options.out / "answers" / f"{name}.json"
     if kept.exists():
-        known = json.loads(kept.read_text(encoding="utf-8"))
-        if known["key"] == key:
-            return np.array(known["labels"]), np.array(known["logits"])
+        stored = json.loads(kept.read_text(encoding="utf-8"))
+        if stored["key"] == key:
+            return np.array(stored["labels"]), np.array(stored["logits"])
     sky = perturbed(preset, **changes) if changes else preset
     drawn = sample(sky, options.images, options.seed, SPLIT_START["test"])
     logits = predict_logits(model, drawn.images)
-    found = {"key": key, "labels": drawn.labels.tolist(), "logits": logits.tolist()}
+    stored = {"key": key, "labels": drawn.labels.tolist(), "logits": logits.tolist()}
     kept.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(kept, (json.dumps(found) + "\n").encode())
+    write_bytes(kept, (json.dumps(stored) + "\n").encode())
     return drawn.labels, logits
 
 
-def measure(labels: np.ndarray, logits: np.ndarray, known: np.ndarray, seed: int) -> Point:
+def measure(labels: np.ndarray, logits: np.ndarray, plain: np.ndarray, seed: int) -> Point:
     """Score answers, and compare them with those to the plain images of the same scenes."""
     classes = range(logits.shape[1])
-    odds, known_odds = metrics.log_odds(logits), metrics.log_odds(known)
+    odds, plain_odds = metrics.log_odds(logits), metrics.log_odds(plain)
 
     def macro(counts: np.ndarray, scores: np.ndarray) -> np.ndarray:
         return np.mean(
@@ -117,7 +117,7 @@ def measure(labels: np.ndarray, logits: np.ndarray, known: np.ndarray, seed: int
 
     def both(counts: np.ndarray) -> np.ndarray:
         auc = macro(counts, odds)
-        return np.stack([auc, auc - macro(counts, known_odds)], axis=1)
+        return np.stack([auc, auc - macro(counts, plain_odds)], axis=1)
 
     interval, difference = metrics.bootstrap_interval(both, labels, seed=seed)
     return Point(
@@ -165,9 +165,9 @@ def figure(points: dict[tuple[str, float], Point], classes: tuple[str, ...], tit
         low, high = np.array([p.interval for p in own]).T
         axes.fill_between(at, low, high, color=COLOURS[0], alpha=0.2, lw=0)
         axes.plot(at, [p.auc for p in own], "o-", ms=3.5, color=COLOURS[0], label="macro")
-        known = factor.values.index(factor.trained)
-        axes.axvline(at[known], color=FAINT, lw=1, ls=":", zorder=0)
-        axes.plot(at[known], own[known].auc, "o", ms=9, mfc="none", mec=COLOURS[0])
+        trained = factor.values.index(factor.trained)
+        axes.axvline(at[trained], color=FAINT, lw=1, ls=":", zorder=0)
+        axes.plot(at[trained], own[trained].auc, "o", ms=9, mfc="none", mec=COLOURS[0])
         axes.axhline(0.5, color=FAINT, lw=1, ls="--", zorder=0)
         axes.set(title=factor.title, xlabel=factor.axis)
         axes.set_xticks(at, [f"{value:g}" for value in factor.values])
@@ -198,12 +198,12 @@ def run(options: argparse.Namespace) -> None:
     classes = get_preset(preset).classes
     if model.output_shape != (None, len(classes)):
         raise LenszooError(f"{options.weights} is no classifier of {', '.join(classes)}.")
-    _, known = answers(model, preset, "noise", FACTORS["noise"].trained, options)
+    _, plain_logits = answers(model, preset, "noise", FACTORS["noise"].trained, options)
     points = {}
     for name in options.only:
         for value in FACTORS[name].values:
             labels, logits = answers(model, preset, name, value, options)
-            points[name, value] = measure(labels, logits, known, options.seed)
+            points[name, value] = measure(labels, logits, plain_logits, options.seed)
             print(f"{name} {value:g}: {points[name, value].auc:.4f}", flush=True)
     what = f"{options.weights}: {options.images:,} test scenes of {preset}, seed {options.seed}"
     plain = "as trained" if preset == sky_of(options.weights) else "unchanged"

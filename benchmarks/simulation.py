@@ -97,16 +97,16 @@ def main() -> None:
             for i in indices[: THEIRS[name]]
         ]
         sample_scenes(preset, indices, arguments.seed)  # compile
-        ours, theirs = [], []
+        lenszoo_speed, lenstronomy_speed = [], []
         for _ in range(arguments.rounds):
             start = time.perf_counter()
             for scene in scenes:
                 lenstronomy_image(scene, rng)
             middle = time.perf_counter()
             sample_scenes(preset, indices, arguments.seed)
-            theirs.append(len(scenes) / (middle - start))
-            ours.append(len(indices) / (time.perf_counter() - middle))
-        a, b = statistics.median(theirs), statistics.median(ours)
+            lenstronomy_speed.append(len(scenes) / (middle - start))
+            lenszoo_speed.append(len(indices) / (time.perf_counter() - middle))
+        a, b = statistics.median(lenstronomy_speed), statistics.median(lenszoo_speed)
         print(f"{name:8} {a:14.1f} {b:10.1f} {b / a:7.1f} {TARGETS[name]:7d}")
 
 

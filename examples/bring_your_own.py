@@ -1,4 +1,4 @@
-"""Teach lenses to a network from elsewhere: a backbone of your own, or an old vit-keras fine-tune.
+"""Train a network from elsewhere: a backbone of your own, or an old vit-keras fine-tune.
 
     python examples/bring_your_own.py [DATA] [--h5 OLD.h5] [--epochs 6]
 

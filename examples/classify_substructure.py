@@ -1,11 +1,11 @@
-"""Simulate lenses, classify their dark-matter substructure, and see how little of it shows."""
+"""Simulate lenses and classify their dark-matter substructure."""
 
 # %% [markdown]
 # # Which lenses hold dark-matter substructure?
 #
-# Subhalos and vortices of dark matter bend the light of a lensed galaxy a little more, in the
-# wrong places. We simulate lens images whose truth we know, let a pretrained network sort them,
-# and ask how massive the substructure must be to be seen. A minute on a laptop, no GPU needed.
+# Subhalos and vortices of dark matter perturb the lensed image of a galaxy. We simulate images with
+# known truth, classify them with a pretrained network, and measure how massive the substructure
+# must be to be detected. A minute on a laptop, no GPU needed.
 
 # %%
 import matplotlib.pyplot as plt
@@ -80,13 +80,15 @@ for label, name in list(enumerate(sky.class_names))[1:]:
     mine = sky.labels == label
     edges = np.quantile(percent[mine], np.linspace(0, 1, 6))
     place = np.digitize(percent[mine], edges[1:-1])
-    found = np.array([(predicted[mine] == label)[place == k].mean() for k in range(5)])
+    completeness = np.array([(predicted[mine] == label)[place == k].mean() for k in range(5)])
     count = np.bincount(place, minlength=5)
     middle = [np.median(percent[mine][place == k]) for k in range(5)]
-    error = np.sqrt(found * (1 - found) / count)
-    axis.errorbar(middle, found, error, marker="o", capsize=3, color=colours[name], label=name)
+    error = np.sqrt(completeness * (1 - completeness) / count)
+    axis.errorbar(
+        middle, completeness, error, marker="o", capsize=3, color=colours[name], label=name
+    )
 axis.set(
-    xlabel="mass in substructure (% of the lens)", ylabel="recognised as what it is", ylim=(0, 1.05)
+    xlabel="mass in substructure (% of the lens)", ylabel="fraction recognised", ylim=(0, 1.05)
 )
 axis.axhline(1 / 3, color="0.7", linestyle=":", label="by chance")
 axis.legend(frameon=False, loc="lower right")

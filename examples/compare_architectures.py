@@ -1,4 +1,4 @@
-"""Train several architectures on the same sky and plot what each buys: AUC, parameters, time.
+"""Compare architectures on one sky: ROC-AUC, parameters and training time.
 
     python examples/compare_architectures.py [MODEL ...] [--epochs 4] [--images 3000]
 

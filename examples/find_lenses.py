@@ -105,21 +105,20 @@ def main() -> None:
     )
     page.save(options.out)
     best = np.argsort(-answers["logit_lens"].to_numpy(), kind="stable")[:BEST]
-    found = int(sky.labels[best].sum())
-    print(f"{found} of the {len(best)} best candidates are lenses; {sky.labels.sum()} were there")
+    lenses = int(sky.labels[best].sum())
+    print(f"{lenses} of the {len(best)} best candidates are lenses; {sky.labels.sum()} were there")
     picture = draw(model, sky.take(best), answers["prob_lens"].to_numpy()[best])
     picture.savefig(options.out / "find_lenses.png", dpi=130)
     written = ("report.html", "find_lenses.png", "candidates.csv")
     print(", ".join(str(options.out / name) for name in written))
 
 
-def looked_at(model, given: Cutouts) -> tuple[np.ndarray | None, np.ndarray]:
-    """Attention that each position of the images and each column of the table was paid.
+def attention_shares(model, cutouts: Cutouts) -> tuple[np.ndarray | None, np.ndarray]:
+    """Attention to each position of the images and each column of the table.
 
-    The answer comes from the mean of all tokens, so that each of them counts alike as one that
-    looks. In units of what each token would get if all were looked at alike.
+    Averaged over the attending tokens, as the logit comes from their mean; 1 is uniform attention.
     """
-    inputs = {"images": given.images, "table": given.table}
+    inputs = {"images": cutouts.images, "table": cutouts.table}
     named = isinstance(model.input, dict)
     weights, grid = attention_maps(
         model, inputs if named else inputs["images" if len(model.input.shape) == 4 else "table"]
@@ -144,7 +143,7 @@ def heat(attention: np.ndarray, size: tuple[int, int], top: float) -> np.ndarray
 
 def draw(model, best: Cutouts, probabilities: np.ndarray) -> Figure:
     """The candidates in colour, beside what of them was looked at; below, the columns."""
-    places, columns = looked_at(model, best)
+    places, columns = attention_shares(model, best)
     figure = Figure(figsize=(14, 9.5), layout="constrained")
     above, below = (
         figure.subfigures(2, 1, height_ratios=[2.4, 1]) if columns.size else (figure, None)

@@ -1,4 +1,4 @@
-"""Fine-tune a vision transformer on folders of lens images: head first, then all layers, gently.
+"""Fine-tune a vision transformer on folders of lens images: the head first, then all layers.
 
     python examples/finetune_vit.py DATA [--model vit_b16] [--weights imagenet21k] [--epochs 10]
 

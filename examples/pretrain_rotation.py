@@ -1,12 +1,12 @@
-"""Learn from images without labels, then from few with: what is the pretext worth?
+"""Pretrain a backbone without labels, and train a linear head on few labels.
 
     python examples/pretrain_rotation.py [--method rotation] [--model simple_cnn] [--out pretext]
 
 A backbone learns on simulated images by which quarter turn each was turned, or by another pretext,
 `--method denoising`, `contrastive` or `simsiam`. Then it is frozen: a linear head learns on 50 to
 600 labelled images, on its features and on those of the same network as it started, untrained.
-Where the curves lie apart the pretext has paid. With so few images it pays little or nothing; more
-do more (`--images 20000 --epochs 20`, on a GPU). About two minutes on two cores; writes
+The pretext helps where the curves differ. With so few images it helps little or not at all; use
+more (`--images 20000 --epochs 20`, on a GPU). About two minutes on two cores; writes
 OUT/run/report.html and OUT/label_efficiency.png.
 """
 

@@ -1,9 +1,9 @@
-"""Super-resolve lens images: simulate pairs, learn for a minute, look at what is left over.
+"""Super-resolution of lens images: simulate pairs, train for a minute, look at the residuals.
 
     python examples/super_resolve.py [--model srresnet_1] [--weights NAME] [--out pairs]
 
-The sky is seen twice, with pixels of 0.1 and of 0.05 arcsec, each with its own noise. The network
-learns to make the fine image from the coarse one; given --weights it starts from trained ones. The
+The sky is observed twice, with pixels of 0.1 and of 0.05 arcsec, each with its own noise. The
+network learns the fine image from the coarse one; given --weights it starts from trained ones. The
 noiseless truth is known, so the score can be put between bicubic interpolation and the noise floor,
 the score of the truth itself. About two minutes on two cores; writes OUT/report.html and
 OUT/super_resolve.png.
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("lenszoo").setLevel(logging.INFO)
-    # what it adds to bicubic interpolation is learned soonest
+    # the difference from bicubic interpolation is learned fastest
     plain = options.model.startswith("srresnet") and not options.weights
     recipe = Recipe(
         task="super_resolve",
@@ -51,7 +51,7 @@ def main() -> None:
         },
         optimizer={
             "name": "adam",
-            # what is trained already would forget at a high rate
+            # trained weights would be lost at a high rate
             "learning_rate": 1e-4 if options.weights else 1e-3,
             "warmup_steps": 20,
             "clip_norm": 1.0,

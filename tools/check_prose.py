@@ -1,4 +1,4 @@
-"""Check the prose of the package: docstrings, comments and names of variables in ``lenszoo/``.
+"""Check the prose of package, benchmarks and examples: docstrings, comments, names of variables.
 
 It fails on a docstring whose first line is empty or runs on into a second, on a sentence of a
 docstring or comment that begins with "What", and on a variable that is named by a participle or a
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+FOLDERS = ("lenszoo", "benchmarks", "examples")
 # rooms not yet held to the rules: remove a line when its room is done
 ALLOWED = (
     "lenszoo/inference/",
@@ -92,7 +93,7 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
 
 def main() -> int:
     """Print the faults of every module that is held to the rules; 1 if there are any."""
-    paths = sorted((ROOT / "lenszoo").rglob("*.py"))
+    paths = sorted(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
     names = {path.relative_to(ROOT).as_posix(): path for path in paths}
     lines = [
         f"{name}:{line}: {fault}"
