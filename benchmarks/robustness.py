@@ -32,7 +32,7 @@ from lenszoo.pretrained import get_entry
 from lenszoo.reporting.plots import COLOURS, FAINT, new_figure, styled, to_png
 from lenszoo.simulation import SPLIT_START, get_preset, perturbed, sample
 from lenszoo.tasks.classify.task import predict_logits
-from lenszoo.tasks.scores import EVALUATION_SEED
+from lenszoo.tasks.evaluate import EVALUATION_SEED
 
 
 class Factor(NamedTuple):

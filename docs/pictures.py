@@ -183,7 +183,7 @@ def candidates() -> Image.Image:
         n=20,
         ids=[f"object {k}" for k in chosen],
         bands=get_preset(HARD).bands,
-        known=[sky.class_names[label] for label in sky.labels[chosen]],
+        kinds=[sky.class_names[label] for label in sky.labels[chosen]],
     )
     with tempfile.TemporaryDirectory() as folder:
         page.save(folder)

@@ -25,10 +25,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from lenszoo import build_model, from_vit_keras
+from lenszoo import build_model, evaluate, from_vit_keras
 from lenszoo.data import Dataset, DatasetIndex, image_dataset
 from lenszoo.simulation import write_dataset
-from lenszoo.tasks.evaluate import evaluate
 
 
 def my_backbone(bands: int = 3) -> keras.Model:

@@ -100,7 +100,7 @@ def main() -> None:
         n=PAGE,
         ids=sky.ids,
         bands=sky.bands,
-        known=[str(kind).replace("_", "-") for kind in sky.truth["kind"]],
+        kinds=[str(kind).replace("_", "-") for kind in sky.truth["kind"]],
         provenance=provenance_of(answers),
     )
     page.save(options.out)

@@ -13,12 +13,15 @@ from lenszoo.pretrained.loading import build_model as build_model
 from lenszoo.pretrained.loading import load_model as load_model
 from lenszoo.pretrained.manifest import list_weights as list_weights
 from lenszoo.pretrained.store import fetch_weights as fetch_weights
+from lenszoo.tasks.evaluate import evaluate as evaluate
+from lenszoo.training import train as train
 
 __all__ = [
     "__version__",
     "build_model",
     "data",
     "embed",
+    "evaluate",
     "evaluation",
     "fetch_weights",
     "from_vit_keras",
@@ -28,6 +31,7 @@ __all__ = [
     "model_info",
     "predict",
     "simulation",
+    "train",
     "training",
     "upscale",
 ]

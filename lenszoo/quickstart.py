@@ -14,7 +14,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference import open_model, predict, write_table
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.reporting.report import Card, Figure, Report, Table, interval, number
-from lenszoo.simulation import SPLIT_START, sample, write_dataset
+from lenszoo.simulation import write_dataset
 from lenszoo.tasks.evaluate import evaluate
 from lenszoo.training import Recipe, TrainingResult, train
 
@@ -156,14 +156,8 @@ def _load(story: _Story, weights: str) -> OpenedModel:
 
 
 def _score(story: _Story, opened: OpenedModel, scale: Scale) -> Report:
-    sky = sample(SKY, scale.test_images, scale.seed, SPLIT_START["test"])
-    report = evaluate(
-        opened,
-        sky,
-        seed=scale.seed,
-        title=f"{opened.name} on {scale.test_images} simulated images",
-        provenance={"preset": SKY, "data_seed": scale.seed},
-    )
+    title = f"{opened.name} on {scale.test_images} simulated images"
+    report = evaluate(opened, preset=SKY, images=scale.test_images, seed=scale.seed, title=title)
     values = report.metrics
     story.say(f"macro ROC-AUC      {_auc(values)}")
     story.say(f"accuracy           {number(values['accuracy'], 3)}")
@@ -232,8 +226,8 @@ def _predict(story: _Story, out: Path) -> None:
         write_table(table, out / name)
     story.say(f"{out / 'predictions.csv'} (and .parquet): {len(table)} rows, such as")
     for row in table.slice(0, 3).to_pylist():
-        logit = row[f"logit_{row['predicted']}"]
-        story.say(f"  {row['id']:<14} {row['predicted']:<4} logit {logit:+.2f}")
+        probability = row[f"prob_{row['predicted']}"]
+        story.say(f"  {row['id']:<14} {row['predicted']:<4} probability {probability:.3f}")
 
 
 def _report(story: _Story, scale: Scale, scored: Report, tuned: _Tuned) -> Report:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from result_tables import TABLES, of_kind
-from scores import KEYS, headline, kind
+from scores import headline, task_of
 
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import WeightsEntry
@@ -18,19 +18,19 @@ def best(entries: Iterable[WeightsEntry]) -> list[WeightsEntry]:
     """
     winners: dict[tuple[str, str], WeightsEntry] = {}
     for entry in entries:
-        task = kind(entry)
-        if task == "pretext" or KEYS[task] not in entry.metrics.get("test", {}):
+        task, test = task_of(entry), entry.metrics.get("test", {})
+        key = task.headline.key
+        if "by_labels" in test or key not in test:
             continue
-        place = task, entry.data["preset"]
-        score = entry.metrics["test"][KEYS[task]]
-        if place not in winners or score > winners[place].metrics["test"][KEYS[task]]:
+        place = task.name, entry.data["preset"]
+        if place not in winners or test[key] > winners[place].metrics["test"][key]:
             winners[place] = entry
     return [each for task in TABLES for each in of_kind(winners.values(), task)]
 
 
 def best_row(entry: WeightsEntry) -> tuple[str, ...]:
     """One line of the README's table."""
-    task, metrics = kind(entry), entry.metrics
+    task, metrics = task_of(entry).name, entry.metrics
     baseline = {
         "classify": lambda: f"{metrics['shortcut']['macro_ovr_auc']:.3f}, image statistics",
         "find_lenses": lambda: (

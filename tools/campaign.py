@@ -16,17 +16,20 @@ from typing import Annotated, Any, Literal
 
 import keras
 import typer
+from real_images import takes_real_images
 from release import release, release_root
 from weights_names import check_name
 
+from lenszoo import tasks
 from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
 from lenszoo.files import hold
+from lenszoo.models.registry import model_info
 from lenszoo.pretrained.imported import is_published
 from lenszoo.pretrained.manifest import FILE_NAME, WeightsEntry, load_manifest
 from lenszoo.simulation import get_preset
+from lenszoo.tasks.evaluate import EVALUATION_SEED
 from lenszoo.tasks.recipes import Recipe, RecipeBase
-from lenszoo.tasks.scores import EVALUATION_SEED, SCORERS
 from lenszoo.training.deadline import OutOfTime
 from lenszoo.training.loop import train
 from lenszoo.training.state import read_progress
@@ -217,6 +220,7 @@ def _make(name: str, source: str, options: _Options) -> Step:
     """Train, score and release; what goes wrong is the step's note."""
     run = options.runs / name
     recipe = Recipe.load(source)
+    task = tasks.find(recipe.task).task
     # nothing of the run before: neither its memory nor its names
     keras.utils.clear_session()
     try:
@@ -230,7 +234,7 @@ def _make(name: str, source: str, options: _Options) -> Step:
             root=options.root,
             images=options.images,
             seed=options.seed,
-            real=options.real.get(recipe.data.preset) if recipe.task == "classify" else None,
+            real=options.real.get(recipe.data.preset) if takes_real_images(task) else None,
         )
     except OutOfTime:
         return Step(name, "left", _progress(run, recipe))
@@ -272,8 +276,8 @@ def _progress(run: Path, recipe: RecipeBase) -> str:
 def _score(entry: WeightsEntry) -> str:
     """The main figure of weights, in whatever task."""
     test: dict[str, Any] = entry.metrics.get("test", {})
-    keys = dict.fromkeys(scorer.key for scorer in SCORERS.values())
-    return next((f"{key} {test[key]:.4f}" for key in keys if key in test), "")
+    key = tasks.of_figures(test, model_info(entry.model).task).headline.key
+    return f"{key} {test[key]:.4f}" if key in test else ""
 
 
 @contextlib.contextmanager

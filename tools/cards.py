@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from card_sections import sections
 from markdown_text import code, markdown_table
-from scores import KINDS, headline, kind
+from scores import headline, kind, task_of
 
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry
@@ -61,7 +61,7 @@ def index(entries: Iterable[WeightsEntry]) -> str:
         "`lenszoo weights show NAME` prints the same. All are trained on simulated skies: read "
         "under Limits where not to trust them.",
     ]
-    for which in KINDS:
+    for which in _TITLES:
         rows = [
             (
                 f"[`{entry.name}`]({entry.name}.md)",
@@ -90,7 +90,7 @@ _INDEX = ("weights", "sky", "score on unseen scenes (95 %)", "size")
 def _summary(entry: WeightsEntry) -> str:
     known = headline(entry)
     scored = f"{known} on unseen simulated scenes." if known else "It has not been scored."
-    purpose = KINDS[kind(entry)]
+    purpose = task_of(entry).purpose
     if entry.classes and kind(entry) == "classify":
         purpose += ": " + ", ".join(f"`{name}`" for name in entry.classes)
     text = f"`{entry.model}` {purpose}. {scored}"

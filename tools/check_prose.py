@@ -23,14 +23,6 @@ ALLOWED = (
     "lenszoo/metrics/shortcut.py",
     "lenszoo/pretrained/",
     "lenszoo/reporting/",
-    "lenszoo/tasks/",
-    "lenszoo/training/",
-    "lenszoo/cli/_options.py",
-    "lenszoo/cli/adapt.py",
-    "lenszoo/cli/pretrain.py",
-    "lenszoo/cli/train.py",
-    "lenszoo/cli/weights.py",
-    "lenszoo/quickstart.py",
     "lenszoo/files.py",
 )
 NO_NOUNS = {"found", "known", "wanted", "given", "asked", "theirs", "ours"}

@@ -13,8 +13,9 @@ import typer
 
 from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
+from lenszoo.tasks.classify.recipe import ClassifyRecipe
 from lenszoo.tasks.classify.task import ClassifyTask
-from lenszoo.tasks.recipes import ClassifyRecipe, Recipe
+from lenszoo.tasks.recipes import Recipe
 
 
 @verb(backend=True)

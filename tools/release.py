@@ -24,9 +24,11 @@ import typer
 from entries import add_entry, check_retires
 from pack import PART_BYTES, pack_weights, split_file
 from pydantic import ValidationError
+from real_images import score_real, takes_real_images
 from weights_names import check_name, free_name, is_taken, recipes_of
 
 from lenszoo import files as _files
+from lenszoo import tasks
 from lenszoo._version import __version__
 from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
@@ -47,10 +49,9 @@ from lenszoo.pretrained.manifest import (
     load_manifest,
 )
 from lenszoo.provenance import environment
-from lenszoo.tasks.find_lenses.adapt import images_an_epoch
+from lenszoo.tasks.evaluate import EVALUATION_SEED
 from lenszoo.tasks.recipes import Recipe, RecipeBase, validate
-from lenszoo.tasks.scores import EVALUATION_SEED, SCORERS, score_real
-from lenszoo.training.loop import RECIPE, RUN
+from lenszoo.training.run_folder import RECIPE, RUN
 from lenszoo.training.state import read_progress
 
 log = logging.getLogger("lenszoo")
@@ -99,7 +100,7 @@ def release(
         root: the folder of ``weights/`` and the manifest; by default the checkout.
         images: scenes to score on; by default as many as the task's other weights.
         seed: of the scenes.
-        real: for classifiers, an npz of real images to score as well (:func:`score_real`).
+        real: for classifiers, an npz of real images to score as well.
         replaces: an entry that these weights take the place of: it is retired.
 
     Returns:
@@ -112,7 +113,7 @@ def release(
     root, sources = release_root(root), recipes_of(check_name(name), recipe)
     check_retires(replaces, name, load_manifest(root / FILE_NAME))
     done, source = _finished(Path(run), sources)
-    if real is not None and done.recipe.task != "classify":
+    if real is not None and not takes_real_images(tasks.find(done.recipe.task).task):
         raise LenszooError(f"{name} is no classifier: real images are for classifiers only.")
     # the file holds names that layers get from a counter of the process: the same bytes each time
     keras.utils.clear_session()
@@ -234,18 +235,19 @@ def _metrics(
 ) -> dict[str, Any]:
     """The scores of the packed model, what packing costs, and how they are measured again."""
     full, model = models
-    preset, scorer = done.recipe.data.preset, SCORERS[done.recipe.task]
+    preset, info = done.recipe.data.preset, tasks.find(done.recipe.task)
+    task, key = info.task, info.headline.key
     distill = getattr(done.recipe, "distill", None)  # its teacher may tell more classes apart
     merge = distill.merge if distill else {}
-    found = {} if real is None else {"real": score_real(model, preset, Path(real), merge)}
-    number = scorer.images if images is None else images
-    scenes = scorer.draw(model, preset, number, seed, done.identity.get("bands"))
-    test, beside = scorer.measure(model, scenes)
-    if test[scorer.key] is None:
-        raise LenszooError(f"{scorer.key} is undefined on {number:,} scenes: give more images.")
-    cost = test[scorer.key] - scorer.main(full, scenes)
-    if abs(cost) > scorer.cost:
-        log.warning("%s: float16 kernels move %s by %.2g.", name, scorer.key, cost)
+    on_real = {} if real is None else {"real": score_real(model, preset, Path(real), merge)}
+    number = task.scenes if images is None else images
+    scenes = task.sample(model, preset, number, seed, bands=done.identity.get("bands"))
+    test, beside = task.release(task.score(model, scenes, seed=seed))
+    if test[key] is None:
+        raise LenszooError(f"{key} is undefined on {number:,} scenes: give more images.")
+    cost = test[key] - task.figure(full, scenes)
+    if abs(cost) > info.headline.tolerance:
+        log.warning("%s: float16 kernels move %s by %.2g.", name, key, cost)
     command = f"python tools/release.py RUN {name}"
     command += "" if images is None else f" --images {images}"
     command += "" if seed == EVALUATION_SEED else f" --seed {seed}"
@@ -257,18 +259,19 @@ def _metrics(
         "machine": _measured_on(),
         "seed": seed,
     }
-    own = {"test": test, "float16": {scorer.key: cost}, "measured": measured}
-    return beside | found | own
+    own = {"test": test, "float16": {key: cost}, "measured": measured}
+    return beside | on_real | own
 
 
 def _data(done: _Run) -> dict[str, Any]:
     """What the weights were trained on, for how long and where."""
     identity, history = done.identity, done.history
+    an_epoch = tasks.find(done.recipe.task).task.images_an_epoch(done.recipe)
     places = [*identity.get("earlier", []), identity["environment"]]
     return {
         "preset": done.recipe.data.preset,
         "seed": done.recipe.seed,
-        "images_seen": len(history) * images_an_epoch(done.recipe),
+        "images_seen": len(history) * an_epoch,
         "epochs": len(history),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
         "trained_on": ", then ".join(dict.fromkeys(map(_machine, places))),

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from scores import KEYS, bounds, kind
+from scores import bounds, task_of
 
+from lenszoo import tasks
 from lenszoo.cli._verb import verb
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import load_model
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
 from lenszoo.tasks.recipes import Recipe, RecipeBase, recipe_files, validate
-from lenszoo.tasks.scores import SCORERS
 from lenszoo.training.loop import train
 
 Interval = tuple[float, float]
@@ -107,19 +107,19 @@ def reproduce(
     """
     entry = get_entry(name)
     measured, published = entry.metrics.get("measured", {}), entry.metrics.get("test", {})
-    key = KEYS[kind(entry)]
+    key = task_of(entry).headline.key
     interval = bounds(published, key)
     if interval is None or "seed" not in measured:
         raise LenszooError(f"{name} has no {key} with an interval in the manifest to compare with.")
     full = _recipe_of(entry, recipe)
     wanted, trial = _smaller(full, epochs, images)
     result = train(wanted, Path(out), verbose=verbose)
-    scorer, model = SCORERS[full.task], load_model(result.run_dir)
+    task, model = tasks.find(full.task).task, load_model(result.run_dir)
     n = measured["images"] if images is None else min(images, measured["images"])
     preset, seed = entry.data["preset"], measured["seed"]
-    scenes = scorer.draw(model, preset, n, seed, entry.data.get("bands"))
-    found, _ = scorer.measure(model, scenes)
-    own = bounds(found, key)
+    scenes = task.sample(model, preset, n, seed, bands=entry.data.get("bands"))
+    figures, _ = task.release(task.score(model, scenes, seed=seed))
+    own = bounds(figures, key)
     if own is None:
         raise LenszooError(f"{out}: {key} has no interval on {n:,} scenes; give more images.")
     return Reproduction(
@@ -128,7 +128,7 @@ def reproduce(
         f"{n:,} scenes of {preset}, seed {seed}",
         published[key],
         interval,
-        found[key],
+        figures[key],
         own,
         trial,
     )

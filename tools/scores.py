@@ -3,24 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from lenszoo import tasks
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry
+from lenszoo.tasks import TaskInfo
 
-KINDS = {
-    "classify": "classifies images",
-    "find_lenses": "finds lenses",
-    "super_resolve": "super-resolves images",
-    "pretext": "turns images into features, learned without labels",
-}
-"""What weights are for, by kind: the catalogue's tasks, and backbones that saw no label."""
-
-# by kind, the one figure that two files of weights are compared by
-KEYS = {
-    "classify": "macro_ovr_auc",
-    "find_lenses": "auc",
-    "super_resolve": "psnr",
-    "pretext": "probe_auc",
-}
 # numbers beside the figures that are none
 _COUNTS = ("n", "lenses", "nonlenses", "folds", "labels", "draws", "starts", "scale", "data_range")
 
@@ -49,17 +36,20 @@ class TidyRow(NamedTuple):
     n: int | None
 
 
+def task_of(entry: WeightsEntry) -> TaskInfo:
+    """Return the task of the weights: their model's, or that of a backbone that saw no label."""
+    return tasks.of_figures(entry.metrics.get("test", {}), model_info(entry.model).task)
+
+
 def kind(entry: WeightsEntry) -> str:
-    """What the weights are for, one of :data:`KINDS`."""
-    if "probe_auc" in entry.metrics.get("test", {}):
-        return "pretext"
-    return model_info(entry.model).task
+    """Name the task of the weights."""
+    return task_of(entry).name
 
 
 def headline(entry: WeightsEntry) -> str:
     """The main figure with its interval, in a few words; empty where none was measured."""
     test, which = entry.metrics.get("test", {}), kind(entry)
-    key = KEYS[which]
+    key = task_of(entry).headline.key
     if key not in test:
         return ""
     if which == "pretext":
@@ -88,7 +78,7 @@ def bounds(test: Mapping[str, Any], key: str) -> tuple[float, float] | None:
     found = (test.get("intervals") or {}).get(key)
     if found:
         return found[0], found[1]
-    if key == KEYS["pretext"] and key in test:
+    if "by_labels" in test and key in test:
         spread = 2 * test["by_labels"][str(test["labels"])]["std"]
         return test[key] - spread, test[key] + spread
     return None

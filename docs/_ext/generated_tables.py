@@ -106,15 +106,20 @@ def _tables_of(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from _tables_of(part)
 
 
+def _recipes() -> dict[str, type[BaseModel]]:
+    from lenszoo import tasks
+
+    return {name: info.recipe for name, info in tasks.infos().items()}
+
+
 class RecipeFields(Generated):
     """``{recipe-fields} TASK``: the fields of a task's recipe, or those all tasks share."""
 
     def text(self) -> str:
         """Write the fields."""
-        from lenszoo.tasks.recipes import TASKS
-
-        shared = set.intersection(*(set(recipe.model_fields) for recipe in TASKS.values()))
-        first = next(iter(TASKS.values())).model_fields
+        recipes = _recipes()
+        shared = set.intersection(*(set(recipe.model_fields) for recipe in recipes.values()))
+        first = next(iter(recipes.values())).model_fields
 
         def own(recipe: type[BaseModel]) -> list[str]:
             return [name for name in recipe.model_fields if name not in alike]
@@ -125,13 +130,13 @@ class RecipeFields(Generated):
             if all(
                 recipe.model_fields[name].description == first[name].description
                 and _default(recipe.model_fields[name]) == _default(first[name])
-                for recipe in TASKS.values()
+                for recipe in recipes.values()
             )
         }
         if self.arguments:
-            recipe = TASKS[self.arguments[0]]
+            recipe = recipes[self.arguments[0]]
             return fields(recipe, without=set(recipe.model_fields) - set(own(recipe)))
-        recipe = next(iter(TASKS.values()))
+        recipe = next(iter(recipes.values()))
         return fields(recipe, without=own(recipe))
 
 
@@ -140,9 +145,8 @@ class RecipeTables(Generated):
 
     def text(self) -> str:
         """Write a section for each."""
-        from lenszoo.tasks.recipes import TASKS
-
-        tables = dict.fromkeys(part for recipe in TASKS.values() for part in _tables_of(recipe))
+        recipes = _recipes()
+        tables = dict.fromkeys(part for recipe in recipes.values() for part in _tables_of(recipe))
         parts = []
         for model in sorted(tables, key=lambda model: model.__name__):
             about = inspect.cleandoc(model.__doc__ or "").split("\n\n")[0].replace("\n", " ")

@@ -62,8 +62,7 @@ _add(
     train,
     "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim_v2 "
     "--out run",
-    "lenszoo train lens_finder --data catalogue.csv --images-in cutouts --band-names g,r,i "
-    "--pattern '{band}/{id}.fits' --out run",
+    "lenszoo train lens_finder --data objects.csv --set data.bands=g,r --out run",
 )
 _add(
     pretrain,

@@ -37,9 +37,8 @@ Inputs = Annotated[
 OnBad = Annotated[
     Literal["raise", "zero", "skip", "fill"] | None,
     typer.Option(
-        help="Images with NaN, infinite or constant pixels: stop, set those pixels to 0, skip the "
-        "image (and any file that cannot be read), or fill in the median of the band. By default "
-        "the layout's, else raise.",
+        help="Bad pixels (NaN, infinite, constant): stop, set to 0, skip the image, or fill in the "
+        "median.",
         show_default=False,
     ),
 ]
@@ -132,12 +131,12 @@ OnMissing = Annotated[
 
 def catalogue_options(options: dict[str, Any]) -> dict[str, Any]:
     """Take the options of a catalogue out of a verb's; return those given, named as in Python."""
-    given = {}
+    named = {}
     for option, (name, _) in CATALOGUE.items():
         value = options.pop(option, None)
         if value is not None:
-            given[name] = _LISTS[option](value) if option in _LISTS else value
-    return given
+            named[name] = _LISTS[option](value) if option in _LISTS else value
+    return named
 
 
 def names_list(text: str) -> list[str]:

@@ -27,7 +27,6 @@ _OPTIONS = (
     (re.compile(r"\bresize=True"), "--resize"),
     (re.compile(r"\boverwrite=True"), "--overwrite"),
     (re.compile(r"\bskip_existing=True"), "--skip-existing"),
-    (re.compile(r'\buse = "(\w+)"'), r"--use \1"),
     (re.compile(r"\bon_missing='(\w+)'"), r"--on-missing \1"),
     (re.compile(r"\bbands=(?= names)|(?<=in order: )bands="), "--band-names"),
     (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--images-in"),
@@ -35,11 +34,23 @@ _OPTIONS = (
     (re.compile(r"\b(resize|bands|classes|hdu|pattern|columns)=(?=[\s,;.]|$)"), r"--\1"),
 )
 
+# ... and where a recipe decides, fields of the recipe
+_FIELDS = (
+    (re.compile(r"\bon_missing='(\w+)'"), r"--set data.on_missing=\1"),
+    (re.compile(r'\buse = "(\w+)"'), r"--set use=\1"),
+    (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--set data.folder="),
+    (re.compile(r"\b(id|label|bands|pattern|columns)=(?=[\s,;.]|$)"), r"--set data.\1="),
+)
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 def verb(
-    *, backend: bool = False, stopped: str = "stopped.", catalogue: bool = False
+    *,
+    backend: bool = False,
+    stopped: str = "stopped.",
+    catalogue: bool = False,
+    recipe: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a function a verb: its errors become one line and an exit code, unless ``--debug``.
 
@@ -50,6 +61,7 @@ def verb(
         stopped: what to say after Ctrl-C, which exits with 130.
         catalogue: add the options of reading a catalogue; the verb gets a dictionary of them,
             ``catalogue``, by their names in Python.
+        recipe: name fields of a recipe in messages, for verbs that train.
     """
 
     def decorate(function: Function) -> Function:
@@ -65,11 +77,11 @@ def verb(
                 except (typer.Exit, BrokenPipeError):
                     raise
                 except KeyboardInterrupt:
-                    fail(stopped, 130)
+                    fail(stopped, 130, _FIELDS * recipe)
                 except Exception as error:
                     if debug:
                         raise
-                    fail(*_explain(error))
+                    fail(*_explain(error), _FIELDS * recipe)
 
         signature = inspect.signature(function)
         shared: dict[str, tuple[Any, Any]] = {"debug": (False, Debug)}
@@ -88,9 +100,9 @@ def verb(
     return decorate
 
 
-def fail(message: str, code: int) -> NoReturn:
+def fail(message: str, code: int, first: tuple[Any, ...] = ()) -> NoReturn:
     """Print one line to standard error and exit."""
-    for pattern, option in _OPTIONS:
+    for pattern, option in (*first, *_OPTIONS):
         message = pattern.sub(option, message)
     print(f"lenszoo: {' '.join(message.split())}", file=sys.stderr, flush=True)
     raise typer.Exit(code)

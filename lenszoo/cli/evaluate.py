@@ -48,31 +48,27 @@ def evaluate(
 ) -> None:
     """Score weights on labelled data, beside the shortcut baseline; write report.html."""
     from lenszoo.errors import LenszooError
-    from lenszoo.inference import Catalogue, open_model
+    from lenszoo.inference import Catalogue
     from lenszoo.tasks.evaluate import evaluate as score
-    from lenszoo.tasks.evaluate import simulated
 
     if (data is None) == (preset is None):
         raise LenszooError("Give --data FOLDER-or-CSV or --preset NAME, one of them.")
-    opened = open_model(weights_list(weights), comma_list(classes))
     more = {"label": label_column, "on_missing": on_missing}
     catalogue |= {name: value for name, value in more.items() if value is not None}
-    scored: Any = data
-    if preset is not None:
-        scored = simulated(opened, preset, images, seed)
-    elif catalogue and data is not None:
-        scored = Catalogue(data, **catalogue)
+    scored: Any = Catalogue(data, **catalogue) if catalogue and data is not None else data
     with progress_bar("Scoring") as progress:
         report = score(
-            opened,
+            weights_list(weights),
             scored,
+            preset=preset,
+            images=images,
+            classes=comma_list(classes),
             on_bad=on_bad,
             resize=resize,
             bands=band_list(bands),
             tta=tta,
             batch_size=batch_size,
             seed=seed,
-            provenance=None if preset is None else {"preset": preset, "data_seed": seed},
             progress=progress,
         )
     page = report.save(out)

@@ -1,15 +1,16 @@
 """``lenszoo pretrain``: a backbone learns from images without labels."""
 
-import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from lenszoo.cli._options import OnBad, OutFolder, check_images
+from lenszoo.cli import _recipe
+from lenszoo.cli._options import OnBad, OutFolder
+from lenszoo.cli._recipe import run_recipe
 from lenszoo.cli._verb import verb
 
 
-@verb(backend=True, stopped="stopped; the same command goes on from the last whole epoch.")
+@verb(backend=True, recipe=True, stopped=_recipe.STOPPED)
 def pretrain(
     model: Annotated[
         str, typer.Argument(help="A classifier, see `lenszoo models --task classify`.")
@@ -26,45 +27,37 @@ def pretrain(
         str | None,
         typer.Option(help="Folder with images in it or below, or a CSV with a column path."),
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Learn from this simulated sky.")] = None,
+    preset: _recipe.Preset = None,
     weights: Annotated[
         str | None, typer.Option(help="Weights to start from: a name or a path.")
     ] = None,
     on_bad: OnBad = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    images: Annotated[int | None, typer.Option(help="Simulated images an epoch.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all that is random.")] = None,
+    epochs: _recipe.Epochs = None,
+    batch_size: _recipe.BatchSize = None,
+    learning_rate: _recipe.LearningRate = None,
+    images: _recipe.Images = None,
+    seed: _recipe.Seed = None,
+    settings: _recipe.Settings = None,
 ) -> None:
     """Train a backbone without labels, or go on where the run in --out stands.
 
     The run's weights start any training of the same model: `lenszoo train MODEL --weights RUN`.
-    More settings are fields of a recipe with task = "pretext", for `lenszoo train RECIPE.toml`.
     """
     from lenszoo.errors import LenszooError
-    from lenszoo.training import Recipe
-    from lenszoo.training import train as run
 
     if (images_in is None) == (preset is None):
-        raise LenszooError("Give what to learn from, either --images-in FOLDER or --preset NAME.")
-    check_images(images, preset)
-    data = {"images_in": images_in, "preset": preset, "images": images, "on_bad": on_bad}
-    fields: dict[str, Any] = {
+        raise LenszooError("Give the images, either --images-in FOLDER or --preset NAME.")
+    options = {
         "model": model,
         "method": method,
         "weights": weights,
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
-        "data": {name: value for name, value in data.items() if value is not None},
-        "optimizer": None if learning_rate is None else {"learning_rate": learning_rate},
+        "data.images_in": images_in,
+        "data.preset": preset,
+        "data.images": images,
+        "data.on_bad": on_bad,
+        "optimizer.learning_rate": learning_rate,
     }
-    given = {name: value for name, value in fields.items() if value is not None}
-    metrics = run(Recipe(task="pretext", **given), out, verbose=sys.stdout.isatty()).metrics
-    after = metrics["pretext"]
-    probe = f", linear probe AUC {after['probe_auc']:.4f}" if after["probe_auc"] else ""
-    typer.echo(
-        f"{out}: score {metrics['score']:.4f} (chance {metrics['chance']:.4f}), effective rank "
-        f"{after['effective_rank']:.1f}{probe}; open {out / 'report.html'}"
-    )
+    run_recipe({"task": "pretext"}, out, options, settings, preset)

@@ -9,14 +9,6 @@ from lenszoo.cli._verb import verb
 
 weights = typer.Typer(no_args_is_help=True, help="List, show, fetch and verify pretrained weights.")
 
-# what a list shows, by the first of these metrics that was measured
-_SCORES = (
-    ("macro_ovr_auc", "AUC {:.4f}"),
-    ("auc", "AUC {:.4f}"),
-    ("psnr", "PSNR {:.2f} dB"),
-    ("probe_auc", "AUC {:.4f} of a linear head"),
-)
-
 _WIDEST = 120  # columns of a card; longer lines are hard to read
 
 Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_default=False)]
@@ -26,6 +18,8 @@ Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_defaul
 @verb()
 def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")] = "*") -> None:
     """List the weights with their size, classes and measured score."""
+    from lenszoo import tasks
+    from lenszoo.models.registry import model_info
     from lenszoo.pretrained import get_entry, list_weights
 
     names = list_weights(pattern)
@@ -36,7 +30,9 @@ def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")]
     for name in names:
         entry = get_entry(name)
         test = entry.metrics.get("test") or {}
-        shown = next((text.format(test[key]) for key, text in _SCORES if key in test), "not scored")
+        headline = tasks.of_figures(test, model_info(entry.model).task).headline
+        key = headline.key
+        shown = headline.text.format(test[key]) if key in test else "not scored"
         size = f"{entry.bytes / 2**20:.1f} MiB"
         typer.echo(f"{name:<{width}}  {size:>9}  {shown:<13}  {', '.join(entry.classes)}".rstrip())
 
@@ -81,10 +77,10 @@ def path(name: Name) -> None:
     from lenszoo.errors import LenszooError
     from lenszoo.pretrained import local_path
 
-    found = local_path(name)
-    if found is None:
+    file = local_path(name)
+    if file is None:
         raise LenszooError(f"{name} is not on this machine: lenszoo weights fetch {name}.")
-    typer.echo(found)
+    typer.echo(file)
 
 
 @weights.command(epilog="Example: lenszoo weights verify")

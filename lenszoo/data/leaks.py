@@ -131,7 +131,7 @@ def check_leaks(
     if not allow:
         raise LenszooError(
             f"{message}; leave {'it' if one else 'them'} out of columns=, or train on "
-            f"{'it' if one else 'them'} all the same with --allow-leaky-columns."
+            f"{'it' if one else 'them'} all the same with --set allow_leaky_columns=true."
         )
     logger.warning("%s.", message)
     return leaks

@@ -1,54 +1,220 @@
-"""What ``train()`` needs to know of a task: its model, data, validation and report."""
+"""Task: what training, evaluation and releases need of each kind of training."""
 
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import keras
 
+from lenszoo.data import Dataset
+from lenszoo.data.checks import OnBad
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.loading import model_config
+from lenszoo.provenance import provenance
+from lenszoo.reporting.report import Report
+from lenszoo.simulation import get_preset
+from lenszoo.tasks.compute import jit
+from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.recipes import RecipeBase
+from lenszoo.tasks.sources import draw_split
+
+Bands = Sequence[str] | None
 
 
-class Task(Protocol):
-    """One kind of training. ``train()`` has the only loop; a task supplies what differs.
+@dataclass(frozen=True)
+class Options:
+    """Options of an evaluation, see :func:`lenszoo.evaluate`; None stands for a task's default."""
+
+    batch_size: int | None = None
+    on_bad: OnBad | None = None
+    classes: Sequence[str] | None = None
+    resize: bool = False
+    bands: Sequence[int] | None = None
+    tta: bool = False
+    seed: int = 0
+    progress: Callable[[int, int], None] | None = None
+
+    def refuse(self, purpose: str, *names: str) -> None:
+        """Raise LenszooError where an option is set that a task does not know."""
+        for name in names:
+            if getattr(self, name):
+                raise LenszooError(f"{name}= does not apply to a model that {purpose}.")
+
+
+class Task(ABC):
+    """One kind of training, with the score of its models.
+
+    An instance is a training: the recipe, its data and the model set-up. Class methods draw or read
+    examples and score any trained model on them, the same for the report of a training, for
+    ``lenszoo.evaluate`` and for releases.
 
     Attributes:
+        recipe: the recipe.
+        source: training examples and those that score them, with ``validation``, ``test`` (or
+            None) and ``describe``.
         monitor: the validation score that picks the best epoch; higher is better.
         steps_per_epoch: steps of one epoch.
         phases: epochs (0-based, the first is 0) at which a phase begins. Each phase has a set of
             trainable layers and an optimizer of its own.
+        noun: examples in a heading, such as "images".
+        scenes: simulated examples that weights are released with a score on.
+        published: keys of a report's metrics that the manifest keeps.
+        intervals: keys of the 95 % intervals that it keeps.
+        baselines: keys of the baselines that stand beside them.
+        fold_scores: keys of the scores that a cross-validation averages.
     """
 
-    @property
-    def recipe(self) -> RecipeBase:
-        """The recipe."""
-
-    monitor: str
+    recipe: Any
+    source: Any
+    monitor: ClassVar[str] = "val_auc"
     steps_per_epoch: int
-    phases: tuple[int, ...]
+    phases: tuple[int, ...] = (0,)
+    noun: ClassVar[str] = "images"
+    scenes: ClassVar[int] = 7500
+    published: ClassVar[tuple[str, ...]] = ()
+    intervals: ClassVar[tuple[str, ...]] = ()
+    baselines: ClassVar[tuple[str, ...]] = ()
+    fold_scores: ClassVar[tuple[str, ...]] = ()
 
+    # --- training -----------------------------------------------------------------------------
+
+    @abstractmethod
     def build(self) -> keras.Model:
-        """The model in its starting state, not compiled."""
+        """Build the model in its starting state, not compiled."""
+
+    @abstractmethod
+    def epoch(self, epoch: int) -> Any:
+        """Return the input of ``fit`` in epoch ``epoch`` (0-based), always the same one."""
+
+    @abstractmethod
+    def validate(self, model: keras.Model) -> dict[str, float]:
+        """Score ``answers(model)`` on the validation examples, ``monitor`` among the scores."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """Describe data and classes for ``run.json``, as plain JSON; ``task`` among the keys."""
+
+    @classmethod
+    def folds(cls, recipe: Any, count: int) -> "Iterator[Task]":
+        """Yield the training of each fold of a cross-validation.
+
+        Raises:
+            LenszooError: the task has none, or the recipe's data are not files.
+        """
+        raise LenszooError(f"There is no cross-validation for task {recipe.task}.")
+
+    def loss(self) -> dict[str, Any]:
+        """Return ``loss`` and ``metrics`` of ``model.compile``; none for a model with its own."""
+        return {}
 
     def compile(self, model: keras.Model, epoch: int) -> None:
         """Compile the model for the phase of an epoch, with a fresh optimizer.
 
-        Called on what ``build`` gave for the phase of the first epoch that this process trains or
-        restores, then at the beginning of each later phase.
+        Called on the result of ``build`` for the phase of the first epoch that this process trains
+        or restores, then at the beginning of each later phase.
         """
+        self._compile(model)
 
-    def epoch(self, epoch: int) -> Any:
-        """What ``fit`` takes in epoch ``epoch`` (0-based): the same each time it is asked."""
-
-    def validate(self, model: keras.Model) -> dict[str, float]:
-        """Exact validation scores of ``answers(model)``, ``monitor`` among them."""
+    def _compile(self, model: keras.Model, **schedule: Any) -> None:
+        recipe: RecipeBase = self.recipe
+        optimizer = build_optimizer(
+            recipe.optimizer, recipe.epochs, self.steps_per_epoch, **schedule
+        )
+        model.compile(optimizer=optimizer, jit_compile=jit(recipe.jit_compile), **self.loss())
 
     def answers(self, model: keras.Model) -> keras.Model:
-        """The model that is validated and saved: what is trained, or an average of it."""
+        """Return the model that is validated and saved: the trained one, or an average of it."""
+        return model
 
-    def identity(self) -> dict[str, Any]:
-        """What ``run.json`` says of the data and classes; plain JSON."""
+    @functools.cached_property
+    def validation(self) -> Any:
+        """The validation examples."""
+        return self.source.validation()
+
+    def held_out(self) -> tuple[str, Any]:
+        """Return the split to report on and its examples: test, else validation."""
+        if self.source.test:
+            return "test", self.source.test()
+        return "validation", self.validation
+
+    def about(self) -> dict[str, Any]:
+        """Further provenance of the report of a training."""
+        return {}
+
+    def beside(self, model: keras.Model, data: Any) -> dict[str, Any]:
+        """Further arguments of ``score`` for the report of a training."""
+        return {}
 
     def report(
         self, model: keras.Model, history: list[dict[str, Any]], folder: Path
     ) -> dict[str, Any]:
         """Write the report of the best model into ``folder`` and return its metrics."""
+        split, data = self.held_out()
+        about = {"model": model_config(model)["model"], "data": self.source.describe}
+        report = self.score(
+            model,
+            data,
+            history=history,
+            title=f"{self.recipe.model} on {len(data.ids):,} {split} {self.noun}",
+            provenance=provenance(self.recipe.seed) | about | {"split": split} | self.about(),
+            seed=self.recipe.seed,
+            **self.beside(model, data),
+        )
+        report.save(folder)
+        return report.metrics
+
+    @classmethod
+    def images_an_epoch(cls, recipe: Any) -> int:
+        """Count the simulated images that the steps of an epoch are given, repeats included."""
+        return recipe.data.images
+
+    # --- scores -------------------------------------------------------------------------------
+
+    @classmethod
+    def sample(
+        cls, model: keras.Model, preset: str, n: int, seed: int, bands: Bands = None
+    ) -> Dataset:
+        """Draw n examples of the test split of a simulated sky, for this model.
+
+        Args:
+            model: the model that is to be scored.
+            preset: name of the sky.
+            n: number of examples.
+            seed: of the scenes.
+            bands: names of the bands that the model looks at; by default all.
+        """
+        return draw_split(get_preset(preset), "test", n, seed)
+
+    @classmethod
+    @abstractmethod
+    def score(cls, model: keras.Model, data: Any, **about: Any) -> Report:
+        """Score a model on examples: the one place where the task's report is put together.
+
+        Args:
+            model: the model.
+            data: examples with labels or targets, from ``sample`` or a recipe's data.
+            **about: ``title``, ``history``, ``provenance`` and ``seed`` of the report.
+        """
+
+    @classmethod
+    @abstractmethod
+    def figure(cls, model: keras.Model, data: Any) -> float:
+        """Compute the headline figure alone."""
+
+    @classmethod
+    @abstractmethod
+    def evaluate(cls, model: Any, data: Any, options: Options, **about: Any) -> Report:
+        """Read the examples of a user, a path among them, and ``score`` the model on them."""
+
+    @classmethod
+    def release(cls, report: Report) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the figures of a report that the manifest keeps, and those of its baselines."""
+        metrics = report.metrics
+        test = {key: metrics[key] for key in cls.published}
+        if cls.intervals:
+            intervals = metrics["intervals"] or {}  # none of too few examples
+            test["intervals"] = {key: intervals.get(key) for key in cls.intervals}
+        return test, {key: metrics[key] for key in cls.baselines}

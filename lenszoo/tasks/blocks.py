@@ -1,4 +1,4 @@
-"""The parts of a network, from its images to its head, as fine-tuning treats them."""
+"""Stem, blocks and head of a network, as fine-tuning treats them."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import keras
 
 from lenszoo.errors import LenszooError
 
-# what the names of a block's layers begin with: stage1_block2, conv2_block1, block2a, block_16,
+# beginnings of the names of a block's layers: stage1_block2, conv2_block1, block2a, block_16,
 # expanded_conv_3, convnext_tiny_stage_0_block_1, encoder_block_3
 _BLOCK = re.compile(
     r"^(?:\w*?_)?(?:stage_?\d+_)?(?:[a-z]*block_?\d+[a-z]?|expanded_conv(?:_\d+)?)(?=_|$)"
@@ -40,7 +40,7 @@ def split_layers(model: keras.Model) -> Parts:
     end = [layer.name for layer in layers].index(_FEATURES)
     body = [layer for layer in layers[:end] if layer.weights]
     parts = Parts([], {}, [layer for layer in layers[end:] if layer.weights])
-    names = [found[0] if (found := _BLOCK.match(layer.name)) else None for layer in body]
+    names = [match[0] if (match := _BLOCK.match(layer.name)) else None for layer in body]
     if not any(names):
         names = [layer.name if _has_kernel(layer) else None for layer in body]
     current = parts.stem

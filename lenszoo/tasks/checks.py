@@ -1,4 +1,4 @@
-"""What every task refuses, in one line each."""
+"""Checks that every task makes, each with a one-line error."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,20 @@ from lenszoo.pretrained.saving import broken_weights
 Shape = tuple[int, int, int]
 
 
-def images_shape(asked: Sequence[int] | None, shape: Shape | None) -> Shape | None:
+def images_shape(input_shape: Sequence[int] | None, shape: Shape | None) -> Shape | None:
     """Return the shape of the images; None where there are none.
 
     Args:
-        asked: the recipe's ``input_shape``.
+        input_shape: the recipe's ``input_shape``.
         shape: (height, width, bands) of the images of the data.
 
     Raises:
         LenszooError: they differ.
     """
-    if asked is not None and shape is not None and tuple(asked) != tuple(shape):
+    if input_shape is not None and shape is not None and tuple(input_shape) != tuple(shape):
         raise LenszooError(
-            f"The recipe's input_shape {tuple(asked)} is not that of the images, {tuple(shape)}; "
-            "leave input_shape out to take the images' own."
+            f"The recipe's input_shape {tuple(input_shape)} is not that of the images, "
+            f"{tuple(shape)}; leave input_shape out to take the images' own."
         )
     return shape
 

@@ -1,43 +1,141 @@
-"""Recipes: everything that decides what a training produces, as one validated TOML file."""
+"""Recipes: everything that decides a training's result, as one validated TOML file.
+
+The fields that all tasks share stand here; each task adds its own in its ``recipe.py``.
+"""
 
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-
-from lenszoo.errors import LenszooError, unknown
-from lenszoo.tasks.recipe_tables import (
-    AdaMatch,
-    Adversarial,
-    Contrastive,
-    Corpus,
-    Dann,
-    Data,
-    Denoising,
-    Distill,
-    EarlyStopping,
-    LensData,
-    MeanTeacher,
-    Optimizer,
-    PairData,
-    PoolData,
-    SimSiam,
-    Stage,
-    Strict,
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
 )
+
+from lenszoo import tasks
+from lenszoo.data.checks import OnBad
+from lenszoo.errors import LenszooError, unknown
+
+
+class Strict(BaseModel):
+    """Table of a recipe that refuses unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataTable(Strict):
+    """Table ``data`` of a recipe: fields that every task shares.
+
+    A task's own table names its ``sources`` of data, of which a recipe gives exactly one, and
+    says in ``from_path`` which of them a path on the command line stands for.
+    """
+
+    sources: ClassVar[tuple[str, ...]] = ("preset",)
+    partners: ClassVar[tuple[str, ...]] = ()
+    """Fields that go with a source, and away with it."""
+
+    preset: str | None = Field(
+        None, description="Simulated sky, see `lenszoo.simulation.list_presets()`."
+    )
+    images: int = Field(16000, ge=1, description="Simulated images an epoch.")
+    fresh: bool = Field(
+        True,
+        description="New scenes every epoch; false shows the first epoch's again, in another order "
+        "and turned anew.",
+    )
+    val_images: int = Field(1500, ge=2, description="Simulated validation images.")
+    test_images: int = Field(1500, ge=2, description="Simulated images for the final report.")
+    val_fraction: float = Field(
+        0.2, gt=0, lt=1, description="Share of the files held out to validate."
+    )
+    seed: int | None = Field(
+        None, ge=0, description="Seed of scenes or split; by default the run's."
+    )
+    on_bad: OnBad = Field(
+        "raise",
+        description="What to do with NaN, infinite or constant pixels: stop, set them to 0, skip "
+        "the image, or fill in the median of the band.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        named = [k for k in self.sources if getattr(self, k) is not None]
+        if len(named) != 1:
+            raise ValueError(
+                f"give exactly one of {', '.join(self.sources)} (now: {', '.join(named) or 'none'})"
+            )
+        return self
+
+    @classmethod
+    def from_path(cls, path: str) -> dict[str, str]:
+        """Fields that ``--data PATH`` stands for."""
+        raise LenszooError(f"--data {path}: this task learns from --preset alone.")
+
+
+class Optimizer(Strict):
+    """The optimizer and its learning rate over the run."""
+
+    name: Literal["adamw", "adam"] = Field("adamw", description="AdamW or Adam.")
+    learning_rate: float = Field(1e-3, gt=0, description="Highest learning rate, per step.")
+    min_learning_rate: float = Field(
+        0.0, ge=0, description="Lowest of cosine and cyclic, per step."
+    )
+    schedule: Literal["cosine", "cyclic", "constant"] = Field(
+        "cosine", description="Shape: half a cosine, triangles (Smith 2017), or constant."
+    )
+    warmup_steps: int = Field(0, ge=0, description="Length of the linear rise from zero, in steps.")
+    cycle_epochs: float = Field(
+        2.0, gt=0, description="Length of one triangle of cyclic, in epochs."
+    )
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled decay a step; kernels only.")
+    clip_norm: float | None = Field(
+        None,
+        gt=0,
+        description="Largest norm of the whole gradient.",
+    )
+    layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Factor on the learning rate from each block to the one before it; the head "
+        "has the full rate (Clark et al. 2020, arXiv:2003.10555; Bao et al. 2021, "
+        "arXiv:2106.08254).",
+    )
+
+
+class Stage(Strict):
+    """One stage of a curriculum over the preset's strength."""
+
+    epochs: int = Field(ge=1, description="Length of the stage, in epochs.")
+    strength: float = Field(gt=0, description="Factor on the mass of the substructure.")
+
+
+class EarlyStopping(Strict):
+    """Stop when the exact validation score no longer rises; not before all layers train."""
+
+    patience: int = Field(ge=1, description="Epochs without a better score.")
+    min_delta: float = Field(0.0, ge=0, description="Smallest rise of the score that counts.")
 
 
 class RecipeBase(Strict):
-    """What recipes of every task share."""
+    """Fields that recipes of every task share."""
 
-    task: str
+    in_phases: ClassVar[bool] = False
+    """Whether the task knows ``freeze`` and ``curriculum``."""
+    grows: ClassVar[bool] = False
+    """Whether the task knows ``grow``."""
+
+    task: str = Field(description="Name of the task, see `lenszoo.tasks`.")
     model: str = Field(description="Row of the catalogue, see `lenszoo models`.")
-    data: Any
+    data: Any = Field(description="Where examples come from.")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the model.")
     input_shape: tuple[int, int, int] | None = Field(
-        None, description="Height, width and bands; by default the data's."
+        None, description="Height and width in pixels, and bands; by default the data's."
     )
     weights: str | None = Field(None, description="Weights to start from: a name or a path.")
     grow: str | None = Field(
@@ -57,10 +155,10 @@ class RecipeBase(Strict):
         description="Epochs after which all layers train, with a new optimizer and the same "
         "schedule; by default frozen layers stay so.",
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="One seed for all that is random.")
-    epochs: int = Field(10, ge=1, description="Epochs.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of all random numbers of the run.")
+    epochs: int = Field(10, ge=1, description="Epochs to train.")
     batch_size: int = Field(64, ge=1, description="Images a step.")
-    optimizer: Optimizer = Field(default_factory=Optimizer, description="Optimizer.")
+    optimizer: Optimizer = Field(default_factory=Optimizer, description="Table of the optimizer.")
     augment: Literal["d4", "none"] = Field(
         "d4", description="Quarter turns and flips of the training images."
     )
@@ -86,8 +184,8 @@ class RecipeBase(Strict):
         return value
 
     @model_validator(mode="after")
-    def _some_are_for_classifiers(self) -> Self:
-        if self.task != "classify" and (self.freeze is not None or self.curriculum):
+    def _phases_are_for_classifiers(self) -> Self:
+        if not self.in_phases and (self.freeze is not None or self.curriculum):
             raise ValueError("freeze and curriculum are for classifiers")
         return self
 
@@ -95,7 +193,7 @@ class RecipeBase(Strict):
     def _one_start(self) -> Self:
         if self.grow is not None and self.weights is not None:
             raise ValueError("weights and grow are both a start: give one")
-        if self.grow is not None and self.task not in ("classify", "super_resolve"):
+        if self.grow is not None and not self.grows:
             raise ValueError("grow is for classifiers and super-resolution networks")
         return self
 
@@ -131,186 +229,7 @@ class RecipeBase(Strict):
         return self.seed if self.data.seed is None else self.data.seed
 
 
-class ClassifyRecipe(RecipeBase):
-    """Train a classifier."""
-
-    task: Literal["classify"] = "classify"
-    data: Data = Field(description="Where images come from.")
-    label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Share of the label given to all classes."
-    )
-    distill: Distill | None = Field(None, description="By default the labels alone teach.")
-    corpus: Corpus | None = Field(
-        None, description="By default every image is drawn as it is needed, and none comes twice."
-    )
-    tta: bool = Field(
-        False, description="Report the scores averaged over quarter turns and flips as well."
-    )
-    folds: int | None = Field(
-        None, ge=2, description="Parts of a cross-validation, see `cross_validate`; files only."
-    )
-
-    @model_validator(mode="after")
-    def _corpus_fits(self) -> Self:
-        if self.corpus is None:
-            return self
-        if self.data.preset is None or not self.data.fresh or self.curriculum:
-            raise ValueError("corpus needs data.preset, data.fresh and no curriculum")
-        if self.corpus.scenes % self.data.images:
-            raise ValueError(
-                f"corpus.scenes {self.corpus.scenes} is no multiple of data.images "
-                f"{self.data.images}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _folds_need_files(self) -> Self:
-        if self.folds is not None and self.data.preset is not None:
-            raise ValueError(
-                "folds needs files (data.directory or data.csv): a simulated sky has fresh "
-                "images instead"
-            )
-        return self
-
-
-class SuperResolveRecipe(RecipeBase):
-    """Train a super-resolution network on pairs of coarse and fine images."""
-
-    task: Literal["super_resolve"]
-    data: PairData = Field(description="Where pairs come from.")
-    batch_size: int = Field(32, ge=1, description="Patches a step.")
-    loss: dict[str, float] = Field(
-        default_factory=lambda: {"mse": 1.0},
-        description="Weights of mse, mae, ssim (1 - SSIM) and perceptual; or the name of one.",
-    )
-    perceptual: str | None = Field(
-        None, description="Classifier, by name or path, whose maps the perceptual loss compares."
-    )
-    adversarial: Adversarial | None = Field(None, description="For srgan, and only there.")
-
-    @field_validator("loss", mode="before")
-    @classmethod
-    def _one_or_mixture(cls, value: Any) -> Any:
-        return {value: 1.0} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _fits_the_task(self) -> Self:
-        if self.batch_size % self.data.patches:
-            raise ValueError(
-                f"batch_size {self.batch_size} is no multiple of data.patches {self.data.patches}"
-            )
-        if (self.model == "srgan") != (self.adversarial is not None):
-            raise ValueError("a table adversarial belongs to srgan, and srgan needs one")
-        if ("perceptual" in self.loss) != (self.perceptual is not None):
-            raise ValueError("loss.perceptual and perceptual, its classifier, go together")
-        return self
-
-
-class FindLensesRecipe(RecipeBase):
-    """Train a lens finder on images, a table, or both."""
-
-    task: Literal["find_lenses"]
-    model: str = Field("lens_finder", description="Row of the catalogue that finds lenses.")
-    data: LensData = Field(description="Where candidates come from.")
-    use: Literal["both", "image", "table"] = Field(
-        "both", description="What the network is given: images, the table, or both."
-    )
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share given to the other class.")
-    allow_leaky_columns: bool = Field(
-        False, description="Train although a column of the table gives the answer away."
-    )
-
-
-class AdaptRecipe(RecipeBase):
-    """Adapt a lens finder to a sky with few labels, from one with many."""
-
-    task: Literal["adapt"]
-    model: str = Field("lens_finder", description="Row of the catalogue that finds lenses.")
-    weights: str = Field(description="The lens finder to adapt: a name or a path.")
-    source: LensData | None = Field(
-        None,
-        description="The labelled sky or catalogue to learn from besides, best the one that the "
-        "weights were trained on; by default its seed is the run's plus one. fine_tune and "
-        "batch_norm do not look at it.",
-    )
-    data: LensData = Field(
-        description="The sky or catalogue to adapt to. Its validation examples keep their labels, "
-        "which choose the best epoch and fit the temperature: count them as labels too."
-    )
-    label_fraction: float = Field(
-        0.2, ge=0, le=1, description="Share of each class of data that keeps its label to learn by."
-    )
-    method: Literal["fine_tune", "joint", "dann", "adamatch", "mean_teacher", "batch_norm"] = Field(
-        "adamatch",
-        description="fine_tune: on the target's labels alone; joint: on the source's labels and "
-        "these; dann, adamatch and mean_teacher: joint, and learning from the target without "
-        "labels; batch_norm: no learning, only the statistics of BatchNorm are taken anew from the "
-        "target (Li et al. 2017, arXiv:1603.04779).",
-    )
-    dann: Dann | None = Field(None, description="Of method dann, by default its defaults.")
-    adamatch: AdaMatch | None = Field(None, description="Of method adamatch, likewise.")
-    mean_teacher: MeanTeacher | None = Field(None, description="Of method mean_teacher, likewise.")
-    batch_size: int = Field(
-        32,
-        ge=1,
-        description="Examples of each kind in a step: of the source, of the target with a label, "
-        "of the target without one, as the method wants them.",
-    )
-    optimizer: Optimizer = Field(
-        default_factory=lambda: Optimizer(learning_rate=3e-4), description="Optimizer."
-    )
-    allow_leaky_columns: bool = Field(
-        False, description="Train although a column of a table gives the answer away."
-    )
-
-    @model_validator(mode="after")
-    def _fits_the_task(self) -> Self:
-        for name in ("dann", "adamatch", "mean_teacher"):
-            if name != self.method and getattr(self, name) is not None:
-                raise ValueError(f"a table {name} is for that method, not for {self.method}")
-        if self.source is None and self.method not in ("fine_tune", "batch_norm"):
-            raise ValueError(f"method {self.method} needs a source, the labelled sky or catalogue")
-        if self.method == "fine_tune" and self.label_fraction == 0:
-            raise ValueError("fine_tune needs labels: label_fraction is 0")
-        if any(part is not None and part.fresh for part in (self.source, self.data)):
-            raise ValueError("fresh is for find_lenses: a few labels of an endless sky are no few")
-        return self
-
-
-class PretextRecipe(RecipeBase):
-    """Train a backbone on images without labels."""
-
-    task: Literal["pretext"]
-    data: PoolData = Field(description="Where images come from; labels are not looked at.")
-    method: Literal["rotation", "denoising", "contrastive", "simsiam"] = Field(
-        description="rotation: by which quarter turn was the image turned? (Gidaris et al. 2018, "
-        "arXiv:1803.07728); denoising: how strong is the noise that was added?; contrastive and "
-        "simsiam: two views of an image have the same vector.",
-    )
-    denoising: Denoising | None = Field(None, description="Of method denoising: its defaults.")
-    contrastive: Contrastive | None = Field(None, description="Of method contrastive, likewise.")
-    simsiam: SimSiam | None = Field(None, description="Of method simsiam, likewise.")
-
-    @model_validator(mode="after")
-    def _fits_the_method(self) -> Self:
-        for name in ("denoising", "contrastive", "simsiam"):
-            if name != self.method and getattr(self, name) is not None:
-                raise ValueError(f"a table {name} is for that method, not for {self.method}")
-        if self.batch_size < 2 and self.method in ("contrastive", "simsiam"):
-            raise ValueError(f"{self.method} compares images: batch_size is 1")
-        return self
-
-
-# one member a task; pydantic picks by the `task` field
-TASKS: dict[str, type[RecipeBase]] = {
-    "adapt": AdaptRecipe,
-    "classify": ClassifyRecipe,
-    "find_lenses": FindLensesRecipe,
-    "pretext": PretextRecipe,
-    "super_resolve": SuperResolveRecipe,
-}
-
-# Fields of older versions, whose recipes and run folders stay readable -> what they are called now.
+# Fields of older versions, whose recipes and run folders stay readable -> their new names.
 RENAMED = {"widen": "grow"}
 
 
@@ -318,7 +237,7 @@ class Recipe:
     """Makes recipes from keywords, a TOML file or a packaged name.
 
     ``Recipe(model="simple_cnn", data={"preset": "common_test_sim"})`` returns the recipe of the
-    task named by ``task`` (default ``"classify"``), validated; :meth:`load` reads files.
+    task named by ``task`` (by default a classifier), validated; :meth:`load` reads files.
     """
 
     def __new__(cls, **fields: Any) -> Any:
@@ -361,10 +280,8 @@ def validate(fields: dict[str, Any], where: str) -> RecipeBase:
     Raises:
         LenszooError: one line with the first field at fault and, for a typo, the nearest legal one.
     """
-    task = str(fields.get("task", "classify"))
-    if task not in TASKS:
-        raise unknown("task", task, TASKS, f"({where})")
-    kind = TASKS[task]
+    task = str(fields.get("task", tasks.DEFAULT))
+    kind = tasks.find(task, where).recipe
     try:
         return kind.model_validate({"task": task, **_without_paths(_renamed(fields))})
     except ValidationError as error:

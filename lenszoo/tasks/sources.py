@@ -17,8 +17,11 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
 from lenszoo.simulation.preset import Preset
 from lenszoo.tasks.checks import check_classes
-from lenszoo.tasks.recipe_tables import Data, LensData, PairData, PoolData
+from lenszoo.tasks.classify.recipe import Data
+from lenszoo.tasks.find_lenses.recipe import LensData
+from lenszoo.tasks.pretext.recipe import PoolData
 from lenszoo.tasks.recipes import RecipeBase
+from lenszoo.tasks.super_resolve.recipe import PairData
 from lenszoo.tasks.warm_start import check_images
 
 

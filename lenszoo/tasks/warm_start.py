@@ -1,4 +1,4 @@
-"""The weights that a classifier starts from: the classes and the brightness that they know."""
+"""Classes and brightness of the weights that a classifier starts from."""
 
 import logging
 from collections.abc import Sequence
@@ -32,13 +32,11 @@ def match_head(model: keras.Model, row: str, weights: str, classes: Sequence[str
     source = resolve(weights, model=row)
     if len(source.classes) != len(classes) or source.has_classes(classes):
         return
-    stored, ours = (
-        [canonical_class(name) for name in names] for names in (source.classes, classes)
-    )
+    stored, new = ([canonical_class(name) for name in names] for names in (source.classes, classes))
     head = model.get_layer("logits")
     kernel, bias = head.get_weights()
-    if sorted(stored) == sorted(ours):
-        order = [stored.index(name) for name in ours]
+    if sorted(stored) == sorted(new):
+        order = [stored.index(name) for name in new]
         head.set_weights([kernel[:, order], bias[order]])
         log.info("The head of %s is put in the order of your classes.", weights)
         return

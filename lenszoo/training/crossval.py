@@ -6,21 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from lenszoo.data import DatasetIndex
+from lenszoo import tasks
 from lenszoo.errors import LenszooError
 from lenszoo.files import write_bytes
-from lenszoo.tasks.classify.task import ClassifyTask
-from lenszoo.tasks.recipes import ClassifyRecipe, as_recipe
-from lenszoo.tasks.sources import from_index
+from lenszoo.tasks.recipes import RecipeBase, as_recipe
 from lenszoo.training.loop import train
 
-SCORES = ("macro_ovr_auc", "accuracy", "log_loss")
 LAST = "last_epoch_auc"
 DEFAULT_FOLDS = 5
 
 
 def cross_validate(
-    recipe: ClassifyRecipe | dict[str, Any] | str | Path,
+    recipe: RecipeBase | dict[str, Any] | str | Path,
     out: str | Path,
     folds: int | None = None,
 ) -> dict[str, Any]:
@@ -46,32 +43,17 @@ def cross_validate(
         LenszooError: the data are a simulated sky, or too few files for the folds; fewer than two
             folds.
     """
-    wanted: ClassifyRecipe = as_recipe(recipe)
+    base = as_recipe(recipe)
     if folds is None:
-        folds = wanted.folds or DEFAULT_FOLDS
+        folds = getattr(base, "folds", None) or DEFAULT_FOLDS
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
         raise LenszooError(f"A cross-validation has two folds or more, not {folds!r}.")
-    # part of each run's recipe, so that a folder of 5 folds does not go on as one of 4
-    wanted = wanted.model_copy(update={"folds": folds})
-    data = wanted.data
-    if data.preset is not None:
-        raise LenszooError(
-            "Cross-validation needs files; a simulated sky has fresh images instead."
-        )
-    if data.csv is not None:
-        index = DatasetIndex.from_csv(data.csv, classes=data.classes)
-    else:
-        root = Path(data.directory or "")
-        root = root / "train" if (root / "train").is_dir() else root
-        index = DatasetIndex.from_directory(root, classes=data.classes)
-    out = Path(out)
-    rows = []
-    for k, (training, held_out) in enumerate(index.folds(folds, wanted.data_seed), start=1):
-        task = ClassifyTask(wanted, from_index(wanted, training, held_out))
-        result = train(wanted, out / f"fold_{k}", task=task)
-        row = {name: result.metrics[name] for name in SCORES}
-        rows.append(row | {LAST: result.history[-1]["val_auc"]})
-    table = {name: [row[name] for row in rows] for name in (*SCORES, LAST)}
+    kind, out, rows = tasks.find(base.task).task, Path(out), []
+    for k, task in enumerate(kind.folds(base, folds), start=1):
+        result = train(task.recipe, out / f"fold_{k}", task=task)
+        row = {name: result.metrics[name] for name in kind.fold_scores}
+        rows.append(row | {LAST: result.history[-1][kind.monitor]})
+    table = {name: [row[name] for row in rows] for name in rows[0]}
     summary = {
         "folds": rows,
         "mean": {name: float(np.mean(values)) for name, values in table.items()},

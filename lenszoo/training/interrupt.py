@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost."""
+"""Keep a Ctrl-C that Python would drop."""
 
 import contextlib
 import signal
@@ -12,28 +12,28 @@ def heard() -> Iterator[Callable[[], None]]:
     """Remember a Ctrl-C, and give a function that raises it again.
 
     Python drops a KeyboardInterrupt that falls into a destructor or into a callback of a library:
-    a training would go on as if nobody had asked. Between epochs nothing can drop it.
+    a training would go on. Between epochs nothing can drop it.
     """
-    asked = False
+    pressed = False
 
     def remember(number: int, frame: Any) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal pressed
+        pressed = True
         signal.default_int_handler(number, frame)
 
     def check() -> None:
-        if asked:
+        if pressed:
             raise KeyboardInterrupt
 
     # another thread may set no handler, and a program's own handler is left alone
-    ours = (
+    own = (
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     )
-    if ours:
+    if own:
         signal.signal(signal.SIGINT, remember)
     try:
         yield check
     finally:
-        if ours:
+        if own:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,38 +1,28 @@
 """The one training loop, with exact resume, for every task."""
 
-import csv
-import io
 import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from lenszoo import tasks
 from lenszoo.data.batches import feed
 from lenszoo.errors import LenszooError
-from lenszoo.files import hold, write_bytes
-from lenszoo.pretrained.loading import load_model, model_config, save_weights
-from lenszoo.provenance import environment
+from lenszoo.pretrained.loading import load_model, save_weights
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.checks import check_weights
-from lenszoo.tasks.classify.task import ClassifyTask
-from lenszoo.tasks.find_lenses.adapt import AdaptTask
-from lenszoo.tasks.find_lenses.task import FindLensesTask
-from lenszoo.tasks.pretext.task import PretextTask
-from lenszoo.tasks.recipes import RecipeBase, as_recipe, validate
-from lenszoo.tasks.super_resolve.task import SuperResolveTask
+from lenszoo.tasks.recipes import RecipeBase, as_recipe
 from lenszoo.training.build_loss import settle
 from lenszoo.training.deadline import Deadline
 from lenszoo.training.interrupt import heard
-from lenszoo.training.moved import check_same_data, earlier_places
+from lenszoo.training.run_folder import BEST, LAST, open_run, write_history, write_run
 from lenszoo.training.state import (
-    STATE_FILE,
     Progress,
     read_progress,
     restore_state,
@@ -41,27 +31,10 @@ from lenszoo.training.state import (
 
 log = logging.getLogger("lenszoo")
 
-BEST, LAST, RECIPE, RUN, HISTORY = (
-    "best.weights.h5",
-    "last.weights.h5",
-    "recipe.json",
-    "run.json",
-    "history.csv",
-)
-_BEFORE = (".lock", RECIPE, RUN, "tensorboard")  # what stands before anything is trained
-# one row a task: what the `task` field of a recipe names
-TASKS: dict[str, Callable[[Any], Task]] = {
-    "adapt": AdaptTask,
-    "classify": ClassifyTask,
-    "find_lenses": FindLensesTask,
-    "pretext": PretextTask,
-    "super_resolve": SuperResolveTask,
-}
-
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a finished training leaves.
+    """Result of a finished training.
 
     Attributes:
         run_dir: the run folder; ``load_model(run_dir)`` gives the best model.
@@ -103,26 +76,26 @@ def train(
         LenszooError: bad recipe or data; ``out`` is another run's or cannot be written; another
             process is training there; the recipe is one of a cross-validation.
     """
-    wanted: RecipeBase = as_recipe(recipe)
-    folds = getattr(wanted, "folds", None)
+    plan: RecipeBase = as_recipe(recipe)
+    folds = getattr(plan, "folds", None)
     if folds is not None and task is None:
         raise LenszooError(
             f"The recipe asks for a cross-validation (folds = {folds}): use "
             f"lenszoo.training.cross_validate, or --folds {folds}."
         )
     folder = Path(out)
-    with _open_run(folder, wanted):
+    with open_run(folder, plan):
         progress = read_progress(folder)
         if progress is not None and progress.finished:
             metrics = json.loads((folder / "report.json").read_text(encoding="utf-8"))["metrics"]
             return TrainingResult(folder, metrics, progress.history)
-        keras.utils.set_random_seed(wanted.seed)
-        task = task or TASKS[wanted.task](wanted)
+        keras.utils.set_random_seed(plan.seed)
+        task = task or tasks.find(plan.task).task(plan)
         model = task.build()
         # the state in the folder is that of the last epoch's phase
         _enter_phase(task, model, max(0, progress.epoch - 1) if progress else 0)
         progress = restore_state(folder, model)
-        _write_run(folder, task, model)
+        write_run(folder, task, model)
         with heard() as check:
             _epochs(task, model, progress, folder, verbose, check, Deadline(deadline))
         metrics = task.report(load_model(folder), progress.history, folder)
@@ -174,7 +147,7 @@ def _epochs(
         if _is_best(task, progress, row[task.monitor]):
             save_weights(answers, folder / BEST)
         save_weights(answers, folder / LAST)
-        _write_history(folder, progress)
+        write_history(folder, progress)
         board(row)
         save_state(folder, model, progress)
         log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(row))
@@ -204,56 +177,6 @@ def _is_best(task: Task, progress: Progress, score: float) -> bool:
     return better
 
 
-@contextmanager
-def _open_run(folder: Path, recipe: RecipeBase) -> Iterator[None]:
-    """Make or check the run folder and hold it against other processes."""
-    busy = f"Another process is training in {folder}; choose another --out."
-    with hold(folder, "run folder", ".lock", busy):
-        recipe_file = folder / RECIPE
-        fields = recipe.model_dump(mode="json")
-        anything = any(p.name not in _BEFORE for p in folder.iterdir())
-        if anything and not recipe_file.exists():
-            raise LenszooError(f"{folder} holds other files and no run; choose an empty folder.")
-        if anything:
-            # validated, so that a field which is new since then has its default
-            old = validate(json.loads(recipe_file.read_text(encoding="utf-8")), str(recipe_file))
-            _check_same(old.model_dump(mode="json"), fields, folder)
-        else:
-            # also in place of a recipe that never came through an epoch: a field of it was wrong
-            write_bytes(recipe_file, (json.dumps(fields, indent=2) + "\n").encode())
-        yield
-
-
-def _check_same(old: dict[str, Any], new: dict[str, Any], folder: Path) -> None:
-    for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
-            raise LenszooError(
-                f"{folder} holds a run of another recipe ({name}: {old.get(name)!r} there, "
-                f"{new.get(name)!r} here); choose another folder (to train on from this one, give "
-                "it as weights), or delete it to start again."
-            )
-
-
-def _write_run(folder: Path, task: Task, model: keras.Model) -> None:
-    known, here = model_config(task.answers(model)), environment()
-    run = {"model": known, "environment": here, "seed": task.recipe.seed} | task.identity()
-    goes_on = (folder / RUN).is_file() and (folder / STATE_FILE).is_file()
-    if goes_on:
-        check_same_data(folder / RUN, run)
-        if earlier := earlier_places(folder / RUN, here):
-            run["earlier"] = earlier
-    content = json.dumps(run, indent=2, allow_nan=False) + "\n"
-    write_bytes(folder / RUN, content.encode())
-
-
-def _write_history(folder: Path, progress: Progress) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(progress.history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(progress.history)
-    write_bytes(folder / HISTORY, text.getvalue().encode())
-
-
 def _tensorboard(folder: Path) -> Callable[[dict[str, float]], None]:
     """A writer of scalars, where TensorFlow is the backend; elsewhere it does nothing."""
     if keras.backend.backend() != "tensorflow":
@@ -261,7 +184,7 @@ def _tensorboard(folder: Path) -> Callable[[dict[str, float]], None]:
     import tensorflow as tf
 
     writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
-    # what `tf.summary.scalar` writes, which itself wants the tensorboard package
+    # as `tf.summary.scalar` writes it, which itself wants the tensorboard package
     metadata = tf.compat.v1.SummaryMetadata()
     metadata.plugin_data.plugin_name = "scalars"
 

@@ -10,8 +10,6 @@ import pytest
 from tinysurvey import COLUMNS, PATTERN, SIZE, TINY, tiny_survey
 
 from lenszoo import build_model
-from lenszoo.cli.train import _fields, _scores, _with
-from lenszoo.errors import LenszooError
 from lenszoo.inference import provenance_of
 from lenszoo.pretrained.loading import save_weights
 
@@ -36,6 +34,14 @@ def weights(tmp_path_factory):
     }
 
 
+def fields(*settings):
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def of_recipe(survey):
+    return fields(f"data.folder={survey.images}", f"data.pattern={PATTERN}", "data.bands=g,r")
+
+
 def where(survey):
     return ["--images-in", survey.images, "--pattern", PATTERN, "--band-names", "g,r"]
 
@@ -47,9 +53,10 @@ class TestTrain:
             '[data]\npreset = "lens_finding_easy"\nval_fraction = 0.5\n'
         )
         done = lenszoo(
-            "train", tmp_path / "r.toml", "--data", survey.table, *where(survey), "--epochs", 1,
-            "--label-column", "is_lens", "--columns", "colour, size", "--missing-values=-99,99",
-            "--batch-size", 10, "--out", tmp_path / "run",
+            "train", tmp_path / "r.toml", "--data", survey.table, *of_recipe(survey),
+            *fields("data.label=is_lens", "data.columns=colour, size"),
+            *fields("data.missing_values=-99,99"),
+            "--epochs", 1, "--batch-size", 10, "--out", tmp_path / "run",
         )  # fmt: skip
         line = done.stdout.strip().splitlines()[-1]
         assert line.startswith(f"{tmp_path / 'run'}: AUC 0.")
@@ -61,80 +68,53 @@ class TestTrain:
         assert data["columns"] == ["colour", "size"] and data["bands"] == ["g", "r"]
         assert data["missing_values"] == [-99, 99] and data["pattern"] == PATTERN
 
-    def test_what_options_mean_in_a_recipe(self):
-        fields = _fields("lens_finder")
-        assert fields == {"task": "find_lenses", "model": "lens_finder", "data": {}}
-        given = _with(
-            dict(fields), "t.PARQUET", None, {"use": "table", "allow_leaky_columns": True},
-            {"layout": "bologna_ground", "images": "in", "id": "ID", "zero_point": 0.0},
-        )  # fmt: skip
-        assert given["use"] == "table" and given["allow_leaky_columns"] is True
-        assert given["data"] == {
-            "catalogue": "t.PARQUET",
-            "layout": "bologna_ground",
-            "folder": "in",
-            "id": "ID",
-            "zero_point": 0.0,
-        }
-        given = _with(dict(fields), "t.csv", None, {"on_bad": "fill"}, {"on_missing": "skip"})
-        assert given["data"] == {"catalogue": "t.csv", "on_bad": "fill", "on_missing": "skip"}
-        folder = _with(dict(fields), "classes", None, {}, {"bands": ["g"]})
-        assert folder["data"] == {"directory": "classes", "bands": ["g"]}
-        sky = _with(dict(fields), None, "lens_finding_easy", {}, {"columns": ["mag_r"]})
-        assert sky["data"] == {"preset": "lens_finding_easy", "columns": ["mag_r"]}
-        for source, option in ((("x", None), "layout"), ((None, "lens_finding_easy"), "bands")):
-            with pytest.raises(LenszooError, match="is said of a catalogue: give --data TABLE"):
-                _with(dict(fields), *source, {}, {option: "x"})
-
     def test_training_without_objects_that_lack_an_image(self, lenszoo, refused, survey, tmp_path):
         (tmp_path / "t.csv").write_text(survey.table.read_text() + "x1,0,1,1,0\n")
-        command = ("train", "lens_finder", "--data", tmp_path / "t.csv", *where(survey))
-        command = (*command, "--label-column", "is_lens", "--out", tmp_path / "run")
+        command = ("train", "lens_finder", "--data", tmp_path / "t.csv", *of_recipe(survey))
+        command = (*command, *fields("data.label=is_lens"), "--out", tmp_path / "run")
         line = refused(*command)
-        assert "id 'x1' has no image" in line and "--on-missing skip" in line
+        assert "id 'x1' has no image" in line and "--set data.on_missing=skip" in line
         # goes on to the next thing that is wrong, and trains nothing
-        said = lenszoo(*command, "--on-missing", "skip", code=2).stderr
+        said = lenszoo(*command, *fields("data.on_missing=skip"), code=2).stderr
         assert "without images, left out: 1." in said and "gives the label away: arc_flux" in said
-
-    def test_scores_in_a_line(self):
-        metrics = {"auc": 0.98765, "tpr0": 0.25, "tpr10": None, "nonlenses": 1234}
-        assert _scores(metrics) == "AUC 0.9877, TPR0 0.250, 1,234 non-lenses"
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             ("lens_finder --data {table}", "no column 'label'"),
-            ("lens_finder --data {table} --label-column is_lens --use table", "arc_flux (AUC 1"),
-            ("lens_finder --data {table} --label-column is_lens", "are both called like id"),
-            ("lens_finder --data {table} --label-column colour", "in column 'colour'"),
-            ("{finder} --columns colour,x --use table", "no column 'x'"),
-            ("lens_finder --data {images}", "hold no table; --use image."),
-            ("lens_finder --data {table} --layout bolonga_space", "Did you mean 'bologna_space'"),
-            ("lens_finder --data {table} --missing-values x", "--missing-values 'x'"),
-            ("{finder} --pattern x.npy", "lacks {id}"),
+            ("{finder} --set use=table", "arc_flux (AUC 1"),
+            ("{finder}", "are both called like id"),
+            ("lens_finder --data {table} --set data.label=colour", "in column 'colour'"),
+            ("{finder} --set data.columns=colour,x --set use=table", "no column 'x'"),
+            ("lens_finder --data {images}", "hold no table; --set use=image."),
+            ("{finder} --set data.layout=bolonga_space", "Did you mean 'bologna_space'"),
+            ("{finder} --set data.missing_values=x", "data.missing_values"),
+            ("{finder} --set data.pattern=x.npy", "lacks {id}"),
             ("lens_finder --data {table} --folds 3", "'folds'"),
             ("lens_finder --data gone.csv", "gone.csv"),
             ("lens_finder", "Nothing to train on"),
             ("lens_finder --preset common_test_sim", "is no sky of lenses"),
-            ("lens_finder --preset lens_finding_easy --layout bologna_ground", "--layout is said"),
-            ("lens_finder --preset lens_finding_easy --columns mag_x", "Did you mean 'mag_"),
-            ("simple_cnn --data {images} --images-in x", "--images-in is for lens finders"),
-            ("simple_cnn --data {images} --use table", "Unknown field 'use'"),
-            ("resnet18 --data {table} --label-column is_lens", "--label-column is for lens"),
+            (
+                "lens_finder --preset lens_finding_easy --set data.layout=bologna_ground",
+                "only a catalogue is read with that",
+            ),
+            ("lens_finder --preset lens_finding_easy --set data.columns=mag_x", "'mag_"),
+            ("simple_cnn --data {images} --set data.folder=x", "field 'data.folder'"),
+            ("simple_cnn --data {images} --set use=table", "Unknown field 'use'"),
         ],
     )
     def test_bad_input(self, refused, survey, tmp_path, arguments, message):
-        finder = "lens_finder --data {table} --label-column is_lens"
+        finder = "lens_finder --data {table} --set data.label=is_lens"
         words = arguments.replace("{finder}", finder).split()
         places = {"{table}": str(survey.table), "{images}": str(survey.images)}
         line = refused("train", *(places.get(w, w) for w in words), "--out", tmp_path / "run")
         assert message in line
 
     def test_leaks_are_refused_until_allowed(self, lenszoo, refused, survey, tmp_path):
-        command = ["train", "lens_finder", "--data", survey.table, "--label-column", "is_lens"]
-        command += ["--use", "table", "--epochs", 1, "--out"]
-        assert "--allow-leaky-columns" in refused(*command, tmp_path / "a")
-        done = lenszoo(*command, tmp_path / "b", "--allow-leaky-columns")
+        command = ["train", "lens_finder", "--data", survey.table, "--epochs", 1]
+        command += [*fields("data.label=is_lens", "use=table"), "--out"]
+        assert "allow_leaky_columns" in refused(*command, tmp_path / "a")
+        done = lenszoo(*command, tmp_path / "b", *fields("allow_leaky_columns=true"))
         assert "warning: This column gives the label away: arc_flux" in done.stderr
         assert "AUC" in done.stdout
 

@@ -20,7 +20,7 @@ def test_a_folder_without_labels(lenszoo, pool, tmp_path):
         *("--epochs", 1, "--batch-size", 4, "--learning-rate", 1e-2, "--seed", 4, "--out", out),
     ).stdout
     metrics = json.loads((out / "report.json").read_text())["metrics"]
-    assert f"score {metrics['score']:.4f} (chance 0.2500)" in said
+    assert f"score {metrics['score']:.4f}, " in said
     recipe = json.loads((out / "recipe.json").read_text())
     assert (recipe["task"], recipe["method"], recipe["seed"]) == ("pretext", "rotation", 4)
     assert recipe["optimizer"]["learning_rate"] == 1e-2

@@ -2,19 +2,16 @@ import csv
 import json
 import os
 import pickle
+import re
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from tinyzoo import CLASSES, NAME
 
-from lenszoo.cli.train import _fields, _scores, _with
 from lenszoo.data import read_image
-from lenszoo.errors import LenszooError
 from lenszoo.inference import provenance_of
-from lenszoo.models.registry import CATALOG
 from lenszoo.simulation import SPLIT_START, sample
 
 pytestmark = pytest.mark.usefixtures("own_manifest")
@@ -38,7 +35,8 @@ class TestWeights:
             "sphere,",
             "vort",
         ]
-        shown = lenszoo("weights", "show", NAME).stdout
+        assert "has no card" in refused("weights", "show", NAME)
+        shown = lenszoo("weights", "show", NAME, "--json").stdout
         assert "Apache-2.0" in shown and "simple_cnn.tiny_sim.toml" in shown
         assert lenszoo("weights", "list", "nothing*").stdout == ""
         assert NAME in refused("weights", "show", "simple_cnn.tiny")
@@ -91,7 +89,7 @@ class TestTrain:
     def test_fine_tunes_from_a_name_and_goes_on(self, lenszoo, refused, zoo, tmp_path):
         command = ["train", "simple_cnn", "--data", zoo.data, "--weights", NAME]
         command += ["--batch-size", 24, "--learning-rate", 1e-4, "--out", tmp_path / "run"]
-        command += ["--freeze", 2, "--tta"]
+        command += ["--freeze", 2, "--set", "tta=true"]
         done = lenszoo(*command, "--epochs", 1)
         assert f"open {tmp_path / 'run' / 'report.html'}" in done.stdout
         assert done.stderr.startswith("epoch 1/1: ") and done.stderr.count("\n") == 1
@@ -109,49 +107,21 @@ class TestTrain:
     def test_learns_from_teachers(self, lenszoo, zoo, tmp_path):
         lenszoo(
             "train", "simple_cnn", "--data", zoo.data, "--epochs", 1, "--out", tmp_path / "run",
-            "--teacher", f"{NAME},{zoo.run}", "--teacher-weight", 0.75,
+            "--teacher", f"{NAME},{zoo.run}", "--set", "distill.weight=0.75",
         )  # fmt: skip
         recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
         assert recipe["distill"]["teacher"] == [NAME, str(zoo.run)]
         assert recipe["distill"]["weight"] == 0.75
 
-    def test_what_data_means_to_a_super_resolution_recipe(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(CATALOG, "up", replace(CATALOG["simple_cnn"], task="super_resolve"))
-        fields = _fields("up")
-        assert fields == {"task": "super_resolve", "model": "up", "data": {}}
-        recipe = {**fields, "data": {"preset": "sr_75_150", "patch": 24}}
-        given = _with(dict(recipe), str(tmp_path), None, {"images": None})
-        assert given["data"] == {"high": str(tmp_path), "patch": 24}
-        (tmp_path / "low").mkdir()
-        (tmp_path / "high").mkdir()
-        given = _with(dict(recipe), str(tmp_path), None, {})
-        pair = {name: str(tmp_path / name) for name in ("low", "high")}
-        assert given["data"] == {"patch": 24} | pair
-        given = _with({**fields, "data": pair}, None, "sr_75_150", {"images": 5})
-        assert given["data"] == {"preset": "sr_75_150", "images": 5}
-        assert _with({**fields, "data": pair}, None, None, {})["data"] == pair
+    def test_files_are_not_counted(self, refused, zoo, tmp_path):
+        command = ("train", "simple_cnn", "--data", zoo.data, "--out", tmp_path / "run")
+        assert "--images counts simulated images" in refused(*command, "--images", 5)
 
-    def test_what_data_means_to_recipes_of_other_tasks(self):
-        pretext = {"task": "pretext", "data": {"images_in": "a", "on_bad": "skip"}}
-        assert _with(dict(pretext), None, None, {})["data"] == pretext["data"]
-        assert _with(dict(pretext), "b", None, {})["data"] == {"images_in": "b", "on_bad": "skip"}
-        adapt = {"task": "adapt", "data": {"preset": "lens_finding_hard"}}
-        assert _with(dict(adapt), "new.parquet", None, {})["data"] == {"catalogue": "new.parquet"}
-        assert _with(dict(adapt), "new", None, {})["data"] == {"directory": "new"}
-
-    def test_files_are_not_counted(self):
-        fields = {"task": "classify", "data": {}}
-        with pytest.raises(LenszooError, match="--images counts simulated images"):
-            _with(dict(fields), "folder", None, {"images": 5})
-        assert _with(dict(fields), None, "sky", {"images": 5})["data"]["images"] == 5
-
-    def test_the_scores_of_any_task_in_one_line(self):
-        assert _scores({"accuracy": 0.5, "macro_ovr_auc": 0.75, "n": 3}) == (
-            "AUC 0.7500, accuracy 0.5000"
-        )
-        scores = {"ssim": 0.91234, "psnr": 31.456, "share_of_way": None, "accuracy": None}
-        assert _scores(scores) == "PSNR 31.46 dB, SSIM 0.9123"
-        assert _scores({}) == ""
+    def test_help_fits_a_screen(self, lenszoo, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "100")
+        text = lenszoo("train", "--help").stdout
+        assert len(text.splitlines()) <= 50
+        assert len(re.findall(r"^\W+--[a-z]", text, re.MULTILINE)) <= 18
 
     @pytest.mark.slow
     def test_folds(self, lenszoo, zoo, tmp_path):
@@ -181,7 +151,8 @@ class TestTrain:
             ("simple_cnn --preset common_test_sim --folds 3", "folds needs files"),
             ("simple_cnn --data {data} --freeze backbone", "freeze needs weights"),
             ("simple_cnn --data {data} --freeze stem", "give 'backbone' or a number of blocks"),
-            ("simple_cnn --data {data} --teacher-weight 0.5", "--teacher-weight needs --teacher"),
+            ("simple_cnn --data {data} --set distill.weight=0.5", "distill.teacher"),
+            ("simple_cnn --data {data} --set epoch=3", "'epoch'"),
             (
                 "simple_cnn --preset common_test_sim_binary --teacher simple_cnn.tiny_sim",
                 "The teacher simple_cnn.tiny_sim takes images of (20, 20, 1)",

@@ -107,7 +107,7 @@ def test_refused_in_one_line_that_names_the_way_out_unless_allowed(caplog):
     assert "numb_pix_lensed_image (AUC 0.9" in text
     assert "flux_lensed_image_in_sigma (AUC 0.9" in text
     assert "0 for 100 % of nonlens" in text
-    assert "--allow-leaky-columns" in text
+    assert "--set allow_leaky_columns=true" in text
     with caplog.at_level(logging.WARNING, "lenszoo"):
         assert len(check_leaks(_bologna(), COLUMNS, LABELS, allow=True)) == 2
     assert "numb_pix_lensed_image" in caplog.text

@@ -12,7 +12,7 @@ from lenszoo.data import read_catalogue
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import roc_auc, tta_logits
 from lenszoo.inference import Catalogue, open_model
-from lenszoo.tasks.evaluate import evaluate, simulated
+from lenszoo.tasks.evaluate import evaluate
 from lenszoo.tasks.find_lenses.task import branch_logits
 
 pytestmark = pytest.mark.usefixtures("blank_figures", "own_manifest")
@@ -144,9 +144,9 @@ def test_class_folders(cutouts, finder, tmp_path):
 def test_skies_that_do_not_fit(finder):
     """The command line draws one that does."""
     with pytest.raises(LenszooError, match="Unknown column of lens_finding_easy 'colour'"):
-        simulated(finder, "lens_finding_easy", 12, seed=4)
+        evaluate(finder, preset="lens_finding_easy", images=12, seed=4)
     with pytest.raises(LenszooError, match="is no sky of lenses"):
-        simulated(finder, "common_test_sim", 12, seed=4)
+        evaluate(finder, preset="common_test_sim", images=12, seed=4)
 
 
 def test_a_classifier_of_lens_classes_is_scored_on_cutouts_too(cutouts):

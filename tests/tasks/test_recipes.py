@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from lenszoo import list_models
+from lenszoo import list_models, tasks
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import list_presets
-from lenszoo.tasks.recipes import TASKS, recipe_files
+from lenszoo.tasks.recipes import recipe_files
 from lenszoo.training import Recipe
 
 SKY = {"preset": "common_test_sim"}
@@ -41,7 +41,7 @@ def test_protocols_are_those_of_the_systems_to_compare_with():
     assert not data.fresh
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", tasks.infos())
 def test_every_field_is_documented(task):
     def walk(model):
         for name, field in model.model_fields.items():
@@ -51,7 +51,7 @@ def test_every_field_is_documented(task):
                 if hasattr(kind, "model_fields"):
                     walk(kind)
 
-    walk(TASKS[task])
+    walk(tasks.find(task).recipe)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import campaign as tool
@@ -213,19 +212,3 @@ def test_a_run_of_another_machine_goes_on_under_jax_without_tensorflow(tmp_path,
     known = json.loads((runs / "simple_cnn.first" / "run.json").read_text())
     assert known["environment"]["backend"] == "jax"
     assert [place["backend"] for place in known["earlier"]] == ["tensorflow"]
-
-
-def test_a_deadline_lets_an_epoch_begin_that_will_fit():
-    now = time.monotonic()
-    stop = deadline.Deadline(now + 1000)
-    stop.on_epoch_begin(0)
-    stop.on_train_batch_begin(0)
-    stop.began -= 400  # so long the first took
-    stop.on_epoch_begin(1)
-    stop.began -= 1001
-    with pytest.raises(deadline.OutOfTime):
-        stop.on_epoch_begin(2)
-    late = deadline.Deadline(now - 1)
-    for begin in (late.on_epoch_begin, late.on_train_batch_begin):
-        with pytest.raises(deadline.OutOfTime):
-            begin(0)

@@ -16,7 +16,8 @@ from tinyentries import ALL, BACKBONE, BARE, CLASSIFIER, FINDER, RESOLVER
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import checkout_root
 from lenszoo.simulation import get_preset, list_presets
-from lenszoo.tasks.recipes import AdaptRecipe, PretextRecipe
+from lenszoo.tasks.find_lenses.recipe import AdaptRecipe
+from lenszoo.tasks.pretext.recipe import PretextRecipe
 
 PAGES = {f"{entry.name}.md": card(entry, 712_345) for entry in ALL} | {"index.md": index(ALL)}
 

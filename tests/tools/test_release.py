@@ -13,13 +13,13 @@ from entries import add_entry
 from release import release
 from tinycampaign import FIRST, IMAGES, empty_root, write_list
 
-from lenszoo import load_model
+from lenszoo import load_model, tasks
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import save_weights
 from lenszoo.pretrained.manifest import FILE_NAME, get_entry, load_manifest
-from lenszoo.tasks.scores import SCORERS
 from lenszoo.training import Recipe
-from lenszoo.training.loop import BEST, RECIPE, TASKS, _enter_phase, _write_run
+from lenszoo.training.loop import _enter_phase
+from lenszoo.training.run_folder import BEST, RECIPE, write_run
 from lenszoo.training.state import Progress, save_state
 
 ROOT = Path(__file__).parents[2]
@@ -52,11 +52,11 @@ def finished(folder, text, *, done=True, seed=None):
     recipe = Recipe(**tomllib.loads(text))
     keras.utils.set_random_seed(recipe.seed if seed is None else seed)
     folder.mkdir(parents=True)
-    task = TASKS[recipe.task](recipe)
+    task = tasks.find(recipe.task).task(recipe)
     model = task.build()
     _enter_phase(task, model, 0)
     (folder / RECIPE).write_text(json.dumps(recipe.model_dump(mode="json")))
-    _write_run(folder, task, model)
+    write_run(folder, task, model)
     save_weights(task.answers(model), folder / BEST)
     row = {"epoch": 1, "loss": 1.0, "seconds": 36.0}
     save_state(folder, model, Progress(epoch=1, finished=done, history=[row]))
@@ -207,7 +207,7 @@ def test_every_task_is_scored(name, text, images, beside, tmp_path):
     entry = release(folder, name, **given)
     # also in a process that has built other networks: a counter names some of their layers
     assert release(folder, name, **given).sha256 == entry.sha256
-    key = SCORERS[Recipe.load(tmp_path / "tiny.toml").task].key
+    key = tasks.find(Recipe.load(tmp_path / "tiny.toml").task).headline.key
     assert np.isfinite(entry.metrics["test"][key])
     assert set(entry.metrics) == {"test", "float16", "measured"} | beside
     assert load_manifest(root / FILE_NAME).names() == [name]

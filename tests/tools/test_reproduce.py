@@ -6,11 +6,9 @@ from dataclasses import replace
 import pytest
 import typer
 from reproduce import Reproduction, _smaller, main, reproduce
-from scores import KEYS
 from typer.testing import CliRunner
 
 from lenszoo.errors import LenszooError
-from lenszoo.tasks.scores import SCORERS
 from lenszoo.training import Recipe
 
 app = typer.Typer()
@@ -116,10 +114,3 @@ def test_what_cannot_be_reproduced(publish, run):
     publish(metrics={"test": {"macro_ovr_auc": 0.9}})
     with pytest.raises(LenszooError, match="no macro_ovr_auc with an interval"):
         reproduce(NAME, run, recipe=recipe)
-
-
-def test_the_figure_compared_is_the_scorers():
-    of_kind = {"adapt": "find_lenses"}
-    assert {t: s.key for t, s in SCORERS.items()} == {
-        task: KEYS[of_kind.get(task, task)] for task in SCORERS
-    }

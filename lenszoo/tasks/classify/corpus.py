@@ -27,8 +27,7 @@ from lenszoo.models.in_batches import in_batches
 from lenszoo.pretrained.source import resolve
 from lenszoo.pretrained.store import cache_folders
 from lenszoo.simulation import SPLIT_START, get_preset, sample
-from lenszoo.tasks.recipe_tables import Distill
-from lenszoo.tasks.recipes import ClassifyRecipe
+from lenszoo.tasks.classify.recipe import ClassifyRecipe, Distill
 
 log = logging.getLogger("lenszoo")
 

@@ -11,7 +11,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.models.build import check_logits
 from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.source import resolve
-from lenszoo.tasks.recipe_tables import Distill
+from lenszoo.tasks.classify.recipe import Distill
 
 
 class Distilled(keras.Model):
@@ -83,10 +83,10 @@ def load_teacher(
     label = " + ".join(recipe.teacher)
     teacher = load_sources(sources, one=len(sources) == 1)
     check_logits(teacher, f"The teacher {label}")
-    wanted = teacher.input_shape[1:]
-    if any(side not in (None, ours) for side, ours in zip(wanted, image_shape, strict=True)):
+    expected = teacher.input_shape[1:]
+    if any(side not in (None, size) for side, size in zip(expected, image_shape, strict=True)):
         raise LenszooError(
-            f"The teacher {label} takes images of {wanted}, not {image_shape}: choose a teacher "
+            f"The teacher {label} takes images of {expected}, not {image_shape}: choose a teacher "
             "for the images, or images for the teacher."
         )
     named = next((source for source in sources if source.classes), sources[0])
@@ -107,23 +107,23 @@ def load_teacher(
 
 def _groups(
     merge: dict[str, tuple[str, ...]],
-    known: tuple[str, ...],
+    trained: tuple[str, ...],
     classes: tuple[str, ...],
     label: str,
 ) -> list[list[int]]:
     """Return, for each class of the images, the places of the teacher's classes that make it."""
-    if not known:
+    if not trained:
         raise LenszooError(
             f"distill.merge needs the names of the teacher's classes, and {label} does not say "
             "them: choose a teacher by name or by run folder."
         )
     merged = {canonical_class(name): parts for name, parts in merge.items()}
     parts = [merged.get(canonical_class(name), (name,)) for name in classes]
-    places = {canonical_class(name): place for place, name in enumerate(known)}
+    places = {canonical_class(name): place for place, name in enumerate(trained)}
     groups = [[places.get(canonical_class(part), -1) for part in group] for group in parts]
-    if sorted(place for group in groups for place in group) != list(range(len(known))):
+    if sorted(place for group in groups for place in group) != list(range(len(trained))):
         raise LenszooError(
-            f"The teacher {label} tells {', '.join(known)} apart; with distill.merge the images "
+            f"The teacher {label} tells {', '.join(trained)} apart; with distill.merge the images "
             f"are of {', '.join(part for group in parts for part in group)}: name each of its "
             "classes once."
         )

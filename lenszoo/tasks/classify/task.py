@@ -1,39 +1,45 @@
-"""The classification task: any classifier of the catalogue on a sky or on files."""
+"""Classification: any classifier of the registry on a simulated sky or on files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from lenszoo.data import Dataset
+from lenszoo.data import Dataset, DatasetIndex
 from lenszoo.errors import LenszooError
+from lenszoo.inference.gathered import LOOKS
+from lenszoo.inference.loaded_model import open_model
 from lenszoo.inference.tta import tta_logits
 from lenszoo.metrics import classification as metrics
 from lenszoo.models.build import check_logits
 from lenszoo.models.in_batches import in_batches
-from lenszoo.pretrained.loading import build_model, model_config
-from lenszoo.provenance import provenance
+from lenszoo.pretrained.loading import build_model
+from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.blocks import freeze, layer_rates
 from lenszoo.tasks.checks import check_answers, check_classes, images_shape
 from lenszoo.tasks.classify.corpus import Corpus, CorpusBatches, open_corpus
 from lenszoo.tasks.classify.distill import Distilled, load_teacher
-from lenszoo.tasks.classify.report import classification_report
-from lenszoo.tasks.compute import jit, precision
+from lenszoo.tasks.classify.recipe import ClassifyRecipe, Distill
+from lenszoo.tasks.classify.report import ClassificationReport, classification_report
+from lenszoo.tasks.compute import precision
 from lenszoo.tasks.grow import grow_from
-from lenszoo.tasks.optimizers import build_optimizer
-from lenszoo.tasks.recipe_tables import Distill
-from lenszoo.tasks.recipes import ClassifyRecipe
-from lenszoo.tasks.sources import TrainingData, open_source
+from lenszoo.tasks.labelled import answer_labelled
+from lenszoo.tasks.sources import TrainingData, from_index, open_source
 from lenszoo.tasks.warm_start import match_head
 
 PREDICT_BATCH = 128
 
 
-class ClassifyTask:
-    """See :class:`lenszoo.tasks.base.Task`."""
+class ClassifyTask(Task):
+    """Training and score of a classifier; see :class:`lenszoo.tasks.base.Task`."""
 
-    monitor = "val_auc"
+    published = (
+        "n", "macro_ovr_auc", "macro_ovo_auc", "per_class_auc", "accuracy", "log_loss", "ece",
+    )  # fmt: skip
+    intervals = ("macro_ovr_auc", "accuracy")
+    fold_scores = ("macro_ovr_auc", "accuracy", "log_loss")
 
     def __init__(self, recipe: ClassifyRecipe, source: TrainingData | None = None):
         self.recipe = recipe
@@ -45,9 +51,8 @@ class ClassifyTask:
                 "leave it out or crop them."
             )
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
-        self.phases: tuple[int, ...] = (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
+        self.phases = (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
         self._frozen: list[keras.layers.Layer] = []
-        self._validation: Dataset | None = None
         self._corpus: Corpus | None = None
 
     def build(self) -> keras.Model:
@@ -75,7 +80,7 @@ class ClassifyTask:
             return Distilled(model, teacher, recipe.distill)
 
     def compile(self, model: keras.Model, epoch: int) -> None:
-        """Freeze what the phase of ``epoch`` freezes, and compile."""
+        """Freeze the layers that the phase of ``epoch`` freezes, and compile."""
         recipe, start = self.recipe, max(p for p in self.phases if p <= epoch)
         if start:
             for layer in self._frozen:
@@ -83,18 +88,16 @@ class ClassifyTask:
         elif recipe.freeze is not None:
             self._frozen = freeze(model, recipe.freeze)
         decay = recipe.optimizer.layer_decay
-        model.compile(
-            optimizer=build_optimizer(
-                recipe.optimizer,
-                recipe.epochs,
-                self.steps_per_epoch,
-                first_epoch=start,
-                rates=layer_rates(model, decay) if decay < 1 else None,
-            ),
-            loss=SmoothedCrossEntropy(len(self.source.class_names), recipe.label_smoothing),
-            metrics=["sparse_categorical_accuracy"],
-            jit_compile=jit(recipe.jit_compile),
-        )
+        rates = layer_rates(model, decay) if decay < 1 else None
+        self._compile(model, first_epoch=start, rates=rates)
+
+    def loss(self) -> dict[str, Any]:
+        """Cross-entropy with label smoothing, and the accuracy beside it."""
+        smoothing = self.recipe.label_smoothing
+        return {
+            "loss": SmoothedCrossEntropy(len(self.source.class_names), smoothing),
+            "metrics": ["sparse_categorical_accuracy"],
+        }
 
     def _teacher(self, distill: Distill) -> keras.Model:
         return load_teacher(distill, self.source.image_shape, self.source.class_names)
@@ -113,11 +116,9 @@ class ClassifyTask:
 
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Exact macro ROC-AUC (one against the rest), accuracy and log loss."""
-        if self._validation is None:
-            self._validation = self.source.validation()
-            # those with bad pixels may have been left out
-            check_classes(self._validation.labels, self.source.class_names)
-        held = self._validation
+        held = self.validation
+        # images with bad pixels may have been left out
+        check_classes(held.labels, self.source.class_names)
         logits = predict_logits(model, held.images)
         check_answers(logits)
         return {
@@ -125,10 +126,6 @@ class ClassifyTask:
             "val_accuracy": metrics.accuracy(held.labels, logits),
             "val_log_loss": metrics.log_loss(held.labels, logits),
         }
-
-    def answers(self, model: keras.Model) -> keras.Model:
-        """The classifier itself."""
-        return model
 
     def identity(self) -> dict[str, Any]:
         """Classes and data, for ``run.json``."""
@@ -139,29 +136,96 @@ class ClassifyTask:
             "data": self.source.describe,
         }
 
-    def report(
-        self, model: keras.Model, history: list[dict[str, Any]], folder: Path
-    ) -> dict[str, Any]:
-        """Classification report of the test images, or of the validation images where none are."""
-        split = "test" if self.source.test else "validation"
-        held = self.source.test() if self.source.test else self.source.validation()
-        report = classification_report(
-            held.labels,
-            predict_logits(model, held.images),
-            self.source.class_names,
-            images=held.images,
+    def beside(self, model: keras.Model, data: Dataset) -> dict[str, Any]:
+        """Logits averaged over turns and flips where the recipe wants them."""
+        looks = tta_logits(model, data.images, PREDICT_BATCH) if self.recipe.tta else None
+        return {"tta": looks}
+
+    @classmethod
+    def folds(cls, recipe: ClassifyRecipe, count: int) -> "Iterator[ClassifyTask]":
+        """Yield a training for each stratified split of the recipe's files."""
+        data = recipe.data
+        if data.preset is not None:
+            raise LenszooError(
+                "Cross-validation needs files; a simulated sky has fresh images instead."
+            )
+        if data.csv is not None:
+            index = DatasetIndex.from_csv(data.csv, classes=data.classes)
+        else:
+            root = Path(data.directory or "")
+            root = root / "train" if (root / "train").is_dir() else root
+            index = DatasetIndex.from_directory(root, classes=data.classes)
+        # part of each run's recipe, so that a folder of 5 folds does not go on as one of 4
+        recipe = recipe.model_copy(update={"folds": count})
+        for training, held_out in index.folds(count, recipe.data_seed):
+            yield cls(recipe, from_index(recipe, training, held_out))
+
+    def about(self) -> dict[str, Any]:
+        """The teacher, for the provenance of the report."""
+        return {"teacher": self.recipe.distill.teacher} if self.recipe.distill else {}
+
+    @classmethod
+    def score(
+        cls,
+        model: keras.Model,
+        data: Dataset,
+        *,
+        logits: np.ndarray | None = None,
+        tta: np.ndarray | None = None,
+        **about: Any,
+    ) -> ClassificationReport:
+        """Score a classifier on images, beside the shortcut baseline.
+
+        Args:
+            model: the classifier.
+            data: images with labels.
+            logits: its answers (n, classes), where they are known already.
+            tta: answers averaged over turns and flips.
+            **about: ``title``, ``history``, ``provenance`` and ``seed`` of the report.
+        """
+        if logits is None:
+            logits = predict_logits(model, data.images)
+        return classification_report(
+            data.labels,
+            logits,
+            data.class_names,
+            images=data.images,
             model=model,
-            tta=tta_logits(model, held.images, PREDICT_BATCH) if self.recipe.tta else None,
-            ids=held.ids,
-            history=history,
-            title=f"{self.recipe.model} on {len(held.labels):,} {split} images",
-            provenance=provenance(self.recipe.seed)
-            | {"model": model_config(model)["model"], "data": self.source.describe, "split": split}
-            | ({"teacher": self.recipe.distill.teacher} if self.recipe.distill else {}),
-            seed=self.recipe.seed,
+            tta=tta,
+            ids=data.ids,
+            **about,
         )
-        report.save(folder)
-        return report.metrics
+
+    @classmethod
+    def figure(cls, model: keras.Model, data: Dataset) -> float:
+        """Macro ROC-AUC, one against the rest."""
+        return metrics.roc_auc(data.labels, predict_logits(model, data.images))
+
+    @classmethod
+    def evaluate(
+        cls, model: Any, data: Any, options: Options, **about: Any
+    ) -> ClassificationReport:
+        """Score a classifier on class folders, a CSV, an index or a sample."""
+        opened = open_model(model, options.classes)
+        answers = answer_labelled(opened, data, options)
+        images = Dataset(
+            tuple(answers.ids),
+            answers.images,
+            labels=answers.labels,
+            class_names=opened.classes,
+        )
+        about = answers.about(cls.noun, about)
+        looks = answers.looks.get(LOOKS)
+        report = cls.score(opened.model, images, logits=answers.logits, tta=looks, **about)
+        report.notes = [*report.notes, *answers.notes]
+        return report
+
+    @classmethod
+    def release(cls, report: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Figures for the manifest, and those of the shortcut baseline."""
+        test, _ = super().release(report)
+        shortcut = report.metrics["shortcut"]
+        return test, {"shortcut": {k: shortcut[k] for k in ("macro_ovr_auc", "per_class_auc")}}
 
 
 def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -10,8 +9,6 @@ import keras
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import check_square
 from lenszoo.errors import LenszooError
-from lenszoo.metrics import classification as metrics
-from lenszoo.metrics import lens_finding as lens_metrics
 from lenszoo.pretrained.loading import build_model, load_model, model_config
 from lenszoo.tasks.checks import images_shape
 from lenszoo.tasks.compute import jit, precision
@@ -24,15 +21,14 @@ from lenszoo.tasks.find_lenses.adapt_methods import (
     Teaching,
 )
 from lenszoo.tasks.find_lenses.data import open_lenses
-from lenszoo.tasks.find_lenses.task import FindLensesTask, check_bands, check_finder, lens_logits
-from lenszoo.tasks.optimizers import build_optimizer
-from lenszoo.tasks.recipe_tables import AdaMatch, Dann, LensData, MeanTeacher, Strict
-from lenszoo.tasks.recipes import AdaptRecipe, RecipeBase
+from lenszoo.tasks.find_lenses.recipe import AdaMatch, AdaptRecipe, Dann, LensData, MeanTeacher
+from lenszoo.tasks.find_lenses.task import FindLensesTask, check_bands, check_finder
+from lenszoo.tasks.recipes import Strict
 from lenszoo.tasks.sources import TrainingData
 
 
 class Method(NamedTuple):
-    """What a method needs.
+    """Parts of a method.
 
     Attributes:
         network: the model in training.
@@ -59,14 +55,6 @@ METHODS: dict[str, Method] = {
 }
 
 
-def images_an_epoch(recipe: RecipeBase) -> int:
-    """How many images the steps of an epoch are given, of both skies and repeated ones as often."""
-    if not isinstance(recipe, AdaptRecipe):
-        return recipe.data.images
-    method, steps = METHODS[recipe.method], -(-recipe.data.images // recipe.batch_size)
-    return steps * recipe.batch_size * (method.source + method.labelled + method.unlabelled)
-
-
 class AdaptTask(FindLensesTask):
     """See :class:`lenszoo.tasks.base.Task`.
 
@@ -76,7 +64,7 @@ class AdaptTask(FindLensesTask):
     memory.
     """
 
-    recipe: AdaptRecipe  # type: ignore[assignment]
+    recipe: AdaptRecipe
 
     def __init__(self, recipe: AdaptRecipe, source: TrainingData | None = None):
         self.recipe = recipe
@@ -113,7 +101,6 @@ class AdaptTask(FindLensesTask):
         )
         # an epoch is the target once; the same number of steps for every method
         self.steps_per_epoch = -(-len(self._target) // size)
-        self._validation: Cutouts | None = None
 
     def build(self) -> keras.Model:
         """The lens finder of the weights, in the training network of the method."""
@@ -137,13 +124,15 @@ class AdaptTask(FindLensesTask):
             recipe.model, input_shape=shape, weights=recipe.weights, **recipe.options
         )
 
-    def compile(self, model: keras.Model, epoch: int) -> None:
-        """Compile for the whole run; the loss is the model's own."""
-        recipe = self.recipe
-        optimizer = build_optimizer(recipe.optimizer, recipe.epochs, self.steps_per_epoch)
-        if recipe.method == "batch_norm":
-            optimizer = keras.optimizers.SGD(0.0)  # not even weight decay moves a weight
-        model.compile(optimizer=optimizer, jit_compile=jit(recipe.jit_compile))
+    def loss(self) -> dict[str, Any]:
+        """Nothing: the training network has its own loss."""
+        return {}
+
+    def _compile(self, model: keras.Model, **schedule: Any) -> None:
+        super()._compile(model, **schedule)
+        if self.recipe.method == "batch_norm":
+            # not even weight decay moves a weight
+            model.compile(keras.optimizers.SGD(0.0), jit_compile=jit(self.recipe.jit_compile))
 
     def epoch(self, epoch: int) -> Any:
         """Training batches of an epoch."""
@@ -158,6 +147,12 @@ class AdaptTask(FindLensesTask):
             augment=None if recipe.augment == "none" else recipe.augment,
             views=self.settings if self.method.views else None,
         )
+
+    @classmethod
+    def images_an_epoch(cls, recipe: AdaptRecipe) -> int:
+        """Count the images of both skies, labelled and unlabelled."""
+        method, steps = METHODS[recipe.method], -(-recipe.data.images // recipe.batch_size)
+        return steps * recipe.batch_size * (method.source + method.labelled + method.unlabelled)
 
     def answers(self, model: keras.Model) -> keras.Model:
         """The plain lens finder; of a mean teacher the average."""
@@ -175,31 +170,21 @@ class AdaptTask(FindLensesTask):
             "source": None if self._labelled_sky is None else self._labelled_sky.describe(),
         }
 
-    def report(
-        self, model: keras.Model, history: list[dict[str, Any]], folder: Path
-    ) -> dict[str, Any]:
-        """Report as for ``find_lenses``, and the scores of the weights before adaptation."""
-        split, held = self.held_out()
-        report = self.scored(model, history, split, held)
-        labels, logits = held.known_labels(), lens_logits(self._finder(), held.inputs())
-        report.metrics["before"] = {
-            "auc": metrics.roc_auc(labels, logits),
-            "tpr10": lens_metrics.tpr10(labels, logits),
-        }
-        report.save(folder)
-        return report.metrics
+    def beside(self, model: keras.Model, data: Cutouts) -> dict[str, Any]:
+        """Columns that give the label away, and the lens finder before it was adapted."""
+        return super().beside(model, data) | {"before": self._finder()}
 
 
 def _open(data: LensData, *, columns: Any, use: str, seed: int, allow_leaks: bool) -> TrainingData:
     """Data with the columns, in order, that the weights were trained on."""
     if use != "image" and not isinstance(columns, int):
-        wanted = tuple(columns)
-        if data.columns is not None and data.columns != wanted:
+        names = tuple(columns)
+        if data.columns is not None and data.columns != names:
             raise LenszooError(
-                f"The weights look at the columns {', '.join(wanted)}, not at "
+                f"The weights look at the columns {', '.join(names)}, not at "
                 f"{', '.join(data.columns)}; leave columns out to take theirs."
             )
-        data = data.model_copy(update={"columns": wanted})
+        data = data.model_copy(update={"columns": names})
     return open_lenses(data, use, seed, allow_leaks=allow_leaks)
 
 

@@ -11,7 +11,7 @@ from lenszoo.data.batches import ThreadedDataset
 from lenszoo.data.dataset import UNLABELLED, as_inputs
 from lenszoo.data.epochs import randomness
 from lenszoo.tasks.find_lenses.batches import as_targets
-from lenszoo.tasks.recipe_tables import Consistency
+from lenszoo.tasks.find_lenses.recipe import Consistency
 
 _HIDE, _ORDER, _LOOK = 0, 1, 2  # independent random streams
 _MAD_TO_SIGMA = 1.4826
@@ -101,12 +101,12 @@ class AdaptBatches(ThreadedDataset):
         super().__init__()
         self.parts, self.steps, self.augment, self.views = parts, steps, augment, views
         self.key = (seed, epoch)
-        known = np.flatnonzero(target.known_labels() != UNLABELLED)
+        shown = np.flatnonzero(target.known_labels() != UNLABELLED)
         hidden = np.flatnonzero(target.known_labels() == UNLABELLED)
         pools = (
             (source, np.arange(len(source) if source else 0)),
-            (target, known),
-            (target, hidden if len(hidden) else known),
+            (target, shown),
+            (target, hidden if len(hidden) else shown),
         )
         self.streams = [
             (cutouts, self._order(rows, count, part))
@@ -120,9 +120,9 @@ class AdaptBatches(ThreadedDataset):
 
     def _order(self, rows: np.ndarray, count: int, part: int) -> np.ndarray:
         """(steps, count) positions: the rows shuffled, and shuffled anew when they are used up."""
-        rng, wanted = randomness(*self.key, _ORDER, part), self.steps * count
-        rounds = [rng.permutation(rows) for _ in range(-(-wanted // max(1, len(rows))))]
-        return np.concatenate([rows[:0], *rounds])[:wanted].reshape(self.steps, count)
+        rng, length = randomness(*self.key, _ORDER, part), self.steps * count
+        rounds = [rng.permutation(rows) for _ in range(-(-length // max(1, len(rows))))]
+        return np.concatenate([rows[:0], *rounds])[:length].reshape(self.steps, count)
 
     def __len__(self) -> int:
         """Batches."""
@@ -135,13 +135,13 @@ class AdaptBatches(ThreadedDataset):
         tables: list[np.ndarray] = []
         labels: list[np.ndarray] = []
         y: dict[str, Any] = {}
-        for (cutouts, order), known in zip(self.streams, self.labels, strict=True):
+        for (cutouts, order), labelled in zip(self.streams, self.labels, strict=True):
             rows = order[index]
             seen = None if cutouts.images is None else cutouts.images[rows]
             table = cutouts.table[rows]
             supervised = sum(len(part) for part in labels) < self.parts.supervised
             if supervised:
-                labels.append(known[rows])
+                labels.append(labelled[rows])
             elif self.views is not None:
                 y["weak"] = as_inputs(self._turned(seen, rng), table)
                 seen, table = self._strong(seen, table, rng)
@@ -186,8 +186,8 @@ def _moved(images: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _deviation(table: np.ndarray) -> np.ndarray:
-    """(columns,) float32 standard deviation of what is known; NaN for an empty column."""
-    known = np.where(np.isfinite(table), table, np.nan)
-    count = np.maximum(np.isfinite(known).sum(0), 1)
-    mean = np.nansum(known, 0) / count
-    return np.sqrt(np.nansum((known - mean) ** 2, 0) / count).astype(np.float32)
+    """(columns,) float32 standard deviation of the known values; NaN for an empty column."""
+    values = np.where(np.isfinite(table), table, np.nan)
+    count = np.maximum(np.isfinite(values).sum(0), 1)
+    mean = np.nansum(values, 0) / count
+    return np.sqrt(np.nansum((values - mean) ** 2, 0) / count).astype(np.float32)

@@ -14,7 +14,7 @@ from keras import layers, ops
 from lenszoo.layers import GradientReversal
 from lenszoo.tasks.average import follow, twin
 from lenszoo.tasks.find_lenses.adapt_batches import Parts
-from lenszoo.tasks.recipe_tables import AdaMatch, Consistency, Dann, MeanTeacher
+from lenszoo.tasks.find_lenses.recipe import AdaMatch, Consistency, Dann, MeanTeacher
 
 
 class Adapting(keras.Model):
@@ -137,7 +137,7 @@ class Matching(Adapting):
         n, finder = self.parts.source, self.finder
         weights = [v.value for v in finder.trainable_variables]
         state = [v.value for v in finder.non_trainable_variables]
-        # what this pass does to the statistics of BatchNorm is thrown away
+        # changes of the statistics of BatchNorm by this pass are thrown away
         alone, _ = finder.stateless_call(weights, state, first_rows(x, n), training=True)
         share = keras.random.uniform(ops.shape(alone), dtype="float32", seed=self.draw)
         mixed = share * logits[:n] + (1.0 - share) * alone

@@ -23,7 +23,7 @@ def candidates_page(
     n: int = 50,
     ids: Sequence[object] | None = None,
     bands: Sequence[str] | None = None,
-    known: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
     title: str = "The best candidates",
     provenance: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -35,14 +35,14 @@ def candidates_page(
         n: how many to show.
         ids: their names, by default their rows.
         bands: names of the bands: three or more give colours.
-        known: the kind of each, where that is known.
+        kinds: kind of each object, where it is known.
         title, provenance: as for the other reports.
 
     Returns:
         A report; its ``save(folder)`` writes one ``report.html`` with the pictures inside.
 
     Raises:
-        LenszooError: other numbers of images, logits, ids or known, or none to show.
+        LenszooError: other numbers of images, logits, ids or kinds, or none to show.
 
     Example:
         >>> page = candidates_page(np.zeros((3, 8, 8, 1)), [-1.0, 2.0, 0.5], n=2)
@@ -52,7 +52,7 @@ def candidates_page(
     scores = np.asarray(logits, np.float64)
     stack = np.asanyarray(images)
     names = [str(name) for name in (range(len(scores)) if ids is None else ids)]
-    for name, values in (("images", stack), ("ids", names), ("known", known)):
+    for name, values in (("images", stack), ("ids", names), ("kinds", kinds)):
         if values is not None and len(values) != len(scores):
             raise LenszooError(f"There are {len(values)} {name} but {len(scores)} logits.")
     order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
@@ -61,7 +61,7 @@ def candidates_page(
         raise LenszooError("There is no candidate to show: no logit is a number.")
     chance = [float(expit(scores[row])) for row in best]
     lines = [
-        [f"{i}. {p:.3f}", *([] if known is None else [known[row]]), names[row]]
+        [f"{i}. {p:.3f}", *([] if kinds is None else [kinds[row]]), names[row]]
         for i, (row, p) in enumerate(zip(best, chance, strict=True), start=1)
     ]
     note = (

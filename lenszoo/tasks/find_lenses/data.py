@@ -12,7 +12,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
 from lenszoo.tasks.find_lenses.batches import StreamedBatches, as_targets
-from lenszoo.tasks.recipe_tables import LensData
+from lenszoo.tasks.find_lenses.recipe import LensData
 from lenszoo.tasks.sources import TrainingData, describe_sky, split_folder
 
 STATISTICS = 4096  # candidates that scales and means are taken from

@@ -1,38 +1,43 @@
-"""The lens-finding task: images and a table on a simulated sky or a catalogue."""
+"""Lens finding: images and a table, of a simulated sky or of a catalogue."""
 
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from lenszoo.data import Cutouts
+from lenszoo.data import Cutouts, Leak, find_leaks
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError
+from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics import classification as metrics
+from lenszoo.metrics.lens_finding import tpr10
 from lenszoo.metrics.temperature import LOWEST, fit_temperature
 from lenszoo.models.in_batches import in_batches
 from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.models.registry import model_info
-from lenszoo.pretrained.loading import build_model, model_config
+from lenszoo.pretrained.loading import build_model
 from lenszoo.pretrained.source import resolve
-from lenszoo.provenance import provenance
+from lenszoo.simulation.cutouts import sample_cutouts
+from lenszoo.tasks.base import Bands, Options, Task
 from lenszoo.tasks.checks import check_answers, images_shape
-from lenszoo.tasks.compute import jit, precision
+from lenszoo.tasks.compute import precision
 from lenszoo.tasks.find_lenses.data import STATISTICS, open_lenses
+from lenszoo.tasks.find_lenses.recipe import FindLensesRecipe
 from lenszoo.tasks.find_lenses.report import LensFindingReport, lens_finding_report
-from lenszoo.tasks.optimizers import build_optimizer
-from lenszoo.tasks.recipes import FindLensesRecipe
+from lenszoo.tasks.labelled import answer_labelled
 from lenszoo.tasks.sources import TrainingData
 
 PREDICT_BATCH = 256
 
 
-class FindLensesTask:
-    """See :class:`lenszoo.tasks.base.Task`."""
+class FindLensesTask(Task):
+    """Training and score of a lens finder; see :class:`lenszoo.tasks.base.Task`."""
 
-    monitor = "val_auc"
-    phases: tuple[int, ...] = (0,)
+    published = (
+        "n", "lenses", "nonlenses", "auc", "average_precision", "tpr0", "tpr10", "log_loss",
+        "calibration_error", "intervals", "by_score",
+    )  # fmt: skip
+    baselines = ("baselines",)
 
     def __init__(self, recipe: FindLensesRecipe, source: TrainingData | None = None):
         self.recipe = recipe
@@ -43,7 +48,6 @@ class FindLensesTask:
         if recipe.weights is not None:
             check_bands(recipe.weights, self.source.bands)
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
-        self._validation: Cutouts | None = None
 
     def build(self) -> keras.Model:
         """The lens finder, its scales and means taken from the training cutouts."""
@@ -56,31 +60,19 @@ class FindLensesTask:
             adapt_scales(model, source.first())
         return model
 
-    def compile(self, model: keras.Model, epoch: int) -> None:
-        """Compile for the whole run; there is one phase."""
-        recipe = self.recipe
-        model.compile(
-            optimizer=build_optimizer(recipe.optimizer, recipe.epochs, self.steps_per_epoch),
-            loss=keras.losses.BinaryCrossentropy(
-                from_logits=True, label_smoothing=recipe.label_smoothing
-            ),
-            jit_compile=jit(recipe.jit_compile),
-        )
+    def loss(self) -> dict[str, Any]:
+        """Binary cross-entropy on logits, with label smoothing."""
+        smoothing = self.recipe.label_smoothing
+        return {"loss": keras.losses.BinaryCrossentropy(True, label_smoothing=smoothing)}
 
     def epoch(self, epoch: int) -> Any:
         """Training batches of an epoch."""
         augment = None if self.recipe.augment == "none" else self.recipe.augment
         return self.source.epoch(epoch, self.recipe.batch_size, augment)
 
-    def answers(self, model: keras.Model) -> keras.Model:
-        """The lens finder itself."""
-        return model
-
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Exact ROC-AUC and log loss; the temperature is fitted on the way."""
-        if self._validation is None:
-            self._validation = self.source.validation()
-        return calibrate(model, self._validation)
+        return calibrate(model, self.validation)
 
     def identity(self) -> dict[str, Any]:
         """Classes, bands and data, for ``run.json``."""
@@ -92,44 +84,111 @@ class FindLensesTask:
             "data": self.source.describe,
         }
 
-    def report(
-        self, model: keras.Model, history: list[dict[str, Any]], folder: Path
-    ) -> dict[str, Any]:
-        """Report on the test examples, or on the validation examples where there are none."""
-        split, held = self.held_out()
-        report = self.scored(model, history, split, held)
-        report.save(folder)
-        return report.metrics
+    def beside(self, model: keras.Model, data: Cutouts) -> dict[str, Any]:
+        """Columns that give the label away."""
+        return {"leaks": self.source.leaks}
 
-    def held_out(self) -> tuple[str, Cutouts]:
-        """The examples to report on, and of which split they are."""
-        if self.source.test:
-            return "test", self.source.test()
-        return "validation", self.source.validation()
-
-    def scored(
-        self, model: keras.Model, history: list[dict[str, Any]], split: str, held: Cutouts
-    ) -> LensFindingReport:
-        """The report on some examples."""
-        scores = branch_logits(model, held)
-        main = next(iter(scores.values()))
-        return lens_finding_report(
-            held.known_labels(),
-            scores,
-            uncalibrated=main * float(model.get_layer("temperature").temperature),
-            truth=held.truth,
-            images=held.images,
-            bands=self.source.bands or None,
-            table=held.table if held.columns else None,
-            columns=held.columns or None,
-            ids=held.ids,
-            leaks=self.source.leaks,
-            history=history,
-            title=f"{self.recipe.model} on {len(held):,} {split} images",
-            provenance=provenance(self.recipe.seed)
-            | {"model": model_config(model)["model"], "data": self.source.describe, "split": split},
-            seed=self.recipe.seed,
+    @classmethod
+    def sample(
+        cls, model: keras.Model, preset: str, n: int, seed: int, bands: Bands = None
+    ) -> Cutouts:
+        """Draw candidates of the test split of a sky, with the columns that the model takes."""
+        opened = open_model(model)
+        columns = opened.columns if "table" in opened.takes else ()
+        return sample_cutouts(
+            preset,
+            n,
+            seed,
+            "test",
+            bands=bands or opened.bands or None,
+            columns=columns,
+            images="images" in opened.takes,
         )
+
+    @classmethod
+    def score(
+        cls,
+        model: keras.Model,
+        data: Cutouts,
+        *,
+        logits: dict[str, np.ndarray] | None = None,
+        leaks: list[Leak] | None = None,
+        before: keras.Model | None = None,
+        **about: Any,
+    ) -> LensFindingReport:
+        """Score a lens finder on candidates, beside baselines on images and table.
+
+        Args:
+            model: the lens finder.
+            data: candidates with labels.
+            logits: its answers (n,) by name, where they are known already, see
+                :func:`branch_logits`.
+            leaks: columns that give the label away.
+            before: the lens finder before it was adapted, whose scores are stored beside.
+            **about: ``title``, ``history``, ``provenance`` and ``seed`` of the report.
+        """
+        labels, scores = data.known_labels(), logits or branch_logits(model, data)
+        temperature = float(model.get_layer("temperature").temperature)
+        report = lens_finding_report(
+            labels,
+            scores,
+            uncalibrated=next(iter(scores.values())) * temperature,
+            truth=data.truth,
+            images=data.images,
+            bands=data.bands or None,
+            table=data.table if data.columns else None,
+            columns=data.columns or None,
+            ids=data.ids,
+            leaks=leaks,
+            **about,
+        )
+        if before is not None:
+            earlier = lens_logits(before, data.inputs())
+            report.metrics["before"] = {
+                "auc": metrics.roc_auc(labels, earlier),
+                "tpr10": tpr10(labels, earlier),
+            }
+        return report
+
+    @classmethod
+    def figure(cls, model: keras.Model, data: Cutouts) -> float:
+        """ROC-AUC of the whole network."""
+        return metrics.roc_auc(data.known_labels(), lens_logits(model, data.inputs()))
+
+    @classmethod
+    def evaluate(cls, model: Any, data: Any, options: Options, **about: Any) -> LensFindingReport:
+        """Score a lens finder on a catalogue, cutouts, class folders or a sample."""
+        opened = open_model(model, options.classes)
+        answers = answer_labelled(opened, data, options)
+        cutouts, images, table = answers.cutouts, answers.images, answers.table
+        names = opened.columns or (cutouts.columns if cutouts is not None else ())
+        columns = () if table is None else names
+        candidates = Cutouts(
+            tuple(answers.ids),
+            images,
+            np.empty((len(answers.ids), 0), np.float32) if table is None else table,
+            columns,
+            answers.labels,
+            tuple(answers.bands or ()),
+            truth=None if cutouts is None else cutouts.truth,
+        )
+        takes = opened.takes
+        only = next(iter(takes)).removesuffix("s")
+        main = "image and table" if len(takes) == 2 else f"{only} only"
+        logits = {main: answers.logits} | answers.looks
+        mixed = 0 < answers.labels.sum() < len(answers.labels)
+        leaks = None
+        if table is not None and mixed:
+            leaks = find_leaks(table, columns, answers.labels)
+        report = cls.score(
+            opened.model,
+            candidates,
+            logits={name: pair[:, 1] - pair[:, 0] for name, pair in logits.items()},
+            leaks=leaks,
+            **answers.about("candidates", about),
+        )
+        report.notes = [*report.notes, *answers.notes]
+        return report
 
 
 def check_finder(name: str) -> None:

@@ -11,7 +11,7 @@ from lenszoo.data.epochs import randomness
 from lenszoo.data.listing import as_index
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SimulatedDataset
-from lenszoo.tasks.recipes import PretextRecipe
+from lenszoo.tasks.pretext.recipe import PretextRecipe
 from lenszoo.tasks.sources import TrainingData, describe_sky, draw_split, scenes, single_sky
 
 _SPLIT = 3  # a random stream of its own

@@ -7,7 +7,7 @@ import numpy as np
 
 from lenszoo.data.batches import ThreadedDataset
 from lenszoo.data.epochs import randomness
-from lenszoo.tasks.recipe_tables import Denoising
+from lenszoo.tasks.pretext.recipe import Denoising
 
 _POSE, _HELD = 4, 5  # independent random streams
 

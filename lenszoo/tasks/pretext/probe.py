@@ -1,4 +1,4 @@
-"""What frozen features are worth: cross-validation of a new head, and AUC against labels.
+"""Score frozen features: cross-validation of a new head, and AUC against the number of labels.
 
 The protocol of the self-supervised reference systems: freeze the backbone, replace the head, and
 score it by 5-fold cross-validation on about 215 labelled images. A backbone looks at each image
@@ -53,7 +53,7 @@ def frozen_features(
 
 @dataclass(frozen=True, eq=False)
 class FrozenScore:
-    """What a new head on frozen features reached in cross-validation.
+    """Cross-validated score of a new head on frozen features.
 
     Attributes:
         aucs: macro one-vs-rest ROC-AUC of each fold, shape (folds,).

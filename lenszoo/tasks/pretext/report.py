@@ -20,6 +20,7 @@ from lenszoo.reporting.panels import (
 from lenszoo.reporting.plots import Line, Plot
 from lenszoo.reporting.report import Card, Figure, Report, Table
 from lenszoo.reporting.text import number
+from lenszoo.tasks.pretext.heads import LinearHeads
 
 NAMES = {"pretext": "after the pretext", "start": "as it started"}
 # meaning of each method's score
@@ -74,10 +75,11 @@ class PretextReport(Report):
 def pretext_report(
     embeddings: Mapping[str, Embedding],
     *,
-    score: float,
-    chance: float,
+    score: float | None,
+    chance: float | None,
     method: str,
     labels: np.ndarray | None = None,
+    heads: LinearHeads | None = None,
     history: History | None = None,
     title: str = "",
     provenance: Mapping[str, Any] | None = None,
@@ -86,10 +88,11 @@ def pretext_report(
 
     Args:
         embeddings: of the backbone after the ``pretext``, and as it was at its ``start``.
-        score: of the pretext itself, on held-out images.
-        chance: the score of guessing.
+        score: of the pretext itself, on held-out images; None where it is unknown.
+        chance: the score of guessing, likewise.
         method: ``rotation``, ``denoising``, ``contrastive`` or ``simsiam``.
         labels: (n,) integers, colours of the figure; None where they are unknown.
+        heads: scores of linear heads against the number of labels.
         history: rows of the training, one an epoch.
         title, provenance: as for the other reports.
     """
@@ -109,13 +112,17 @@ def pretext_report(
             "probe_spread": each.probe and each.probe.spread,
             "probe_labels": each.probe and each.probe.labels,
         }
+    values |= {"heads": heads and heads.own, "random": heads and heads.random}
+    panels = [_embedding(embeddings, labels), *history_panels(columns)]
+    if heads:
+        panels.insert(1, _few_labels(heads))
     return PretextReport(
         title=title or "Pretext report",
         metrics=values,
         summary=_summary(values),
         cards=_cards(values),
         tables=[_table(values)],
-        figures=[_embedding(embeddings, labels), *history_panels(columns)],
+        figures=panels,
         notes=_notes(values),
         details={"history": columns},
         provenance=provenance or {},
@@ -141,13 +148,14 @@ def _summary(values: Mapping[str, Any]) -> str:
 def _cards(values: Mapping[str, Any]) -> list[Card]:
     now = values["pretext"]
     cards = [
-        Card(
-            "Score",
-            number(values["score"], 3),
-            f"{SCORES[values['method']]}; chance: {number(values['chance'], 3)}",
-        ),
         Card("Effective rank", f"{now['effective_rank']:.1f}", warning=now["collapsed"]),
     ]
+    if values["score"] is not None and values["method"]:
+        meaning = f"{SCORES[values['method']]}; chance: {number(values['chance'], 3)}"
+        cards.insert(0, Card("Score", number(values["score"], 3), meaning))
+    if values["heads"]:
+        detail = f"{values['heads']['labels']:,} labels"
+        cards.append(Card("Linear head, AUC", number(values["heads"]["probe_auc"]), detail))
     if now["probe_auc"] is not None:
         detail = f"as it started: {number(values['start']['probe_auc'])}"
         cards.append(Card("Linear probe, AUC", number(now["probe_auc"]), detail))
@@ -202,3 +210,15 @@ def _embedding(embeddings: Mapping[str, Embedding], labels: np.ndarray | None) -
         "known, and the spectrum of all."
     )
     return plot_panel("embedding", "Principal components", [*plots, spectrum], caption, height=3.1)
+
+
+def _few_labels(heads: LinearHeads) -> Figure:
+    """ROC-AUC of linear heads against the number of labels."""
+    lines = []
+    for i, (name, scores) in enumerate((("these weights", heads.own), ("random", heads.random))):
+        counts = sorted(scores["by_labels"], key=int)
+        means = [scores["by_labels"][count]["mean"] for count in counts]
+        lines.append(Line(name, np.array(counts, int), np.array(means), i, "marked"))
+    plot = Plot("labels", "ROC-AUC", lines, "Linear heads", x_scale="log")
+    caption = "A linear head on frozen features, beside the mean of random backbones."
+    return plot_panel("label_efficiency", "Few labels", [plot], caption, height=3.1)

@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from lenszoo.layers import LensAugmentation
-from lenszoo.tasks.recipe_tables import Contrastive, SimSiam, TwoViews
+from lenszoo.tasks.pretext.recipe import Contrastive, SimSiam, TwoViews
 
 
 class ViewModel(keras.Model):
@@ -71,9 +71,9 @@ class PredictEachOther(layers.Layer):
         """Mean negative cosine, (): -1 where every prediction is right."""
         one, other = self.norm(one, training=True), self.norm(other, training=True)
         loss = 0.0
-        for mine, theirs in ((one, other), (other, one)):
+        for mine, partner in ((one, other), (other, one)):
             guess = unit(self.predictor(mine, training=True))
-            loss -= 0.5 * ops.mean(ops.sum(guess * ops.stop_gradient(unit(theirs)), axis=-1))
+            loss -= 0.5 * ops.mean(ops.sum(guess * ops.stop_gradient(unit(partner)), axis=-1))
         return loss
 
 

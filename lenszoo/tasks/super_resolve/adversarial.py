@@ -1,8 +1,8 @@
 """Adversarial training on both backends with Keras' own training step.
 
-Generator and discriminator have one loss, one optimizer and one step. What keeps them apart is
-where gradients stop: the discriminator's share of the loss takes the generator's images as given,
-and the generator's share runs the discriminator with weights that are held.
+Generator and discriminator have one loss, one optimizer and one step. Stopped gradients keep them
+apart: the discriminator's share of the loss takes the generator's images as constants, and the
+generator's share runs the discriminator with constant weights.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from lenszoo.tasks.average import follow, twin
-from lenszoo.tasks.recipe_tables import Adversarial
+from lenszoo.tasks.super_resolve.recipe import Adversarial
 
 
 class AdversarialModel(keras.Model):

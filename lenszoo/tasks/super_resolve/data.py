@@ -8,7 +8,6 @@ from lenszoo.data import make_pairs, normalise, read_pairs
 from lenszoo.data.batches import Batches
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SimulatedDataset, get_preset, list_presets
-from lenszoo.tasks.recipes import SuperResolveRecipe
 from lenszoo.tasks.sources import (
     TrainingData,
     augmentation,
@@ -16,6 +15,7 @@ from lenszoo.tasks.sources import (
     draw_split,
     scenes,
 )
+from lenszoo.tasks.super_resolve.recipe import SuperResolveRecipe
 
 
 def open_pairs(recipe: SuperResolveRecipe) -> TrainingData:

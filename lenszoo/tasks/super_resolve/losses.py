@@ -14,7 +14,7 @@ from lenszoo.tasks.compute import jit
 
 LOSSES = ("mae", "mse", "perceptual", "ssim")
 
-# what a feature map is not cut at: these lose detail, or only make room for the next convolution
+# layers after which no feature map is taken: they lose detail, or only pad for a convolution
 _NO_CUT = (
     layers.AveragePooling2D,
     layers.GlobalAveragePooling2D,
@@ -75,7 +75,7 @@ def image_loss(
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class ImageLoss(keras.losses.Loss):
-    """What :func:`image_loss` returns: a weighted sum of losses, one number an image.
+    """Loss of :func:`image_loss`: a weighted sum of losses, one number an image.
 
     Args:
         terms: weights by name.
@@ -117,18 +117,18 @@ class ImageLoss(keras.losses.Loss):
 
     def _feature_distance(self, target: Any, image: Any) -> Any:
         model: Any = self.perceptual
-        wanted = tuple(model.input.shape[1:])
-        found = tuple(image.shape[1:])
-        if not _agree(wanted, found):
+        expected = tuple(model.input.shape[1:])
+        shape = tuple(image.shape[1:])
+        if not _agree(expected, shape):
             raise LenszooError(
-                f"The perceptual loss's {model.name} takes images of {wanted}, not {found}: choose "
+                f"The perceptual loss's {model.name} takes images of {expected}, not {shape}: give "
                 "a classifier for such images."
             )
         goal = ops.stop_gradient(ops.cast(model(target, training=False), "float32"))
         return _squared(goal, ops.cast(model(image, training=False), "float32"))
 
     def get_config(self) -> dict[str, Any]:
-        """What rebuilds the loss; of a perceptual loss only that it was one."""
+        """Arguments of the constructor; of a perceptual loss only that it was one."""
         return {"name": self.name, "terms": self.terms, "data_range": self.data_range}
 
     @classmethod

@@ -1,38 +1,48 @@
-"""The super-resolution task: a network of the zoo on a sky of pairs or on files."""
+"""Super-resolution: a network of the zoo on a simulated sky of pairs or on files."""
 
-from pathlib import Path
+import os
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from lenszoo.data import Dataset
+from lenszoo.data import Dataset, make_pairs, normalise, read_pairs
+from lenszoo.data.checks import OnBad
 from lenszoo.errors import LenszooError
+from lenszoo.inference.upscaling.upscaler import Upscaler, open_upscaler
 from lenszoo.metrics import image_quality
 from lenszoo.models.in_batches import in_batches
 from lenszoo.models.registry import model_info
-from lenszoo.pretrained.loading import build_model, load_model, model_config
-from lenszoo.provenance import provenance
+from lenszoo.pretrained.loading import build_model, load_model
+from lenszoo.simulation import Sample
+from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.checks import check_answers
-from lenszoo.tasks.compute import jit, precision
+from lenszoo.tasks.compute import precision
 from lenszoo.tasks.grow import grow_from
-from lenszoo.tasks.optimizers import build_optimizer
-from lenszoo.tasks.recipes import SuperResolveRecipe
 from lenszoo.tasks.sources import TrainingData
 from lenszoo.tasks.super_resolve.adversarial import AdversarialModel
 from lenszoo.tasks.super_resolve.data import open_pairs
 from lenszoo.tasks.super_resolve.losses import feature_extractor, image_loss
-from lenszoo.tasks.super_resolve.report import super_resolution_report
+from lenszoo.tasks.super_resolve.recipe import PairData, SuperResolveRecipe
+from lenszoo.tasks.super_resolve.report import SuperResolutionReport, super_resolution_report
 
 PREDICT_BATCH = 16
 DATA_RANGE = 1.0  # coarse images are scaled to [0, 1], fine ones by the same map
 
 
-class SuperResolveTask:
-    """See :class:`lenszoo.tasks.base.Task`."""
+class SuperResolveTask(Task):
+    """Training and score of a super-resolution network; see :class:`lenszoo.tasks.base.Task`."""
 
     monitor = "val_psnr"
-    phases: tuple[int, ...] = (0,)
+    noun = "pairs"
+    scenes = 1500
+    published = (
+        "n", "scale", "data_range", "psnr", "ssim", "mse", "share_of_way", "truth", "flux_error",
+        "ring_flux_error", "chi_square", "power_spectrum_ratio",
+    )  # fmt: skip
+    intervals = ("psnr", "ssim")
+    baselines = ("bicubic", "floor")
 
     def __init__(self, recipe: SuperResolveRecipe, source: TrainingData | None = None):
         self.recipe = recipe
@@ -44,7 +54,6 @@ class SuperResolveTask:
         self.source = source or open_pairs(recipe)
         images_a_step = recipe.batch_size // recipe.data.patches
         self.steps_per_epoch = -(-self.source.train_images // images_a_step)
-        self._validation: Dataset | None = None
 
     def build(self) -> keras.Model:
         """The network; with its discriminator and its average beside it where it is judged."""
@@ -64,17 +73,12 @@ class SuperResolveTask:
                 return model
             return AdversarialModel(model, recipe.adversarial)
 
-    def compile(self, model: keras.Model, epoch: int) -> None:
-        """Compile for the whole run; there is one phase."""
-        recipe = self.recipe
-        maps = None
+    def loss(self) -> dict[str, Any]:
+        """Image loss of the recipe."""
+        recipe, maps = self.recipe, None
         if recipe.perceptual is not None:
             maps = feature_extractor(load_model(recipe.perceptual))
-        model.compile(
-            optimizer=build_optimizer(recipe.optimizer, recipe.epochs, self.steps_per_epoch),
-            loss=image_loss(recipe.loss, data_range=DATA_RANGE, perceptual=maps),
-            jit_compile=jit(recipe.jit_compile),
-        )
+        return {"loss": image_loss(recipe.loss, data_range=DATA_RANGE, perceptual=maps)}
 
     def epoch(self, epoch: int) -> Any:
         """Training batches of an epoch."""
@@ -86,9 +90,7 @@ class SuperResolveTask:
 
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Mean PSNR (dB, data range 1) and SSIM against the fine images."""
-        if self._validation is None:
-            self._validation = self.source.validation()
-        held = self._validation
+        held = self.validation
         made = super_resolve(model, held.images)
         check_answers(made)
         psnr = image_quality.psnr(held.targets, made, data_range=DATA_RANGE)
@@ -108,28 +110,75 @@ class SuperResolveTask:
             "data": self.source.describe,
         }
 
-    def report(
-        self, model: keras.Model, history: list[dict[str, Any]], folder: Path
-    ) -> dict[str, Any]:
-        """Report on the test pairs, or on the validation pairs where there are none."""
-        split = "test" if self.source.test else "validation"
-        held = self.source.test() if self.source.test else self.source.validation()
-        report = super_resolution_report(
-            held.images,
-            held.targets,
-            super_resolve(model, held.images),
-            truth=(held.truth or {}).get("noiseless"),
-            variance=(held.truth or {}).get("target_variance"),
+    @classmethod
+    def score(cls, model: keras.Model, data: Dataset, **about: Any) -> SuperResolutionReport:
+        """Score a network on pairs, beside bicubic interpolation and the noise floor."""
+        return super_resolution_report(
+            data.images,
+            data.targets,
+            super_resolve(model, data.images),
+            truth=(data.truth or {}).get("noiseless"),
+            variance=(data.truth or {}).get("target_variance"),
             data_range=DATA_RANGE,
-            ids=held.ids,
-            history=history,
-            title=f"{self.recipe.model} on {len(held.ids):,} {split} pairs",
-            provenance=provenance(self.recipe.seed)
-            | {"model": model_config(model)["model"], "data": self.source.describe, "split": split},
-            seed=self.recipe.seed,
+            ids=data.ids,
+            **about,
         )
-        report.save(folder)
-        return report.metrics
+
+    @classmethod
+    def figure(cls, model: keras.Model, data: Dataset) -> float:
+        """Mean PSNR, dB."""
+        made = super_resolve(model, data.images)
+        return float(np.mean(image_quality.psnr(data.targets, made, data_range=DATA_RANGE)))
+
+    @classmethod
+    def evaluate(
+        cls, model: Any, data: Any, options: Options, **about: Any
+    ) -> SuperResolutionReport:
+        """Score a network on a sample of pairs, or on a folder of images.
+
+        The folder holds ``low`` and ``high`` with files of the same names, or fine images, of
+        which blocks of ``scale`` by ``scale`` pixels are averaged to coarse ones.
+        """
+        options.refuse("super-resolves images", "classes", "tta", "resize", "bands")
+        upscaler = open_upscaler(model)
+        held, origin = _read(data, upscaler, options.on_bad or "raise")
+        more = about.get("provenance") or {}
+        about["title"] = about.get("title") or f"{upscaler.name} on {len(held.ids):,} pairs"
+        about["provenance"] = upscaler.facts | {"data": origin} | more
+        return cls.score(upscaler.model, held, **about)
+
+
+def _read(data: Any, upscaler: Upscaler, on_bad: OnBad) -> tuple[Dataset, str]:
+    """Return pairs in [0, 1], and where they come from."""
+    origin = "a simulated sample"
+    if isinstance(data, Sample):
+        ids = tuple(map(str, range(len(data.images))))
+        truth = None
+        if data.noiseless is not None:
+            truth = {"noiseless": data.noiseless, "target_variance": data.target_variance()}
+        data = Dataset(ids, data.images, targets=data.targets, truth=truth)
+    elif not isinstance(data, Dataset):
+        where = PairData.from_path(os.fspath(data))
+        if "low" in where:
+            pairs = read_pairs(where["low"], where["high"], on_bad)
+        else:
+            pairs = make_pairs(where["high"], upscaler.scale, on_bad=on_bad)
+            where["low"] = f"means of {upscaler.scale} x {upscaler.scale} pixels"
+        images, targets = normalise(pairs.images, pairs.targets)
+        data, origin = replace(pairs, images=images, targets=targets), str(where)
+    if data.images is None or data.targets is None:
+        raise LenszooError(
+            "A super-resolution network is scored on pairs: a sky of pairs such as sr_75_150, or a "
+            "folder."
+        )
+    (height, width, bands), fine = data.images.shape[1:], data.targets.shape[1:3]
+    if fine != (upscaler.scale * height, upscaler.scale * width) or bands != upscaler.bands:
+        raise LenszooError(
+            f"{upscaler.name} makes {upscaler.scale} times the pixels of {upscaler.bands} band(s); "
+            f"the coarse images are {height} x {width} of {bands} band(s), the fine ones "
+            f"{fine[0]} x {fine[1]}: give pairs of that scale."
+        )
+    return data, origin
 
 
 def super_resolve(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ from lenszoo import build_model, load_model
 from lenszoo.data import Cutouts
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import save_weights
-from lenszoo.tasks.find_lenses.adapt import AdaptTask, images_an_epoch
+from lenszoo.tasks.find_lenses.adapt import AdaptTask
 from lenszoo.tasks.find_lenses.adapt_batches import AdaptBatches, Parts, hide_labels, sky_noise
-from lenszoo.tasks.recipe_tables import AdaMatch
+from lenszoo.tasks.find_lenses.recipe import AdaMatch
 from lenszoo.training import Recipe, train
 
 TINY = {"width": 4, "dim": 8, "heads": 2}
@@ -249,6 +249,6 @@ def test_how_many_images_an_epoch_shows(skies, method, shown):
     sky = {"preset": "lens_finding_easy", "images": 100, "seed": 1}
     source = None if method in ("fine_tune", "batch_norm") else sky
     recipe = Recipe(**fields(skies, source=source, data=sky | {"seed": 2}, method=method))
-    assert images_an_epoch(recipe) == 13 * 8 * shown
+    assert AdaptTask.images_an_epoch(recipe) == 13 * 8 * shown
     task = AdaptTask(Recipe(**fields(skies, method=method, source=source and skies["source"])))
     assert sum(task.parts) == 8 * shown

@@ -13,7 +13,7 @@ from lenszoo.tasks import average
 from lenszoo.tasks.find_lenses import adapt_methods
 from lenszoo.tasks.find_lenses.adapt import METHODS
 from lenszoo.tasks.find_lenses.adapt_batches import AdaptBatches, Parts, hide_labels
-from lenszoo.tasks.recipe_tables import AdaMatch, Dann, MeanTeacher
+from lenszoo.tasks.find_lenses.recipe import AdaMatch, Dann, MeanTeacher
 
 RECIPES = {
     "dann": Dann(weight=1.0),

@@ -28,7 +28,7 @@ def test_the_best_come_first_and_those_without_answer_never(tmp_path):
 
 def test_what_is_known_stands_below(tmp_path):
     images, logits = draw(3, 1)
-    page = candidates_page(images, logits, known=np.array(["lens", "spiral", "star"]))
+    page = candidates_page(images, logits, kinds=np.array(["lens", "spiral", "star"]))
     (figure,) = page.figures
     texts = [text.get_text() for text in figure.draw().texts]
     best = int(np.argmax(logits))
@@ -44,7 +44,7 @@ def test_what_is_known_stands_below(tmp_path):
     ("change", "message"),
     [
         ({"ids": ["a"]}, "There are 1 ids but 9 logits"),
-        ({"known": ["a"]}, "There are 1 known but 9 logits"),
+        ({"kinds": ["a"]}, "There are 1 kinds but 9 logits"),
         ({"logits": np.full(9, np.nan)}, "no candidate to show"),
         ({"logits": np.zeros(8)}, "There are 9 images but 8 logits"),
     ],

@@ -94,7 +94,7 @@ def test_one_branch_is_given_only_what_it_uses(survey, use):
     assert labels.shape == (8, 1)
     assert model(batch).shape == (8, 1)
     assert task.source.validation().images is None or use == "image"
-    report = task.scored(model, [], *task.held_out())
+    report = task.score(model, task.held_out()[1])
     assert list(report.metrics["by_score"]) == [f"{use} only"]
 
 
@@ -132,7 +132,10 @@ def test_a_simulated_sky_held_or_streamed():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data": {"columns": None}}, r"gives the label away: flux_of_arc .*--allow-leaky-columns"),
+        (
+            {"data": {"columns": None}},
+            r"gives the label away: flux_of_arc .*allow_leaky_columns",
+        ),
         ({"data": {"label": "colour"}}, "in column 'colour'"),
         ({"data": {"label": None}}, "label"),
         ({"data": {"catalogue": "nowhere.csv"}}, "nowhere.csv"),

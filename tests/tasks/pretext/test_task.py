@@ -11,6 +11,7 @@ from tinyrun import write_images
 from lenszoo import build_model, load_model
 from lenszoo.errors import LenszooError
 from lenszoo.tasks.pretext.posed import denoising, rotation
+from lenszoo.tasks.pretext.recipe import Denoising
 from lenszoo.tasks.pretext.task import PretextTask
 from lenszoo.tasks.pretext.views import (
     PredictEachOther,
@@ -20,7 +21,6 @@ from lenszoo.tasks.pretext.views import (
     retrieval,
     unit,
 )
-from lenszoo.tasks.recipe_tables import Denoising
 from lenszoo.training import Recipe, train
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
@@ -171,7 +171,7 @@ def test_views_turn_only_where_the_recipe_does(folder):
     for augment in ("d4", "none"):
         task = PretextTask(Recipe(**fields(folder, "simsiam", augment=augment, simsiam=STILL)))
         task.validate(task.answers(task.build()))
-        one, other = task._validation
+        one, other = task._posed
         assert np.allclose(one, other, atol=1e-2) == (augment == "none")
 
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from lenszoo.pretrained.loading import build_model
-from lenszoo.tasks.recipe_tables import Adversarial
 from lenszoo.tasks.super_resolve.adversarial import AdversarialModel
+from lenszoo.tasks.super_resolve.recipe import Adversarial
 
 LOSSES = ["relativistic", "hinge"]
 # BatchNorm would answer otherwise in training than after it, and its statistics lead the weights

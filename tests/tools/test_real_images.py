@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from real_images import score_real
 
 from lenszoo import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as metrics
 from lenszoo.tasks.classify.task import predict_logits
-from lenszoo.tasks.scores import score_real
 
 SKY = "common_test_sim_binary"
 

@@ -1,0 +1,113 @@
+"""Recipe of the classification task."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lenszoo.tasks.recipes import DataTable, RecipeBase, Strict
+
+
+class Data(DataTable):
+    """Where labelled images come from: a simulated sky, or files. Give exactly one of the three."""
+
+    sources: ClassVar = ("preset", "directory", "csv")
+
+    directory: str | None = Field(
+        None,
+        description="Folder of class folders, or of `train` and `val` folders of class folders.",
+    )
+    csv: str | None = Field(None, description="Table with columns id, path and label.")
+    classes: list[str] | None = Field(
+        None, description="Order of the class folders or labels; by default alphabetical."
+    )
+
+    @classmethod
+    def from_path(cls, path: str) -> dict[str, str]:
+        """A CSV, or a folder of class folders."""
+        return {"csv" if path.lower().endswith(".csv") else "directory": path}
+
+
+class Distill(Strict):
+    """Learn from what a trained model answers as well (Hinton et al. 2015, arXiv:1503.02531)."""
+
+    teacher: tuple[str, ...] = Field(
+        min_length=1,
+        description="Weights by name or path; of several, the ensemble teaches. The teacher sees "
+        "the same image, augmentation included.",
+    )
+    temperature: float = Field(
+        2.0, gt=0, description="Divides the logits of both; higher softens the probabilities."
+    )
+    weight: float = Field(
+        0.5, gt=0, le=1, description="Share of the loss on the teacher's probabilities."
+    )
+    merge: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Classes of the data that the teacher knows as several, such as "
+        '{"sub": ["sphere", "vort"]}; they are taken as equally frequent.',
+    )
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Corpus(Strict):
+    """Draw scenes once, and keep their squares with the teacher's answers on disk."""
+
+    scenes: int = Field(
+        ge=1,
+        description="Scenes, a multiple of data.images; the epochs go through them again and "
+        "again, turned in another way each time.",
+    )
+    turns: Literal[1, 8] = Field(
+        1,
+        description="8 where the teacher answers each turn of a scene, 1 where its answer to the "
+        "scene as drawn serves for all.",
+    )
+
+
+class ClassifyRecipe(RecipeBase):
+    """Train a classifier."""
+
+    in_phases: ClassVar = True
+    grows: ClassVar = True
+
+    task: Literal["classify"] = "classify"
+    data: Data = Field(description="Where images come from.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the label given to all classes."
+    )
+    distill: Distill | None = Field(None, description="By default the labels alone teach.")
+    corpus: Corpus | None = Field(
+        None, description="By default every image is drawn as it is needed, and none comes twice."
+    )
+    tta: bool = Field(
+        False, description="Report the scores averaged over quarter turns and flips as well."
+    )
+    folds: int | None = Field(
+        None, ge=2, description="Parts of a cross-validation, see `cross_validate`; files only."
+    )
+
+    @model_validator(mode="after")
+    def _corpus_fits(self) -> Self:
+        if self.corpus is None:
+            return self
+        if self.data.preset is None or not self.data.fresh or self.curriculum:
+            raise ValueError("corpus needs data.preset, data.fresh and no curriculum")
+        if self.corpus.scenes % self.data.images:
+            raise ValueError(
+                f"corpus.scenes {self.corpus.scenes} is no multiple of data.images "
+                f"{self.data.images}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _folds_need_files(self) -> Self:
+        if self.folds is not None and self.data.preset is not None:
+            raise ValueError(
+                "folds needs files (data.directory or data.csv): a simulated sky has fresh "
+                "images instead"
+            )
+        return self

@@ -1,0 +1,240 @@
+"""Recipes of the lens-finding task: to train a lens finder, and to adapt one to another sky."""
+
+import math
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lenszoo.data.catalogue import OnMissing
+from lenszoo.data.checks import OnBad
+from lenszoo.data.table import PARQUET_SUFFIXES
+from lenszoo.tasks.recipes import DataTable, Optimizer, RecipeBase, Strict
+
+
+class LensData(DataTable):
+    """Where lens candidates come from. Give exactly one of the three."""
+
+    sources: ClassVar = ("preset", "catalogue", "directory")
+
+    catalogue: str | None = Field(None, description="CSV or Parquet table, a row an object.")
+    directory: str | None = Field(
+        None, description="Folder of class folders such as lenses and nonlenses; no table."
+    )
+    folder: str | None = Field(
+        None, description="Folder of the catalogue's images; by default its own."
+    )
+    layout: str | None = Field(
+        None, description="A known survey's layout, see `lenszoo.data.LAYOUTS`; sets what follows."
+    )
+    pattern: str | None = Field(
+        None, description="Path of an image in the folder, such as '{band}/{id}.fits'."
+    )
+    bands: tuple[str, ...] | None = Field(
+        None, description="Names of the bands, in order; of a preset those to look at."
+    )
+    id: str | None = Field(None, description="Column of the objects' names, by default 'id'.")
+    label: str | None = Field(None, description="Column that is 1 for a lens, by default 'label'.")
+    columns: tuple[str, ...] | None = Field(
+        None, description="Columns to learn from; by default every numeric one."
+    )
+    missing_values: tuple[float, ...] = Field(
+        (), description="Numbers that stand for a missing value, such as -99."
+    )
+    mask_value: float | None = Field(None, description="Value of masked pixels.")
+    zero_point: float | None = Field(
+        None, description="AB magnitude of flux 1 in the files; fluxes are scaled to 25."
+    )
+    sky: Literal["border", "median"] | None = Field(
+        None, description="Sky level to subtract: of the border, or of the whole image."
+    )
+    on_bad: OnBad | None = Field(  # type: ignore[assignment]
+        None, description="As elsewhere; by default the layout's, else raise."
+    )
+    on_missing: OnMissing = Field(
+        "raise",
+        description="What to do with an object that lacks an image: stop, skip it, or blank a "
+        "missing band, whose pixels are then bad ones.",
+    )
+    fresh: bool = Field(
+        False, description="New scenes every epoch; false draws once and keeps them in memory."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_number(cls, values: Any) -> Any:
+        """Values that are no finite numbers count as missing without being named."""
+        if not isinstance(values, dict):
+            return values
+        named = dict(values)
+        if _not_finite(named.get("mask_value")):
+            named["mask_value"] = None
+        if isinstance(missing := named.get("missing_values"), list | tuple):
+            named["missing_values"] = [value for value in missing if not _not_finite(value)]
+        return named
+
+    @model_validator(mode="after")
+    def _goes_with_a_catalogue(self) -> Self:
+        lost = [
+            name
+            for name in _OF_CATALOGUES
+            if getattr(self, name) != type(self).model_fields[name].default
+        ]
+        if self.catalogue is None and lost:
+            raise ValueError(f"{', '.join(lost)}: only a catalogue is read with that")
+        return self
+
+    @classmethod
+    def from_path(cls, path: str) -> dict[str, str]:
+        """A catalogue, CSV or Parquet, or a folder of class folders."""
+        table = path.lower().endswith((".csv", *PARQUET_SUFFIXES))
+        return {"catalogue" if table else "directory": path}
+
+
+_OF_CATALOGUES = (
+    "folder",
+    "layout",
+    "pattern",
+    "id",
+    "label",
+    "missing_values",
+    "mask_value",
+    "zero_point",
+    "sky",
+    "on_missing",
+)
+
+
+def _not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+class Dann(Strict):
+    """Features that do not tell the skies apart (Ganin et al. 2016, arXiv:1505.07818).
+
+    A second head learns to tell source from target by the features; its reversed gradient makes
+    the features of both skies alike.
+    """
+
+    weight: float = Field(
+        0.3, gt=0, description="Strength of the reversed gradient at the end of the run."
+    )
+    steepness: float = Field(
+        10.0,
+        gt=0,
+        description="At a share p of the run the strength is weight * (2 / (1 + exp(-steepness * "
+        "p)) - 1).",
+    )
+
+
+class Consistency(Strict):
+    """Fields of methods that ask two views of an unlabelled image for one answer."""
+
+    weight: float = Field(1.0, gt=0, description="Weight of the loss on unlabelled examples.")
+    ramp_up: float = Field(
+        0.3, ge=0, le=1, description="Share of the run over which the weight rises from 0."
+    )
+    confidence: float = Field(
+        0.8, ge=0.5, lt=1, description="Answers on the weak view that are less sure teach nothing."
+    )
+    shift: int = Field(2, ge=0, description="Strong view: moved by up to so many pixels.")
+    noise: float = Field(
+        0.5, ge=0, description="Strong view: added noise, at most, in units of the target's sky."
+    )
+    flux: float = Field(0.1, ge=0, description="Strong view: scatter of the log of the flux.")
+    jitter: float = Field(
+        0.1, ge=0, description="Strong view: scatter of the table, in deviations of each column."
+    )
+
+
+class AdaMatch(Consistency):
+    """Pseudo-labels, their classes in step with the source's (Berthelot et al. 2022).
+
+    arXiv:2106.04732: the answer on a weak view, aligned so that the shares of the classes are as
+    among the source's answers, teaches the strong view where it is as sure as ``confidence`` times
+    the mean sureness on the source.
+    """
+
+
+class MeanTeacher(Consistency):
+    """An average of the network teaches it on unlabelled images (French et al. 2018).
+
+    arXiv:1706.05208, after Tarvainen & Valpola 2017, arXiv:1703.01780: the average's probability
+    on a weak view is what the network's on the strong view is drawn to, in squares, where it is
+    sure. Their loss that balances the classes is left out: in a survey they are not balanced.
+    """
+
+    weight: float = Field(10.0, gt=0, description="Weight of the loss on unlabelled examples.")
+    memory: float = Field(
+        0.99, ge=0, lt=1, description="Memory of the average of the weights, a step."
+    )
+
+
+class FindLensesRecipe(RecipeBase):
+    """Train a lens finder on images, a table, or both."""
+
+    task: Literal["find_lenses"]
+    model: str = Field("lens_finder", description="Row of the catalogue that finds lenses.")
+    data: LensData = Field(description="Where candidates come from.")
+    use: Literal["both", "image", "table"] = Field(
+        "both", description="What the network is given: images, the table, or both."
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share given to the other class.")
+    allow_leaky_columns: bool = Field(
+        False, description="Train although a column of the table gives the answer away."
+    )
+
+
+class AdaptRecipe(RecipeBase):
+    """Adapt a lens finder to a sky with few labels, from one with many."""
+
+    task: Literal["adapt"]
+    model: str = Field("lens_finder", description="Row of the catalogue that finds lenses.")
+    weights: str = Field(description="The lens finder to adapt: a name or a path.")
+    source: LensData | None = Field(
+        None,
+        description="The labelled sky or catalogue to learn from besides, best the one that the "
+        "weights were trained on; by default its seed is the run's plus one. fine_tune and "
+        "batch_norm do not look at it.",
+    )
+    data: LensData = Field(
+        description="The sky or catalogue to adapt to. Its validation examples keep their labels, "
+        "which choose the best epoch and fit the temperature: count them as labels too."
+    )
+    label_fraction: float = Field(
+        0.2, ge=0, le=1, description="Share of each class of data that keeps its label to learn by."
+    )
+    method: Literal["fine_tune", "joint", "dann", "adamatch", "mean_teacher", "batch_norm"] = Field(
+        "adamatch",
+        description="fine_tune: on the target's labels alone; joint: on the source's labels and "
+        "these; dann, adamatch and mean_teacher: joint, and learning from the target without "
+        "labels; batch_norm: no learning, only the statistics of BatchNorm are taken anew from the "
+        "target (Li et al. 2017, arXiv:1603.04779).",
+    )
+    dann: Dann | None = Field(None, description="Of method dann, by default its defaults.")
+    adamatch: AdaMatch | None = Field(None, description="Of method adamatch, likewise.")
+    mean_teacher: MeanTeacher | None = Field(None, description="Of method mean_teacher, likewise.")
+    batch_size: int = Field(
+        32,
+        ge=1,
+        description="Examples of each kind in a step: of the source, of the target with a label, "
+        "of the target without one, as the method wants them.",
+    )
+    optimizer: Optimizer = Field(
+        default_factory=lambda: Optimizer(learning_rate=3e-4), description="Optimizer."
+    )
+    allow_leaky_columns: bool = Field(
+        False, description="Train although a column of a table gives the answer away."
+    )
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Self:
+        for name in ("dann", "adamatch", "mean_teacher"):
+            if name != self.method and getattr(self, name) is not None:
+                raise ValueError(f"a table {name} is for that method, not for {self.method}")
+        if self.source is None and self.method not in ("fine_tune", "batch_norm"):
+            raise ValueError(f"method {self.method} needs a source, the labelled sky or catalogue")
+        if self.method == "fine_tune" and self.label_fraction == 0:
+            raise ValueError("fine_tune needs labels: label_fraction is 0")
+        if any(part is not None and part.fresh for part in (self.source, self.data)):
+            raise ValueError("fresh is for find_lenses: a few labels of an endless sky are no few")
+        return self
