@@ -35,8 +35,8 @@ class LensAugmentation(Augmentation):
             ``turn``, images that are not square.
 
     >>> augment = LensAugmentation(strength=0.5, seed=1)
-    >>> augment(np.zeros((2, 32, 32, 1), "float32"), training=True).shape
-    TensorShape([2, 32, 32, 1])
+    >>> tuple(augment(np.zeros((2, 32, 32, 1), "float32"), training=True).shape)
+    (2, 32, 32, 1)
     """
 
     def __init__(

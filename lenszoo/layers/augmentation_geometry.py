@@ -21,6 +21,9 @@ class RandomD4(SeededAugmentation):
     Args:
         seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
         **kwargs: as for any Keras layer.
+
+    >>> tuple(RandomD4(seed=1).augment(ops.ones((2, 8, 8, 1))).shape)
+    (2, 8, 8, 1)
     """
 
     def check_shape(self, shape: tuple[int | None, ...]) -> None:
@@ -62,6 +65,10 @@ class RandomMotion(SeededAugmentation):
 
     Raises:
         LenszooError: an illegal range or an unknown fill.
+
+    >>> flat = RandomMotion(angle=30.0, shift=1.0, seed=1).augment(ops.ones((2, 8, 8, 1)))
+    >>> bool(ops.max(ops.abs(flat - 1.0)) < 1e-5)
+    True
     """
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("angle", "shift", "fill", "fill_value", "seed")

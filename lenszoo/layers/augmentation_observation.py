@@ -31,6 +31,10 @@ class RandomBlur(SeededAugmentation):
 
     Raises:
         LenszooError: an illegal range; when called, images smaller than half the kernel.
+
+    >>> flat = RandomBlur(fwhm=2.0, seed=1).augment(ops.ones((2, 16, 16, 1)))
+    >>> bool(ops.max(ops.abs(flat - 1.0)) < 1e-5)
+    True
     """
 
     OPTIONS = ("fwhm", "seed")
@@ -74,6 +78,10 @@ class RandomNoise(SeededAugmentation):
 
     Raises:
         LenszooError: an illegal range.
+
+    >>> noise = RandomNoise(sigma=(2.0, 2.0), seed=1).augment(ops.zeros((1, 64, 64, 1)))
+    >>> bool(abs(float(ops.std(noise)) - 2.0) < 0.1)
+    True
     """
 
     OPTIONS = ("sigma", "relative", "seed")
@@ -109,6 +117,9 @@ class RandomFlux(SeededAugmentation):
 
     Raises:
         LenszooError: a sigma that is not a number of at least 0.
+
+    >>> tuple(RandomFlux(sigma=0.1, seed=1).augment(ops.ones((2, 8, 8, 3))).shape)
+    (2, 8, 8, 3)
     """
 
     OPTIONS = ("sigma", "seed")

@@ -21,6 +21,9 @@ class BicubicUpsampling(BaseLayer):
     Args:
         scale: the factor, 2 or more.
         **kwargs: as for any Keras layer. The layer always computes in float32.
+
+    >>> tuple(BicubicUpsampling(2)(ops.ones((1, 4, 4, 1))).shape)
+    (1, 8, 8, 1)
     """
 
     OPTIONS = ("scale",)

@@ -25,6 +25,10 @@ class BranchDropout(BaseLayer):
 
     Raises:
         LenszooError: a rate outside [0, 1).
+
+    >>> weights = BranchDropout(0.2)(ops.ones((1, 3, 8)), ops.ones((1, 2, 8)))
+    >>> tuple(weights.shape), float(ops.min(weights))
+    ((1, 5), 1.0)
     """
 
     OPTIONS = ("rate", "seed")

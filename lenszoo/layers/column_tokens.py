@@ -24,6 +24,12 @@ class ColumnTokens(BaseLayer):
     Args:
         dim: length of a token.
         **kwargs: as for any Keras layer. The layer computes in float32.
+
+    >>> table = np.array([[1.0, np.nan], [3.0, 2.0]])
+    >>> layer = ColumnTokens(dim=4)
+    >>> tuple(layer(table).shape)
+    (2, 2, 4)
+    >>> layer.adapt(table)  # mean and deviation of each column
     """
 
     OPTIONS = ("dim",)

@@ -23,6 +23,9 @@ class GradientReversal(BaseLayer):
 
     Raises:
         LenszooError: a negative strength.
+
+    >>> float(GradientReversal(0.5)(ops.convert_to_tensor(3.0)))  # its gradient is -0.5
+    3.0
     """
 
     def __init__(self, strength: float = 1.0, **kwargs: Any) -> None:

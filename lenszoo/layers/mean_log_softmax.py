@@ -20,6 +20,10 @@ class MeanLogSoftmax(BaseLayer):
 
     Args:
         **kwargs: as for any Keras layer. The layer always computes in float32.
+
+    >>> logits = MeanLogSoftmax()([ops.convert_to_tensor([[2.0, 0.0]]), ops.zeros((1, 2))])
+    >>> round(float(logits[0, 0] - logits[0, 1]), 5)
+    1.0
     """
 
     FLOAT32 = True

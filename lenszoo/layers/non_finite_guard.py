@@ -22,6 +22,10 @@ class NonFiniteGuard(BaseLayer):
     Args:
         identity: the arguments of ``build_model`` that made the model, a dict for JSON, or None.
         **kwargs: as for any Keras layer. The layer always computes in float32.
+
+    >>> images = ops.convert_to_tensor([[[[1.0]]], [[[float("nan")]]]])
+    >>> ops.convert_to_numpy(NonFiniteGuard()(ops.ones((2, 1)), images)).ravel().tolist()
+    [1.0, nan]
     """
 
     OPTIONS = ("identity",)

@@ -21,6 +21,9 @@ class SpectralConv2D(keras.layers.Conv2D):
     Args:
         *args: as for Conv2D.
         **kwargs: as for Conv2D.
+
+    >>> tuple(SpectralConv2D(4, 3)(ops.ones((1, 8, 8, 2))).shape)
+    (1, 6, 6, 4)
     """
 
     def build(self, input_shape: Any) -> None:

@@ -44,6 +44,13 @@ class Stretch(BaseLayer):
 
     Raises:
         LenszooError: an unknown kind, or a softening that is not positive.
+
+    >>> images = np.random.default_rng(0).normal(0.0, 5.0, (4, 16, 16, 1))
+    >>> layer = Stretch("asinh")
+    >>> layer.build(images.shape)
+    >>> layer.adapt(images)
+    >>> bool(abs(float(layer.scale[0]) - 5.0) < 0.5)  # the noise along the edges
+    True
     """
 
     OPTIONS = ("kind", "softening")

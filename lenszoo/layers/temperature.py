@@ -14,6 +14,12 @@ class Temperature(BaseLayer):
     Temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number, fitted on validation data
     by ``lenszoo.evaluation.fit_temperature``, 1 until then. It is a weight of this layer, saved
     with the others. Ranks do not change.
+
+    >>> layer = Temperature()
+    >>> layer.build((None, 1))
+    >>> _ = layer.temperature.assign(2.0)
+    >>> float(layer(keras.ops.ones((1, 1)))[0, 0])
+    0.5
     """
 
     FLOAT32 = True

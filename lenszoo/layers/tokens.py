@@ -13,6 +13,9 @@ class ClassToken(BaseLayer):
     """Prepend a learned class token (Dosovitskiy et al. 2021, arXiv:2010.11929).
 
     Tokens ``(batch, n, dim)`` become ``(batch, n + 1, dim)``.
+
+    >>> tuple(ClassToken()(ops.ones((2, 9, 8))).shape)
+    (2, 10, 8)
     """
 
     def build(self, input_shape: Any) -> None:
@@ -45,6 +48,9 @@ class PositionEmbedding(BaseLayer):
     Args:
         grid: rows and columns of patches ``(h, w)``; the table is bound to them.
         **kwargs: as for any Keras layer.
+
+    >>> tuple(PositionEmbedding((3, 3))(ops.ones((2, 10, 8))).shape)
+    (2, 10, 8)
     """
 
     OPTIONS = ("grid",)

@@ -73,7 +73,7 @@ class LensSystem:
         x, y: centre of the lens galaxy [arcsec].
         z_lens, z_source: redshifts.
         einstein_radius: [arcsec].
-        e1, e2: ellipticity of the mass.
+        lens_e1, lens_e2: ellipticity of the mass.
         gamma1, gamma2: external shear.
         lens, source: the galaxies; the flux of the source is unlensed.
         source_x, source_y: position in the source plane, from the lens [arcsec].
@@ -86,8 +86,8 @@ class LensSystem:
     z_lens: float
     z_source: float
     einstein_radius: float
-    e1: float
-    e2: float
+    lens_e1: float
+    lens_e2: float
     gamma1: float
     gamma2: float
     lens: Galaxy
@@ -100,15 +100,7 @@ class LensSystem:
     def truth(self, names: tuple[str, ...]) -> dict[str, float]:
         """Columns of the truth table."""
         return {
-            "einstein_radius": self.einstein_radius,
-            "z_lens": self.z_lens,
-            "z_source": self.z_source,
-            "lens_e1": self.e1,
-            "lens_e2": self.e2,
-            "gamma1": self.gamma1,
-            "gamma2": self.gamma2,
-            "source_x": self.source_x,
-            "source_y": self.source_y,
+            **{name: getattr(self, name) for name in _TRUTH},
             "source_r_eff": self.source.r_eff,
             **_magnitudes("lens", self.lens.flux, names),
             **_magnitudes("source", self.source.flux, names),
@@ -116,15 +108,11 @@ class LensSystem:
 
     def deflector(self) -> Mapping[str, float]:
         """Parameters of the mass that the renderer reads."""
-        return {
-            "lens_x": self.x,
-            "lens_y": self.y,
-            "einstein_radius": self.einstein_radius,
-            "lens_e1": self.e1,
-            "lens_e2": self.e2,
-            "gamma1": self.gamma1,
-            "gamma2": self.gamma2,
-        }
+        return {"lens_x": self.x, "lens_y": self.y} | {k: getattr(self, k) for k in _MASS}
+
+
+_MASS = ("einstein_radius", "lens_e1", "lens_e2", "gamma1", "gamma2")
+_TRUTH = ("einstein_radius", "z_lens", "z_source", *_MASS[1:], "source_x", "source_y")
 
 
 def _magnitudes(prefix: str, fluxes: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
@@ -262,8 +250,8 @@ def draw_system(rng: np.random.Generator, law: LensLaw, survey: Survey) -> LensS
         z_lens=z_lens,
         z_source=z_source,
         einstein_radius=theta_e,
-        e1=e1,
-        e2=e2,
+        lens_e1=e1,
+        lens_e2=e2,
         gamma1=shear * math.cos(2 * shear_angle),
         gamma2=shear * math.sin(2 * shear_angle),
         lens=lens,
