@@ -1,6 +1,6 @@
 """Count the way of one prediction through the package: files, calls between them, manifest parses.
 
-    python tools/count_hops.py [NAME]
+    python tools/count_hops.py [NAME] [--calls]
 
 Runs ``predict NAME folder`` on a folder with one ``.npy`` image, in this process, and prints what
 it took. The counts tell how much of the package a reader has to open to follow one call.
@@ -19,7 +19,7 @@ import numpy as np
 NAME = "resnet18_slim.common_test_sim"
 
 
-def main(name: str) -> None:
+def main(name: str, calls: bool) -> None:
     from lenszoo import predict
     from lenszoo.pretrained.manifest import list_weights
 
@@ -27,6 +27,7 @@ def main(name: str) -> None:
     name = next(iter(list_weights(name + "*")), name)
     counts: Counter[str] = Counter()
     files: set[str] = set()
+    pairs: Counter[str] = Counter()
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
@@ -41,6 +42,7 @@ def main(name: str) -> None:
         caller = frame.f_back.f_code.co_filename if frame.f_back else ""
         if caller.startswith(root) and caller != code.co_filename:
             counts["calls"] += 1
+            pairs[f"{caller[len(root) :]} -> {code.co_filename[len(root) :]}:{code.co_name}"] += 1
 
     with tempfile.TemporaryDirectory() as folder:
         image = np.random.default_rng(0).random((1, 150, 150))
@@ -62,7 +64,10 @@ def main(name: str) -> None:
     print(f"calls between files  {counts['calls']}")
     print(f"manifest parses      {counts['parses']}")
     print(f"modules loaded       {len(modules)} of {total}")
+    if calls:
+        print(*(f"{count:4} {pair}" for pair, count in pairs.most_common()), sep="\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else NAME)
+    names = [word for word in sys.argv[1:] if word != "--calls"]
+    main(names[0] if names else NAME, "--calls" in sys.argv)

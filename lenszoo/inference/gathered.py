@@ -1,9 +1,5 @@
 """Images and logits of other looks, collected for a report while a model predicts."""
 
-import functools
-from collections.abc import Callable
-
-import keras
 import numpy as np
 
 from lenszoo.data.readers import aligned_empty
@@ -29,41 +25,29 @@ class Gathered:
     def __init__(
         self, opened: OpenedModel, candidates: Candidates, batch_size: int, tta: bool
     ) -> None:
+        self._opened, self._size = opened, min(batch_size, len(candidates))
+        self._branches = {}
+        if opened.finds_lenses and len(opened.takes) == 2:
+            self._branches = {
+                f"{use} only": (branch(opened.model, use), part) for use, part in BRANCHES.items()
+            }
+        self._augmented = AugmentedModel(opened) if tta else None
+        names = [*self._branches, *([LOOKS] if tta else [])]
+        shape = (len(candidates), len(opened.classes))
+        self.looks = {name: np.full(shape, np.nan, np.float32) for name in names}
         self.images = None
         if candidates.images is not None:
             height, width, bands = candidates.images.fit.shape
             self.images = aligned_empty((len(candidates), height or 1, width or 1, bands))
-        size = min(batch_size, len(candidates))
-        self._ways = _ways(opened, size, tta)
-        shape = (len(candidates), len(opened.classes))
-        self.looks = {name: np.full(shape, np.nan, np.float32) for name in self._ways}
 
     def collect(self, rows: np.ndarray, batch: Batch) -> None:
-        """Keep the images of a batch and look at them in the other ways."""
+        """Keep the images of a batch, and the logits of the other looks at it."""
         if self.images is not None:
             self.images[rows] = batch.images
-        if len(rows):
-            for name, look in self._ways.items():
-                self.looks[name][rows] = look(batch)
-
-
-def _ways(opened: OpenedModel, size: int, tta: bool) -> dict[str, Callable[[Batch], np.ndarray]]:
-    ways: dict[str, Callable[[Batch], np.ndarray]] = {}
-    takes = opened.takes
-    if opened.finds_lenses and len(takes) == 2:
-        for use, taken in BRANCHES.items():
-            alone = branch(opened.model, use)
-            ways[f"{use} only"] = functools.partial(_alone, opened, alone, taken, size)
-    if tta:
-        ways[LOOKS] = functools.partial(_turned, AugmentedModel(opened), size)
-    return ways
-
-
-def _alone(
-    opened: OpenedModel, model: keras.Model, taken: str, size: int, batch: Batch
-) -> np.ndarray:
-    return opened.logits(answer(model, batch.inputs[taken], size))
-
-
-def _turned(looks: AugmentedModel, size: int, batch: Batch) -> np.ndarray:
-    return answer(looks, batch.inputs, size)
+        if not len(rows):
+            return
+        for name, (model, part) in self._branches.items():
+            answers = answer(model, batch.inputs[part], self._size)
+            self.looks[name][rows] = self._opened.logits(answers)
+        if self._augmented is not None:
+            self.looks[LOOKS][rows] = answer(self._augmented, batch.inputs, self._size)

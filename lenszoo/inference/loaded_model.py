@@ -129,8 +129,9 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     label = " + ".join(weights["weights"])
     if broken := broken_weights(model):
         raise LenszooError(
-            f"{label}: {broken[0]} and {len(broken) - 1} more of its weights hold NaN, so no "
-            "answer means anything: the training diverged. Go back to weights from before."
+            f"{label}: {broken[0]} and {len(broken) - 1} more of its weights hold NaN "
+            "or a negative variance, so no answer means anything: the training diverged. Go back "
+            "to weights from before."
         )
     count = max(2, _count_outputs(model))
     stored: Sequence[str] = next((one.classes for one in sources if one.classes), ())

@@ -164,6 +164,14 @@ def check_logits(model: keras.Model, label: str) -> None:
     raise LenszooError(f"{label} answers probabilities: build it for logits, {remedy}.")
 
 
+def check_channels() -> None:
+    """Raise LenszooError where Keras is set to channels first."""
+    if keras.config.image_data_format() != "channels_last":
+        raise LenszooError(
+            "lenszoo works channels last: keras.config.set_image_data_format('channels_last')."
+        )
+
+
 def as_graph(model: keras.Model) -> keras.Model:
     """Return a built Sequential as the functional model that it is; any other model as it is.
 
@@ -189,6 +197,7 @@ def _check_options(
     name: str, signature: Mapping[str, Any], options: Mapping[str, Any]
 ) -> list[str]:
     """Return the names of the legal options; raise LenszooError for others and absurd values."""
+    check_channels()
     legal = [option for option in signature if option not in _NOT_OPTIONS]
     for option, value in options.items():
         if option not in legal:

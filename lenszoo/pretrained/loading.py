@@ -80,10 +80,6 @@ def build_model(
         LenszooError: in one line, for an unknown name or option, an illegal value, weights that
             are missing, damaged, of another model, or of other bands, sizes or options.
     """
-    if keras.config.image_data_format() != "channels_last":
-        raise LenszooError(
-            "lenszoo works channels last: keras.config.set_image_data_format('channels_last')."
-        )
     if name == WRAPPED:
         if weights is not None:
             raise LenszooError(

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import warnings
-import zipfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,8 +16,8 @@ import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.files import write_bytes
-from lenszoo.models.build import model_config
-from lenszoo.pretrained.hdf5 import READ_ERRORS, open_hdf5
+from lenszoo.models.build import check_channels, model_config
+from lenszoo.pretrained.untrusted import READ_ERRORS, open_hdf5, open_zip
 
 WEIGHTS = ".weights.h5"
 MODEL = ".keras"
@@ -33,7 +32,6 @@ _IDENTITY: dict[str, Any] = {
 }
 # Networks that a model may have beside its graph, by attribute.
 _BESIDE = ("discriminator",)
-_READ_ERRORS = (*READ_ERRORS, zipfile.BadZipFile)
 
 
 class _Memory(io.BytesIO):
@@ -85,12 +83,14 @@ def read_identity(path: Path) -> dict[str, Any] | None:
 
 
 def broken_weights(model: keras.Model) -> list[str]:
-    """Return the paths of a model's variables that hold NaN or infinite values."""
-    return [
-        weight.path
-        for weight, values in zip(model.weights, model.get_weights(), strict=True)
-        if not np.isfinite(np.asarray(values, np.float32)).all()
-    ]
+    """Return the paths of variables that hold NaN or infinite values, or a negative variance."""
+    broken = []
+    for weight, values in zip(model.weights, model.get_weights(), strict=True):
+        values = np.asarray(values, np.float32)
+        negative = weight.path.endswith("moving_variance") and (values < 0).any()
+        if negative or not np.isfinite(values).all():
+            broken.append(weight.path)
+    return broken
 
 
 def check_identity(config: Any, where: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
             # Keras only warns where it leaves layers at their random start.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(path, objects_to_skip=seeds)
-    except (*_READ_ERRORS, UserWarning) as error:
+    except (*READ_ERRORS, UserWarning) as error:
         raise LenszooError(f"{path} does not fit {model.name}: {one_line(error)}.") from error
 
 
@@ -142,12 +142,16 @@ def load_keras(path: Path) -> keras.Model:
     Raises:
         LenszooError: when the file is missing, damaged, holds a Lambda or unknown layers.
     """
+    check_channels()
     if not path.is_file():
         raise LenszooError(f"There is no file {path}.")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             config = json.loads(archive.read("config.json"))
-    except _READ_ERRORS as error:
+            content = io.BytesIO(archive.read("model.weights.h5"))
+    except LenszooError:
+        raise
+    except (*READ_ERRORS, RecursionError) as error:
         raise LenszooError(
             f"{path} is damaged or no {MODEL} file ({one_line(error)}): get or make it again."
         ) from error
@@ -156,9 +160,11 @@ def load_keras(path: Path) -> keras.Model:
             f"{path} holds a Lambda layer, which is code and may do anything: refused; "
             "rebuild the model by name and load a file of its weights."
         )
+    with open_hdf5(path, content):
+        pass
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*_READ_ERRORS, AttributeError, ImportError) as error:
+    except (*READ_ERRORS, AttributeError, ImportError) as error:
         first: BaseException = error
         while first.__context__ is not None:  # Keras wraps the cause
             first = first.__context__

@@ -243,7 +243,7 @@ def test_damaged_keras_files(tmp_path):
             archive.writestr(name, content)
     with pytest.raises(LenszooError) as caught:
         load_model(path)
-    one_line(caught, f"Cannot load {path}")
+    one_line(caught, f"{path} is damaged")
 
 
 @pytest.mark.parametrize("load", [load_model, lambda p: build_model("resnet18", weights=p)])

@@ -11,6 +11,7 @@ from lenszoo.models.applications import APPLICATIONS
 from lenszoo.models.build import model_config
 from lenszoo.pretrained.imported.transfer import HEAD, adapt_bands
 from lenszoo.pretrained.store import is_offline
+from lenszoo.pretrained.untrusted import open_hdf5
 
 # published for blue, green, red
 _BGR = ("resnet50", "resnet101")
@@ -37,6 +38,9 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
             f"its ..._notop.h5 of {name} there, or give it as weights=PATH."
         )
     try:
+        if path is not None:
+            with open_hdf5(path):
+                pass
         reference = net.builder(
             include_top=False,
             weights=str(path) if path else "imagenet",

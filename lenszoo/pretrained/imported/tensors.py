@@ -1,12 +1,12 @@
 """Read published files: safetensors, NumPy's npz and PyTorch's state_dict; never run a pickle."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.pretrained.imported.torch_file import is_torch, read_torch
+from lenszoo.pretrained.untrusted import open_zip
 
 SUFFIXES = (".safetensors", ".npz", ".bin", ".pth")
 _ZIP = b"PK\x03\x04"
@@ -27,7 +27,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         if start == _OLD_TORCH:
             raise LenszooError("it was written by PyTorch before 1.6: save it again with a newer")
         if start.startswith(_ZIP):
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 if is_torch(archive):
                     return read_torch(archive)
             with np.load(path, allow_pickle=False) as arrays:
@@ -36,6 +36,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 
         return load_file(path)
     except LenszooError as error:
-        raise LenszooError(f"{path}: {error}.") from error
+        message = str(error)
+        raise LenszooError(message if str(path) in message else f"{path}: {message}.") from error
     except Exception as error:  # safetensors, zipfile and NumPy have no common class of errors
         raise LenszooError(f"Cannot read {path}: {one_line(error)}. Get it again.") from error

@@ -8,7 +8,6 @@ import contextlib
 import io
 import os
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,10 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
-from lenszoo.pretrained.hdf5 import open_hdf5
 from lenszoo.pretrained.imported.transfer import transfer
 from lenszoo.pretrained.imported.vit import names, square
 from lenszoo.pretrained.loading import build_model
+from lenszoo.pretrained.untrusted import open_hdf5, open_zip
 
 __all__ = ["from_vit_keras"]
 
@@ -282,7 +281,7 @@ def _open(path: Path) -> Iterator[tuple[h5py.File, str]]:
     config, content = "", None
     try:
         if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 config = archive.read("config.json").decode()
                 content = io.BytesIO(archive.read("model.weights.h5"))
         with open_hdf5(path, content) as file:

@@ -1,7 +1,8 @@
-"""HDF5 files: opened in this place alone, and checked first, as they may come from strangers."""
+"""HDF5 files and zip archives of strangers: opened here alone, and checked before they are read."""
 
 import contextlib
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import h5py
 
 from lenszoo.errors import LenszooError, one_line
 
-READ_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
-"""Errors that h5py and Keras raise on files that are damaged or hold something else."""
+READ_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
+"""Errors of h5py, zipfile and Keras on files that are damaged or hold something else."""
 
-_MAX_RATIO = 100
-"""A tensor of float32 that compresses better than this holds no trained weights."""
+_MAX_RATIO, _SLACK = 100, 2**20
+"""Weights compress little: content beyond this ratio to its stored size, and a MiB, is refused."""
 
 
 @contextlib.contextmanager
@@ -51,8 +52,23 @@ def _check_nodes(group: h5py.Group, path: Path) -> None:
         elif isinstance(node, h5py.Dataset):
             if node.external or node.is_virtual:
                 raise LenszooError(f"{path}: {where} lies in another file: refused.")
-            if node.nbytes > _MAX_RATIO * node.id.get_storage_size() + 2**20:
-                raise LenszooError(
-                    f"{path}: {where} claims {node.nbytes:,} bytes and stores "
-                    f"{node.id.get_storage_size():,}: refused."
-                )
+            _check_ratio(f"{path}: {where}", node.nbytes, node.id.get_storage_size())
+
+
+@contextlib.contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive to read, after a look at the size of each of its members.
+
+    Raises:
+        LenszooError: a member claims far more than the archive stores.
+        OSError, zipfile.BadZipFile: the file cannot be read, or is no archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            _check_ratio(f"{path}: {member.filename}", member.file_size, member.compress_size)
+        yield archive
+
+
+def _check_ratio(where: str, size: int, stored: int) -> None:
+    if size > _MAX_RATIO * stored + _SLACK:
+        raise LenszooError(f"{where} claims {size:,} bytes and stores {stored:,}: refused.")
