@@ -17,13 +17,12 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = ("lenszoo", "benchmarks", "examples")
 # rooms not yet held to the rules: remove a line when its room is done
 ALLOWED = (
-    "lenszoo/inference/",
+    "lenszoo/inference/candidates.py",
+    "lenszoo/inference/inputs.py",
     "lenszoo/metrics/lens_baselines.py",
     "lenszoo/metrics/lens_yield.py",
     "lenszoo/metrics/shortcut.py",
-    "lenszoo/pretrained/",
     "lenszoo/reporting/",
-    "lenszoo/files.py",
 )
 NO_NOUNS = {"found", "known", "wanted", "given", "asked", "theirs", "ours"}
 # at the start of a text, or after the end of a sentence
