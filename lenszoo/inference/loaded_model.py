@@ -192,4 +192,4 @@ def _count_outputs(model: keras.Model) -> int:
 def _finds_lenses(model: keras.Model) -> bool:
     """Tell whether a model is a row of the registry that finds lenses."""
     row = CATALOG.get(row_name(model))
-    return row is not None and row.task == "find_lenses"
+    return row is not None and row.finds_lenses

@@ -150,7 +150,7 @@ def _convolve(x: Any, width: int) -> Any:
 def _body(backbone: str, shape: InputShape) -> keras.Model:
     """A classifier of the registry up to its last maps, tokens or vector."""
     row = model_info(backbone)
-    if row.task != "classify":
+    if not row.classifies:
         raise LenszooError(f"backbone {backbone} is no classifier: see `lenszoo models`.")
     module, factory = row.factory.split(":")
     net = getattr(importlib.import_module(module), factory)(shape, 2, name="net", **row.options)

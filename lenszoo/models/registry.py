@@ -38,6 +38,16 @@ class ModelSpec:
     options: dict[str, Any] = field(default_factory=dict)
     warm_starts: tuple[str, ...] = ()
 
+    @property
+    def classifies(self) -> bool:
+        """Whether the model turns images into logits of classes."""
+        return self.task == "classify"
+
+    @property
+    def finds_lenses(self) -> bool:
+        """Whether the model turns a candidate into the logit of a lens."""
+        return self.task == "find_lenses"
+
 
 _HE = "He et al. 2016, arXiv:1512.03385"
 _HUANG = "Huang et al. 2017, arXiv:1608.06993"

@@ -16,12 +16,8 @@ from lenszoo.training import Recipe
 ROOT = Path(__file__).parents[2]
 # tables of wording a task each: model cards and tables of results
 WORDING = ("cards.py", "card_sections.py", "scores.py", "best_weights.py", "result_tables.py")
-# the rows of models say what each is for; a lens finder asks whether a row can be its branch
-ROWS = (
-    "lenszoo/models/registry.py",
-    "lenszoo/models/lens_finder.py",
-    "lenszoo/inference/loaded_model.py",
-)
+# the rows of models say what each is for
+ROWS = "lenszoo/models/registry.py"
 
 
 @pytest.mark.parametrize("info", tasks.infos().values(), ids=tasks.infos())
