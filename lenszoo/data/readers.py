@@ -146,32 +146,17 @@ def read_images(
     counts = np.zeros(len(paths), np.int64)
     faults: dict[int, LenszooError] = {}
 
-    def read_into(i: int) -> None:
-        path = paths[i]
-        try:
-            if _is_bands(path) or not os.fspath(path).lower().endswith(".npy"):  # type: ignore
-                image = read_image(path)
-            else:
-                image = read_npy(path, out=images[i])  # type: ignore[arg-type]
-        except LenszooError as error:
-            if on_bad != "skip":
-                raise
-            faults[i], images[i] = error, np.nan
-            return
-        if image.shape != shape:
-            check_shape(image.shape, image_name(path), shape, image_name(paths[reference]))
-        if image.base is not images:
-            images[i] = image
-
     def read_chunk(start: int) -> None:
         stop = min(start + _CHUNK, len(paths))
         for i in range(start, stop):
-            read_into(i)
+            fault = read_into(images[i], paths[i], paths[reference], on_bad)
+            if fault is not None:
+                faults[i] = fault
         if mask_value is not None:
             images[start:stop][images[start:stop] == np.float32(mask_value)] = np.nan
         if sky is not None:
             subtract_sky(images[start:stop], sky)
-        names = _Names(paths[start:stop])
+        names = ImageNames(paths[start:stop])
         keep[start:stop], counts[start:stop] = apply_policy(images[start:stop], names, on_bad)
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -196,6 +181,32 @@ def read_images(
         if to != source:
             images[to] = images[source]
     return images[: len(kept)], kept, counts
+
+
+def read_into(
+    out: np.ndarray, path: ImagePath, reference: ImagePath, on_bad: OnBad = "raise"
+) -> LenszooError | None:
+    """Read an image into (H, W, bands) float32; under "skip" return why it cannot be read.
+
+    Raises:
+        LenszooError: it cannot be read (not under "skip"), or has another shape than the image of
+            ``reference``, which set that of ``out``.
+    """
+    try:
+        if _is_bands(path) or not os.fspath(path).lower().endswith(".npy"):  # type: ignore
+            image = read_image(path)
+        else:
+            image = read_npy(path, out=out)  # type: ignore[arg-type]
+    except LenszooError as error:
+        if on_bad != "skip":
+            raise
+        out[:] = np.nan
+        return error
+    if image.shape != out.shape:
+        check_shape(image.shape, image_name(path), out.shape, image_name(reference))
+    if image is not out:
+        out[:] = image
+    return None
 
 
 def _first_readable(paths: Sequence[ImagePath], on_bad: OnBad) -> tuple[int, np.ndarray]:
@@ -223,7 +234,7 @@ def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
     return raw[start : start + nbytes].view(np.float32).reshape(shape)
 
 
-class _Names(Sequence[str]):
+class ImageNames(Sequence[str]):
     """The names of images, put together only when a message needs one."""
 
     def __init__(self, paths: Sequence[ImagePath]):

@@ -1,6 +1,5 @@
 """Tables of objects from CSV and Parquet files, column by column."""
 
-import abc
 import csv
 import os
 import re
@@ -32,7 +31,7 @@ class NotNumbersError(LenszooError):
     """A column holds text where numbers are wanted."""
 
 
-class Table(abc.ABC):
+class Table:
     """A table in memory: a header and rows, of which messages name the line in the file.
 
     Attributes:
@@ -40,17 +39,37 @@ class Table(abc.ABC):
         columns: the names in the header.
     """
 
-    _row_name, _first_row = "line", 2
+    def __init__(self, source: str, content: Any, lines: Sequence[int] | None = None) -> None:
+        """Take a ``pyarrow.Table``, and the lines of its rows in a CSV; None counts rows from 1."""
+        self.source, self.columns = source, tuple(content.column_names)
+        self._content, self._lines = content, lines
 
-    def __init__(self, source: str, columns: Sequence[str]) -> None:
-        self.source, self.columns = source, tuple(columns)
+    def __len__(self) -> int:
+        return self._content.num_rows
 
-    @abc.abstractmethod
-    def __len__(self) -> int: ...
-
-    @abc.abstractmethod
     def text(self, column: str) -> list[str]:
-        """Return the cells of a column without the blanks around them; "" is a missing value."""
+        """Return the cells of a column without the blanks around them; "" is a missing value.
+
+        Raises:
+            LenszooError: bytes that are no text, or whole numbers stored as floats that may stand
+                for several.
+        """
+        import pyarrow as pa
+
+        cells = self._column(column)
+        if pa.types.is_floating(cells.type):  # a table that once lacked an id made them floats
+            values = cells.to_numpy()
+            there = ~np.isnan(values)
+            if np.all(values[there] == np.rint(values[there])):
+                return self._whole(column, values, there)
+        texts = cells.to_pylist()
+        try:  # bytes are what astropy writes for the strings of FITS tables
+            texts = [t.decode().strip("\0") if isinstance(t, bytes) else t for t in texts]
+        except UnicodeDecodeError as error:
+            raise LenszooError(
+                f"{self.source}: column {column!r} holds bytes that are no text ({error.reason})."
+            ) from error
+        return ["" if text is None else str(text).strip() for text in texts]
 
     def numbers(self, column: str) -> np.ndarray:
         """Return a column as (n,) float64; a missing value is NaN, true and false are 1 and 0.
@@ -58,6 +77,13 @@ class Table(abc.ABC):
         Raises:
             NotNumbersError: a cell holds something else; the first is named.
         """
+        import pyarrow as pa
+
+        kind = self._column(column).type
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+            return self._column(column).cast(pa.float64(), safe=False).to_numpy()
+        if pa.types.is_nested(kind):
+            raise NotNumbersError(f"{self.source}: column {column!r} holds {kind}, no numbers.")
         cells = self.text(column)
         texts = ["nan" if cell in MISSING else _TRUTH.get(cell.lower(), cell) for cell in cells]
         row = next((i for i, text in enumerate(texts) if not _NUMBER.fullmatch(text)), None)
@@ -95,49 +121,10 @@ class Table(abc.ABC):
 
     def where(self, row: int) -> str:
         """Return how messages call a row, counted from 0."""
-        return f"{self._row_name} {row + self._first_row}"
+        return f"row {row + 1}" if self._lines is None else f"line {self._lines[row]}"
 
-
-class _CsvTable(Table):
-    def __init__(
-        self, source: str, columns: Sequence[str], rows: list[list[str]], lines: list[int]
-    ) -> None:
-        super().__init__(source, columns)
-        self._rows, self._lines = rows, lines
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def text(self, column: str) -> list[str]:
-        at = self.columns.index(column)
-        return [row[at].strip() if at < len(row) else "" for row in self._rows]
-
-    def where(self, row: int) -> str:
-        return f"{self._row_name} {self._lines[row]}"
-
-
-class _ParquetTable(Table):
-    _row_name, _first_row = "row", 1
-
-    def __init__(self, source: str, table: Any) -> None:
-        super().__init__(source, table.column_names)
-        self._table = table
-
-    def __len__(self) -> int:
-        return self._table.num_rows
-
-    def text(self, column: str) -> list[str]:
-        import pyarrow as pa
-
-        cells = self._table[column]
-        if _is_binary(cells.type):  # as astropy writes the strings of FITS tables
-            return self._decoded(column, cells.to_pylist())
-        if pa.types.is_floating(cells.type):  # a table that once lacked an id made them floats
-            values = cells.to_numpy()
-            there = ~np.isnan(values)
-            if np.all(values[there] == np.rint(values[there])):
-                return self._whole(column, values, there)
-        return ["" if cell is None else str(cell).strip() for cell in cells.to_pylist()]
+    def _column(self, column: str) -> Any:
+        return self._content.column(self.columns.index(column))
 
     def _whole(self, column: str, values: np.ndarray, there: np.ndarray) -> list[str]:
         """Return whole numbers that were stored as floats; "" where there is none."""
@@ -149,33 +136,6 @@ class _ParquetTable(Table):
                 "64-bit integers."
             )
         return ["" if np.isnan(value) else str(int(value)) for value in values]
-
-    def _decoded(self, column: str, cells: list[bytes | None]) -> list[str]:
-        try:
-            return ["" if cell is None else cell.decode().strip("\0 ") for cell in cells]
-        except UnicodeDecodeError as error:
-            raise LenszooError(
-                f"{self.source}: column {column!r} holds bytes that are no text ({error.reason})."
-            ) from error
-
-    def numbers(self, column: str) -> np.ndarray:
-        import pyarrow as pa
-
-        cells = self._table[column]
-        kind = cells.type
-        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            if pa.types.is_nested(kind):
-                raise NotNumbersError(f"{self.source}: column {column!r} holds {kind}, no numbers.")
-            return super().numbers(column)
-        return cells.cast(pa.float64(), safe=False).to_numpy()
-
-
-def _is_binary(kind: Any) -> bool:
-    import pyarrow as pa
-
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    checks = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
-    return any(check(kind) for check in checks)
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
@@ -211,6 +171,8 @@ def check_ids(ids: Sequence[str], source: str) -> None:
 
 
 def _read_csv(name: str) -> Table:
+    import pyarrow as pa
+
     try:
         with Path(name).open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream, skipinitialspace=True)
@@ -223,11 +185,12 @@ def _read_csv(name: str) -> Table:
                             f"{name}: line {reader.line_num} has {len(row)} values for "
                             f"{len(columns)} columns; quote commas, and write decimal points."
                         )
-                    rows.append(row)
+                    rows.append([*row, *[""] * len(columns)][: len(columns)])
                     lines.append(reader.line_num)
     except (UnicodeDecodeError, csv.Error) as error:
         raise LenszooError(f"{name}: not a CSV table in UTF-8 ({one_line(error)}).") from error
-    return _CsvTable(name, columns, rows, lines)
+    cells = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(columns))]
+    return Table(name, pa.Table.from_arrays(cells, columns), lines)
 
 
 def _read_parquet(name: str) -> Table:
@@ -236,7 +199,7 @@ def _read_parquet(name: str) -> Table:
 
     with Path(name).open("rb") as stream:
         try:
-            return _ParquetTable(name, pq.ParquetFile(stream).read())
+            return Table(name, pq.ParquetFile(stream).read())
         except (pa.ArrowException, OSError) as error:  # damaged pages raise an OSError
             raise LenszooError(
                 f"{name}: not a Parquet file, or a damaged one ({one_line(error)}); copy or make "

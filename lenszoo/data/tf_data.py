@@ -4,19 +4,25 @@ Order and turns of an epoch are those of :mod:`lenszoo.data.epochs`, as in every
 """
 
 import contextlib
+import logging
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lenszoo.data.augment import d4_tensor
-from lenszoo.data.checks import OnBad, check_policy
+from lenszoo.data.checks import OnBad, apply_policy, check_policy
 from lenszoo.data.dataset import Dataset, as_inputs
+from lenszoo.data.formats import split_hdu
 from lenszoo.data.graph import map_graph, share_memory, tensorflow, to_tensor, untuned
 from lenszoo.data.index import DatasetIndex
-from lenszoo.data.streaming import first_shape, stream_batches
+from lenszoo.data.readers import ImageNames, image_name, read_image, read_into
 from lenszoo.errors import LenszooError
+
+logger = logging.getLogger("lenszoo")
 
 
 def image_dataset(
@@ -38,8 +44,8 @@ def image_dataset(
 
     With ``cache=True`` all files are read, checked and held in memory before this returns, so bad
     input raises here. To make datasets for many epochs, read once: ``image_dataset(index.load(),
-    ...)`` shares the memory. With ``cache=False`` files are decoded inside the graph while the data
-    flow, for sets larger than memory: bad input then ends the loop with a TensorFlow error, which
+    ...)`` shares the memory. With ``cache=False`` files are read while the data flow, for
+    sets larger than memory: bad input then ends the loop with a TensorFlow error, which
     :func:`plain_errors` turns back into the one line it was.
 
     Args:
@@ -67,13 +73,53 @@ def image_dataset(
         if isinstance(loaded, tuple):
             loaded = Dataset(("",) * len(loaded[0]), loaded[0], labels=loaded[1])
         return batches_in_graph(Batches(loaded, batch_size, **shuffle), drop_remainder)
-    shape = first_shape(source)
+    shape = _check_files(source)
     # order, turns and labels, without pixels
     blank = np.broadcast_to(np.float32(0), (len(source), *shape))
     rows = Batches(Dataset(source.ids, blank, labels=source.labels), batch_size, **shuffle)
-    order = tf.data.Dataset.from_tensor_slices(to_tensor(tf, rows.order))
-    dataset = stream_batches(tf, order, source, shape, on_bad, batch_size, drop_remainder)
+    dataset = _stream(tf, rows, source, on_bad, drop_remainder)
     return _finish(tf, dataset, rows)
+
+
+def _check_files(index: DatasetIndex) -> tuple[int, int, int]:
+    """Return (H, W, bands) of the first image, once all files are there."""
+    if not len(index):
+        raise LenszooError(f"{index.source}: there are no images to read.")
+    for path in index.paths:
+        if isinstance(path, Path) and not os.path.exists(split_hdu(str(path))[0]):  # noqa: PTH110
+            raise LenszooError(f"{path}: no such file.")
+    height, width, bands = read_image(index.paths[0]).shape
+    return height, width, bands
+
+
+def _stream(tf: Any, batches: Any, index: DatasetIndex, on_bad: OnBad, drop_remainder: bool) -> Any:
+    """Return a dataset of batches (images, rows, keep) read from files; ``keep`` is all true."""
+    shape = batches.dataset.images.shape[1:]
+    warned: list[str] = []
+
+    def read(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        images = np.empty((len(rows), *shape), np.float32)
+        paths = [index.paths[row] for row in rows]
+        for image, path in zip(images, paths, strict=True):
+            read_into(image, path, index.paths[0], on_bad)
+        keep, counts = apply_policy(images, ImageNames(paths), on_bad)
+        if counts.any() and not warned:
+            warned.append(image_name(paths[int(counts.argmax())]))
+            logger.warning("%s is bad (on_bad=%r); further ones are not named", warned[0], on_bad)
+        return images, keep
+
+    def load(rows: Any) -> tuple[Any, Any, Any]:
+        images, keep = tf.numpy_function(read, (rows,), (tf.float32, tf.bool))
+        return tf.ensure_shape(images, (None, *shape)), rows, tf.ensure_shape(keep, (None,))
+
+    skip = on_bad == "skip"
+    dataset = tf.data.Dataset.from_tensor_slices(to_tensor(tf, batches.order))
+    dataset = dataset.batch(batches.batch_size, drop_remainder and not skip)
+    dataset = map_graph(tf, dataset, load, os.cpu_count() or 1)
+    if skip:
+        dataset = dataset.unbatch().filter(lambda _image, _row, keep: keep)
+        dataset = dataset.batch(batches.batch_size, drop_remainder)
+    return dataset
 
 
 def batches_in_graph(batches: Any, drop_remainder: bool = False) -> Any:

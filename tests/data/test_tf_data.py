@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lenszoo.data import (
     DatasetIndex,
@@ -78,6 +79,30 @@ def test_drop_remainder_and_images_without_labels(index):
     for cache in (True, False):
         dataset = image_dataset(flat, batch_size=8, cache=cache)
         assert [batch.shape[0] for batch in dataset] == [8, 8, 5]
+
+
+def test_stream_reads_other_headers_and_other_kinds(tmp_path):
+    pixels = np.random.default_rng(2).integers(0, 256, (5, 12, 12))
+    np.save(tmp_path / "0.npy", pixels[0] / 255)
+    np.save(tmp_path / "1.npy", (pixels[1] / 255).astype(">f8"))
+    np.save(tmp_path / "2.npy", pixels[2][None] / 255)
+    with (tmp_path / "3.npy").open("wb") as stream:
+        np.lib.format.write_array(stream, pixels[3] / 255, version=(2, 0))
+    index = DatasetIndex.from_directory(tmp_path)
+    (images,) = image_dataset(index, batch_size=5, cache=False)
+    np.testing.assert_array_equal(images[..., 0], (pixels[:4] / 255).astype(np.float32))
+    Image.fromarray(pixels[4].astype(np.uint8)).save(tmp_path / "4.png")
+    index = DatasetIndex.from_directory(tmp_path)
+    (images,) = image_dataset(index, batch_size=5, cache=False)
+    np.testing.assert_allclose(images[..., 0], pixels / 255, atol=1e-7)
+
+
+def test_bands_over_files(index):
+    paths = tuple(zip(index.paths[:4], index.paths[4:8], strict=True))
+    bands = DatasetIndex(index.ids[:4], paths)
+    (streamed,) = image_dataset(bands, batch_size=4, cache=False)
+    np.testing.assert_array_equal(streamed, bands.load().images)
+    assert streamed.shape[-1] == 2
 
 
 # bad data
