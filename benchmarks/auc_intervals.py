@@ -1,10 +1,12 @@
 """Coverage of 95 % intervals of the ROC-AUC, from simulated scores: which one the reports use.
 
     python benchmarks/auc_intervals.py --samples 1000
+    python benchmarks/auc_intervals.py --samples 150 --reports
 
 Scores of m positives and n negatives are drawn from normal distributions (equal and unequal widths)
 and from exponential ones, of AUC 0.6 to 0.998. A row a pair of m and n: how often the interval
 covers the AUC, as the mean over distributions and AUCs and at worst, and its mean width.
+``--reports``: how often the intervals of the reports themselves cover the mean score of such data.
 """
 
 import argparse
@@ -13,6 +15,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import norm, rankdata
 
+from lenszoo.evaluation import (
+    ClassificationReport,
+    LensFindingReport,
+    classification_report,
+    lens_finding_report,
+)
 from lenszoo.metrics.intervals import auc_interval
 
 SIZES = ((12, 12), (50, 50), (10, 400), (400, 10), (300, 300))
@@ -56,12 +64,44 @@ def intervals(
         yield "bootstrap", tuple(np.percentile(resampled, [2.5, 97.5]))
 
 
+def classes(n: int, signal: float, rng: np.random.Generator) -> ClassificationReport:
+    """Report on n images of three classes."""
+    labels, logits = np.arange(n) % 3, rng.normal(0, 1, (n, 3))
+    logits[np.arange(n), labels] += signal
+    return classification_report(labels, logits, "abc", n_resamples=100)
+
+
+def lenses(n: int, signal: float, rng: np.random.Generator) -> LensFindingReport:
+    """Report on n objects, half of them lenses."""
+    labels = np.arange(n) % 2
+    return lens_finding_report(labels, rng.normal(signal * labels, 1), n_resamples=100)
+
+
+def report_coverage(samples: int, rng: np.random.Generator) -> None:
+    """Print how often the intervals of the reports cover the mean over all draws."""
+    macro = ("macro_ovr_auc", "macro_ovo_auc", "accuracy")
+    ranked = ("auc", "average_precision", "tpr0", "tpr10")
+    for make, keys, sizes in ((classes, macro, (36, 150)), (lenses, ranked, (40, 200))):
+        for n in sizes:
+            for signal in (1.5, 3.0, 5.0):
+                drawn = [make(n, signal, rng).metrics for _ in range(samples)]
+                for key in keys:
+                    mean = np.mean([metrics[key] for metrics in drawn])
+                    bounds = np.array([metrics["intervals"][key] for metrics in drawn])
+                    covered = np.mean((bounds[:, 0] <= mean) & (mean <= bounds[:, 1]))
+                    print(f"{n:4} {key:18} mean {mean:.4f}  covered {covered:.3f}", flush=True)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1000, help="samples a distribution and AUC")
-    samples = parser.parse_args().samples
-    rng = np.random.default_rng(0)
+    parser.add_argument("--reports", action="store_true", help="of the reports' own intervals")
+    options = parser.parse_args()
+    samples, rng = options.samples, np.random.default_rng(0)
+    if options.reports:
+        report_coverage(samples, rng)
+        return
     print(f"{'m':>4} {'n':>4}  {'interval':14} mean   worst  width")
     for m, n in SIZES:
         coverage: dict[str, list[float]] = {}

@@ -80,6 +80,12 @@ def test_sums_where_nothing_varies_take_the_widest_correlation():
     assert np.isnan(sum_interval((1, -1), [1.0, np.nan], bounds[:2], constant[:, :2])).all()
 
 
+@pytest.mark.parametrize("k", [3, 6, 7, 49])
+def test_a_mean_of_ones_reaches_one(k):
+    bounds = auc_interval(np.ones(k), 12, 12)
+    assert sum_interval(np.full(k, 1 / k), np.ones(k), bounds, np.ones((9, k)))[1] == 1
+
+
 def test_scores_of_the_same_images_differ_by_less():
     rng = np.random.default_rng(0)
     bounds = np.array([[0.85, 0.95], [0.8, 0.92]])

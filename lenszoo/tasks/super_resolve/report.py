@@ -4,7 +4,7 @@ This file computes; ``panels`` puts the numbers into words, tables and figures.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,15 +49,13 @@ class SuperResolutionReport(Report):
     kind: ClassVar[str] = "super_resolution"
 
 
-class _Stacks(NamedTuple):
-    """Checked images of n pairs."""
-
-    low: NDArray[Any]  # (n, h, w, bands)
-    target: NDArray[Any]  # (n, scale h, scale w, bands), as all below
-    predicted: NDArray[Any]
-    bicubic: NDArray[Any]
-    truth: NDArray[Any] | None
-    scale: int
+Stacks = Mapping[str, NDArray[Any]]  # images (n, H, W, bands) by name, in the gallery's order
+_NAMES = {
+    "low": "low-resolution images",
+    "target": "targets",
+    "model": "predicted images",
+    "truth": "truth images",
+}
 
 
 def super_resolution_report(
@@ -104,8 +102,8 @@ def super_resolution_report(
         (40.0, 2)
     """
     iq.check_range(data_range)
-    stacks = _stacks(low, target, predicted, truth)
-    n = len(stacks.target)
+    stacks = _stacks(low=low, target=target, model=predicted, truth=truth)
+    n = len(stacks["target"])
     if ids is not None and len(ids) != n:
         raise LenszooError(f"There are {len(ids)} ids but {n} targets.")
     names = [str(i) for i in (range(n) if ids is None else ids)]
@@ -116,13 +114,6 @@ def super_resolution_report(
     spectra = _spectra(stacks)
     values["power_spectrum_ratio"] = _ratios_at(spectra)
     columns = read_history(history)
-    shown = {
-        "low": stacks.low,
-        "bicubic": stacks.bicubic,
-        "model": stacks.predicted,
-        "target": stacks.target,
-        **({} if stacks.truth is None else {"truth": stacks.truth}),
-    }
     return SuperResolutionReport(
         title=title or "Super-resolution report",
         metrics=values,
@@ -130,9 +121,9 @@ def super_resolution_report(
         cards=panels.cards(values),
         tables=panels.tables(values, names, each),
         figures=[
-            panels.gallery(shown, names, each),
+            panels.gallery(stacks, names, each),
             panels.distribution(each),
-            panels.spectra(spectra, stacks.scale),
+            panels.spectra(spectra, _scale(stacks)),
             *history_panels(columns),
         ],
         notes=panels.notes(values, zero),
@@ -150,69 +141,59 @@ def super_resolution_report(
     )
 
 
-def _stacks(
-    low: ArrayLike, target: ArrayLike, predicted: ArrayLike, truth: ArrayLike | None
-) -> _Stacks:
+def _stacks(**images: ArrayLike | None) -> Stacks:
     """Check that everything fits together, and interpolate."""
-    coarse, fine = check_stack(low, "low-resolution images"), check_stack(target, "targets")
-    for name, images in (("predicted images", predicted), ("truth images", truth)):
-        if images is not None and np.shape(images) != fine.shape:
+    stacks = {key: check_stack(x, _NAMES[key]) for key, x in images.items() if x is not None}
+    fine = stacks["target"].shape
+    for key in ("model", "truth"):
+        if key in stacks and stacks[key].shape != fine:
             raise LenszooError(
-                f"The {name} have shape {np.shape(images)}, the targets {fine.shape}: pass stacks "
-                "of one shape."
+                f"The {_NAMES[key]} have shape {stacks[key].shape}, the targets {fine}: pass "
+                "stacks of one shape."
             )
-    n, height, width, bands = coarse.shape
-    scale = fine.shape[1] // height
-    if scale < 1 or fine.shape != (n, scale * height, scale * width, bands):
+    n, height, width, bands = stacks["low"].shape
+    scale = fine[1] // height
+    if scale < 1 or fine != (n, scale * height, scale * width, bands):
         raise LenszooError(
-            f"The targets have shape {fine.shape}, which is no whole multiple of the "
-            f"low-resolution images' {coarse.shape}: pass pairs in one order."
+            f"The targets have shape {fine}, which is no whole multiple of the low-resolution "
+            f"images' {stacks['low'].shape}: pass pairs in one order."
         )
-    for name, images in (
-        ("low-resolution images", coarse),
-        ("targets", fine),
-        ("predicted images", predicted),
-        ("truth images", truth),
-    ):
-        if images is not None:
-            check_finite(images, name)
-    return _Stacks(
-        coarse,
-        fine,
-        check_stack(predicted, "predicted images"),
-        bicubic(coarse, scale),
-        None if truth is None else check_stack(truth, "truth images"),
-        scale,
-    )
+    for key, stack in stacks.items():
+        check_finite(stack, _NAMES[key])
+    stacks["bicubic"] = bicubic(stacks["low"], scale)
+    return {k: stacks[k] for k in ("low", "bicubic", "model", "target", "truth") if k in stacks}
+
+
+def _scale(stacks: Stacks) -> int:
+    """Pixels of the target a pixel of the input, along one side."""
+    return stacks["target"].shape[1] // stacks["low"].shape[1]
 
 
 def _each(
-    stacks: _Stacks, data_range: float, variance: ArrayLike | None, zero: float
+    stacks: Stacks, data_range: float, variance: ArrayLike | None, zero: float
 ) -> dict[str, dict[str, Any]]:
     """Scores of every image of model, bicubic and, with a truth, floor, by these names.
 
     ``model_truth`` and ``bicubic_truth`` are scored against the truth.
     """
-    shown = {"model": stacks.predicted, "bicubic": stacks.bicubic}
+    target, truth = stacks["target"], stacks.get("truth")
     # without a truth the ring is sought in the interpolated image, whose noise is not the target's
-    reference = stacks.bicubic if stacks.truth is None else stacks.truth
-    ring = iq.bright_pixels(reference, zero=zero)
-    flux_truth = stacks.target if stacks.truth is None else stacks.truth
-    if stacks.truth is not None:
-        shown["floor"] = stacks.truth
+    ring = iq.bright_pixels(stacks["bicubic"] if truth is None else truth, zero=zero)
+    flux_truth = target if truth is None else truth
+    scored = {"model": stacks["model"], "bicubic": stacks["bicubic"]}
     scores = {}
-    for name, images in shown.items():
-        scores[name] = _likeness(stacks.target, images, data_range)
+    for name, images in (scored if truth is None else scored | {"floor": truth}).items():
+        scores[name] = _likeness(stacks["target"], images, data_range)
         if name != "floor":  # the flux of the truth is right by definition
             scores[name] |= {
                 "flux": iq.flux_error(images, flux_truth, zero=zero),
                 "ring_flux": iq.flux_error(images, flux_truth, aperture=ring, zero=zero),
             }
         if variance is not None:
-            scores[name]["chi_square"] = iq.residual_chi_square(images, stacks.target, variance)
-    if stacks.truth is not None:
-        for name in ("model", "bicubic"):
-            scores[f"{name}_truth"] = _likeness(stacks.truth, shown[name], data_range)
+            scores[name]["chi_square"] = iq.residual_chi_square(images, stacks["target"], variance)
+    if truth is not None:
+        for name, images in scored.items():
+            scores[f"{name}_truth"] = _likeness(truth, images, data_range)
     return scores
 
 
@@ -226,12 +207,12 @@ def _likeness(goal: NDArray[Any], images: NDArray[Any], data_range: float) -> di
 
 
 def _metrics(
-    stacks: _Stacks, each: Mapping[str, Mapping[str, Any]], data_range: float
+    stacks: Stacks, each: Mapping[str, Mapping[str, Any]], data_range: float
 ) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "n": len(stacks.target),
-        "scale": stacks.scale,
-        "bands": stacks.target.shape[3],
+        "n": len(stacks["target"]),
+        "scale": _scale(stacks),
+        "bands": stacks["target"].shape[3],
         "data_range": float(data_range),
         **_summarised(each["model"]),
         "bicubic": _summarised(each["bicubic"]),
@@ -297,30 +278,30 @@ def _intervals(each: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, An
     return result
 
 
-def _spectra(stacks: _Stacks) -> dict[str, Any]:
+def _spectra(stacks: Stacks) -> dict[str, Any]:
     """Mean power over that of the truth (else the target) by frequency, and which it was.
 
     A ratio of means: in single images the power of the truth vanishes at high frequencies. A few
     hundred images, evenly spread, are enough.
     """
-    rows = np.unique(np.linspace(0, len(stacks.target) - 1, N_SPECTRA).astype(int))
+    rows = np.unique(np.linspace(0, len(stacks["target"]) - 1, N_SPECTRA).astype(int))
 
     def mean_power(images: NDArray[Any]) -> Floats:
         return iq.power_spectrum(images[rows])[1].mean(axis=0)
 
-    frequencies, _ = iq.power_spectrum(stacks.target[:1])
-    reference = target = mean_power(stacks.target)
-    curves = {"model": mean_power(stacks.predicted), "bicubic": mean_power(stacks.bicubic)}
-    if stacks.truth is not None:
+    frequencies, _ = iq.power_spectrum(stacks["target"][:1])
+    reference = target = mean_power(stacks["target"])
+    curves = {"model": mean_power(stacks["model"]), "bicubic": mean_power(stacks["bicubic"])}
+    if "truth" in stacks:
         curves["target"] = target
-        reference = mean_power(stacks.truth)
+        reference = mean_power(stacks["truth"])
     faint = np.flatnonzero(reference < _RESOLVED * target)
     resolved = frequencies[max(faint[0] - 1, 0)] if len(faint) else frequencies[-1]
     ratios = {
         key: np.divide(power, reference, out=np.full(len(power), np.nan), where=reference > 0)
         for key, power in curves.items()
     }
-    name = "target" if stacks.truth is None else "truth"
+    name = "target" if "truth" not in stacks else "truth"
     return {
         "reference": name,
         "n": len(rows),
