@@ -15,7 +15,7 @@ LAYERS = "lenszoo.layers"
 
 def register() -> None:
     """Import the layers, which registers them, now where Keras is there, else after Keras."""
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:
         _import_layers()
     else:
         sys.meta_path.insert(0, _Finder())

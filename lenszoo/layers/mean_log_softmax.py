@@ -16,7 +16,7 @@ class MeanLogSoftmax(BaseLayer):
     From a list of logits ``(batch, classes)`` it makes ``mean_m log softmax(logits_m)``, of the
     same shape: logits whose softmax is the geometric mean of the members' probabilities. Single
     logits, which stand for ``[0, logit]``, are averaged as they are, which gives the same
-    probabilities.
+    probabilities. Ensembles that were saved before the logits themselves were averaged hold it.
 
     Args:
         **kwargs: as for any Keras layer. The layer always computes in float32.

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -64,31 +64,31 @@ class _UnboundedError(Exception):
     """A layer looks at the image as a whole, or at one that it has shrunk; the message says so."""
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One layer: how much finer its output is, and how many pixels of its input it looks at."""
+class _Field(NamedTuple):
+    """Receptive field of a layer, or of a map from the input on.
 
-    factor: int
-    reach: Fraction
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A map inside a network: its pixels per pixel of the input, and how far it has looked."""
+    Attributes:
+        density: pixels of the output per pixel of the input, along an axis.
+        reach: pixels of the input beyond the pixel itself.
+    """
 
     density: int
     reach: Fraction
 
+    def then(self, step: "_Field") -> "_Field":
+        """The field of a map followed by a layer."""
+        return _Field(self.density * step.density, self.reach + step.reach / self.density)
 
-_INPUT = _Place(1, Fraction(0))
+
+_NONE = _Field(1, Fraction(0))
 
 
-def _follow(model: keras.Model) -> _Place:
+def _follow(model: keras.Model) -> _Field:
     """Follow the image through a network."""
     graph = _graph_of(model)
     if graph is None:
         raise _UnboundedError(f"model {model.name!r} is no graph of layers")
-    places = {id(tensor): _INPUT for tensor in graph.inputs}
+    places = {id(tensor): _NONE for tensor in graph.inputs}
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         for node in graph._nodes_by_depth[depth]:
             if not node.is_input:
@@ -103,35 +103,30 @@ def _graph_of(model: Any) -> Any:
     return model if isinstance(model, keras.Model) and hasattr(model, "_nodes_by_depth") else None
 
 
-def _advance(node: Any, sources: list[_Place]) -> _Place:
+def _advance(node: Any, sources: list[_Field]) -> _Field:
     """Take one step of the graph."""
     operation = node.operation
     if isinstance(operation, NonFiniteGuard):  # it asks for broken pixels, which are mended before
         return sources[0]
     if len({source.density for source in sources}) > 1:
         raise _UnboundedError(f"layer {operation.name!r} mixes maps of several sizes")
-    density = sources[0].density
-    so_far = max(source.reach for source in sources)
-    if _graph_of(operation) is not None:
-        inner = _follow(operation)
-        return _Place(density * inner.density, so_far + inner.reach / density)
-    step = _step(node)
-    return _Place(density * step.factor, so_far + step.reach / density)
+    so_far = _Field(sources[0].density, max(source.reach for source in sources))
+    return so_far.then(_follow(operation) if _graph_of(operation) is not None else _step(node))
 
 
-def _step(node: Any) -> _Step:
+def _step(node: Any) -> _Field:
     layer = node.operation
     side_by_side = isinstance(layer, layers.Concatenate) and layer.axis in (-1, 3)
     if side_by_side or isinstance(layer, _POINTWISE):
-        return _Step(1, Fraction(0))
+        return _NONE
     if isinstance(layer, layers.Conv2DTranspose):
         if layer.padding == "same" and layer.strides[0] == layer.strides[1]:
             reach = max(-(-k // s) for k, s in zip(layer.kernel_size, layer.strides, strict=True))
-            return _Step(layer.strides[0], Fraction(reach))
+            return _Field(layer.strides[0], Fraction(reach))
     elif isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
         if layer.padding == "same" and max(layer.strides) == 1:
             spans = zip(layer.kernel_size, layer.dilation_rate, strict=True)
-            return _Step(1, Fraction(max(-(-d * (k - 1) // 2) for k, d in spans)))
+            return _Field(1, Fraction(max(-(-d * (k - 1) // 2) for k, d in spans)))
         raise _UnboundedError(f"layer {layer.name!r} shrinks the image")
     shapes = [tensor.shape for tensor in node.input_tensors]
 
@@ -143,7 +138,7 @@ def _step(node: Any) -> _Step:
     return _probe(layer, call, shapes)
 
 
-def _probe(layer: Any, call: Any, shapes: list[Any]) -> _Step:
+def _probe(layer: Any, call: Any, shapes: list[Any]) -> _Field:
     """Try a layer on noise, change the pixel in the middle, and see how far that goes."""
     if not all(shape is not None and len(shape) == 4 for shape in shapes):
         raise _UnboundedError(f"layer {layer.name!r} works on no map of pixels")
@@ -167,4 +162,4 @@ def _probe(layer: Any, call: Any, shapes: list[Any]) -> _Step:
     reach = int(np.abs(changed - middle).max(initial=0))
     if reach == middle:
         raise _UnboundedError(f"layer {layer.name!r} looks at the image as a whole")
-    return _Step(factor, Fraction(reach))
+    return _Field(factor, Fraction(reach))

@@ -132,30 +132,30 @@ def upscale_one(
     values = find_range(image, bad, settings.scaling)
     mended = mend(image, bad)
     result = np.empty((scale * height, scale * width, bands), np.float32)
-    spots = [
-        Spot(rows, columns)
-        for rows in _spans(height, side[0], margin)
-        for columns in _spans(width, side[1], margin)
+    tiles = [
+        Tile(*zip(rows, columns, strict=True))
+        for rows in _spans(height, side[0], margin, scale)
+        for columns in _spans(width, side[1], margin, scale)
     ]
-    needed = [spot for spot in spots if bad is None or not bad[spot.kept].all()]
-    if len(needed) < len(spots):
+    needed = [tile for tile in tiles if bad is None or not bad[tile.kept].all()]
+    if len(needed) < len(tiles):
         result.fill(np.nan)
     size = settings.batch_size or max(1, _STEP_PIXELS // (side[0] * side[1]))
     size = min(size, max(1, len(needed)))
-    done = len(spots) - len(needed)
+    done = len(tiles) - len(needed)
     for batch in _batches(needed, size):
-        for spot, answer in zip(batch, _answer(upscaler, mended, batch, values, size), strict=True):
-            inner = answer[spot.inner(scale)]
+        for tile, answer in zip(batch, _answer(upscaler, mended, batch, values, size), strict=True):
+            inner = answer[tile.inner]
             if not np.isfinite(inner).all():
                 raise LenszooError(
-                    f"{name}: the model's answer is not finite near row {spot.kept[0].start}, "
-                    f"column {spot.kept[1].start}; are its values scaled as the model expects?"
+                    f"{name}: the model's answer is not finite near row {tile.kept[0].start}, "
+                    f"column {tile.kept[1].start}; are its values scaled as the model expects?"
                 )
-            there = mended[spot.kept], None if bad is None else bad[spot.kept]
-            _finish(inner, *there, values, settings, out=result[spot.target(scale)])
+            good = mended[tile.kept], None if bad is None else bad[tile.kept]
+            _finish(inner, *good, values, settings, out=result[tile.target])
         done += len(batch)
         if progress is not None:
-            progress(done, len(spots))
+            progress(done, len(tiles))
     return result
 
 
@@ -181,40 +181,20 @@ def _as_image(image: np.ndarray, upscaler: Upscaler, name: str) -> np.ndarray:
 # --- where the tiles lie -------------------------------------------------------------------------
 
 
-class Span(NamedTuple):
-    """A tile along one axis: input pixels [start, stop), of which [keep_from, keep_to) are kept."""
+class Tile(NamedTuple):
+    """A tile of an image, as indices: two slices each.
 
-    start: int
-    stop: int
-    keep_from: int
-    keep_to: int
+    Attributes:
+        whole: the tile, in the image.
+        kept: the part that is kept, in the image.
+        target: the kept part, in the upscaled image.
+        inner: the kept part, in the upscaled tile.
+    """
 
-
-class Spot(NamedTuple):
-    """A tile of an image."""
-
-    rows: Span
-    columns: Span
-
-    @property
-    def whole(self) -> tuple[slice, ...]:
-        """The tile, as an index into the image."""
-        return tuple(slice(span.start, span.stop) for span in self)
-
-    @property
-    def kept(self) -> tuple[slice, ...]:
-        """The kept part, as an index into the image."""
-        return tuple(slice(span.keep_from, span.keep_to) for span in self)
-
-    def target(self, scale: int) -> tuple[slice, ...]:
-        """The kept part, as an index into the upscaled image."""
-        return tuple(slice(scale * s.keep_from, scale * s.keep_to) for s in self)
-
-    def inner(self, scale: int) -> tuple[slice, ...]:
-        """The kept part, as an index into the upscaled tile."""
-        return tuple(
-            slice(scale * (s.keep_from - s.start), scale * (s.keep_to - s.start)) for s in self
-        )
+    whole: tuple[slice, ...]
+    kept: tuple[slice, ...]
+    target: tuple[slice, ...]
+    inner: tuple[slice, ...]
 
 
 def _plan(
@@ -257,34 +237,40 @@ def _plan(
     return (sides[0], sides[1]), margin
 
 
-def _spans(length: int, side: int, margin: int) -> Iterator[Span]:
+def _spans(length: int, side: int, margin: int, scale: int) -> Iterator[tuple[slice, ...]]:
     """Cover an axis with tiles of one length whose kept parts join without a gap."""
     start = kept = 0
     while True:
-        if start + side >= length:
-            yield Span(length - side, length, kept, length)
+        last = start + side >= length
+        start = length - side if last else start
+        end = length if last else start + side - margin
+        yield (
+            slice(start, start + side),
+            slice(kept, end),
+            slice(scale * kept, scale * end),
+            slice(scale * (kept - start), scale * (end - start)),
+        )
+        if last:
             return
-        stop = start + side
-        yield Span(start, stop, kept, stop - margin)
-        start, kept = start + side - 2 * margin, stop - margin
+        start, kept = start + side - 2 * margin, end
 
 
 # --- through the network -------------------------------------------------------------------------
 
 
-def _batches(spots: list[Spot], size: int) -> Iterator[list[Spot]]:
-    rest = iter(spots)
+def _batches(tiles: list[Tile], size: int) -> Iterator[list[Tile]]:
+    rest = iter(tiles)
     while batch := list(islice(rest, size)):
         yield batch
 
 
 def _answer(
-    upscaler: Upscaler, image: np.ndarray, batch: list[Spot], values: ValueRange, size: int
+    upscaler: Upscaler, image: np.ndarray, batch: list[Tile], values: ValueRange, size: int
 ) -> np.ndarray:
     """Upscale a batch padded to ``size``: every backend then compiles one shape only."""
-    tiles = [values.to_network(image[spot.whole]) for spot in batch]
-    padded = np.zeros((size, *tiles[0].shape), np.float32)
-    padded[: len(tiles)] = tiles
+    parts = [values.to_network(image[tile.whole]) for tile in batch]
+    padded = np.zeros((size, *parts[0].shape), np.float32)
+    padded[: len(parts)] = parts
     answer = upscaler.answer(padded)
     expected = (size, *(upscaler.scale * n for n in padded.shape[1:3]), upscaler.bands)
     if answer.shape != expected:

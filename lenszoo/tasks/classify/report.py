@@ -362,7 +362,7 @@ def _tables(values: Mapping[str, Any], outcome: Outcome, mistakes: Sequence[int]
     tables = [panels.scores_table("Scores", columns, rows, note + _SHORTCUT_NOTE)]
     if "tta" in values:
         rows = [Row("one look", values), Row("eight looks", values["tta"])]
-        note = "Eight looks: the mean log-softmax over the quarter turns and flips of each image."
+        note = "Eight looks: the mean logits over the quarter turns and flips of each image."
         tables.append(panels.scores_table("Test-time augmentation", columns, rows, note))
     per_class, per_base = bounds.get("per_class_auc", {}), base.get("per_class_auc") or {}
     cells = [
