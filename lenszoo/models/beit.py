@@ -37,6 +37,9 @@ def beit(
     which must be given. A size that is no multiple of ``patch`` is padded with zeros, evenly on
     both sides: 150 pixels become 160, which is 10 x 10 patches of 16.
 
+    >>> beit((64, 64, 1), 3, dim=16, depth=1, heads=2, mlp_dim=32).output_shape
+    (None, 3)
+
     Args:
         patch: side of a patch in pixels.
         dim: length of a token.

@@ -17,6 +17,9 @@ def cnn_attention(images: Any, *, width: int = 32, heads: int = 4) -> Any:
     Convolutions see arcs, attention compares them across the ring (Vaswani et al. 2017,
     arXiv:1706.03762). The attention is in a residual branch, after a layer normalisation.
 
+    >>> cnn_attention((64, 64, 1), 3, width=8).output_shape
+    (None, 3)
+
     Args:
         width: channels of the first round; every later round doubles them.
         heads: attention heads; they divide the channels of the last round.

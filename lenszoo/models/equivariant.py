@@ -52,6 +52,9 @@ def equivariant_transformer(
     All sizes are legal, even or odd, and the weights are the same for all; but pooling windows
     depend on the parity of a side, so a model is built for one size.
 
+    >>> equivariant_transformer((33, 33, 1), 3, width=4, depth=1).output_shape
+    (None, 3)
+
     Args:
         width: channels of the first round; every later round doubles them. A token is as long as
             the last round is wide.

@@ -37,6 +37,9 @@ def mobilevit(
     Images are not scaled: the published networks, too, take pixels from 0 to 1. Their bands are in
     the order blue, green, red; here they are red, green, blue.
 
+    >>> mobilevit((64, 64, 1), 3, depths=(1, 1, 1), dims=(16, 16, 16)).output_shape
+    (None, 3)
+
     Args:
         channels: of the stem, of the five stages, and of the 1x1 convolution before the head.
         dims: width of the transformers in stages 3, 4 and 5, each a multiple of 4 (the heads).

@@ -28,6 +28,9 @@ def resnet(
     1e-5, no biases in convolutions, 1x1 projection where the shape changes), so ``width=64,
     blocks=(2, 2, 2, 2)`` with three bands is its ResNet-18.
 
+    >>> resnet((None, None, 4), 3, width=8).output_shape
+    (None, 3)
+
     Args:
         width: channels of the first stage; every later stage doubles it.
         stem: ``"imagenet"`` is a 7x7 convolution and a max-pool, together a step of 4 pixels;
