@@ -141,22 +141,6 @@ def test_trains():
     assert np.any(np.asarray(model.get_layer("block1_attention").bias_table) != 0)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"patch": 0}, "patch must be a positive integer, got 0"),
-        ({"heads": 4}, "heads must divide dim, got heads=4 and dim=6"),
-        ({"head": "cls"}, "Unknown head 'cls'"),
-        ({"input_shape": (12, None, 1)}, "beit needs a fixed image size"),
-    ],
-)
-def test_illegal_options(options, message):
-    with pytest.raises(LenszooError) as caught:
-        tiny(**options)
-    assert str(caught.value).startswith(message)
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.parametrize("head", ["pool", "flatten"])
 def test_a_keras_file_holds_the_whole_model(tmp_path, head):
     model = tiny((11, 6, 2), head=head)

@@ -2,6 +2,7 @@ import pytest
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.checks import check_positive, check_rate
+from lenszoo.pretrained.loading import build_model
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, True, "2", None])
@@ -16,3 +17,91 @@ def test_only_rates_pass(value):
     check_rate(dropout=0, other=0.99)
     with pytest.raises(LenszooError, match=r"^dropout .*, got "):
         check_rate(dropout=value)
+
+
+# row: options that are illegal there, the option at fault first
+ILLEGAL = {
+    "simple_cnn": [
+        {"head": "flaten"},
+        {"activation": "sofmax"},
+        {"activation": "softmax", "num_classes": 1},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": True},
+        {"dropout": "much"},
+        {"head": "flatten", "input_shape": (None, None, 1)},
+        {"width": 0},
+    ],
+    "cnn_attention": [{"heads": 3}, {"heads": True}],
+    "resnet18": [
+        {"width": 0},
+        {"width": 2.5},
+        {"stem": "fin"},
+        {"blocks": []},
+        {"blocks": 3},
+        {"blocks": [2, 0]},
+    ],
+    "mobilevit_s": [
+        {"channels": [8, 8, 8]},
+        {"channels": 16},
+        {"dims": [64, 80, 0]},
+        {"dims": [64, 80, 98]},
+        {"depths": [2, 4.0, 3]},
+        {"expansion": True},
+        {"transformer_dropout": 1},
+    ],
+    "vit_ti16": [
+        {"patch": 0},
+        {"dim": 6.0},
+        {"depth": True},
+        {"mlp_dim": None},
+        {"heads": 5},
+        {"representation": 0},
+        {"representation": 3, "head": "flatten"},
+        {"input_shape": (None, 32, 1)},
+    ],
+    "beit_b16": [{"patch": 0}, {"heads": 5}, {"input_shape": (32, None, 1)}],
+    "equivariant_transformer": [
+        {"width": 0},
+        {"rounds": 1.5},
+        {"rounds": 8},
+        {"input_shape": (None, 16, 1)},
+        {"combine": "concat"},
+        {"heads": 3},
+        {"start": "resnet51", "rounds": 3},
+        {"start": "resnet50", "rounds": 2},
+        {"rings": 1},
+    ],
+    "lens_finder": [
+        {"use": "table"},
+        {"use": "tabel", "columns": 2},
+        {"backbone": "srcnn"},
+        {"dim": 30},
+        {"dropout": 1.0},
+        {"stretch": "zscal"},
+    ],
+    "srcnn": [
+        {"scale": 3},
+        {"scale": True},
+        {"scale": "2"},
+        {"scale": [2]},
+        {"kernel": 0},
+        {"width": 2.5},
+        {"upsampling": "resize"},
+    ],
+    "srresnet_1": [{"upsampling": "pixel"}, {"skip": "cubic"}, {"blocks": 0}, {"width": "8"}],
+    "esrn_4": [{"growth": -1}],
+    "srgan": [{"discriminator_width": 0}],
+}
+CASES = [(row, options) for row, several in ILLEGAL.items() for options in several]
+
+
+@pytest.mark.parametrize(("row", "options"), CASES, ids=str)
+def test_an_illegal_option_and_its_value_are_named_in_one_line(row, options):
+    option = next(iter(options))
+    with pytest.raises(LenszooError) as error:
+        build_model(row, **options)
+    line = str(error.value)
+    assert "\n" not in line
+    assert option in line
+    assert any(str(value) in line for value in options.values()) or "Unknown option" in line

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from onjax import run_on_jax, say_all_well
 
-from lenszoo.errors import LenszooError
 from lenszoo.models.equivariant import equivariant_transformer
 from lenszoo.models.simple_cnn import simple_cnn
 from lenszoo.pretrained.saving import load_keras
@@ -190,31 +189,6 @@ def test_head_is_that_of_the_zoo():
     names = [layer.name for layer in model.layers][-5:]
     assert names == ["features", "dropout", "logits", "probabilities", "guard"]
     assert model.get_layer("features").output.shape == (None, 8)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"width": 0}, "width must be a positive integer, got 0"),
-        ({"rounds": 1.5}, "rounds must be a positive integer, got 1.5"),
-        ({"rounds": 5}, "equivariant_transformer needs a fixed image size of 32 pixels or more"),
-        ({"input_shape": (None, 16, 1)}, "equivariant_transformer needs a fixed image size"),
-        ({"combine": "concat"}, "Unknown combine 'concat'"),
-        ({"heads": 3}, "heads must divide the 8 channels of the last round, got 3"),
-        ({"start": "resnet51", "rounds": 3}, "Unknown start 'resnet51'"),
-        ({"start": "resnet50"}, "start='resnet50' takes the place of 2 rounds: give rounds=3"),
-        (
-            {"start": "resnet50", "rounds": 3, "input_shape": (32, 40, 1)},
-            "start turns square maps of a fixed size, got 32 x 40: give square images.",
-        ),
-        ({"rings": 1}, "rings must be an integer of 2 or more, got 1"),
-    ],
-)
-def test_illegal_options(options, message):
-    with pytest.raises(LenszooError) as caught:
-        tiny(**options)
-    assert str(caught.value).startswith(message)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lenszoo.errors import LenszooError
 from lenszoo.models.esrn import esrn
 from lenszoo.pretrained.loading import build_model
 
@@ -38,8 +37,3 @@ def test_a_new_branch_is_small_and_a_dead_one_is_no_change():
 def test_every_upsampling_gives_the_size(upsampling):
     model = build_model("esrn_1", upsampling=upsampling, scale=4, width=4, growth=2)
     assert model(np.zeros((1, 3, 2, 1), "float32")).shape == (1, 12, 8, 1)
-
-
-def test_illegal_growth():
-    with pytest.raises(LenszooError, match=r"^growth must be a positive integer, got -1\."):
-        build_model("esrn_4", growth=-1)

@@ -98,23 +98,3 @@ def test_one_band_equals_grey_repeated_with_the_summed_stem():
     images = np.random.default_rng(1).random((2, 32, 32, 1), dtype=np.float32)
     expected = outputs(colour, np.repeat(images, 3, axis=-1))
     np.testing.assert_allclose(outputs(grey, images), expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"head": "flaten"}, "Unknown head 'flaten'. Did you mean 'flatten'? Legal: flatten, pool"),
-        ({"activation": "sofmax"}, "Unknown activation 'sofmax'"),
-        ({"activation": "softmax", "num_classes": 1}, "needs num_classes of 2 or more, got 1"),
-        ({"dropout": 1.0}, "dropout must be a number in [0, 1), got 1.0"),
-        ({"dropout": -0.1}, "dropout must be a number in [0, 1), got -0.1"),
-        ({"dropout": True}, "dropout must be a number in [0, 1), got True"),
-        ({"dropout": "much"}, "dropout must be a number in [0, 1), got 'much'"),
-        ({"head": "flatten", "input_shape": (None, None, 1)}, "needs a fixed image size"),
-    ],
-)
-def test_illegal_options(options, message):
-    with pytest.raises(LenszooError) as caught:
-        tiny(**options)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)

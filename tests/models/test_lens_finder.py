@@ -143,24 +143,6 @@ def test_mixed_precision_answers_float32(inputs):
     assert len(np.unique(logits)) == 6
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"use": "table"}, "needs columns"),
-        ({"use": "tabel", "columns": 2}, "Did you mean 'table'"),
-        ({"backbone": "resnet19"}, "Did you mean 'resnet18'"),
-        ({"backbone": "srcnn"}, "is no classifier"),
-        ({"dim": 30}, "heads must divide dim=30"),
-        ({"dropout": 1.0}, "dropout"),
-        ({"stretch": "zscal"}, "Did you mean 'zscale'"),
-        ({"num_classes": 2}, "has no classes"),
-    ],
-)
-def test_bad_options_are_refused(options, message):
-    with pytest.raises(LenszooError, match=message):
-        build_model("lens_finder", **options)
-
-
 def test_no_branch_to_take():
     with pytest.raises(LenszooError, match="has not two branches"):
         branch(built(), "table")

@@ -1,8 +1,6 @@
 import numpy as np
-import pytest
 from keras import ops
 
-from lenszoo.errors import LenszooError
 from lenszoo.layers import BicubicUpsampling
 from lenszoo.models.srcnn import srcnn
 from lenszoo.pretrained.loading import build_model
@@ -31,20 +29,3 @@ def test_it_sees_the_bicubic_image():
     np.testing.assert_allclose(
         ops.convert_to_numpy(model(images)), np.maximum(bicubic, 0), atol=1e-6
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"scale": 3}, "scale must be 2 or 4, got 3."),
-        ({"scale": True}, "scale must be 2 or 4, got True."),
-        ({"scale": "2"}, "scale must be 2 or 4, got '2'."),
-        ({"scale": [2]}, r"scale must be 2 or 4, got \[2\]."),
-        ({"kernel": 0}, "kernel must be a positive integer, got 0."),
-        ({"width": 2.5}, "width must be a positive integer, got 2.5."),
-        ({"upsampling": "resize"}, "Unknown option of srcnn 'upsampling'."),
-    ],
-)
-def test_illegal_options(options, message):
-    with pytest.raises(LenszooError, match="^" + message):
-        build_model("srcnn", **options)

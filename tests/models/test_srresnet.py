@@ -1,9 +1,7 @@
 import keras
 import numpy as np
-import pytest
 from keras import ops
 
-from lenszoo.errors import LenszooError
 from lenszoo.layers import BatchNormalization, BicubicUpsampling
 from lenszoo.models.srresnet import srresnet
 from lenszoo.pretrained.loading import build_model
@@ -43,19 +41,3 @@ def test_a_bicubic_skip_starts_from_the_bicubic_image_and_learns():
     model.train_on_batch(images, bicubic + 0.1)
     model.train_on_batch(images, bicubic + 0.1)
     assert np.abs(answer(model, images) - bicubic).mean() > 1e-3
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"upsampling": "pixel"}, "Unknown upsampling 'pixel'. Did you mean 'pixel_shuffle'?"),
-        ({"skip": "cubic"}, "Unknown skip 'cubic'. Did you mean 'bicubic'?"),
-        ({"blocks": 0}, "blocks must be a positive integer, got 0."),
-        ({"width": "8"}, "width must be a positive integer, got '8'."),
-        ({"scale": 8}, "scale must be 2 or 4, got 8."),
-    ],
-)
-def test_illegal_options(options, message):
-    with pytest.raises(LenszooError) as caught:
-        build_model("srresnet_1", **options)
-    assert str(caught.value).startswith(message)

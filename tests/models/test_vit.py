@@ -136,27 +136,6 @@ def test_head_and_features():
     assert tiny(representation=7).get_layer("features").output.shape == (None, 7)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"patch": 0}, "patch must be a positive integer, got 0"),
-        ({"dim": 6.0}, "dim must be a positive integer, got 6.0"),
-        ({"depth": True}, "depth must be a positive integer, got True"),
-        ({"mlp_dim": None}, "mlp_dim must be a positive integer, got None"),
-        ({"heads": 4}, "heads must divide dim, got heads=4 and dim=6"),
-        ({"representation": 0}, "representation must be a positive integer, got 0"),
-        ({"representation": 3, "head": "flatten"}, "representation needs head='pool'"),
-        ({"head": "cls"}, "Unknown head 'cls'"),
-        ({"input_shape": (None, 8, 1)}, "vit needs a fixed image size"),
-    ],
-)
-def test_illegal_options(options, message):
-    with pytest.raises(LenszooError) as caught:
-        tiny(**options)
-    assert str(caught.value).startswith(message)
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.parametrize("options", [{}, {"representation": 7}, {"head": "flatten"}])
 def test_a_keras_file_holds_the_whole_model(tmp_path, options):
     model = tiny((11, 6, 2), **options)
