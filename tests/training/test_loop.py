@@ -11,7 +11,6 @@ from tinyrun import recipe_fields, write_images
 import lenszoo
 from lenszoo.errors import LenszooError
 from lenszoo.tasks.classify.task import ClassifyTask
-from lenszoo.tasks.sources import open_source
 from lenszoo.training import Recipe, train
 from lenszoo.training.state import STATE_FILE
 
@@ -129,25 +128,6 @@ def test_early_stopping_waits_for_the_true_sky(tmp_path):
     fields["early_stopping"] = {"patience": 1, "min_delta": 1.0}
     result = train(fields, tmp_path / "run")
     assert [row["strength"] for row in result.history] == [4.0, 4.0, 4.0, 1.0]
-
-
-def test_scenes_that_are_seen_again_come_in_another_order_and_turned_anew():
-    data = SKY | {"images": 8, "fresh": False, "val_images": 3}
-    plain, turned = (
-        open_source(Recipe(model="simple_cnn", data=data, augment=augment))
-        for augment in ("none", "d4")
-    )
-    first, second = (plain.epoch(e)[0][0] for e in (0, 1))
-    assert not np.array_equal(first, second)
-    totals = [np.sort(images.sum(axis=(1, 2, 3))) for images in (first, second)]
-    np.testing.assert_array_equal(*totals)
-    assert not np.array_equal(turned.epoch(1)[0][0], second)
-    np.testing.assert_array_equal(turned.epoch(1)[0][0], turned.epoch(1)[0][0])
-
-
-def test_a_sky_of_pairs_is_refused():
-    with pytest.raises(LenszooError, match="sr_75_150 is a sky of pairs"):
-        open_source(Recipe(model="simple_cnn", data={"preset": "sr_75_150"}))
 
 
 def test_divergence_is_said_in_one_line(fields, tmp_path):

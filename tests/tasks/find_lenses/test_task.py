@@ -7,7 +7,6 @@ from cutshort import train_whole_and_cut
 from lenszoo import build_model, load_model
 from lenszoo.data import Cutouts
 from lenszoo.errors import LenszooError
-from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.tasks.find_lenses.task import FindLensesTask, adapt_scales, calibrate
 from lenszoo.training import Recipe, train
 
@@ -109,24 +108,6 @@ def test_class_folders(survey):
         ("nonlenses" in name) == (label == 0)
         for name, label in zip(held.ids, held.labels, strict=True)
     )
-
-
-def test_a_simulated_sky_held_or_streamed():
-    data = {"preset": "lens_finding_easy", "images": 12, "val_images": 4, "columns": ["mag_g"]}
-    data["bands"] = ["g", "r"]
-    epochs = {}
-    for fresh in (False, True):
-        checked = Recipe(task="find_lenses", data=data | {"fresh": fresh}).data
-        source = open_lenses(checked, "both", 5)
-        epochs[fresh] = [source.epoch(e, 12, None)[0] for e in (0, 1)]
-        again = source.epoch(1, 12, None)[0]
-        assert np.array_equal(again[0]["images"], epochs[fresh][1][0]["images"])
-        assert again[0]["images"].shape[1:] == source.image_shape == (64, 64, 2)
-    tables = {k: [np.sort(b["table"][:, 0]) for b, _ in v] for k, v in epochs.items()}
-    assert np.array_equal(tables[False][0], tables[False][1])  # the same candidates, shuffled
-    assert np.array_equal(tables[False][0], tables[True][0])
-    assert not np.intersect1d(tables[True][0], tables[True][1]).size
-    assert source.validation().truth["scene"].min() >= 2**40
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""Training data of a classifier: skies and files."""
+
+import numpy as np
+import pytest
+from tinyrun import write_images
+
+from lenszoo.errors import LenszooError
+from lenszoo.tasks.sources import open_source
+from lenszoo.training import Recipe
+
+SKY = {"preset": "common_test_sim", "images": 8, "val_images": 2}
+
+
+def test_scenes_that_are_seen_again_come_in_another_order_and_turned_anew():
+    data = SKY | {"images": 8, "fresh": False, "val_images": 3}
+    plain, turned = (
+        open_source(Recipe(model="simple_cnn", data=data, augment=augment))
+        for augment in ("none", "d4")
+    )
+    first, second = (plain.epoch(e)[0][0] for e in (0, 1))
+    assert not np.array_equal(first, second)
+    totals = [np.sort(images.sum(axis=(1, 2, 3))) for images in (first, second)]
+    np.testing.assert_array_equal(*totals)
+    assert not np.array_equal(turned.epoch(1)[0][0], second)
+    np.testing.assert_array_equal(turned.epoch(1)[0][0], turned.epoch(1)[0][0])
+
+
+def test_a_sky_of_pairs_is_refused():
+    with pytest.raises(LenszooError, match="sr_75_150 is a sky of pairs"):
+        open_source(Recipe(model="simple_cnn", data={"preset": "sr_75_150"}))
+
+
+def test_files_are_held_out_as_they_were_split(tmp_path):
+    folder = write_images(tmp_path / "set", per_class=4)
+    recipe = Recipe(model="simple_cnn", batch_size=3, data={"directory": str(folder)}, seed=2)
+    source, again = open_source(recipe), open_source(recipe)
+    held = source.validation()
+    train = list(source.epoch(0))
+    assert source.train_images == sum(len(labels) for _, labels in train)
+    assert source.train_images + len(held) == 4 * len(source.class_names)
+    assert held.images.shape[1:] == source.image_shape and held.labels.dtype == np.int32
+    assert source.describe == again.describe and again.validation().ids == held.ids
+    np.testing.assert_array_equal(next(iter(again.epoch(0)))[0], train[0][0])
