@@ -1,0 +1,83 @@
+import csv
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tinyzoo import CLASSES, NAME
+
+from lenszoo.inference import provenance_of
+
+pytestmark = pytest.mark.usefixtures("own_manifest")
+
+
+class TestPredict:
+    def test_a_folder_to_csv_and_parquet(self, lenszoo, zoo, tmp_path):
+        done = lenszoo("predict", NAME, zoo.data / "val", "--out", tmp_path / "t.csv")
+        assert done.stdout.startswith(f"{tmp_path / 't.csv'}: 24 images: no ")
+        assert done.stderr == ""
+        with (tmp_path / "t.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        lenszoo("predict", zoo.run, zoo.data / "val", "--tta", "--out", tmp_path / "t.parquet")
+        table = pq.read_table(tmp_path / "t.parquet")
+        assert [row["id"] for row in rows] == table["id"].to_pylist()
+        facts = provenance_of(tmp_path / "t.parquet")
+        assert facts["weights"] == str(zoo.run) and facts["tta"]
+        true = [row["id"].split("/")[0] for row in rows]
+        assert np.mean([r["predicted"] == t for r, t in zip(rows, true, strict=True)]) > 0.9
+
+    def test_an_ensemble(self, lenszoo, refused, zoo, tmp_path):
+        command = ("predict", f"{NAME}, {zoo.run}", zoo.data / "val", "--out")
+        lenszoo(*command, tmp_path / "t.csv")
+        with (tmp_path / "t.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert {row["weights"] for row in rows} == {f"{NAME} + {zoo.run}"}
+        assert {len(row["weights_sha256"]) for row in rows} == {64 + 3 + 64}
+        assert "'gone'" in refused("predict", f"{NAME},gone", zoo.data, "--out", "t.csv")
+
+    def test_a_comma_in_a_path_is_no_ensemble(self, lenszoo, zoo, tmp_path):
+        shutil.copytree(zoo.run, tmp_path / "a,b")
+        lenszoo("predict", tmp_path / "a,b", zoo.data / "val", "--out", tmp_path / "t.parquet")
+        assert provenance_of(tmp_path / "t.parquet")["weights"] == str(tmp_path / "a,b")
+
+    def test_several_files_and_a_table_of_other_columns(self, lenszoo, zoo, tmp_path):
+        files = [zoo.data / "val" / name / "1.npy" for name in CLASSES]
+        lenszoo("predict", NAME, *files, "--out", tmp_path / "a.parquet")
+        (tmp_path / "list.csv").write_text(
+            "name,file\n" + "".join(f"{i},{file}\n" for i, file in enumerate(files))
+        )
+        lenszoo(
+            "predict", NAME, tmp_path / "list.csv", "--out", tmp_path / "b.parquet",
+            "--path-column", "file", "--id-column", "name",
+        )  # fmt: skip
+        a, b = (pq.read_table(tmp_path / f"{name}.parquet") for name in "ab")
+        assert a["logit_no"] == b["logit_no"] and b["id"].to_pylist() == ["0", "1", "2"]
+
+    def test_skipped_files_are_counted(self, lenszoo, refused, zoo, tmp_path):
+        shutil.copytree(zoo.data / "val" / "no", tmp_path / "in")
+        (tmp_path / "in" / "3.npy").write_bytes(b"broken")
+        command = ("predict", NAME, tmp_path / "in", "--out", tmp_path / "t.csv")
+        assert "3.npy" in refused(*command)
+        assert not (tmp_path / "t.csv").exists()
+        assert "1 without an answer" in lenszoo(*command, "--on-bad", "skip").stdout
+
+    @pytest.mark.parametrize(
+        ("weights", "inputs", "out", "message"),
+        [
+            (NAME, "val", "t.txt", "must end in .parquet or .csv"),
+            (NAME, "val", "list.csv/t.csv", "cannot be written"),
+            (NAME, "none", "t.csv", "no such file"),
+            (NAME, "list.csv", "t.csv", "no column 'path'"),
+            ("simple_cnn.tiny", "val", "t.csv", "Did you mean 'simple_cnn.tiny_sim'"),
+            ("./gone", "val", "t.csv", "gone"),
+            ("damaged.weights.h5", "val", "t.csv", "damaged.weights.h5 is damaged"),
+        ],
+    )
+    def test_bad_input(self, refused, zoo, tmp_path, monkeypatch, weights, inputs, out, message):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "val").symlink_to(zoo.data / "val")
+        (tmp_path / "list.csv").write_text("a,b\n1,2\n")
+        content = (zoo.run / "best.weights.h5").read_bytes()
+        (tmp_path / "damaged.weights.h5").write_bytes(content[:5000])
+        assert message in refused("predict", weights, inputs, "--out", out)
+        assert not list(tmp_path.glob("t.*"))
