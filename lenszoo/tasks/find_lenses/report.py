@@ -1,6 +1,6 @@
 """Lens-finding report: completeness, purity and false positives, beside scores without a network.
 
-This file computes; ``panels`` puts the numbers into words, tables and figures.
+This file computes; ``tables`` and ``panels`` put the numbers into words, tables and figures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from lenszoo.metrics.lens_yield import expected_counts, lens_calibration
 from lenszoo.metrics.shortcut import ShortcutResult
 from lenszoo.reporting.panels import Curve, History, history_panels, read_history
 from lenszoo.reporting.report import Figure, Report
-from lenszoo.tasks.find_lenses import panels
+from lenszoo.tasks.find_lenses import panels, tables
 from lenszoo.tasks.find_lenses.candidates import (
     Candidates,
     candidates,
@@ -29,7 +29,7 @@ from lenszoo.tasks.find_lenses.candidates import (
 )
 
 _POINTS = 200  # of a curve in report.json
-_RANKED = panels.RANKED
+_RANKED = tables.RANKED
 
 
 class LensFindingReport(Report):
@@ -151,13 +151,13 @@ def lens_finding_report(
     return LensFindingReport(
         title=title or "Lens-finding report",
         metrics=values,
-        summary=panels.summary(values, checked),
-        cards=panels.cards(values, checked),
-        tables=panels.tables(
+        summary=tables.summary(values, checked),
+        cards=tables.cards(values, checked),
+        tables=tables.tables(
             values, checked, shown.get("false_positives", []) if stack is None else []
         ),
         figures=figures,
-        notes=[*panels.notes(values), *notes],
+        notes=[*tables.notes(values), *notes],
         details={
             "roc": {curve.name: curve.thinned() for curve in roc},
             "thresholds": _thinned_thresholds(curves[checked.main], prior) if roc else None,
@@ -282,7 +282,7 @@ def _operating_points(checked: Candidates, prior: float, objects: int) -> list[d
     ]
     return [
         {
-            "rule": panels.rate_rule(rate),
+            "rule": tables.rate_rule(rate),
             "rate": rate,
             **expected_counts(y, scores, at, prior=prior, objects=objects)._asdict(),
         }
