@@ -1,0 +1,31 @@
+"""Precision and XLA of a training."""
+
+import keras
+import pytest
+
+from lenszoo.tasks.compute import jit, precision
+
+
+def test_a_precision_holds_inside_and_the_users_own_after():
+    before = keras.config.dtype_policy().name
+    with precision("mixed_bfloat16"):
+        assert keras.layers.Dense(1).compute_dtype == "bfloat16"
+    with pytest.raises(ZeroDivisionError), precision("mixed_bfloat16"):
+        raise ZeroDivisionError
+    with precision("none"):
+        assert keras.config.dtype_policy().name == before
+    assert keras.config.dtype_policy().name == before
+
+
+@pytest.mark.parametrize("choice", [True, False])
+def test_a_choice_of_xla_is_kept(choice):
+    assert jit(choice) is choice
+
+
+def test_auto_is_off_on_a_cpu_with_tensorflow_alone():
+    expected = "auto"
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        expected = bool(tf.config.list_physical_devices("GPU"))
+    assert jit("auto") == expected
