@@ -58,7 +58,7 @@ class DataTable(Strict):
     )
     on_bad: OnBad = Field(
         "raise",
-        description="What to do with NaN, infinite or constant pixels: stop, set them to 0, skip "
+        description="Treatment of NaN, infinite or constant pixels: stop, set them to 0, skip "
         "the image, or fill in the median of the band.",
     )
 
@@ -131,7 +131,7 @@ class RecipeBase(Strict):
     """Whether the task knows ``grow``."""
 
     task: str = Field(description="Name of the task, see `lenszoo.tasks`.")
-    model: str = Field(description="Row of the catalogue, see `lenszoo models`.")
+    model: str = Field(description="Row of the registry, see `lenszoo models`.")
     data: Any = Field(description="Where examples come from.")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of the model.")
     input_shape: tuple[int, int, int] | None = Field(

@@ -50,12 +50,19 @@ def set_source(fields: dict[str, Any], data: str | None, preset: str | None) -> 
 
 
 def set_field(fields: dict[str, Any], key: str, value: Any) -> None:
-    """Set a field by its dotted name, such as ``optimizer.learning_rate``; None sets nothing."""
+    """Set a field by its dotted name, such as ``optimizer.learning_rate``; None sets nothing.
+
+    Raises:
+        LenszooError: a part of the name is no table.
+    """
     if value is None:
         return
     *tables, name = key.split(".")
     for part in tables:
-        fields[part] = dict(fields.get(part) or {})
+        table = fields.get(part) or {}
+        if not isinstance(table, dict):
+            raise LenszooError(f"{key}: {part} is a value and no table of a recipe.")
+        fields[part] = dict(table)
         fields = fields[part]
     fields[name] = value
 

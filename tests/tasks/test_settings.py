@@ -107,6 +107,8 @@ def test_settings_are_read_by_the_type_of_their_field():
 def test_a_setting_that_is_wrong_names_its_field():
     with pytest.raises(LenszooError, match="FIELD=VALUE"):
         with_settings("classify", "epochs")
+    with pytest.raises(LenszooError, match="epochs is a value"):
+        with_settings("classify", "epochs=3", "epochs.first=1")
     fields = with_settings("classify", "optimiser.learning_rate=1") | {"model": "simple_cnn"}
     with pytest.raises(LenszooError, match="optimizer"):
         Recipe(**fields, data={"preset": "common_test_sim"})

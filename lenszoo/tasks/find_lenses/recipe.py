@@ -40,7 +40,9 @@ class LensData(DataTable):
     missing_values: tuple[float, ...] = Field(
         (), description="Numbers that stand for a missing value, such as -99."
     )
-    mask_value: float | None = Field(None, description="Value of masked pixels.")
+    mask_value: float | None = Field(
+        None, description="Value of masked pixels, in the files' units."
+    )
     zero_point: float | None = Field(
         None, description="AB magnitude of flux 1 in the files; fluxes are scaled to 25."
     )
@@ -52,7 +54,7 @@ class LensData(DataTable):
     )
     on_missing: OnMissing = Field(
         "raise",
-        description="What to do with an object that lacks an image: stop, skip it, or blank a "
+        description="Treatment of an object that lacks an image: stop, skip it, or blank a "
         "missing band, whose pixels are then bad ones.",
     )
     fresh: bool = Field(
@@ -173,10 +175,10 @@ class FindLensesRecipe(RecipeBase):
     """Train a lens finder on images, a table, or both."""
 
     task: Literal["find_lenses"]
-    model: str = Field("lens_finder", description="Row of the catalogue that finds lenses.")
+    model: str = Field("lens_finder", description="Row of the registry that finds lenses.")
     data: LensData = Field(description="Where candidates come from.")
     use: Literal["both", "image", "table"] = Field(
-        "both", description="What the network is given: images, the table, or both."
+        "both", description="Inputs of the network: images, the table, or both."
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share given to the other class.")
     allow_leaky_columns: bool = Field(
@@ -188,7 +190,7 @@ class AdaptRecipe(RecipeBase):
     """Adapt a lens finder to a sky with few labels, from one with many."""
 
     task: Literal["adapt"]
-    model: str = Field("lens_finder", description="Row of the catalogue that finds lenses.")
+    model: str = Field("lens_finder", description="Row of the registry that finds lenses.")
     weights: str = Field(description="The lens finder to adapt: a name or a path.")
     source: LensData | None = Field(
         None,
