@@ -19,8 +19,10 @@ from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
 from lenszoo.inference.trained_inputs import as_trained, check_brightness
 
-Asked = Inputs | Dataset | Catalogue
-# of the names of the bands there are and what messages call the inputs
+PredictInputs = Inputs | Dataset | Catalogue
+"""Inputs of a prediction: images in memory, files, a dataset or a catalogue."""
+
+# from the names of the bands that there are, and the name of the inputs in messages
 MakeFit = Callable[[Sequence[str], str], Fit]
 
 
@@ -73,7 +75,7 @@ class Candidates:
 
 def list_inputs(
     inputs: Sequence[str], path_column: str = "path", catalogue: Mapping[str, Any] | None = None
-) -> Asked:
+) -> PredictInputs:
     """Tell from names on a command line what is to be predicted.
 
     A table (CSV or Parquet) of which more is said than its columns of ids and paths is a catalogue;
@@ -103,7 +105,7 @@ def list_inputs(
 
 def open_inputs(
     opened: OpenedModel,
-    inputs: Asked,
+    inputs: PredictInputs,
     on_bad: OnBad | None,
     resize: bool,
     bands: Sequence[int] | None,
@@ -187,6 +189,7 @@ def _of_cutouts(opened: OpenedModel, cutouts: Dataset, on_bad: OnBad, fit: MakeF
             raise LenszooError(f"{label}: no images were read, which {opened.name} looks at.")
         images = Images(cutouts, fit(cutouts.bands, label))
         check_pixel_scale(images, opened.pixel_scale, cutouts.provenance.get("pixel_scale"))
+        check_brightness(opened, images)
     table = _matched_table(opened, cutouts) if "table" in opened.takes else None
     return Candidates(cutouts.ids, images, table, on_bad, cutouts)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from lenszoo.data.checks import OnBad
 from lenszoo.data.readers import image_name
 from lenszoo.errors import LenszooError
-from lenszoo.inference.candidates import Asked, Candidates, open_inputs
+from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
 from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
 from lenszoo.inference.tta import AugmentedModel
@@ -24,7 +24,7 @@ METADATA = b"lenszoo"
 
 def predict(
     model: ModelLike,
-    inputs: Asked,
+    inputs: PredictInputs,
     *,
     batch_size: int = BATCH_SIZE,
     on_bad: OnBad | None = None,
@@ -95,7 +95,7 @@ def predict(
 
 def embed(
     model: ModelLike,
-    inputs: Asked,
+    inputs: PredictInputs,
     *,
     batch_size: int = BATCH_SIZE,
     on_bad: OnBad | None = None,
@@ -123,7 +123,7 @@ def embed(
 
 def embedding_table(
     model: ModelLike,
-    inputs: Asked,
+    inputs: PredictInputs,
     *,
     batch_size: int = BATCH_SIZE,
     on_bad: OnBad | None = None,

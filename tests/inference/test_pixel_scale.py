@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 
 from lenszoo import build_model, predict
-from lenszoo.data import Cutouts
+from lenszoo.data import Cutouts, Dataset
 from lenszoo.inference import open_model
 
 
@@ -88,3 +88,11 @@ def test_a_run_on_files_may_have_had_any_brightness(data, told, opened, caplog, 
     run = dataclasses.replace(opened, provenance=facts, run_dir=tmp_path)
     images = 99 * np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
     assert len(brightness(run, images, caplog)) == told
+
+
+def test_a_dataset_in_memory_is_looked_at_too(opened, caplog):
+    images = np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
+    facts = opened.provenance | {"recipe": "simple_cnn.common_test_sim.toml"}
+    published = dataclasses.replace(opened, provenance=facts)
+    (line,) = brightness(published, Dataset(("a", "b"), 255 * images), caplog)
+    assert "image a: pixels from" in line

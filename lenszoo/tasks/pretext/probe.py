@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from lenszoo.data.checks import OnBad
 from lenszoo.errors import LenszooError
 from lenszoo.inference import embed
-from lenszoo.inference.candidates import Asked
+from lenszoo.inference.candidates import PredictInputs
 from lenszoo.inference.predictor import BATCH_SIZE
 from lenszoo.metrics.classification import roc_auc
 from lenszoo.tasks.pretext.linear_head import FittedHead, LogisticHead
@@ -27,7 +27,7 @@ _SHOWN = 3
 
 def frozen_features(
     model: keras.Model,
-    images: Asked,
+    images: PredictInputs,
     *,
     batch_size: int = BATCH_SIZE,
     on_bad: OnBad | None = None,
