@@ -42,7 +42,7 @@ logits = np.stack([answers[f"logit_{name}"] for name in sky.class_names], axis=1
 # %% [markdown]
 # ## How good is it?
 #
-# The metrics are exact, with bootstrap intervals. The shortcut baseline sees global statistics of
+# The metrics are exact, with 95 % intervals. The shortcut baseline sees global statistics of
 # each image only, such as brightness and shape: what it reaches needs no look at the structure.
 
 # %%
