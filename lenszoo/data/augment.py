@@ -38,6 +38,13 @@ def d4(images: np.ndarray, k: np.ndarray) -> np.ndarray:
 
     Raises:
         LenszooError: the images are not square, or a ``k`` is outside 0..7.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import d4
+        >>> image = np.array([[1, 2], [3, 4]]).reshape(1, 2, 2, 1)
+        >>> d4(image, np.array([0]))[0, :, :, 0].tolist()
+        [[1, 2], [3, 4]]
     """
     check_square(images.shape[1:3])
     k = np.asarray(k)

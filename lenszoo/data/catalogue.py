@@ -62,6 +62,16 @@ class Catalogue:
             lack one (in a prediction: a row without an answer); "blank" gives a missing band NaN
             pixels, which ``on_bad`` then deals with, and treats objects without any file as "skip"
             does. By default "skip" when ``on_bad`` is "skip", else "raise".
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from lenszoo.data import Catalogue
+        >>> for name in "ab":
+        ...     np.save(f"{name}.npy", np.random.default_rng(0).random((8, 8, 1)))
+        >>> _ = Path("catalogue.csv").write_text("id,label\\na,1\\nb,0\\n")
+        >>> Catalogue("catalogue.csv", images=".").load().ids
+        ('a', 'b')
     """
 
     path: str | os.PathLike[str]
@@ -306,6 +316,17 @@ def read_catalogue(
 
     Raises:
         LenszooError: as :meth:`Catalogue.load`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from lenszoo.data import read_catalogue
+        >>> for name in "ab":
+        ...     np.save(f"{name}.npy", np.random.default_rng(0).random((8, 8, 1)))
+        >>> _ = Path("catalogue.csv").write_text("id,label\\na,1\\nb,0\\n")
+        >>> candidates = read_catalogue("catalogue.csv", images=".", label="label")
+        >>> candidates.ids, candidates.labels.tolist()
+        (('a', 'b'), [1, 0])
     """
     return Catalogue(path, on_missing=on_missing, **attributes).load(
         on_bad=on_bad, size=size, unlabelled=unlabelled, table_only=table_only

@@ -31,6 +31,14 @@ def count_bad_pixels(images: np.ndarray) -> np.ndarray:
 
     Returns:
         (N,) int64: values that are NaN or infinite, and all H x W values of each constant band.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import count_bad_pixels
+        >>> images = np.random.default_rng(0).random((2, 8, 8, 1))
+        >>> images[0, 0, :3] = np.nan
+        >>> count_bad_pixels(images).tolist()
+        [3, 0]
     """
     counts = np.zeros(len(images), np.int64)
     for i in np.flatnonzero(~_sound(images)):

@@ -31,6 +31,14 @@ class Conversion:
         written: the image files made.
         skipped: image files that were there already and were left alone.
         table: the CSV of ids, paths and axion masses (eV).
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import convert
+        >>> np.save("old.npy", np.random.default_rng(0).random((8, 8)))
+        >>> conversion = convert("old.npy", "plain")
+        >>> len(conversion.written), len(conversion.skipped)
+        (1, 0)
     """
 
     written: tuple[Path, ...]
@@ -58,6 +66,14 @@ def convert(
     Raises:
         LenszooError: nothing to convert, a pickle that wants anything but NumPy arrays (refused
             before it runs), a file that holds no image, or a folder that cannot be written.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import convert
+        >>> np.save("old.npy", np.random.default_rng(0).random((8, 8)))
+        >>> conversion = convert("old.npy", "new")
+        >>> np.load(conversion.written[0]).shape
+        (1, 8, 8)
     """
     source, target = Path(path), Path(out)
     root = source if source.is_dir() else source.parent

@@ -47,6 +47,13 @@ class Dataset:
         groups: (n,) names of groups that no split may divide, such as repeated images of one sky
             position; None where every object is its own.
         files: the images' files, read as they are asked for; None where ``images`` hold them.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import Dataset
+        >>> dataset = Dataset(("a", "b"), images=np.zeros((2, 8, 8, 1), "float32"), bands=("r",))
+        >>> len(dataset), dataset.bands
+        (2, ('r',))
     """
 
     ids: tuple[str, ...]

@@ -13,7 +13,13 @@ _ORDER, _D4, _PATCH = 0, 1, 2  # the independent random streams of an epoch
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order (n,) int64 in which epoch ``epoch`` of ``seed`` visits n images."""
+    """Return the order (n,) int64 in which epoch ``epoch`` of ``seed`` visits n images.
+
+    Example:
+        >>> from lenszoo.data import epoch_order
+        >>> sorted(epoch_order(4, seed=1, epoch=0).tolist())
+        [0, 1, 2, 3]
+    """
     return randomness(seed, epoch, _ORDER).permutation(n)
 
 
@@ -21,6 +27,11 @@ def d4_elements(n: int, seed: int, epoch: int) -> np.ndarray:
     """Return (n,) int32 in 0..7: the element of D4 for each of n images in an epoch.
 
     Element i belongs to image i of the index, wherever the shuffle puts it.
+
+    Example:
+        >>> from lenszoo.data import d4_elements
+        >>> d4_elements(4, seed=1, epoch=0).shape
+        (4,)
     """
     return randomness(seed, epoch, _D4).integers(0, D4_SIZE, n, dtype=np.int32)
 

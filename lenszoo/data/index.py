@@ -45,6 +45,14 @@ class DatasetIndex:
         paths: N files; a tuple of files where the bands of an image are files of their own.
         labels: (N,) int32 positions in ``class_names``, or None for images without labels.
         class_names: the classes, in the order of the labels.
+
+    Example:
+        >>> from lenszoo.data import DatasetIndex
+        >>> from lenszoo.simulation import write_dataset
+        >>> summary = write_dataset("common_test_sim", "sky", n_train=6, n_val=3)
+        >>> index = DatasetIndex.from_directory("sky/train")
+        >>> len(index), index.class_names
+        (6, ('no', 'sphere', 'vort'))
     """
 
     ids: tuple[str, ...]

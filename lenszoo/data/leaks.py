@@ -34,6 +34,13 @@ class Leak:
         constant_value: that value; NaN stands for missing values.
         fraction: the part of that class that has it.
         other_fraction: the part of the other class that has it.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import find_leaks
+        >>> labels = np.arange(40) % 2
+        >>> find_leaks(labels[:, None].astype("float32"), ["answer"], labels)[0].column
+        'answer'
     """
 
     column: str
@@ -76,6 +83,15 @@ def find_leaks(
 
     Raises:
         LenszooError: shapes that do not agree, one class only, or a threshold out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import find_leaks
+        >>> labels = np.arange(40) % 2
+        >>> noise = np.random.default_rng(0).normal(size=40)
+        >>> table = np.stack([noise, labels], axis=1).astype("float32")
+        >>> [leak.column for leak in find_leaks(table, ["mag_g", "answer"], labels)]
+        ['answer']
     """
     table, labels = np.asarray(table), np.asarray(labels)
     if table.ndim != 2 or table.shape != (len(labels), len(columns)):
@@ -119,6 +135,13 @@ def check_leaks(
 
     Raises:
         LenszooError: the table leaks and that is not allowed; the message names the columns.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import check_leaks
+        >>> table = np.random.default_rng(0).normal(size=(40, 1)).astype("float32")
+        >>> check_leaks(table, ["mag_g"], np.arange(40) % 2)
+        []
     """
     leaks = find_leaks(table, columns, labels, threshold)
     if not leaks:

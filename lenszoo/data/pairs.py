@@ -36,6 +36,16 @@ def read_pairs(
     Raises:
         LenszooError: an image without its partner, sizes in no whole ratio, other bands, or files
             that cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from lenszoo.data import read_pairs
+        >>> for folder, side in (("low", 8), ("high", 16)):
+        ...     Path(folder).mkdir()
+        ...     np.save(f"{folder}/lens.npy", np.random.default_rng(0).random((side, side)))
+        >>> read_pairs("low", "high").targets.shape
+        (1, 16, 16, 1)
     """
     files = [_named_files(Path(folder)) for folder in (low, high)]
     for here, there, folder in ((files[0], files[1], high), (files[1], files[0], low)):
@@ -79,6 +89,13 @@ def make_pairs(
 
     Raises:
         LenszooError: no images, or images smaller than a coarse pixel.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import make_pairs
+        >>> pairs = make_pairs(np.random.default_rng(0).random((2, 16, 16, 1), "float32"), 2)
+        >>> pairs.images.shape, pairs.targets.shape
+        ((2, 8, 8, 1), (2, 16, 16, 1))
     """
     if isinstance(high, np.ndarray):
         images, ids, bad = high.astype(np.float32), tuple(map(str, range(len(high)))), 0
@@ -115,6 +132,13 @@ def degrade(
 
     Raises:
         LenszooError: a factor below 2, or a negative width or noise.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import degrade
+        >>> fine = np.random.default_rng(0).random((2, 16, 16, 1), "float32")
+        >>> degrade(fine, 2, psf_fwhm=1.5, noise=0.01).shape
+        (2, 8, 8, 1)
     """
     from scipy.ndimage import gaussian_filter
 
@@ -144,6 +168,14 @@ def normalise(low: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
     Args:
         low: (n, h, w, bands).
         others: arrays of n images of any size, such as the fine ones.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import normalise
+        >>> low = np.array([2.0, 4.0, 6.0, 10.0], "float32").reshape(1, 2, 2, 1)
+        >>> low, high = normalise(low, 2 * low)
+        >>> low.ravel().tolist(), float(high.max())
+        ([0.0, 0.25, 0.5, 1.0], 2.25)
     """
     axes = (1, 2, 3)
     base, top = low.min(axes, keepdims=True), low.max(axes, keepdims=True)

@@ -24,7 +24,13 @@ _CHUNK = 32  # cutouts measured at once: what they need fits in a processor's ca
 
 
 def measured_columns(bands: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of what :func:`measure` measures, in its order."""
+    """Return the names of what :func:`measure` measures, in its order.
+
+    Example:
+        >>> from lenszoo.data import measured_columns
+        >>> measured_columns(["g", "r"])[:3]
+        ('mag_g', 'mag_r', 'color_g_r')
+    """
     return (
         *(f"mag_{band}" for band in bands),
         *(f"color_{a}_{b}" for a, b in itertools.pairwise(bands)),
@@ -78,6 +84,14 @@ def measure(
 
     Raises:
         LenszooError: images of another shape, other names, or an aperture that does not fit.
+
+    Example:
+        >>> from lenszoo.data import measure
+        >>> from lenszoo.simulation import sample
+        >>> sky = sample("lens_finding_easy", 3, seed=1)
+        >>> table = measure(sky.images, pixel_scale=0.2, bands=["u", "g", "r", "i"])
+        >>> sorted(table)[:3], table["mag_g"].shape
+        (['asymmetry', 'color_g_r', 'color_r_i'], (3,))
     """
     names = measured_columns(bands)
     _check(images, bands, names, pixel_scale, aperture)

@@ -55,6 +55,14 @@ def read_image(path: ImagePath) -> np.ndarray:
 
     Raises:
         LenszooError: the file is missing, damaged, of another kind, or holds no single image.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import read_image
+        >>> np.save("lens.npy", np.random.default_rng(0).random((1, 8, 8)))
+        >>> image = read_image("lens.npy")
+        >>> image.shape, image.dtype
+        ((8, 8, 1), dtype('float32'))
     """
     if not _is_bands(path):
         return find_format(path).read(os.fspath(path))  # type: ignore[arg-type]
@@ -132,6 +140,14 @@ def read_images(
     Raises:
         LenszooError: a file cannot be read (not under "skip"), has another shape, or is bad under
             "raise"; the first such file in order is named.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import read_images
+        >>> np.save("lens.npy", np.random.default_rng(0).random((1, 8, 8)))
+        >>> images, kept, bad_counts = read_images(["lens.npy", "lens.npy"])
+        >>> images.shape, kept.tolist(), bad_counts.tolist()
+        ((2, 8, 8, 1), [0, 1], [0, 0])
     """
     check_policy(on_bad)
     check_sky(sky)

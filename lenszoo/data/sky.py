@@ -20,6 +20,14 @@ class Sky(NamedTuple):
     Attributes:
         level: (n, bands) float32, in the unit of the images.
         rms: (n, bands) float32, the noise of one pixel.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import measure_sky
+        >>> images = np.random.default_rng(0).normal(5.0, 1.0, (3, 32, 32, 1))
+        >>> sky = measure_sky(images)
+        >>> sky.level.shape, sky.rms.shape
+        ((3, 1), (3, 1))
     """
 
     level: np.ndarray
@@ -51,6 +59,13 @@ def measure_sky(images: np.ndarray, method: SkyMethod = "border") -> Sky:
 
     Raises:
         LenszooError: an unknown method.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.data import measure_sky
+        >>> images = np.random.default_rng(0).normal(5.0, 1.0, (3, 32, 32, 1))
+        >>> bool(np.all(abs(measure_sky(images).level - 5.0) < 0.5))
+        True
     """
     check_sky(method)
     pixels = (

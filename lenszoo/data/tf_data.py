@@ -61,6 +61,15 @@ def image_dataset(
 
     Raises:
         LenszooError: TensorFlow is not installed, an argument is out of range, or the data are bad.
+
+    Example:
+        >>> from lenszoo.data import DatasetIndex, image_dataset
+        >>> from lenszoo.simulation import write_dataset
+        >>> summary = write_dataset("common_test_sim", "sky", n_train=6, n_val=3)
+        >>> batches = image_dataset(DatasetIndex.from_directory("sky/train"), batch_size=3)
+        >>> images, labels = next(iter(batches))
+        >>> tuple(images.shape)
+        (3, 150, 150, 1)
     """
     from lenszoo.data.batches import Batches, check_arguments
 
@@ -161,6 +170,11 @@ def plain_errors() -> Iterator[None]:
     """Turn a LenszooError that TensorFlow wrapped in its own error back into itself.
 
     Wrap the loop (or ``fit``) that consumes an ``image_dataset(..., cache=False)``.
+
+    Example:
+        >>> from lenszoo.data import plain_errors
+        >>> with plain_errors():
+        ...     total = 1 + 1
     """
     try:
         yield

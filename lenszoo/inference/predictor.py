@@ -73,6 +73,13 @@ def predict(
         LenszooError: in one line, for weights that cannot be loaded, no inputs, a column or band
             that is not there, and images that cannot be read, are bad, or have another size or
             number of bands than the model takes; with tta, for images that are not square.
+
+    Example:
+        >>> from lenszoo import predict
+        >>> from lenszoo.simulation import sample
+        >>> sky = sample("common_test_sim", 3, seed=3)
+        >>> predict("resnet18_slim.common_test_sim_v2", sky)["predicted"].to_pylist()
+        ['no', 'sphere', 'vort']
     """
     opened = open_model(model, classes)
     augmented = AugmentedModel(opened) if tta else None
@@ -115,6 +122,13 @@ def embed(
 
     Raises:
         LenszooError: as :func:`predict`, and when the model has no layer ``features``.
+
+    Example:
+        >>> from lenszoo import embed
+        >>> from lenszoo.simulation import sample
+        >>> sky = sample("common_test_sim", 3, seed=1)
+        >>> embed("resnet18_slim.common_test_sim_v2", sky.images).shape
+        (3, 128)
     """
     opened = open_model(model)
     candidates = open_inputs(opened, inputs, on_bad, resize, bands)

@@ -32,6 +32,15 @@ def tta_logits(model: Any, images: np.ndarray, batch_size: int = 128) -> NDArray
 
     Raises:
         LenszooError: there are no images, or they are not square or not (n, H, W, bands).
+
+    Example:
+        >>> from lenszoo import load_model
+        >>> from lenszoo.simulation import sample
+        >>> from lenszoo.evaluation import tta_logits
+        >>> sky = sample("common_test_sim", 2, seed=1)
+        >>> model = load_model("resnet18_slim.common_test_sim_v2")
+        >>> tta_logits(model, sky.images).shape
+        (2, 3)
     """
     if len(images) == 0:
         raise LenszooError("There are no images to average over.")

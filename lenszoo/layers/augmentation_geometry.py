@@ -106,6 +106,13 @@ class RandomPositionAngle(RandomMotion):
         angle: rotation, counter-clockwise as ``numpy.rot90`` [degrees]; n draws evenly from -n to
             n, a pair from low to high.
         **kwargs: ``fill``, ``fill_value`` and ``seed`` as for :class:`RandomMotion`.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.layers import RandomPositionAngle
+        >>> maps = np.random.default_rng(0).random((2, 8, 8, 4)).astype("float32")
+        >>> tuple(RandomPositionAngle(seed=1)(maps, training=True).shape)
+        (2, 8, 8, 4)
     """
 
     OPTIONS = ("angle", "fill", "fill_value", "seed")
@@ -125,6 +132,13 @@ class RandomShift(RandomMotion):
         shift: shift along rows and along columns, independent [pixels]; n draws evenly from -n to
             n, a pair from low to high.
         **kwargs: ``fill``, ``fill_value`` and ``seed`` as for :class:`RandomMotion`.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.layers import RandomShift
+        >>> maps = np.random.default_rng(0).random((2, 8, 8, 4)).astype("float32")
+        >>> tuple(RandomShift(seed=1)(maps, training=True).shape)
+        (2, 8, 8, 4)
     """
 
     OPTIONS = ("shift", "fill", "fill_value", "seed")

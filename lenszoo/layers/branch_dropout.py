@@ -59,7 +59,15 @@ class BranchDropout(BaseLayer):
 
 @keras.saving.register_keras_serializable(package="lenszoo")
 class TokenMean(BaseLayer):
-    """Mean of tokens (batch, n, dim) with weights (batch, n): (batch, dim)."""
+    """Mean of tokens (batch, n, dim) with weights (batch, n): (batch, dim).
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.layers import TokenMean
+        >>> tokens, weights = np.ones((2, 4, 8), "float32"), np.ones((2, 4), "float32")
+        >>> tuple(TokenMean()(tokens, weights).shape)
+        (2, 8)
+    """
 
     def call(self, tokens: Any, weights: Any) -> Any:
         """Return the weighted mean."""

@@ -14,6 +14,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
     a training step on a CPU; TensorFlow's fused kernel gives the same numbers in one. It is used
     for images ``(batch, height, width, channels)`` normalised along the channels; all other cases
     and backends run Keras' own code. Weights and configuration are those of Keras' layer.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.layers import BatchNormalization
+        >>> maps = np.random.default_rng(0).random((2, 8, 8, 4)).astype("float32")
+        >>> tuple(BatchNormalization()(maps).shape)
+        (2, 8, 8, 4)
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

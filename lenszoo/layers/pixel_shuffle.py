@@ -57,6 +57,11 @@ class ICNR(keras.initializers.Initializer):
     Args:
         initializer: initializer of that kernel ``(height, width, inputs, outputs / block**2)``.
         block: the ``block`` of the PixelShuffle.
+
+    Example:
+        >>> from lenszoo.layers import ICNR
+        >>> tuple(ICNR(block=2)((3, 3, 4, 16)).shape)
+        (3, 3, 4, 16)
     """
 
     def __init__(self, initializer: Any = "he_normal", block: int = 2) -> None:

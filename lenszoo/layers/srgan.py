@@ -18,6 +18,12 @@ class SRGAN(keras.Model):
         generator: a functional model from coarse to fine images.
         discriminator: a model from fine images to one logit.
         name: the model's name.
+
+    Example:
+        >>> from lenszoo import build_model
+        >>> model = build_model("srgan", input_shape=(None, None, 1), width=8)
+        >>> type(model).__name__
+        'SRGAN'
     """
 
     def __init__(

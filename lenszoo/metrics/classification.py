@@ -107,7 +107,16 @@ def _logsumexp(values: Floats) -> Floats:
 
 
 def log_softmax(logits: ArrayLike) -> Floats:
-    """Log-probabilities (N, K) in float64, stable for any logits."""
+    """Log-probabilities (N, K) in float64, stable for any logits.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import log_softmax
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> np.exp(log_softmax(logits)).sum(axis=1).round(6).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+    """
     scores = as_logits(logits)
     return scores - _logsumexp(scores)[:, None]
 
@@ -116,6 +125,14 @@ def log_odds(logits: ArrayLike) -> Floats:
     """One-vs-rest log-odds ``log p_k - log(1 - p_k)``, shape (N, K), float64.
 
     Computed as ``z_k - logsumexp(z_j, j != k)``, it orders samples as p_k does and never saturates.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import log_odds
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> log_odds(logits)[0].round(2).tolist()
+        [2.0, -2.0]
     """
     scores = as_logits(logits)
     columns = range(scores.shape[1])
@@ -133,6 +150,14 @@ def per_class_auc(labels: ArrayLike, logits: ArrayLike) -> Floats:
     """One-vs-rest ROC-AUC of each class, shape (K,); NaN for a class without both sides.
 
     For two classes both values are the same number.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import per_class_auc
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> per_class_auc(labels, logits).tolist()
+        [1.0, 1.0]
     """
     y, scores = _checked(labels, logits)
     odds = log_odds(scores)
@@ -151,6 +176,14 @@ def roc_auc(labels: ArrayLike, logits: ArrayLike, average: str = "ovr") -> float
 
     Returns:
         The AUC, or NaN when a class has no sample.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import roc_auc
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> float(roc_auc(labels, logits))
+        1.0
     """
     if average not in ("ovr", "ovo"):
         raise unknown("average of roc_auc", average, ("ovr", "ovo"))
@@ -173,19 +206,46 @@ def class_pairs(labels: Ints, n_classes: int) -> Iterator[tuple[int, Ints]]:
 
 
 def accuracy(labels: ArrayLike, logits: ArrayLike) -> float:
-    """Fraction of samples whose largest logit is the label's; a tie goes to the first class."""
+    """Fraction of samples whose largest logit is the label's; a tie goes to the first class.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import accuracy
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> float(accuracy(labels, logits))
+        0.75
+    """
     y, scores = _checked(labels, logits)
     return float((scores.argmax(axis=1) == y).mean())
 
 
 def log_loss(labels: ArrayLike, logits: ArrayLike) -> float:
-    """Mean negative log-likelihood [nats], computed from the logits, hence finite."""
+    """Mean negative log-likelihood [nats], computed from the logits, hence finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import log_loss
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> round(float(log_loss(labels, logits)), 3)
+        0.301
+    """
     y, scores = _checked(labels, logits)
     return float(-log_softmax(scores)[np.arange(len(y)), y].mean())
 
 
 def confusion_matrix(labels: ArrayLike, logits: ArrayLike) -> Ints:
-    """Counts of shape (K, K): rows are the true classes, columns the predicted ones."""
+    """Counts of shape (K, K): rows are the true classes, columns the predicted ones.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import confusion_matrix
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> confusion_matrix(labels, logits).tolist()
+        [[1, 1], [0, 2]]
+    """
     y, scores = _checked(labels, logits)
     n_classes = scores.shape[1]
     cells = y * n_classes + scores.argmax(axis=1)
@@ -209,7 +269,17 @@ class CalibrationBins(NamedTuple):
 
 
 def calibration_bins(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> CalibrationBins:
-    """Confidence and accuracy of the predicted class in ``bins`` intervals (low, high]."""
+    """Confidence and accuracy of the predicted class in ``bins`` intervals (low, high].
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import calibration_bins
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> bins = calibration_bins(labels, logits, bins=2)
+        >>> int(bins.counts.sum())
+        4
+    """
     y, scores = _checked(labels, logits)
     confidence = np.exp(log_softmax(scores)).max(axis=1)
     right = scores.argmax(axis=1) == y
@@ -222,7 +292,16 @@ def calibration_bins(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> Ca
 
 
 def expected_calibration_error(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> float:
-    """Expected calibration error of the predicted class (Guo et al. 2017, arXiv 1706.04599)."""
+    """Expected calibration error of the predicted class (Guo et al. 2017, arXiv 1706.04599).
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import expected_calibration_error
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> logits = np.array([[2.0, 0.0], [0.5, 0.6], [0.0, 1.0], [-1.0, 3.0]])
+        >>> 0 <= expected_calibration_error(labels, logits) <= 1
+        True
+    """
     return calibration_bins(labels, logits, bins).error
 
 
@@ -313,6 +392,16 @@ def bootstrap_interval(
 
     Returns:
         Shape (2,) or (M, 2): low and high.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import bootstrap_interval
+        >>> values = np.random.default_rng(0).normal(size=500)
+        >>> def mean(counts):
+        ...     return counts @ values / counts.sum(axis=1)
+        >>> low, high = bootstrap_interval(mean, np.zeros(500))
+        >>> bool(low < values.mean() < high)
+        True
     """
     values = bootstrap(statistic, strata, n_resamples=n_resamples, seed=seed)
     tail = 50 * (1 - level)

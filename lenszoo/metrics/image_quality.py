@@ -37,6 +37,14 @@ def mse(target: ArrayLike, image: ArrayLike) -> Floats:
 
     Raises:
         LenszooError: see the module.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import mse
+        >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
+        >>> image = truth + 0.1
+        >>> mse(truth, image).round(4).tolist()
+        [0.01, 0.01]
     """
     parts = [
         ((a - b) ** 2).mean(axis=(1, 2, 3), dtype=float) for a, b in pairs(target, image, _GOAL)
@@ -108,6 +116,14 @@ def ssim(
 
     Raises:
         LenszooError: see the module; also images smaller than the window.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import ssim
+        >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
+        >>> image = truth + 0.1
+        >>> ssim(truth, truth, data_range=1.0).round(4).tolist()
+        [1.0, 1.0]
     """
     peak = check_range(data_range)
     if window not in WINDOWS:
@@ -185,6 +201,14 @@ def flux_error(
 
     Raises:
         LenszooError: see the module; also an aperture of another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import flux_error
+        >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
+        >>> image = truth + 0.1
+        >>> flux_error(image, truth).shape
+        (2,)
     """
     inside = None if aperture is None else np.asanyarray(aperture)
     if inside is not None and (inside.shape != np.shape(truth)[:3] or inside.dtype != np.bool_):
@@ -214,6 +238,14 @@ def bright_pixels(
 
     Returns:
         Shape (n, H, W).
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import bright_pixels
+        >>> image = np.zeros((1, 4, 4, 1))
+        >>> image[0, 1, 1] = 1.0
+        >>> int(bright_pixels(image).sum())
+        1
     """
     stack = check_stack(images, "images")
     inside = np.empty(stack.shape[:3], np.bool_)
@@ -238,6 +270,14 @@ def residual_chi_square(image: ArrayLike, target: ArrayLike, variance: ArrayLike
 
     Raises:
         LenszooError: see the module; also a variance that is not positive or does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import residual_chi_square
+        >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
+        >>> image = truth + 0.1
+        >>> residual_chi_square(image, truth, 0.01).round(2).tolist()
+        [1.0, 1.0]
     """
     goal = check_stack(target, "targets")
     noise = np.asanyarray(variance)
@@ -273,6 +313,15 @@ def power_spectrum(images: ArrayLike) -> tuple[Floats, Floats]:
 
     Raises:
         LenszooError: see the module; also images of fewer than 4 pixels a side.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import power_spectrum
+        >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
+        >>> image = truth + 0.1
+        >>> frequencies, powers = power_spectrum(truth)
+        >>> frequencies.shape, powers.shape
+        ((16,), (2, 16))
     """
     stack = check_stack(images, "images")
     _, height, width, _ = stack.shape
@@ -332,6 +381,15 @@ def power_spectrum_ratio(image: ArrayLike, truth: ArrayLike) -> tuple[Floats, Fl
 
     Raises:
         LenszooError: see :func:`power_spectrum`.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import power_spectrum_ratio
+        >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
+        >>> image = truth + 0.1
+        >>> frequencies, ratio = power_spectrum_ratio(image, truth)
+        >>> ratio.shape
+        (2, 16)
     """
     if np.shape(image) != np.shape(truth):
         raise LenszooError(

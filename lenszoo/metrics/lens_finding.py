@@ -129,7 +129,17 @@ def purity_at(completeness: ArrayLike, false_positive_rate: ArrayLike, prior: fl
 
 
 def operating_curve(labels: ArrayLike, scores: ArrayLike) -> OperatingCurve:
-    """Count lenses and non-lenses at or above every threshold; tied objects count together."""
+    """Count lenses and non-lenses at or above every threshold; tied objects count together.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import operating_curve
+        >>> labels = np.array([0, 0, 0, 1, 1, 1])
+        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> curve = operating_curve(labels, scores)
+        >>> curve.true_positives.tolist(), curve.false_positives.tolist()
+        ([0, 1, 2, 2, 3, 3, 3], [0, 0, 0, 1, 1, 2, 3])
+    """
     positive, values = check_scores(labels, scores)
     order = np.argsort(-values, kind="stable")
     ranked = values[order]
@@ -148,6 +158,14 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
     Equal to scikit-learn's ``average_precision_score`` (no interpolation, which is optimistic). It
     depends on the share of lenses in the data; NaN where one class is missing (with lenses alone it
     would be 1 whatever the scores).
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import average_precision
+        >>> labels = np.array([0, 0, 0, 1, 1, 1])
+        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> round(float(average_precision(labels, scores)), 4)
+        0.9167
     """
     curve = operating_curve(labels, scores)
     if not (curve.lenses and curve.nonlenses):
@@ -169,6 +187,14 @@ def true_positive_rate_at(labels: ArrayLike, scores: ArrayLike, false_positives:
 
     Raises:
         LenszooError: a negative number of false positives.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import true_positive_rate_at
+        >>> labels = np.array([0, 0, 0, 1, 1, 1])
+        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> round(float(true_positive_rate_at(labels, scores, 0)), 3)
+        0.667
     """
     positive, values = check_scores(labels, scores)
     limit = _score_of_rejected(positive, values, false_positives)
@@ -191,6 +217,14 @@ def tpr0(labels: ArrayLike, scores: ArrayLike) -> float:
     """True-positive rate before the first false positive (Metcalf et al. 2019, arXiv:1802.03609).
 
     It depends on the single highest non-lens: quote the number of non-lenses with it.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import tpr0
+        >>> labels = np.array([0, 0, 0, 1, 1, 1])
+        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> round(float(tpr0(labels, scores)), 3)
+        0.667
     """
     return true_positive_rate_at(labels, scores, 0)
 
@@ -199,6 +233,14 @@ def tpr10(labels: ArrayLike, scores: ArrayLike) -> float:
     """True-positive rate with fewer than ten false positives (Metcalf et al. 2019).
 
     NaN with fewer than ten non-lenses; quote the number of non-lenses with it.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import tpr10
+        >>> labels = np.array([0, 0, 0, 1, 1, 1])
+        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> tpr10(labels, scores)  # not defined with fewer than ten non-lenses
+        nan
     """
     return true_positive_rate_at(labels, scores, TPR10_FALSE_POSITIVES)
 
@@ -258,6 +300,14 @@ def threshold_at(labels: ArrayLike, scores: ArrayLike, false_positive_rate: floa
 
     Raises:
         LenszooError: a rate outside [0, 1).
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import threshold_at
+        >>> labels = np.array([0, 0, 0, 1, 1, 1])
+        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> threshold_at(labels, scores, 0.0)
+        1.0
     """
     if not 0 <= false_positive_rate < 1:
         raise LenszooError(f"The false-positive rate is {false_positive_rate}; pass 0 to below 1.")

@@ -47,6 +47,11 @@ def esrn(
 
     Raises:
         LenszooError: an option is not legal.
+
+    Example:
+        >>> from lenszoo.models.esrn import esrn
+        >>> esrn((None, None, 1), blocks=1, width=8, growth=4).output_shape
+        (None, None, None, 1)
     """
     check_options(
         scale, upsampling=upsampling, skip=skip, blocks=blocks, width=width, growth=growth

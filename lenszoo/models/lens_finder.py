@@ -75,6 +75,11 @@ def lens_finder(
 
     Raises:
         LenszooError: when an option is not legal.
+
+    Example:
+        >>> from lenszoo.models.lens_finder import lens_finder
+        >>> lens_finder((64, 64, 4), columns=["mag_g", "ellipticity"]).output_shape
+        (None, 1)
     """
     n_columns = columns if isinstance(columns, int) else len(columns)
     if use is None:

@@ -34,6 +34,11 @@ def srcnn(
 
     Raises:
         LenszooError: an option is not legal.
+
+    Example:
+        >>> from lenszoo.models.srcnn import srcnn
+        >>> srcnn((None, None, 1), scale=2).output_shape
+        (None, None, None, 1)
     """
     check_options(scale, kernel=kernel, width=width)
     images = keras.Input(input_shape, name="images")

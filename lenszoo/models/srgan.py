@@ -48,6 +48,11 @@ def srgan(
 
     Raises:
         LenszooError: an option is not legal.
+
+    Example:
+        >>> from lenszoo.models.srgan import srgan
+        >>> srgan((None, None, 1), width=8).output_shape
+        (None, None, None, 1)
     """
     check_options(scale, discriminator_width=discriminator_width)
     generator = srresnet(

@@ -44,6 +44,11 @@ def srresnet(
 
     Raises:
         LenszooError: an option is not legal.
+
+    Example:
+        >>> from lenszoo.models.srresnet import srresnet
+        >>> srresnet((None, None, 1), blocks=1, width=8).output_shape
+        (None, None, None, 1)
     """
     check_options(scale, upsampling=upsampling, skip=skip, blocks=blocks, width=width)
     images = keras.Input(input_shape, name="images")

@@ -79,6 +79,12 @@ def build_model(
     Raises:
         LenszooError: in one line, for an unknown name or option, an illegal value, weights that
             are missing, damaged, of another model, or of other bands, sizes or options.
+
+    Example:
+        >>> from lenszoo import build_model
+        >>> model = build_model("simple_cnn", input_shape=(64, 64, 4), num_classes=2)
+        >>> model.input_shape, model.output_shape
+        ((None, 64, 64, 4), (None, 2))
     """
     if name == WRAPPED:
         if weights is not None:
@@ -119,6 +125,12 @@ def load_model(name_or_path: WeightsName | Sequence[WeightsName]) -> keras.Model
     Raises:
         LenszooError: in one line, when there is nothing of that name, or the file is missing,
             damaged, holds a Lambda, or does not answer as the manifest says it must.
+
+    Example:
+        >>> from lenszoo import load_model
+        >>> model = load_model("resnet18_slim.common_test_sim_v2")
+        >>> model.output_shape
+        (None, 3)
     """
     if isinstance(name_or_path, str | os.PathLike):
         return load_sources([resolve(name_or_path)], one=True)

@@ -321,6 +321,11 @@ def list_weights(pattern: str = "*") -> list[str]:
 
     Raises:
         LenszooError: when the manifest is missing or wrong.
+
+    Example:
+        >>> from lenszoo import list_weights
+        >>> list_weights("srcnn.*")
+        ['srcnn.sr_75_150_sim']
     """
     return [name for name in load_manifest().names() if fnmatch.fnmatchcase(name, pattern)]
 

@@ -179,6 +179,11 @@ def fetch_weights(
     Raises:
         LenszooError: for an unknown name, a bad manifest, a full or read-only disk, or when no
             source has the file; names the file that is needed and where to put it.
+
+    Example:
+        >>> from lenszoo import fetch_weights
+        >>> fetch_weights("srcnn.sr_75_150_sim").name
+        'srcnn.sr_75_150_sim.weights.h5'
     """
     places = _places(name)
     path, damaged = places.look()

@@ -159,6 +159,16 @@ class Report:
         notes: reservations about the numbers, one line each.
         details: more for report.json (curves, bins, lists), JSON-able.
         provenance: where model and data came from; version and date are added.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import classification_report
+        >>> labels = np.arange(40) % 2
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> logits = np.stack([-labels, labels], axis=1) + noise
+        >>> report = classification_report(labels, logits, ["no", "sub"])
+        >>> report.save("report").name
+        'report.html'
     """
 
     title: str

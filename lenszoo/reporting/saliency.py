@@ -34,6 +34,15 @@ def saliency(
 
     Raises:
         LenszooError: when the model is neither.
+
+    Example:
+        >>> from lenszoo import load_model
+        >>> from lenszoo.simulation import sample
+        >>> from lenszoo.evaluation import saliency
+        >>> sky = sample("common_test_sim", 2, seed=1)
+        >>> model = load_model("resnet18_slim.common_test_sim_v2")
+        >>> saliency(model, sky.images).shape
+        (2, 150, 150)
     """
     if _attentions(model) and _layer(model, "first_token") is not None:
         return attention_rollout(model, images)
@@ -61,6 +70,15 @@ def grad_cam(
 
     Raises:
         LenszooError: the features do not come from maps, or a class does not exist.
+
+    Example:
+        >>> from lenszoo import load_model
+        >>> from lenszoo.simulation import sample
+        >>> from lenszoo.evaluation import grad_cam
+        >>> sky = sample("common_test_sim", 2, seed=1)
+        >>> model = load_model("resnet18_slim.common_test_sim_v2")
+        >>> grad_cam(model, sky.images).shape
+        (2, 150, 150)
     """
     import keras
 
@@ -97,6 +115,14 @@ def attention_rollout(model: Any, images: ArrayLike) -> NDArray[np.float32]:
 
     Raises:
         LenszooError: when the model has no attention between a class token and patches.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo import build_model
+        >>> from lenszoo.evaluation import attention_rollout
+        >>> model = build_model("vit_ti16", input_shape=(32, 32, 1), num_classes=2)
+        >>> attention_rollout(model, np.zeros((2, 32, 32, 1), "float32")).shape
+        (2, 32, 32)
     """
     import keras
 

@@ -40,6 +40,12 @@ def sample_cutouts(
 
     Raises:
         LenszooError: unknown preset, split, band or column, or a sky of other classes.
+
+    Example:
+        >>> from lenszoo.simulation import sample_cutouts
+        >>> candidates = sample_cutouts("lens_finding_easy", 4, seed=1)
+        >>> candidates.images.shape, candidates.class_names
+        ((4, 64, 64, 4), ('nonlens', 'lens'))
     """
     preset = lens_sky(preset)
     if split not in SPLIT_START:

@@ -33,6 +33,12 @@ class Sample:
             None for other skies.
         noiseless: the targets without noise. In the truth, ``counts_at_0`` and ``counts_at_1`` are
             the values 0 and 1 of a pair in counts a fine pixel.
+
+    Example:
+        >>> from lenszoo.simulation import sample
+        >>> sky = sample("common_test_sim", 2, seed=1)
+        >>> sky.images.shape, sky.labels.tolist(), sky.class_names
+        ((2, 150, 150, 1), [0, 1], ('no', 'sphere', 'vort'))
     """
 
     images: np.ndarray
@@ -74,7 +80,13 @@ def check_draw(preset: Preset, seed: int, strength: float) -> None:
 def sample_scenes(
     preset: str | Preset, indices: Iterable[int], seed: int, strength: float = 1.0
 ) -> Sample:
-    """Simulate the scenes of the given indices (each >= 0) of ``seed``; see :func:`sample`."""
+    """Simulate the scenes of the given indices (each >= 0) of ``seed``; see :func:`sample`.
+
+    Example:
+        >>> from lenszoo.simulation import sample_scenes
+        >>> sample_scenes("common_test_sim", [7, 3], seed=1).truth["scene"].tolist()
+        [7, 3]
+    """
     preset = get_preset(preset)
     indices = [int(i) for i in indices]
     check_draw(preset, seed, strength)

@@ -44,6 +44,13 @@ class SimulatedDataset(ThreadedDataset):
     Raises:
         LenszooError: unknown preset, n or batch_size below 1, patches of a sky without pairs, or
             larger than its images; a strength of a sky without substructure.
+
+    Example:
+        >>> from lenszoo.simulation import SimulatedDataset
+        >>> batches = SimulatedDataset("common_test_sim", 8, batch_size=4, seed=1)
+        >>> images, labels = batches[0]
+        >>> len(batches), tuple(images.shape)
+        (2, (4, 150, 150, 1))
     """
 
     def __init__(
@@ -109,7 +116,14 @@ class SimulatedDataset(ThreadedDataset):
 
 
 def stream(dataset: SimulatedDataset) -> Any:
-    """The same batches as a ``tf.data.Dataset``; needs TensorFlow, works with any Keras backend."""
+    """The same batches as a ``tf.data.Dataset``; needs TensorFlow, works with any Keras backend.
+
+    Example:
+        >>> from lenszoo.simulation import SimulatedDataset, stream
+        >>> batches = stream(SimulatedDataset("common_test_sim", 8, batch_size=4, seed=1))
+        >>> next(iter(batches))[0].shape
+        TensorShape([4, 150, 150, 1])
+    """
     import tensorflow as tf
 
     image, answer = dataset.shapes

@@ -48,6 +48,12 @@ class DatasetSummary:
         counts: images of each class in each split.
         written: image files that this call wrote; fewer than there are when it went on with a
             dataset begun before.
+
+    Example:
+        >>> from lenszoo.simulation import write_dataset
+        >>> summary = write_dataset("common_test_sim", "small_sky", n_train=3, n_val=3)
+        >>> summary.counts["train"]
+        {'no': 1, 'sphere': 1, 'vort': 1}
     """
 
     path: Path
@@ -94,6 +100,12 @@ def write_dataset(
     Raises:
         LenszooError: unknown preset or format, numbers out of range, a folder that holds something
             else, or that cannot be written.
+
+    Example:
+        >>> from lenszoo.simulation import write_dataset
+        >>> summary = write_dataset("common_test_sim", "sky", n_train=3, n_val=3)
+        >>> summary.written
+        6
     """
     preset = get_preset(preset)
     splits = {"train": n_train, "val": n_val}

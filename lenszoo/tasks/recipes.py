@@ -238,6 +238,12 @@ class Recipe:
 
     ``Recipe(model="simple_cnn", data={"preset": "common_test_sim"})`` returns the recipe of the
     task named by ``task`` (by default a classifier), validated; :meth:`load` reads files.
+
+    Example:
+        >>> from lenszoo.training import Recipe
+        >>> recipe = Recipe(model="simple_cnn", data={"preset": "common_test_sim"}, epochs=3)
+        >>> recipe.task, recipe.epochs
+        ('classify', 3)
     """
 
     def __new__(cls, **fields: Any) -> Any:

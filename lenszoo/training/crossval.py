@@ -42,6 +42,15 @@ def cross_validate(
     Raises:
         LenszooError: the data are a simulated sky, or too few files for the folds; fewer than two
             folds.
+
+    Example:
+        >>> from lenszoo.simulation import write_dataset
+        >>> from lenszoo.training import cross_validate
+        >>> summary = write_dataset("common_test_sim", "sky", n_train=24, n_val=0)
+        >>> recipe = {"model": "simple_cnn", "data": {"directory": "sky/train"}, "epochs": 1}
+        >>> scores = cross_validate(recipe, "runs", folds=2)  # doctest: +SKIP
+        >>> sorted(scores)[:2]  # doctest: +SKIP
+        ['folds', 'mean']
     """
     base = as_recipe(recipe)
     if folds is None:

@@ -40,6 +40,14 @@ class TrainingResult:
         run_dir: the run folder; ``load_model(run_dir)`` gives the best model.
         metrics: scores of the report, as in ``report.json``.
         history: one row an epoch.
+
+    Example:
+        >>> from lenszoo.training import train
+        >>> data = {"preset": "common_test_sim", "images": 6, "val_images": 6, "test_images": 6}
+        >>> recipe = {"model": "simple_cnn", "data": data, "epochs": 1, "batch_size": 3}
+        >>> result = train(recipe, "run")
+        >>> result.run_dir.name, len(result.history)
+        ('run', 1)
     """
 
     run_dir: Path
@@ -75,6 +83,14 @@ def train(
         OutOfTime: the deadline came first.
         LenszooError: bad recipe or data; ``out`` is another run's or cannot be written; another
             process is training there; the recipe is one of a cross-validation.
+
+    Example:
+        >>> from lenszoo.training import train
+        >>> data = {"preset": "common_test_sim", "images": 6, "val_images": 6, "test_images": 6}
+        >>> recipe = {"model": "simple_cnn", "data": data, "epochs": 1, "batch_size": 3}
+        >>> result = train(recipe, "run")
+        >>> (result.run_dir / "best.weights.h5").is_file()
+        True
     """
     plan: RecipeBase = as_recipe(recipe)
     folds = getattr(plan, "folds", None)

@@ -101,6 +101,14 @@ def upscale(
             than the model takes; a FITS file with several images and no choice; an ``out`` that
             cannot be written, would replace an input, or holds outputs already. Under
             on_error="skip" only when every input fails.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo import upscale
+        >>> np.save("stamp.npy", np.random.default_rng(0).random((20, 20), "float32"))
+        >>> written = upscale("srcnn.sr_75_150_sim", "stamp.npy", "fine.npy")
+        >>> np.load("fine.npy").shape[-2:]
+        (40, 40)
     """
     if on_error not in get_args(OnError):
         raise unknown("on_error", str(on_error), get_args(OnError))

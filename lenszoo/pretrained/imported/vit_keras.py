@@ -86,6 +86,10 @@ def from_vit_keras(
     Raises:
         LenszooError: in one line, for a file that is missing, damaged or of another layout, layers
             that have no place in a ViT, tensors that are missing, or options that do not fit.
+
+    Example:
+        >>> from lenszoo import from_vit_keras
+        >>> model = from_vit_keras("old_fine_tune.h5", num_classes=3)  # doctest: +SKIP
     """
     old = _read(model_or_h5)
     tensors = dict(old.tensors)

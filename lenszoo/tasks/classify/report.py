@@ -65,6 +65,16 @@ class ClassificationReport(Report):
     ``ece``, ``confusion_matrix``, ``intervals`` (the same names, [low, high]), ``shortcut`` (the
     same names, with ``n``, ``folds``, ``seed`` and ``reason``) and, with test-time augmentation,
     ``tta`` (the scores of eight looks). Undefined scores are None.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import classification_report
+        >>> labels = np.arange(40) % 2
+        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
+        >>> logits = np.stack([-labels, labels], axis=1) + noise
+        >>> report = classification_report(labels, logits, ["no", "sub"])
+        >>> report.metrics["macro_ovr_auc"] > 0.8
+        True
     """
 
     kind: ClassVar[str] = "classification"

@@ -43,6 +43,14 @@ class LensFindingReport(Report):
     ``uncalibrated``: log loss and calibration error before temperature scaling;
     ``operating_points``: thresholds and the counts to expect at the prior;
     ``false_positives_by_kind`` and the ``leaky_columns``. Undefined scores are None.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import lens_finding_report
+        >>> labels = np.arange(40) % 2
+        >>> scores = labels + np.random.default_rng(0).normal(size=40)
+        >>> sorted(lens_finding_report(labels, scores).metrics)[:2]
+        ['auc', 'average_precision']
     """
 
     kind: ClassVar[str] = "lens_finding"

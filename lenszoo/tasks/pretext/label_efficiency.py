@@ -45,6 +45,17 @@ def efficiency_curves(table: pa.Table | Mapping[str, ArrayLike]) -> list[Efficie
     Raises:
         LenszooError: a column is missing, there are no rows, an AUC is not finite, or a candidate
             has two rows of one seed and number of labels.
+
+    Example:
+        >>> from lenszoo.evaluation import efficiency_curves
+        >>> table = {
+        ...     "candidate": ["mine"] * 4,
+        ...     "labels": [50, 50, 200, 200],
+        ...     "seed": [0, 1, 0, 1],
+        ...     "auc": [0.70, 0.72, 0.80, 0.82],
+        ... }
+        >>> len(efficiency_curves(table))
+        1
     """
     names, counts, seeds, aucs = (_column(table, name) for name in _COLUMNS)
     if not len(names) or not np.isfinite(aucs.astype(np.float64)).all():
@@ -128,6 +139,16 @@ def plot_label_efficiency(
     Args:
         table: as :func:`efficiency_curves`.
         title: of the figure.
+
+    Example:
+        >>> from lenszoo.evaluation import plot_label_efficiency
+        >>> table = {
+        ...     "candidate": ["mine"] * 4,
+        ...     "labels": [50, 50, 200, 200],
+        ...     "seed": [0, 1, 0, 1],
+        ...     "auc": [0.70, 0.72, 0.80, 0.82],
+        ... }
+        >>> plot_label_efficiency(table).savefig("label_efficiency.png")
     """
     curves = efficiency_curves(table)
     lines = []

@@ -50,6 +50,14 @@ class LogisticHead:
         c: weight of the data against the penalty. By default the best of 0.01, 0.1, ... 10,000 by
             the cross-entropy in a stratified cross-validation of the labelled images, in 5 folds
             or as many as the rarest class has images; two values after the best end the search.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.training import LogisticHead
+        >>> labels = np.arange(60) % 2
+        >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(60, 2))
+        >>> LogisticHead(c=1.0).fit(features, labels).logits(features).shape
+        (60, 2)
     """
 
     c: float | None = None

@@ -47,6 +47,15 @@ def frozen_features(
 
     Raises:
         LenszooError: as :func:`lenszoo.embed`.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo import build_model
+        >>> from lenszoo.training import frozen_features
+        >>> images = np.random.default_rng(0).random((3, 32, 32, 1), "float32")
+        >>> backbone = build_model("simple_cnn", input_shape=(32, 32, 1), num_classes=2)
+        >>> len(frozen_features(backbone, images))
+        3
     """
     return embed(model, images, batch_size=batch_size, on_bad=on_bad)
 
@@ -60,6 +69,15 @@ class FrozenScore:
         logits: of each image from the head that did not see it, shape (n, K), float64.
         fold: which fold held each image out, shape (n,).
         classes: the K labels that occur, in the order of the logits.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.training import cross_validate_frozen
+        >>> labels = np.arange(60) % 2
+        >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(60, 2))
+        >>> score = cross_validate_frozen(features, labels)
+        >>> len(score.aucs), round(score.mean, 2)
+        (5, 1.0)
     """
 
     aucs: NDArray[np.float64]
@@ -106,6 +124,14 @@ def cross_validate_frozen(
     Raises:
         LenszooError: features that are not finite or not (n, d), another number of labels, a
             single class, or a class of fewer images than folds.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.training import cross_validate_frozen
+        >>> labels = np.arange(60) % 2
+        >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(60, 2))
+        >>> round(cross_validate_frozen(features, labels).mean, 2)
+        1.0
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -161,6 +187,16 @@ def label_efficiency(
     Raises:
         LenszooError: features that are not finite or do not fit the labels, pool and test set of
             different classes, or counts with too few images of a class.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.training import label_efficiency
+        >>> labels = np.arange(80) % 2
+        >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(80, 2))
+        >>> candidates = {"mine": (features[:40], features[40:])}
+        >>> table = label_efficiency(candidates, labels[:40], labels[40:], counts=[10, 20])
+        >>> sorted(set(table["labels"].to_pylist()))
+        [10, 20]
     """
     head = head or LogisticHead()
     drawn = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
@@ -209,6 +245,13 @@ def nested_subsets(labels: ArrayLike, counts: Sequence[int], seed: int) -> list[
 
     Raises:
         LenszooError: a count below 1 or above n.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.training import nested_subsets
+        >>> small, large = nested_subsets(np.arange(20) % 2, [4, 10], seed=1)
+        >>> len(small), len(large), set(small) <= set(large)
+        (4, 10, True)
     """
     y = np.asarray(labels)
     for count in counts:

@@ -44,6 +44,15 @@ class SuperResolutionReport(Report):
     over that of the ``reference`` (truth or target) at some ``frequencies``; ``intervals`` 95 %
     bootstrap intervals of ``psnr``, ``ssim``, ``mse``, ``gain`` (of PSNR over bicubic),
     ``share_of_way`` and, in ``bicubic`` and ``truth``, of their scores. Undefined scores are None.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import bicubic, super_resolution_report
+        >>> low = np.random.default_rng(0).random((12, 16, 16, 1)).astype("float32")
+        >>> target = bicubic(low, 2)
+        >>> report = super_resolution_report(low, target, target + 0.01)
+        >>> round(float(report.metrics["psnr"]))
+        40
     """
 
     kind: ClassVar[str] = "super_resolution"
