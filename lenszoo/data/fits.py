@@ -120,7 +120,7 @@ def write_fits(image: FitsImage, pixels: np.ndarray, history: Sequence[str], out
     """
     from astropy.io import fits
 
-    with _quiet():  # of cards that were odd before
+    with quiet():  # of cards that were odd before
         header = image.header.copy()
         for line in history:
             header.add_history(line.encode("unicode_escape").decode("ascii"))
@@ -186,7 +186,7 @@ def _opened(name: str, hdu: int | str | None = None) -> Iterator[_Chosen]:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(0)
             # uint=False: BLANK is lost on the way to unsigned integers
-            with _quiet(), fits.open(stream, memmap=False, uint=False) as hdus:
+            with quiet(), fits.open(stream, memmap=False, uint=False) as hdus:
                 at = _choose(name, hdus, hdu if bracketed is None else bracketed)
                 shape = tuple(hdus[at].shape)
                 start, needed = spans[at] if at < len(spans) else (0, 0)
@@ -209,7 +209,7 @@ def _opened(name: str, hdu: int | str | None = None) -> Iterator[_Chosen]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence astropy's warnings of truncation and odd cards: the data decide."""
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")

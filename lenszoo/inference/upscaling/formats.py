@@ -12,7 +12,7 @@ from lenszoo.data.fits import read_fits, write_fits
 from lenszoo.data.formats import find_format
 from lenszoo.data.npy import NpyHeader, read_header
 from lenszoo.errors import LenszooError
-from lenszoo.inference.upscaling.wcs import scaled_header
+from lenszoo.inference.upscaling.wcs import check_places, scaled_header
 
 Write: TypeAlias = Callable[[np.ndarray, Sequence[str], BinaryIO], None]
 """Writes upscaled pixels (scale * H, scale * W, bands) to a stream, with lines that say how they
@@ -64,7 +64,9 @@ def _writer(name: str) -> Writer:
 
 def _open_fits(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
     image = read_fits(name, hdu)
-    fine = replace(image, header=scaled_header(image.header, scale, name))
+    header = scaled_header(image.header, scale, name)
+    check_places(image.header, header, scale, image.shape, name)
+    fine = replace(image, header=header)
     return Opened(image.pixels, functools.partial(write_fits, fine))
 
 

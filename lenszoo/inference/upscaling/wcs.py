@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+import numpy as np
+
+from lenszoo.data.fits import quiet
 from lenszoo.errors import LenszooError, one_line
 
 # Cards of a pixel's area or side; (card, power of the scale to divide by).
@@ -19,6 +22,7 @@ _PIXEL_SIZES = {
 _ALTERNATIVE = "[A-Z]?"
 # Distortions by tables in other HDUs or by polynomials of plate pixels.
 _TABLES = re.compile(rf"(CPDIS|CQDIS|D2IMDIS)[12]{_ALTERNATIVE}|AMD[XY]1")
+_TOLERANCE = 1e-3  # pixels
 _STALE = ("BSCALE", "BZERO", "BLANK", "CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX")
 _WCS = re.compile(rf"(?:CTYPE|CRVAL|CRPIX|CDELT|CD|PC)\d(?:_\d)?({_ALTERNATIVE})")
 
@@ -53,6 +57,49 @@ def scaled_header(header: Any, scale: int, name: str) -> Any:
             "header, or remove that card."
         ) from error
     return header
+
+
+def check_places(header: Any, fine: Any, scale: int, shape: tuple[int, ...], name: str) -> None:
+    """Check that the corners of an image keep their places in the sky under finer pixels.
+
+    Args:
+        header, fine: before and after :func:`scaled_header`.
+        scale: how many times finer the pixels became.
+        shape: that of the image before, (..., H, W).
+        name: the file, for messages.
+
+    Raises:
+        LenszooError: a corner moved by more than a thousandth of a pixel. Nothing is checked where
+            the header gives no celestial coordinates that astropy reads.
+    """
+    from astropy.wcs import WCS
+
+    try:
+        with quiet():
+            before, after = WCS(header, naxis=2), WCS(fine, naxis=2)
+        if not before.has_celestial:
+            return
+        y, x = np.array([(j, i) for j in (0, shape[-2] - 1) for i in (0, shape[-1] - 1)], float).T
+        sky = _directions(before, x, y)
+        moved = _directions(after, (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5)
+        pixel = np.deg2rad(np.sqrt(abs(np.linalg.det(before.pixel_scale_matrix))))
+    except Exception:  # astropy raises nearly anything for odd coordinates: they stay as odd
+        return
+    shift = float(np.linalg.norm(moved - sky, axis=0).max() / pixel)
+    if shift > _TOLERANCE:
+        raise LenszooError(
+            f"{name}: its coordinates cannot be upscaled, a corner would move by {shift:.3g} "
+            "pixels in the sky; bring the header to a standard form first (reproject, astropy's "
+            "WCS.to_header), or remove its coordinates."
+        )
+
+
+def _directions(coordinates: Any, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the unit vectors (3, n) of zero-based pixels in the sky."""
+    lon, lat = np.deg2rad(
+        [coordinates.all_pix2world(x, y, 0)[i] for i in (coordinates.wcs.lng, coordinates.wcs.lat)]
+    )
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
 def _scale(header: Any, scale: int) -> None:
@@ -94,6 +141,8 @@ def _scale_linear(header: Any, scale: int, system: str) -> None:
         key = f"CRPIX{axis}{system}"
         header[key] = _moved(float(header.get(key, 0.0)), scale)
     matrix = [key for key in header if re.fullmatch(rf"CD\d_[12]{system}", key)]
+    if not system:  # CD001001, of before the standard
+        matrix += [key for key in header if re.fullmatch(r"CD00\d00[12]", key)]
     for key in matrix:
         header[key] = header[key] / scale
     for axis in axes:

@@ -8,7 +8,7 @@ from tinyupscaler import bicubic_upscaler
 
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling import upscale
-from lenszoo.inference.upscaling.wcs import scaled_header
+from lenszoo.inference.upscaling.wcs import check_places, scaled_header
 
 SIZE = (60, 80)
 TAN = {
@@ -32,6 +32,7 @@ TPV = {f"PV{i}_{k}": v for i in (1, 2) for k, v in ((0, 1e-5), (1, 1.001), (4, 0
 
 HEADERS = {
     "cd": TAN | CD,
+    "cd of before the standard": TAN | {"CD001001": -1.2e-5, "CD002002": 1.25e-5},
     "cdelt": TAN | {"CDELT1": -1.3e-5, "CDELT2": 1.3e-5},
     "crota": TAN | {"CDELT1": -1.3e-5, "CDELT2": 1.4e-5, "CROTA2": 31.0},
     "pc": TAN
@@ -172,3 +173,12 @@ def test_a_source_stays_where_it_is_in_the_sky(name, tmp_path):
     before = places(header_of(HEADERS[name]), x, y)[0]
     back = np.array(fine.all_world2pix(*before, 0))
     np.testing.assert_allclose(found, back, atol=0.01)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_corners_are_checked_and_a_header_that_did_not_follow_is_refused(name):
+    header = header_of(HEADERS[name])
+    fine = scaled_header(header, 2, "a.fits")
+    check_places(header, fine, 2, SIZE, "a.fits")
+    with pytest.raises(LenszooError, match=r"a\.fits: .* a corner would move by"):
+        check_places(header, header, 2, SIZE, "a.fits")
