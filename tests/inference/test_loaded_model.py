@@ -10,6 +10,7 @@ from tinyzoo import CLASSES, NAME, SIZE
 from lenszoo import build_model, embed, load_model, predict
 from lenszoo.errors import LenszooError
 from lenszoo.inference import open_model
+from lenszoo.pretrained import manifest
 
 
 def test_a_run_folder_knows_its_classes_and_where_it_comes_from(zoo):
@@ -135,3 +136,12 @@ def test_the_recipe_and_hash_of_a_name_are_the_manifests(zoo):
     facts = open_model(NAME).provenance
     assert facts["weights_sha256"] == entry["files"][0]["sha256"]
     assert facts["recipe"] == entry["recipe"]
+
+
+def test_a_prediction_parses_the_manifest_once(zoo, stack, monkeypatch):
+    calls, validated = [], manifest.validated
+    monkeypatch.setattr(manifest, "validated", lambda *args: calls.append(1) or validated(*args))
+    manifest._parsed.cache_clear()
+    predict(NAME, stack[0][:2])
+    predict(NAME, stack[0][:2], tta=True)
+    assert len(calls) == 1
