@@ -27,38 +27,23 @@ class Answered(NamedTuple):
 
     Attributes:
         opened: the model.
-        labels: (m,) positions in the model's classes.
+        examples: images and table as the model was given them, with labels in its classes.
         logits: (m, classes).
         looks: further logits (m, classes) by name, see
             :class:`lenszoo.inference.gathered.Gathered`.
-        images: (m, H, W, bands) as the model was given them, or None.
-        table: (m, columns), or None.
-        ids: m names.
-        cutouts: the objects of a catalogue, m of them, or None.
-        bands: names of the bands of ``images``, or None where nobody named them.
-        source: name of the data in messages and provenance.
-        notes: what was left out, a sentence each.
     """
 
     opened: OpenedModel
-    labels: np.ndarray
+    examples: Dataset
     logits: np.ndarray
     looks: dict[str, np.ndarray]
-    images: np.ndarray | None
-    table: np.ndarray | None
-    ids: Sequence[str]
-    cutouts: Dataset | None
-    bands: Sequence[str] | None
-    source: str
-    notes: list[str]
 
     def about(self, noun: str, about: dict[str, Any]) -> dict[str, Any]:
         """Complete title and provenance of a report."""
-        more = about.get("provenance") or {}
-        origin = self.source if self.cutouts is None else self.cutouts.provenance
+        more, origin = about.get("provenance") or {}, self.examples.provenance
         return about | {
-            "title": about.get("title") or f"{self.opened.name} on {len(self.labels):,} {noun}",
-            "provenance": self.opened.provenance | {"data": origin} | more,
+            "title": about.get("title") or f"{self.opened.name} on {len(self.examples):,} {noun}",
+            "provenance": self.opened.provenance | {"data": origin["data"]} | more,
         }
 
 
@@ -75,9 +60,8 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
     """
     size = options.batch_size or BATCH_SIZE
     inputs, labels = _labelled(opened, data)
-    candidates = open_inputs(
-        opened, inputs, options.on_bad, options.resize, options.bands, labels=True
-    )
+    reading = options.on_bad, options.resize, options.bands
+    candidates = open_inputs(opened, inputs, *reading, labels=True)
     if labels is None:
         labels = _labels_of(opened, candidates)
     gathered = Gathered(opened, candidates, size, options.tta)
@@ -86,24 +70,27 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
     if not len(rows):
         n = len(candidates)
         raise LenszooError(f"{labels.source}: none of the {n} images could be scored.")
-    whole = len(rows) == len(candidates)
+    objects, whole = candidates.cutouts, len(rows) == len(candidates)
 
-    def at(array: np.ndarray | None) -> np.ndarray | None:
+    def at(array: Any) -> Any:
         return array if array is None or whole else array[rows]
 
-    return Answered(
-        opened,
-        labels.values[rows],
-        opened.logits(answers.values[rows]),
-        {name: values[rows] for name, values in gathered.looks.items()},
+    columns = opened.columns or (objects.columns if objects is not None else ())
+    truth = objects.truth if objects is not None else None
+    examples = Dataset(
+        tuple(labels.ids[int(i)] for i in rows),
         at(gathered.images),
         at(candidates.table),
-        [labels.ids[int(i)] for i in rows],
-        None if candidates.cutouts is None else candidates.cutouts.take(rows),
-        _bands(opened, candidates),
-        labels.source,
-        _left_out(answers.errors, answers.kept, labels.values),
+        () if candidates.table is None else columns,
+        labels.values[rows],
+        tuple(_bands(opened, candidates) or ()),
+        class_names=opened.classes,
+        notes=tuple(_left_out(answers.errors, answers.kept, labels.values)),
+        provenance={"data": labels.source if objects is None else objects.provenance},
+        truth=truth and {name: values[rows] for name, values in truth.items()},
     )
+    looks = {name: values[rows] for name, values in gathered.looks.items()}
+    return Answered(opened, examples, opened.logits(answers.values[rows]), looks)
 
 
 def _bands(opened: OpenedModel, candidates: Candidates) -> Sequence[str] | None:

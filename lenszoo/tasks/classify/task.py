@@ -206,18 +206,15 @@ class ClassifyTask(Task):
         cls, model: Any, data: Any, options: Options, **about: Any
     ) -> ClassificationReport:
         """Score a classifier on class folders, a CSV, an index or a sample."""
-        opened = open_model(model, options.classes)
-        answers = answer_labelled(opened, data, options)
-        images = Dataset(
-            tuple(answers.ids),
-            answers.images,
-            labels=answers.labels,
-            class_names=opened.classes,
+        answers = answer_labelled(open_model(model, options.classes), data, options)
+        report = cls.score(
+            answers.opened.model,
+            answers.examples,
+            logits=answers.logits,
+            tta=answers.looks.get(LOOKS),
+            **answers.about(cls.noun, about),
         )
-        about = answers.about(cls.noun, about)
-        looks = answers.looks.get(LOOKS)
-        report = cls.score(opened.model, images, logits=answers.logits, tta=looks, **about)
-        report.notes = [*report.notes, *answers.notes]
+        report.notes = [*report.notes, *answers.examples.notes]
         return report
 
     @classmethod

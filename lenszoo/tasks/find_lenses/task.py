@@ -158,36 +158,21 @@ class FindLensesTask(Task):
     @classmethod
     def evaluate(cls, model: Any, data: Any, options: Options, **about: Any) -> LensFindingReport:
         """Score a lens finder on a catalogue, cutouts, class folders or a sample."""
-        opened = open_model(model, options.classes)
-        answers = answer_labelled(opened, data, options)
-        cutouts, images, table = answers.cutouts, answers.images, answers.table
-        names = opened.columns or (cutouts.columns if cutouts is not None else ())
-        columns = () if table is None else names
-        candidates = Cutouts(
-            tuple(answers.ids),
-            images,
-            np.empty((len(answers.ids), 0), np.float32) if table is None else table,
-            columns,
-            answers.labels,
-            tuple(answers.bands or ()),
-            truth=None if cutouts is None else cutouts.truth,
-        )
-        takes = opened.takes
-        only = next(iter(takes)).removesuffix("s")
-        main = "image and table" if len(takes) == 2 else f"{only} only"
+        answers = answer_labelled(open_model(model, options.classes), data, options)
+        examples, takes = answers.examples, list(answers.opened.takes)
+        labels, leaks = examples.known_labels(), None
+        if examples.columns and 0 < labels.sum() < len(labels):
+            leaks = find_leaks(examples.table, examples.columns, labels)
+        main = "image and table" if len(takes) == 2 else f"{takes[0].removesuffix('s')} only"
         logits = {main: answers.logits} | answers.looks
-        mixed = 0 < answers.labels.sum() < len(answers.labels)
-        leaks = None
-        if table is not None and mixed:
-            leaks = find_leaks(table, columns, answers.labels)
         report = cls.score(
-            opened.model,
-            candidates,
+            answers.opened.model,
+            examples,
             logits={name: pair[:, 1] - pair[:, 0] for name, pair in logits.items()},
             leaks=leaks,
             **answers.about("candidates", about),
         )
-        report.notes = [*report.notes, *answers.notes]
+        report.notes = [*report.notes, *examples.notes]
         return report
 
 
