@@ -14,7 +14,7 @@ from lenszoo.data import Dataset, DatasetIndex, Leak
 from lenszoo.data.batches import Batches
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.errors import LenszooError
-from lenszoo.simulation import SPLIT_START, SimulatedDataset, get_preset, sample
+from lenszoo.simulation import SPLIT_START, Sample, SimulatedDataset, get_preset, sample
 from lenszoo.simulation.preset import Preset
 from lenszoo.tasks.checks import check_classes
 from lenszoo.tasks.classify.recipe import Data
@@ -113,12 +113,17 @@ def draw_split(preset: Preset, split: str, n: int, seed: int) -> Dataset:
 
     ``truth`` of pairs holds the targets without noise, ``noiseless``, and ``target_variance``.
     """
-    sky = sample(preset, n, seed, SPLIT_START[split])
     ids = tuple(f"{split}/{i}" for i in range(n))
+    return as_dataset(sample(preset, n, seed, SPLIT_START[split]), ids)
+
+
+def as_dataset(sky: Sample, ids: tuple[str, ...]) -> Dataset:
+    """Return a sample of a sky as the tasks hold it, see :func:`draw_split`."""
     if sky.targets is None:
-        return Dataset(ids, sky.images, labels=sky.labels, class_names=preset.classes)
-    assert sky.noiseless is not None  # beside targets
-    truth = {"noiseless": sky.noiseless, "target_variance": sky.target_variance()}
+        return Dataset(ids, sky.images, labels=sky.labels, class_names=sky.class_names)
+    truth = None
+    if sky.noiseless is not None:
+        truth = {"noiseless": sky.noiseless, "target_variance": sky.target_variance()}
     return Dataset(ids, sky.images, targets=sky.targets, truth=truth)
 
 

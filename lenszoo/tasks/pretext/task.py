@@ -34,7 +34,7 @@ from lenszoo.tasks.pretext.probe import cross_validate_frozen, frozen_features, 
 from lenszoo.tasks.pretext.recipe import Contrastive, Denoising, PretextRecipe, SimSiam, TwoViews
 from lenszoo.tasks.pretext.report import Embedding, PretextReport, Probe, pretext_report
 from lenszoo.tasks.pretext.views import ViewModel, comparison, fixed_views, retrieval
-from lenszoo.tasks.sources import TrainingData
+from lenszoo.tasks.sources import TrainingData, as_dataset
 
 log = logging.getLogger("lenszoo")
 
@@ -273,7 +273,7 @@ def _read(data: Any, on_bad: OnBad, seed: int) -> tuple[Dataset, str]:
         return data, "a simulated sample"
     if isinstance(data, Sample):
         ids = tuple(map(str, range(len(data.images))))
-        return Dataset(ids, data.images, labels=data.labels), "a simulated sample"
+        return as_dataset(data, ids), "a simulated sample"
     index = data
     if not isinstance(index, DatasetIndex):
         path = Path(data)

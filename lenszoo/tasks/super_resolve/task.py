@@ -20,7 +20,7 @@ from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.checks import check_answers
 from lenszoo.tasks.compute import precision
 from lenszoo.tasks.grow import grow_from
-from lenszoo.tasks.sources import TrainingData
+from lenszoo.tasks.sources import TrainingData, as_dataset
 from lenszoo.tasks.super_resolve.adversarial import AdversarialModel
 from lenszoo.tasks.super_resolve.data import open_pairs
 from lenszoo.tasks.super_resolve.losses import feature_extractor, image_loss
@@ -152,11 +152,7 @@ def _read(data: Any, upscaler: Upscaler, on_bad: OnBad) -> tuple[Dataset, str]:
     """Return pairs in [0, 1], and where they come from."""
     origin = "a simulated sample"
     if isinstance(data, Sample):
-        ids = tuple(map(str, range(len(data.images))))
-        truth = None
-        if data.noiseless is not None:
-            truth = {"noiseless": data.noiseless, "target_variance": data.target_variance()}
-        data = Dataset(ids, data.images, targets=data.targets, truth=truth)
+        data = as_dataset(data, tuple(map(str, range(len(data.images)))))
     elif not isinstance(data, Dataset):
         where = PairData.from_path(os.fspath(data))
         if "low" in where:
