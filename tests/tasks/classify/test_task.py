@@ -170,7 +170,7 @@ def test_a_run_with_everything_leaves_a_plain_student_and_both_scores(start, tea
         assert len(state.files) == expected
     assert result.metrics["tta"].keys() < result.metrics.keys()
     page = (tmp_path / "run" / "report.html").read_text()
-    assert "Test-time augmentation" in page and "Where the model looked" in page
+    assert "Test-time augmentation" in page and "Grad-CAM" in page
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["metrics"]["tta"] == result.metrics["tta"]
     assert report["provenance"]["teacher"] == [str(teacher)] * 2
