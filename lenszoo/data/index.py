@@ -65,6 +65,9 @@ class DatasetIndex:
         n = len(self.ids)
         if len(self.paths) != n or (self.labels is not None and np.shape(self.labels) != (n,)):
             raise LenszooError(f"{self.source}: ids, paths and labels differ in number.")
+        for name in self.ids:
+            if not name.isascii() and name.encode(errors="replace").decode() != name:
+                raise LenszooError(f"{self.source}: {name!r} is no name in UTF-8; rename the file.")
         if self.labels is None:
             return
         labels = np.array(self.labels, np.int32)

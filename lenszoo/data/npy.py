@@ -53,7 +53,7 @@ def image_layout(shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[in
     Raises:
         ValueError: when the rule gives no answer; the message is a phrase, not a sentence.
     """
-    if any(n < 1 for n in shape):
+    if any(type(n) is not int or n < 1 for n in shape):  # True would be a 1 to NumPy
         raise ValueError(f"shape {shape} holds no pixels")
     inner = shape[1:] if len(shape) == 4 and shape[0] == 1 else shape
     if len(inner) == 2:

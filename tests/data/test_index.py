@@ -1,5 +1,6 @@
 """Folders and tables become an index; splits are stratified, disjoint and repeatable."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -220,3 +221,11 @@ def test_loaded_images_are_what_numpy_reads(deeplense):
     np.testing.assert_array_equal(data.labels, index.labels)
     assert not data.bad_counts.any()
     assert data.ids == index.ids and data.class_names == index.class_names
+
+
+def test_a_file_name_that_no_table_can_hold(tmp_path):
+    np.save(tmp_path / "ü.npy", np.eye(4))
+    assert DatasetIndex.from_directory(tmp_path).ids == ("ü.npy",)
+    (tmp_path / "ü.npy").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.npy"))
+    with pytest.raises(LenszooError, match="is no name in UTF-8; rename"):
+        DatasetIndex.from_directory(tmp_path)

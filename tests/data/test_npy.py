@@ -157,3 +157,12 @@ def test_missing_file_and_folder(tmp_path):
     (tmp_path / "folder.npy").mkdir()
     with pytest.raises(LenszooError, match="not a regular file"):
         read_npy(tmp_path / "folder.npy")
+
+
+def test_a_header_whose_shape_is_no_number(tmp_path):
+    content = _saved(tmp_path / "a.npy", np.zeros((1, 64, 64))).read_bytes()
+    forged = content.replace(b"(1, 64, 64), }   ", b"(True, 64, 64), }")
+    assert forged != content
+    (tmp_path / "a.npy").write_bytes(forged)
+    with pytest.raises(LenszooError, match=r"a\.npy: "):
+        read_npy(tmp_path / "a.npy")
