@@ -279,8 +279,8 @@ def test_pairs_go_into_folders_that_match_by_name(tmp_path):
     assert summary.written == 3 * 8
     drawn = sample(tiny, 5, 4, SPLIT_START["train"])
     pairs = read_pairs(tmp_path / "sky/train/low", tmp_path / "sky/train/high")
-    np.testing.assert_allclose(pairs.low, drawn.images, atol=1e-6)
-    np.testing.assert_allclose(pairs.high, drawn.targets, atol=1e-6)
+    np.testing.assert_allclose(pairs.images, drawn.images, atol=1e-6)
+    np.testing.assert_allclose(pairs.targets, drawn.targets, atol=1e-6)
     truth = read_image(tmp_path / "sky/train/noiseless/3.npy")
     np.testing.assert_allclose(truth, drawn.noiseless[2], atol=1e-6)
     (tmp_path / "sky/val/high/2.npy").unlink()
