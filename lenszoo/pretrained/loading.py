@@ -61,7 +61,7 @@ def build_model(
     Args:
         name: a row of the catalogue, see :func:`lenszoo.list_models`; or ``"classifier"``, which
             puts the zoo's scaling and head on ``backbone=``, any ``keras.Model`` (options:
-            :func:`lenszoo.models.wrapped.wrapped`).
+            :func:`lenszoo.models.backbone_classifier.backbone_classifier`).
         input_shape: ``(height, width, bands)``; by default that of the weights, else the row's.
             ``None`` as height and width leaves the size open (of classifiers, ``head="pool"``
             only).
