@@ -244,10 +244,14 @@ class ModelFamily(Generated):
             spec = lenszoo.model_info(name)
             height, width, bands = spec.input_shape
             shape = f"{height} x {width} x {bands}" if height else f"any size x {bands}"
-            rows.append((f"`{name}`", shape, f"{spec.min_size}", spec.summary, spec.paper))
+            count = f"{spec.parameters:,}" if spec.parameters else ""
+            rows.append((f"`{name}`", count, shape, f"{spec.min_size}", spec.summary, spec.paper))
         parts = [
             "## Names",
-            table(("name", "default input", "least side, px", "architecture", "paper"), rows),
+            table(
+                ("name", "parameters", "default input", "least side, px", "architecture", "paper"),
+                rows,
+            ),
         ]
         weights = [w for name in names for w in lenszoo.list_weights(f"{name}.*")]
         parts.append("## Weights")
@@ -278,8 +282,17 @@ class ModelTable(Generated):
         parts = []
         for task, title in self.titles.items():
             specs = [lenszoo.model_info(name) for name in lenszoo.list_models(task=task)]
-            rows = [(f"`{spec.name}`", spec.summary, spec.paper) for spec in specs]
-            parts.append(f"## {title}\n\n{table(('name', 'architecture', 'paper'), rows)}")
+            rows = [
+                (
+                    f"`{spec.name}`",
+                    f"{spec.parameters:,}" if spec.parameters else "",
+                    spec.summary,
+                    spec.paper,
+                )
+                for spec in specs
+            ]
+            head = ("name", "parameters", "architecture", "paper")
+            parts.append(f"## {title}\n\n{table(head, rows)}")
         return "\n\n".join(parts)
 
 

@@ -11,7 +11,6 @@ from lenszoo.cli._verb import verb
 def models(
     pattern: Annotated[str, typer.Argument(help="A name with wildcards.")] = "*",
     task: Annotated[str | None, typer.Option(help="Only models of this task.")] = None,
-    parameters: Annotated[bool, typer.Option(help="Build each and count its parameters.")] = False,
 ) -> None:
     """List the models that can be built by name."""
     from lenszoo.errors import unknown
@@ -22,7 +21,7 @@ def models(
         raise unknown("model", pattern, CATALOG)
     rows = [CATALOG[name] for name in names]
     cells = [
-        (row.name, row.task, _shape(row.input_shape), *_count(row.name, parameters), row.summary)
+        (row.name, row.task, _shape(row.input_shape), _millions(row.parameters), row.summary)
         for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -36,10 +35,6 @@ def _shape(shape: tuple[int | None, int | None, int]) -> str:
     return "x".join(map(str, shape)) if height and width else f"any size x{bands}"
 
 
-def _count(name: str, count: bool) -> list[str]:
-    """The number of parameters of a model as it is built by default."""
-    if not count:
-        return []
-    from lenszoo import build_model
-
-    return [f"{build_model(name).count_params():,}"]
+def _millions(parameters: int | None) -> str:
+    """Parameters in millions, as ``0.703 M``."""
+    return f"{parameters / 1e6:.3g} M" if parameters else ""

@@ -5,11 +5,20 @@ numpy: listing models is instant.
 """
 
 import fnmatch
+import functools
+import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lenszoo.errors import unknown
+
+
+@functools.cache
+def _parameter_counts() -> dict[str, int]:
+    """Read the parameter counts of the models that were built by default."""
+    return json.loads(Path(__file__).with_name("parameters.json").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,14 @@ class ModelSpec:
     min_size: int = 32
     options: dict[str, Any] = field(default_factory=dict)
     warm_starts: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int | None:
+        """Parameters of the model at its default input, with three classes; None if not counted.
+
+        ``tools/count_parameters.py`` counts them on the built model.
+        """
+        return _parameter_counts().get(self.name)
 
     @property
     def classifies(self) -> bool:
