@@ -26,9 +26,6 @@ def esrn(
 
     With ``upsampling="resize"``, 23 blocks and scale 4 it is the authors' RRDBNet layer by layer.
 
-    >>> esrn((75, 75, 1), blocks=1, width=8, growth=4).output_shape
-    (None, 150, 150, 1)
-
     Args:
         input_shape: ``(height, width, bands)``; images in about [0, 1].
         scale: 2 or 4.

@@ -49,9 +49,6 @@ def lens_finder(
     al. 2017, arXiv:1706.03762) acts on both; :func:`attention_maps` returns its weights. The mean
     of the tokens goes through two dense layers to one logit.
 
-    >>> lens_finder((32, 32, 4), columns=["z", "g_r"], width=8, dim=16).output_shape
-    (None, 1)
-
     Args:
         input_shape: ``(height, width, bands)`` of sky-subtracted images in a linear unit of flux.
         columns: names of the table's columns, or their number.

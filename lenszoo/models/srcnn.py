@@ -18,9 +18,6 @@ def srcnn(
 ) -> keras.Model:
     """Build SRCNN 9-1-5 (Dong et al. 2014, arXiv:1501.00092, figure 2), bicubic step included.
 
-    >>> srcnn((None, None, 1)).output_shape
-    (None, None, None, 1)
-
     Args:
         input_shape: ``(height, width, bands)``; images in about [0, 1].
         scale: 2 or 4.

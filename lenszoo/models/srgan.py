@@ -27,9 +27,6 @@ def srgan(
     The generator is :func:`lenszoo.models.srresnet.srresnet`, and can start from weights of one:
     ``build_model("srgan", weights="srresnet_1.TAG")``.
 
-    >>> srgan((75, 75, 1), width=8, discriminator_width=4).output_shape
-    (None, 150, 150, 1)
-
     Args:
         input_shape: ``(height, width, bands)``; images in about [0, 1].
         scale: 2 or 4.

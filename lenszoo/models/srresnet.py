@@ -23,9 +23,6 @@ def srresnet(
 ) -> keras.Model:
     """Build SRResNet, the generator of SRGAN (Ledig et al. 2017, arXiv:1609.04802, figure 4).
 
-    >>> srresnet((75, 75, 1), blocks=1, width=8).output_shape
-    (None, 150, 150, 1)
-
     Args:
         input_shape: ``(height, width, bands)``; images in about [0, 1].
         scale: 2 or 4.
