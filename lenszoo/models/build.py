@@ -19,6 +19,9 @@ DEFAULT_CLASSES = 3
 WRAPPED = "classifier"
 """Not a row of the registry: a head on a backbone that the caller brings."""
 
+HEAD = ("features_bn", "logits")
+"""Layers above the backbone, which published weights leave untrained."""
+
 PROBABILITIES = ("softmax", "sigmoid")
 """Activations after which a network answers probabilities."""
 

@@ -12,6 +12,7 @@ import numpy as np
 from lenszoo.errors import LenszooError
 from lenszoo.layers import PositionEmbedding
 from lenszoo.models.build import (
+    HEAD,
     WRAPPED,
     Config,
     Shape,
@@ -22,10 +23,6 @@ from lenszoo.models.build import (
 )
 from lenszoo.models.registry import ModelSpec, model_info
 from lenszoo.pretrained.ensembles import ensemble
-from lenszoo.pretrained.imported import fill, is_published
-from lenszoo.pretrained.imported.beit import resize_biases
-from lenszoo.pretrained.imported.transfer import HEAD
-from lenszoo.pretrained.imported.vit import resize_positions
 from lenszoo.pretrained.origin import remember
 from lenszoo.pretrained.saving import load_keras, load_weights, save_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, config_of, resolve
@@ -94,10 +91,14 @@ def build_model(
             )
         return build_wrapped(input_shape, num_classes, options)
     spec = model_info(name)
-    if weights is None or is_published(os.fspath(weights)):
+    if weights is None:
+        return build(check_config(spec, input_shape, num_classes, options))
+    # Late, here and below: other networks' files concern few who load weights.
+    from lenszoo.pretrained.imported import fill, is_published
+
+    if is_published(os.fspath(weights)):
         model = build(check_config(spec, input_shape, num_classes, options))
-        if weights is not None:
-            fill(model, name, os.fspath(weights))
+        fill(model, name, os.fspath(weights))
         return model
     source = resolve(weights, model=name)
     if source.is_model:
@@ -238,6 +239,9 @@ def _carried(layer: keras.Layer, trained: keras.Layer) -> list[np.ndarray]:
     weights = trained.get_weights()
     if getattr(trained, "grid", None) == getattr(layer, "grid", None):
         return weights
+    from lenszoo.pretrained.imported.beit import resize_biases
+    from lenszoo.pretrained.imported.vit import resize_positions
+
     old, new = trained.grid, layer.grid
     if isinstance(layer, PositionEmbedding):
         return [resize_positions(weights[0], old, new)]

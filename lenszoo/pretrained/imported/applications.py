@@ -8,8 +8,8 @@ import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.models.applications import APPLICATIONS
-from lenszoo.models.build import model_config
-from lenszoo.pretrained.imported.transfer import HEAD, adapt_bands
+from lenszoo.models.build import HEAD, model_config
+from lenszoo.pretrained.imported.transfer import adapt_bands
 from lenszoo.pretrained.store import is_offline
 from lenszoo.pretrained.untrusted import open_hdf5
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 import keras
 import numpy as np
 
+from lenszoo.models.build import HEAD
 from lenszoo.pretrained.imported.tensor_map import (
     Part,
     batch_norm,
@@ -18,7 +19,6 @@ from lenszoo.pretrained.imported.tensor_map import (
     layer_norm,
     linear,
 )
-from lenszoo.pretrained.imported.transfer import HEAD
 
 IGNORED = ("classifier.*", "*.num_batches_tracked")
 

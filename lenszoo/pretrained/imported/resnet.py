@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import keras
 
+from lenszoo.models.build import HEAD
 from lenszoo.pretrained.imported.tensor_map import Part, batch_norm, conv
-from lenszoo.pretrained.imported.transfer import HEAD
 
 IGNORED = ("classifier.*", "*.num_batches_tracked")
 

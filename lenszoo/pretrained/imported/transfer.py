@@ -12,10 +12,8 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError
+from lenszoo.models.build import HEAD
 from lenszoo.pretrained.imported.tensor_map import Part
-
-# layers above the backbone: they start untrained
-HEAD = ("features_bn", "logits")
 
 
 def transfer(
