@@ -23,6 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "generated_tables",
     "offline_pages",
+    "short_signatures",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 exclude_patterns = ["_build"]
@@ -30,7 +31,6 @@ templates_path = []
 
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_block"]
 myst_heading_anchors = 3
-smartquotes = False  # options begin with two hyphens
 
 autosummary_generate = False
 autodoc_typehints = "signature"
@@ -40,6 +40,7 @@ python_maximum_signature_line_length = 88
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_use_rtype = False
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 

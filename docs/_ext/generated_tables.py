@@ -5,6 +5,7 @@ Nothing in those tables is typed by hand, so none of it can go out of date.
 
 import importlib
 import inspect
+import re
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -176,7 +177,7 @@ class CommandLine(Generated):
                 yield self._verb(command, f"{path} {name}")
 
     def _verb(self, command: Any, path: str) -> str:
-        about = inspect.cleandoc(command.help or "").replace("\f", "")
+        about = _code_options(inspect.cleandoc(command.help or "").replace("\f", ""))
         parts = [f"## {path}", about]
         examples = [line.removeprefix("Example: ") for line in (command.epilog or "").split("\n\n")]
         if any(examples):
@@ -186,12 +187,17 @@ class CommandLine(Generated):
                 f"`{_parameter_name(parameter)}`",
                 _choices(parameter),
                 "required" if parameter.required else _plain_default(parameter.default),
-                getattr(parameter, "help", "") or "",
+                _code_options(getattr(parameter, "help", "") or ""),
             )
             for parameter in command.params
         ]
         parts.append(table(("argument or option", "choices", "default", "meaning"), rows))
         return "\n\n".join(parts) + "\n"
+
+
+def _code_options(text: str) -> str:
+    """Mark options in a text as code: two hyphens would become a dash."""
+    return re.sub(r"(?<![`\w-])(--[a-z][a-z-]*)(?!`)", r"`\1`", text)
 
 
 def _parameter_name(parameter: Any) -> str:
