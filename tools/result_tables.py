@@ -128,7 +128,7 @@ TABLES = {
         "what it adds to that. Reported are the figures of earlier DeepLense projects for such "
         "networks, on their own data and splits, not measured here: our data are simulated twins "
         "of theirs, so the two do not compare to the last digit. The 45 real images are of the "
-        "DeepLense common test, in steps of 8 bits; their scores are a first look at transfer, "
+        "DeepLense common test, quantised to 8 bits; their scores are a first look at transfer, "
         "with large errors. Images seen are more where a training began from other weights, which "
         "the card names.",
         {
