@@ -18,8 +18,7 @@ FILE = Path(lenszoo.__file__).parent / "models" / "parameters.json"
 
 def count(name: str) -> int:
     """Build a model and count its parameters, trained or not."""
-    classes = 3 if lenszoo.model_info(name).task == "classify" else None
-    model = lenszoo.build_model(name, num_classes=classes)
+    model = lenszoo.build_model(name)
     parameters = model.count_params()
     keras.backend.clear_session()
     return parameters

@@ -316,7 +316,7 @@ def check_reload(folder):
 
 
 def check_same(model, path):
-    assert type(model).__module__.startswith(("keras.", "lenszoo.models."))
+    assert type(model).__module__.startswith(("keras.", "lenszoo.models.", "lenszoo.layers."))
     assert model_config(model) == json.loads(path.with_suffix(".json").read_text())
     kept = np.load(path)
     answer = outputs(model, kept["images"])

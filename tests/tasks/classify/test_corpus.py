@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,7 @@ SQUARE = slice(51, 99)
 def fields(tmp_path, monkeypatch):
     """Fields of a recipe with a corpus and a teacher that looks at the square alone."""
     monkeypatch.setenv("LENSZOO_CACHE", str(tmp_path / "cache"))
+    keras.utils.set_random_seed(1)
     guide = build_model("simple_cnn", num_classes=3, width=2, crop=SIDE)
     (tmp_path / "teacher").mkdir()
     save_weights(guide, tmp_path / "teacher" / "best.weights.h5")
@@ -108,9 +110,9 @@ def test_a_student_learns_from_it_what_the_teacher_answers(fields):
     assert model.teacher is None
     task.compile(model, 0)
     history = [
-        model.fit(task.epoch(i), verbose=0, shuffle=False).history["loss"][0] for i in range(6)
+        model.fit(task.epoch(i), verbose=0, shuffle=False).history["loss"][0] for i in range(20)
     ]
-    assert sum(history[-2:]) < 0.7 * sum(history[:2])
+    assert sum(history[-5:]) < 0.5 * sum(history[:5])
 
 
 def test_without_a_teacher_labels_alone_are_kept(fields):
