@@ -27,7 +27,7 @@ OPTIONS = {
 }
 # the same code with more blocks
 DEEPER = ("srresnet_2", "srresnet_3", "esrn_4", "esrn_8")
-SPECTRAL = Path(__file__).parents[1] / "layers" / "test_spectral.py"
+SPECTRAL = Path(__file__).parents[1] / "layers" / "test_spectral_conv.py"
 
 
 def check_super_resolver(name, folder):
