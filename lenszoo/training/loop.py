@@ -31,6 +31,9 @@ from lenszoo.training.state import (
 
 log = logging.getLogger("lenszoo")
 
+LOG_LOSS = "val_log_loss"
+"""Column of the history that decides between epochs of one score."""
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -160,7 +163,7 @@ def _epochs(
         row["seconds"] = round(time.monotonic() - start, 1)
         progress.epoch += 1
         progress.history.append(row)
-        if _is_best(task, progress, row[task.monitor]):
+        if _is_best(task, progress):
             save_weights(answers, folder / BEST)
         save_weights(answers, folder / LAST)
         write_history(folder, progress)
@@ -170,11 +173,14 @@ def _epochs(
         check()
 
 
-def _is_best(task: Task, progress: Progress, score: float) -> bool:
-    """Keep the best score and decide on early stopping.
+def _is_best(task: Task, progress: Progress) -> bool:
+    """Keep the best score of the last row and decide on early stopping.
 
-    Scores of a curriculum's stages count too: validation is always at the true strength.
+    Of epochs with the same score, such as an AUC of 1, the one with the lowest log loss is the
+    best. Scores of a curriculum's stages count too: validation is always at the true strength.
     """
+    row = progress.history[-1]
+    score = row[task.monitor]
     if math.isnan(score):
         raise LenszooError(
             f"{task.monitor} is not a number: with these validation data no epoch can be called "
@@ -182,13 +188,17 @@ def _is_best(task: Task, progress: Progress, score: float) -> bool:
         )
     stopping = task.recipe.early_stopping
     margin = stopping.min_delta if stopping else 0.0
-    better = progress.best is None or score > progress.best + margin
+    rises = progress.best is None or score > progress.best + margin
+    better = rises
+    if not rises and score == progress.best and LOG_LOSS in row:
+        better = row[LOG_LOSS] < progress.history[progress.best_epoch - 1][LOG_LOSS]
     if better:
         progress.best, progress.best_epoch = score, progress.epoch
-    elif stopping:
+    if stopping and not rises:
         # a phase or a stage is over when its epochs are, however flat its scores
         staged = sum(stage.epochs for stage in task.recipe.curriculum)
-        since = max(progress.best_epoch, task.phases[-1], staged)
+        reached = next(r["epoch"] for r in progress.history if r[task.monitor] == progress.best)
+        since = max(reached, task.phases[-1], staged)
         progress.stopped = progress.epoch - since >= stopping.patience
     return better
 

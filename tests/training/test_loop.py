@@ -12,7 +12,7 @@ import lenszoo
 from lenszoo.errors import LenszooError
 from lenszoo.tasks.classify.task import ClassifyTask
 from lenszoo.training import Recipe, train
-from lenszoo.training.state import STATE_FILE
+from lenszoo.training.state import STATE_FILE, read_progress
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
@@ -119,6 +119,28 @@ def test_early_stopping_counts_epochs_without_a_better_score(fields, tmp_path):
     stopping = {"patience": 2, "min_delta": 1.0}  # no AUC rises by 1 after the first epoch
     result = train(fields | {"epochs": 9, "early_stopping": stopping}, tmp_path / "run")
     assert len(result.history) == 3
+
+
+def test_the_lowest_log_loss_is_the_best_of_equal_scores(fields, tmp_path):
+    losses = [0.5, 0.3, 0.4, 0.2, 0.1]
+    scores = [1.0, 1.0, 1.0, 0.9, 1.0]
+
+    class Tied(ClassifyTask):
+        def validate(self, model):
+            epoch = len(seen)
+            seen.append(epoch)
+            return super().validate(model) | {
+                "val_auc": scores[epoch],
+                "val_log_loss": losses[epoch],
+            }
+
+    for epochs, best in ((3, 2), (5, 5)):
+        seen: list[int] = []
+        recipe = Recipe(**fields | {"epochs": epochs, "early_stopping": {"patience": 4}})
+        run = tmp_path / str(epochs)
+        result = train(recipe, run, task=Tied(recipe))
+        assert read_progress(run).best_epoch == best
+        assert len(result.history) == epochs  # a tie is no reason to wait longer
 
 
 def test_early_stopping_waits_for_the_true_sky(tmp_path):
