@@ -186,7 +186,7 @@ class DatasetIndex:
         if label_column is not None:
             texts = cells[label_column]
             if classes is None:
-                names = name_classes(set(texts))
+                names = name_classes(set(texts), str(table))
             positions = {t: _label(t, names, str(table), classes is not None) for t in set(texts)}
             labels = np.array([positions[t] for t in texts], np.int32)
         index = cls(ids, paths, labels, names, str(table))
@@ -344,7 +344,7 @@ def _order_classes(
 ) -> tuple[list[str], list[str]]:
     """Return the class names, and the folders in the order of their classes."""
     if classes is None:
-        names = list(name_classes(folders))
+        names = list(name_classes(folders, source))
         return names, sorted(folders, key=lambda f: find_class(f, names, source))
     labels = {folder: find_class(folder, classes, source) for folder in folders}
     for folder in folders:

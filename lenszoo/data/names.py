@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from lenszoo.errors import unknown
+from lenszoo.errors import LenszooError, unknown
 
 LENS_CLASSES = ("nonlens", "lens")
 """The classes of lens finding, in the order of their labels: 1 is a lens."""
@@ -11,6 +11,7 @@ LENS_CLASSES = ("nonlens", "lens")
 SET_PREFIXES = ("train_", "val_", "test_")
 """Beginnings of class folders where several sets of a dataset lie side by side."""
 
+_WHOLE = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")  # labels that went through a float
 _NEGATIONS = ("non", "non_", "non-", "no", "no_", "not_")
 _LENS_NAMES = {f"{no}{name}": "nonlens" for no in _NEGATIONS for name in ("lens", "lenses")}
 _LENS_NAMES |= {"lens": "lens", "lenses": "lens"}
@@ -31,17 +32,39 @@ def natural_key(text: str) -> list[str | int]:
 
 
 def canonical_class(name: str) -> str:
-    """Return the name that all aliases of a class share: ``"CDM"`` and ``"sphere"`` agree."""
+    """Return the name that all aliases of a class share.
+
+    ``"CDM"`` and ``"sphere"`` agree, and so do ``"0"`` and ``"0.0"``.
+    """
     folded = name.strip().casefold()
+    whole = _WHOLE.fullmatch(folded)
+    if whole:
+        return str(int(whole[1]))
     return CLASS_ALIASES.get(folded, folded)
 
 
-def name_classes(names: Iterable[str]) -> tuple[str, ...]:
+def name_classes(names: Iterable[str], source: str) -> tuple[str, ...]:
     """Return the class names of a dataset without a model, in the order of their labels.
 
     They are sorted with aliases in one place; but where they are a lens class and a non-lens class,
     they become :data:`LENS_CLASSES`.
+
+    Args:
+        names: the names that occur, each once.
+        source: the table or folder, for the error.
+
+    Raises:
+        LenszooError: two of them name the same class, such as ``Lens`` and ``lens``.
     """
+    names = list(names)
+    forms: dict[str, list[str]] = {}
+    for name in sorted(names):
+        forms.setdefault(canonical_class(name), []).append(name)
+    several = [", ".join(map(repr, same)) for same in forms.values() if len(same) > 1]
+    if several:
+        raise LenszooError(
+            f"{source}: {' and '.join(several)} name the same class: write each class one way."
+        )
     ordered = sorted(names, key=lambda name: natural_key(canonical_class(name)))
     if sorted(map(canonical_class, ordered)) == sorted(LENS_CLASSES):
         return LENS_CLASSES

@@ -33,7 +33,31 @@ def test_aliases_get_the_same_labels_with_and_without_a_model(deeplense):
 def test_two_folders_of_one_class(deeplense):
     root = deeplense(classes=("no", "no_sub"))
     _fails("name the same class", lambda: DatasetIndex.from_directory(root, classes=MODEL_CLASSES))
-    assert len(DatasetIndex.from_directory(root)) == 8
+    _fails("'no', 'no_sub' name the same class", lambda: DatasetIndex.from_directory(root))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (("0", "1"), ("0", "1")),
+        (("0.0", "1.0"), ("0.0", "1.0")),
+        (("Lens", "NonLens"), ("nonlens", "lens")),
+        (("0", "0.0", "1"), None),
+        (("Lens", "lens", "NonLens", "nonlens"), None),
+    ],
+)
+def test_labels_of_a_table_are_written_one_way(tmp_path, labels, classes):
+    lines = ["id,path,label"]
+    for i, label in enumerate(labels):
+        np.save(tmp_path / f"{i}.npy", np.zeros((1, 4, 4)))
+        lines.append(f"{i},{i}.npy,{label}")
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(lines) + "\n")
+    if classes is None:
+        text = _fails("name the same class", lambda: DatasetIndex.from_csv(table))
+        assert "t.csv" in text and repr(labels[1]) in text
+    else:
+        assert DatasetIndex.from_csv(table).class_names == classes
 
 
 @pytest.mark.parametrize(
