@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -282,9 +283,9 @@ class DatasetIndex:
         return ((self.subset(train), self.subset(held_out)) for train, held_out in rows)
 
 
-def _listing(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the names of the sub-folders and of the image files in a folder, natural order."""
-    folders, files = [], []
+def _listing(folder: Path) -> tuple[list[str], list[str], int]:
+    """Return a folder's sub-folders and image files, natural order, and its number of others."""
+    folders, files, others = [], [], 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -294,11 +295,13 @@ def _listing(folder: Path) -> tuple[list[str], list[str]]:
                     folders.append(entry.name)
                 elif is_image_file(entry.name):
                     files.append(entry.name)
+                else:
+                    others += 1
     except FileNotFoundError:
         raise LenszooError(f"{folder}: no such folder.") from None
     except OSError as error:
         raise LenszooError(f"{folder}: cannot be listed ({error.strerror}).") from error
-    return sorted(folders, key=natural_key), sorted(files, key=natural_key)
+    return sorted(folders, key=natural_key), sorted(files, key=natural_key), others
 
 
 def _open(root: Path) -> tuple[Path, list[str], list[str]]:
@@ -316,7 +319,7 @@ def _open(root: Path) -> tuple[Path, list[str], list[str]]:
         folders = of_set(_listing(root.parent)[0], prefix)
         if folders:
             return root.parent, folders, []
-    folders, files = _listing(root)
+    folders, files, _ = _listing(root)
     sets = [prefix for prefix in SET_PREFIXES if of_set(folders, prefix)]
     if len(sets) > 1:
         names = " or ".join(str(root / prefix[:-1]) for prefix in sets)
@@ -328,8 +331,14 @@ def _open(root: Path) -> tuple[Path, list[str], list[str]]:
 
 
 def _class_files(top: Path, folder: str) -> list[str]:
-    inner, files = _listing(top / folder)
+    inner, files, others = _listing(top / folder)
     if files:
+        if inner or others:
+            warnings.warn(
+                f"{top / folder}: {len(inner)} folder(s) and {others} file(s) that are no images "
+                f"({', '.join(IMAGE_SUFFIXES)}) are passed over beside {len(files)} images.",
+                stacklevel=2,
+            )
         return files
     if inner:
         raise LenszooError(

@@ -1,6 +1,7 @@
 """Folders and tables become an index; splits are stratified, disjoint and repeatable."""
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -229,3 +230,15 @@ def test_a_file_name_that_no_table_can_hold(tmp_path):
     (tmp_path / "ü.npy").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.npy"))
     with pytest.raises(LenszooError, match="is no name in UTF-8; rename"):
         DatasetIndex.from_directory(tmp_path)
+
+
+def test_files_that_are_passed_over_are_counted(deeplense):
+    root = deeplense(per_class=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (root / "no" / ".hidden").touch()
+        assert len(DatasetIndex.from_directory(root)) == 9
+    (root / "no" / "notes.txt").touch()
+    (root / "no" / "more").mkdir()
+    with pytest.warns(UserWarning, match=r"no: 1 folder\(s\) and 1 file\(s\).*beside 3 images"):
+        assert len(DatasetIndex.from_directory(root)) == 9
