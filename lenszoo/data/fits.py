@@ -316,8 +316,8 @@ def _choose(name: str, hdus: Any, hdu: int | str | None) -> int:
     listed += ", ..." if len(images) > _SHOWN else ""
     if hdu is None:
         raise LenszooError(
-            f"{name}: holds {len(images)} images ({listed}); choose one in brackets, as in "
-            f"{Path(name).name}[{hdus[images[0]].name or images[0]}], or with hdu= to upscale."
+            f"{name}: holds {len(images)} images ({listed}); choose one in brackets, "
+            f"as in '{Path(name).name}[{hdus[images[0]].name or images[0]}]'."
         )
     fault = f"HDU {hdu!r} holds no image" if len(matches) == 1 else f"no HDU {hdu!r}"
     if len(matches) > 1:
