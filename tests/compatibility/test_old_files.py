@@ -185,9 +185,9 @@ def test_an_unfinished_run_ends_as_if_it_had_gone_through(name, outputs, expecte
         assert old.keys() <= row.keys()
         for key, value in old.items():
             assert row[key] == pytest.approx(value, rel=1e-4, abs=1e-5), key
-    np.testing.assert_allclose(
-        answers(lenszoo.load_model(run)), outputs[f"{name}/outputs"], **CLOSE
-    )
+    # Epochs of adapt tie in AUC: version 0.1.0 kept the first, later ones the lowest log loss.
+    kept = "last" if name == "adapt" else "outputs"
+    np.testing.assert_allclose(answers(lenszoo.load_model(run)), outputs[f"{name}/{kept}"], **CLOSE)
     last = lenszoo.load_model(run / "last.weights.h5")
     np.testing.assert_allclose(answers(last), outputs[f"{name}/last"], **CLOSE)
     assert (run / "report.html").is_file()
