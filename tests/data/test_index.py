@@ -7,20 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
 
 MODEL_CLASSES = ("no", "sphere", "vort")
-
-
-def _fails(message: str, make: Callable[[], object]) -> str:
-    with pytest.raises(LenszooError) as caught:
-        make()
-    text = str(caught.value)
-    assert message in text
-    assert "\n" not in text
-    return text
 
 
 # folders
@@ -74,44 +66,46 @@ def test_hidden_and_foreign_entries_are_passed_over(deeplense):
 
 
 def test_bad_folders(deeplense, tmp_path):
-    _fails("no such folder", lambda: DatasetIndex.from_directory(tmp_path / "none"))
+    one_line("no such folder", lambda: DatasetIndex.from_directory(tmp_path / "none"))
     (tmp_path / "empty").mkdir()
-    _fails("no images in this folder", lambda: DatasetIndex.from_directory(tmp_path / "empty"))
+    one_line("no images in this folder", lambda: DatasetIndex.from_directory(tmp_path / "empty"))
     (tmp_path / "empty").rmdir()
     (tmp_path / "file").write_text("")
-    _fails("cannot be listed", lambda: DatasetIndex.from_directory(tmp_path / "file"))
+    one_line("cannot be listed", lambda: DatasetIndex.from_directory(tmp_path / "file"))
     root = deeplense()
-    unknown = _fails("sphere", lambda: DatasetIndex.from_directory(root, classes=("no", "spheres")))
+    unknown = one_line(
+        "sphere", lambda: DatasetIndex.from_directory(root, classes=("no", "spheres"))
+    )
     assert "Legal: no, spheres" in unknown
-    parent = _fails("one set at a time", lambda: DatasetIndex.from_directory(root.parent))
+    parent = one_line("one set at a time", lambda: DatasetIndex.from_directory(root.parent))
     assert str(root) in parent
     (root / "spare").mkdir()
-    _fails("spare: this class folder holds no images", lambda: DatasetIndex.from_directory(root))
+    one_line("spare: this class folder holds no images", lambda: DatasetIndex.from_directory(root))
     (root / "spare").rmdir()
     (root / "preview.png").write_bytes(b"")
-    _fails("beside folders", lambda: DatasetIndex.from_directory(root))
+    one_line("beside folders", lambda: DatasetIndex.from_directory(root))
 
 
 def test_two_sets_of_lens_folders_side_by_side(deeplense):
     names = ("train_lenses", "train_nonlenses", "test_lenses", "test_nonlenses")
     root = deeplense(classes=names)
-    text = _fails("several sets side by side", lambda: DatasetIndex.from_directory(root))
+    text = one_line("several sets side by side", lambda: DatasetIndex.from_directory(root))
     assert str(root / "train") in text
     train, test = (DatasetIndex.from_directory(root / part) for part in ("train", "test"))
     assert train.class_names == test.class_names == ("nonlens", "lens")
     assert train.ids[0] == "train_nonlenses/0.npy"
     assert {name.split("/")[0] for name in test.ids} == {"test_lenses", "test_nonlenses"}
     assert all(path.is_file() for path in train.paths + test.paths)
-    _fails("no such folder", lambda: DatasetIndex.from_directory(root / "val"))
+    one_line("no such folder", lambda: DatasetIndex.from_directory(root / "val"))
 
 
 def test_files_one_by_one(deeplense, tmp_path):
     files = sorted((deeplense() / "no").iterdir())
     index = DatasetIndex.from_files(files)
     assert index.ids == tuple(map(str, files))
-    _fails("no files", lambda: DatasetIndex.from_files([]))
-    _fails("more than once", lambda: DatasetIndex.from_files([files[0], files[0]]))
-    _fails("no such file", lambda: DatasetIndex.from_files([*files, tmp_path / "x.npy"]))
+    one_line("no files", lambda: DatasetIndex.from_files([]))
+    one_line("more than once", lambda: DatasetIndex.from_files([files[0], files[0]]))
+    one_line("no such file", lambda: DatasetIndex.from_files([*files, tmp_path / "x.npy"]))
 
 
 # splits
@@ -174,7 +168,7 @@ def test_lens_labels_of_a_table_have_one_order(table):
 def test_integer_labels_are_positions(table):
     csv = table("id,path,label\n1,set/no/0.npy,2\n2,set/no/1.npy,0\n")
     assert DatasetIndex.from_csv(csv, classes=MODEL_CLASSES).labels.tolist() == [2, 0]
-    text = _fails("Unknown class", lambda: DatasetIndex.from_csv(csv, classes=("lens", "other")))
+    text = one_line("Unknown class", lambda: DatasetIndex.from_csv(csv, classes=("lens", "other")))
     assert "'2'" in text
 
 
@@ -195,20 +189,22 @@ def test_integer_labels_are_positions(table):
 )
 def test_bad_tables(table, text, message):
     csv = table(text)
-    line = _fails(message, lambda: DatasetIndex.from_csv(csv, classes=MODEL_CLASSES))
+    line = one_line(message, lambda: DatasetIndex.from_csv(csv, classes=MODEL_CLASSES))
     assert "table.csv" in line
 
 
 def test_unreadable_tables(tmp_path):
-    _fails("no such file", lambda: DatasetIndex.from_csv(tmp_path / "none.csv"))
+    one_line("no such file", lambda: DatasetIndex.from_csv(tmp_path / "none.csv"))
     (tmp_path / "binary.csv").write_bytes(b"id,path,label\n\xff\xfe,\xc0,no\n")
-    _fails("UTF-8", lambda: DatasetIndex.from_csv(tmp_path / "binary.csv"))
+    one_line("UTF-8", lambda: DatasetIndex.from_csv(tmp_path / "binary.csv"))
 
 
 def test_labels_must_fit():
     paths = (Path("a"), Path("b"))
-    _fails("labels must lie", lambda: DatasetIndex(("a", "b"), paths, np.array([0, 2]), ("x", "y")))
-    _fails("differ in number", lambda: DatasetIndex(("a",), paths))
+    one_line(
+        "labels must lie", lambda: DatasetIndex(("a", "b"), paths, np.array([0, 2]), ("x", "y"))
+    )
+    one_line("differ in number", lambda: DatasetIndex(("a",), paths))
     index = DatasetIndex(("a", "b"), paths, np.array([0, 1]), ("x", "y"))
     with pytest.raises(ValueError, match="read-only"):
         index.labels[0] = 1

@@ -92,3 +92,17 @@ def survey(values, points, band, pixels):
     _, light, _ = api.magnitude2amplitude(None, [source(values, magnitude=20.0)])
     model = api.image_model_class({"point_source_supersampling_factor": 1})
     return api, model.image(parameters, light)
+
+
+def band(camera):
+    """A camera of ours as lenstronomy takes it."""
+    return {
+        "pixel_scale": camera.instrument.pixel_scale,
+        "seeing": camera.instrument.psf_fwhm,
+        "psf_type": "GAUSSIAN",
+        "exposure_time": camera.exposure_time,
+        "num_exposures": camera.num_exposures,
+        "magnitude_zero_point": camera.magnitude_zero_point,
+        "sky_brightness": camera.sky_brightness,
+        "read_noise": camera.read_noise,
+    }

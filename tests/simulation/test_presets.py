@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from keras import ops
-from oracle import image, survey
+from oracle import band, image, survey
 
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import get_preset, list_presets, sample
@@ -26,20 +26,6 @@ ROW_MODEL_1 += [0.04167, 0.05682, 0.02652, 0.0, 0.14773, 0.02273, 0.02273]
 
 def draw(preset, kind, i, strength=1.0):
     return preset.draw(scene_generator(SEED, i), kind, strength)
-
-
-def band(camera):
-    """A camera of ours as lenstronomy takes it."""
-    return {
-        "pixel_scale": camera.instrument.pixel_scale,
-        "seeing": camera.instrument.psf_fwhm,
-        "psf_type": "GAUSSIAN",
-        "exposure_time": camera.exposure_time,
-        "num_exposures": camera.num_exposures,
-        "magnitude_zero_point": camera.magnitude_zero_point,
-        "sky_brightness": camera.sky_brightness,
-        "read_noise": camera.read_noise,
-    }
 
 
 def test_names_and_unknown_names():

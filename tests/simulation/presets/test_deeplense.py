@@ -6,7 +6,7 @@ from keras import ops
 from lenstronomy.SimulationAPI.ObservationConfig.Euclid import Euclid
 from lenstronomy.SimulationAPI.ObservationConfig.HST import HST
 from lenstronomy.Util import image_util
-from oracle import survey
+from oracle import band, survey
 from scipy import stats
 
 from lenszoo.simulation import get_preset
@@ -19,20 +19,6 @@ SEED = 5
 
 def draw(preset, kind, i, strength=1.0):
     return preset.draw(scene_generator(SEED, i), kind, strength)
-
-
-def band(camera):
-    """A camera of ours as lenstronomy takes it."""
-    return {
-        "pixel_scale": camera.instrument.pixel_scale,
-        "seeing": camera.instrument.psf_fwhm,
-        "psf_type": "GAUSSIAN",
-        "exposure_time": camera.exposure_time,
-        "num_exposures": camera.num_exposures,
-        "magnitude_zero_point": camera.magnitude_zero_point,
-        "sky_brightness": camera.sky_brightness,
-        "read_noise": camera.read_noise,
-    }
 
 
 @pytest.mark.skipif(not version("lenstronomy").startswith("1.14."), reason="its cameras change")
