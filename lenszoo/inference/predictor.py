@@ -130,9 +130,7 @@ def embed(
         >>> embed("resnet18_slim.common_test_sim_v2", sky.images).shape
         (3, 128)
     """
-    opened = open_model(model)
-    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
-    return run(feature_model(opened.model), candidates, batch_size, progress).values
+    return _features(model, inputs, batch_size, on_bad, resize, bands, progress)[2].values
 
 
 def embedding_table(
@@ -146,15 +144,30 @@ def embedding_table(
     progress: Progress | None = None,
 ) -> pa.Table:
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
-    opened = open_model(model)
-    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
-    answers = run(feature_model(opened.model), candidates, batch_size, progress)
+    opened, candidates, answers = _features(
+        model, inputs, batch_size, on_bad, resize, bands, progress
+    )
     width = answers.values.shape[1]
     flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
     vectors = pa.FixedSizeListArray.from_arrays(flat, width)
     at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
     column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
     return _table(opened, candidates, answers, {FEATURES: column})
+
+
+def _features(
+    model: ModelLike,
+    inputs: PredictInputs,
+    batch_size: int,
+    on_bad: OnBad | None,
+    resize: bool,
+    bands: Sequence[int] | None,
+    progress: Progress | None,
+) -> "tuple[OpenedModel, Candidates, Answers]":
+    """Return the opened model, its inputs, and the features of each."""
+    opened = open_model(model)
+    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
+    return opened, candidates, run(feature_model(opened.model), candidates, batch_size, progress)
 
 
 def features_of(table: pa.Table) -> np.ndarray:
