@@ -89,15 +89,7 @@ def _simulated(recipe: RecipeBase) -> TrainingData:
             augment=augmentation(recipe),
         )
 
-    return TrainingData(
-        data.images,
-        epoch,
-        functools.partial(draw_split, preset, "val", data.val_images, seed),
-        functools.partial(draw_split, preset, "test", data.test_images, seed),
-        describe_sky(preset, seed),
-        image_shape=preset.image_shape,
-        class_names=preset.classes,
-    )
+    return sky_data(preset, data, seed, epoch, class_names=preset.classes)
 
 
 def single_sky(name: str | None) -> Preset:
@@ -106,6 +98,25 @@ def single_sky(name: str | None) -> Preset:
     if preset.factor > 1:
         raise LenszooError(f"{preset.name} is a sky of pairs; choose one of single images.")
     return preset
+
+
+def sky_data(
+    preset: Preset,
+    data: Data | PoolData | PairData,
+    seed: int,
+    epoch: Callable[..., Any],
+    **more: Any,
+) -> TrainingData:
+    """Return the epochs of a simulated sky with its held-out images, see :class:`TrainingData`."""
+    return TrainingData(
+        data.images,
+        epoch,
+        functools.partial(draw_split, preset, "val", data.val_images, seed),
+        functools.partial(draw_split, preset, "test", data.test_images, seed),
+        describe_sky(preset, seed),
+        image_shape=preset.image_shape,
+        **more,
+    )
 
 
 def draw_split(preset: Preset, split: str, n: int, seed: int) -> Dataset:

@@ -1,6 +1,7 @@
 """Training images of a pretext, which need no labels: a simulated sky, or files."""
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lenszoo.data.listing import as_index
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SimulatedDataset
 from lenszoo.tasks.pretext.recipe import PretextRecipe
-from lenszoo.tasks.sources import TrainingData, describe_sky, draw_split, scenes, single_sky
+from lenszoo.tasks.sources import TrainingData, scenes, single_sky, sky_data
 
 _SPLIT = 3  # a random stream of its own
 
@@ -38,14 +39,8 @@ def _simulated(recipe: PretextRecipe) -> TrainingData:
             preset, data.images, seed, recipe.batch_size, **scenes(data, e), augment=augment
         )
 
-    return TrainingData(
-        data.images,
-        epoch,
-        functools.cache(functools.partial(draw_split, preset, "val", data.val_images, seed)),
-        functools.partial(draw_split, preset, "test", data.test_images, seed),
-        describe_sky(preset, seed),
-        image_shape=preset.image_shape,
-    )
+    sky = sky_data(preset, data, seed, epoch)
+    return replace(sky, validation=functools.cache(sky.validation))
 
 
 def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any]) -> TrainingData:

@@ -1,6 +1,5 @@
 """Training pairs: a simulated sky of pairs, or folders of files."""
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +10,8 @@ from lenszoo.simulation import SimulatedDataset, get_preset, list_presets
 from lenszoo.tasks.sources import (
     TrainingData,
     augmentation,
-    describe_sky,
-    draw_split,
     scenes,
+    sky_data,
 )
 from lenszoo.tasks.super_resolve.recipe import SuperResolveRecipe
 
@@ -46,15 +44,7 @@ def _simulated(recipe: SuperResolveRecipe) -> TrainingData:
     def epoch(e: int) -> SimulatedDataset:
         return SimulatedDataset(preset, data.images, seed, **_cut(recipe) | scenes(data, e))
 
-    return TrainingData(
-        data.images,
-        epoch,
-        functools.partial(draw_split, preset, "val", data.val_images, seed),
-        functools.partial(draw_split, preset, "test", data.test_images, seed),
-        describe_sky(preset, seed),
-        image_shape=preset.image_shape,
-        scale=preset.factor,
-    )
+    return sky_data(preset, data, seed, epoch, scale=preset.factor)
 
 
 def _from_files(recipe: SuperResolveRecipe) -> TrainingData:
