@@ -159,7 +159,7 @@ class TestSeveralImages:
     def test_it_asks_which(self, tiny, several, tmp_path):
         message = refusal(tiny, several, tmp_path / "out")
         assert "holds 4 images (1 SCI 8 x 9, 2 ERR 8 x 9, 3 SCI,2 8 x 9, 4 ERR,2" in message
-        assert "hdu=" in message and "a.fits[SCI]" in message
+        assert "a.fits[SCI]" in message
 
     @pytest.mark.parametrize(
         ("bracket", "hdu", "at"),

@@ -106,10 +106,12 @@ def test_layer_decay_leaves_the_first_layers_almost_where_they_were(start):
 def test_patience_begins_when_all_layers_train(start):
     recipe = Recipe(**start, freeze="backbone", unfreeze_after=3, early_stopping={"patience": 1})
     task = ClassifyTask(recipe)
-    progress = Progress(best=0.9, best_epoch=1)
+    row = {"epoch": 1, task.monitor: 0.9}
+    progress = Progress(best=0.9, best_epoch=1, history=[row])
     for epoch, stops in ((2, False), (3, False), (4, True)):
         progress.epoch = epoch
-        _is_best(task, progress, 0.5)
+        progress.history.append({"epoch": epoch, task.monitor: 0.5})
+        assert not _is_best(task, progress)
         assert progress.stopped is stops
 
 
