@@ -24,7 +24,9 @@ _CURVES = {
     "log": _signed(ops.log1p),
     "linear": lambda x: x,
 }
-STRETCHES = (*_CURVES, "zscale")
+_OF_EACH_IMAGE = ("zscale", "noise")
+STRETCHES = (*_CURVES, *_OF_EACH_IMAGE)
+_ONE_SIGMA = 0.158655254  # the part of a normal distribution below -1 sigma
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
@@ -34,11 +36,15 @@ class Stretch(BaseLayer):
     ``"asinh"`` (Lupton et al. 1999, arXiv:astro-ph/9903081), ``"sqrt"`` and ``"log"`` (both odd
     functions, symmetric about zero) and ``"linear"`` act on ``image / scale``. The scale of a band
     is a weight of this layer, saved with the model: ``softening`` times the noise of the band,
-    measured by :meth:`adapt` on the training images. ``"zscale"`` maps the limits of IRAF's
-    algorithm, measured in each band of each image, to [0, 1].
+    measured by :meth:`adapt` on the training images.
+
+    Two kinds measure each band of each image, so the unit of flux and a constant sky do not matter:
+    ``"noise"`` is asinh of the pixels above the sky level, in units of ``softening`` times the
+    noise, both from :func:`edge_sky`; ``"zscale"`` maps the limits of IRAF's algorithm to [0, 1].
+    Under ``"noise"`` an image without noise along its edges becomes NaN, in training 0.
 
     Args:
-        kind: one of ``asinh``, ``sqrt``, ``log``, ``linear`` and ``zscale``.
+        kind: one of ``asinh``, ``sqrt``, ``log``, ``linear``, ``zscale`` and ``noise``.
         softening: scale in units of the noise, at which asinh turns from linear to logarithmic.
         **kwargs: as for any Keras layer. The layer computes in float32.
 
@@ -65,7 +71,9 @@ class Stretch(BaseLayer):
         self.kind, self.softening = kind, float(softening)
 
     def build(self, input_shape: Any) -> None:
-        """Make the scales, (bands,), all 1 until adapted."""
+        """Make the scales, (bands,), all 1 until adapted; none for the kind ``noise``."""
+        if self.kind == "noise":
+            return
         self.scale = self.add_weight(
             shape=(input_shape[-1],), initializer="ones", trainable=False, name="scale"
         )
@@ -74,7 +82,8 @@ class Stretch(BaseLayer):
         """Set the scales from the noise of images (n, height, width, bands).
 
         The noise of a band is 1.4826 times the median absolute deviation of its pixels along the
-        edge of the images, where there is mostly sky. NaN pixels are ignored.
+        edge of the images, where there is mostly sky. NaN pixels are ignored. Nothing is set for
+        the kind ``noise``, which measures every image.
 
         Raises:
             LenszooError: a band without noise, whose scale would be zero.
@@ -88,13 +97,49 @@ class Stretch(BaseLayer):
                 f"Band {dead[0]} of the images has no noise along the edges: its pixels are all "
                 "alike there, so there is no scale to stretch it by."
             )
-        self.scale.assign((self.softening * noise).astype(np.float32))
+        if self.kind != "noise":
+            self.scale.assign((self.softening * noise).astype(np.float32))
 
-    def call(self, images: Any) -> Any:
+    def call(self, images: Any, training: bool = False) -> Any:
         """Return the stretched images."""
         images = ops.cast(images, "float32")
+        if self.kind == "noise":
+            level, noise = edge_sky(images)
+            x = ops.arcsinh((images - level) / (self.softening * noise))
+            return ops.where(noise > 0, x, 0.0 if training else float("nan"))
         if self.kind == "zscale":
             low, high = zscale_limits(images)
             low, high = low[:, None, None, :], high[:, None, None, :]
             return ops.clip((images - low) / ops.maximum(high - low, 1e-20), 0.0, 1.0)
         return _CURVES[self.kind](images / self.scale)
+
+
+def edge_sky(images: Any) -> tuple[Any, Any]:
+    """Measure sky level and noise along the edges of images (batch, height, width, bands).
+
+    Both are of a frame of pixels, a sixteenth of the shorter side wide, in each band of each image:
+    the median, and how far below it the 16th percentile lies, to which light of sources that reach
+    the edge adds little.
+
+    Returns:
+        Level and noise of a pixel, each (batch, 1, 1, bands).
+
+    >>> images = np.random.default_rng(0).normal(7.0, 5.0, (1, 64, 64, 1))
+    >>> level, noise = edge_sky(ops.convert_to_tensor(images, "float32"))
+    >>> bool(abs(float(level[0, 0, 0, 0]) - 7) < 1), bool(abs(float(noise[0, 0, 0, 0]) - 5) < 1)
+    (True, True)
+    """
+    _, height, width, bands = images.shape
+    edge = max(1, min(height, width) // 16)
+    strips = (
+        images[:, :edge],
+        images[:, -edge:],
+        images[:, edge:-edge, :edge],
+        images[:, edge:-edge, -edge:],
+    )
+    flat = [ops.reshape(x, (-1, x.shape[1] * x.shape[2], bands)) for x in strips]
+    pixels = ops.sort(ops.stop_gradient(ops.concatenate(flat, axis=1)), axis=1)
+    n = pixels.shape[1]
+    level = (pixels[:, (n - 1) // 2] + pixels[:, n // 2]) / 2.0
+    noise = level - pixels[:, int(_ONE_SIGMA * (n - 1))]
+    return level[:, None, None], noise[:, None, None]

@@ -50,13 +50,15 @@ def lens_finder(
     of the tokens goes through two dense layers to one logit.
 
     Args:
-        input_shape: ``(height, width, bands)`` of sky-subtracted images in a linear unit of flux.
+        input_shape: ``(height, width, bands)`` of images in a linear unit of flux, sky-subtracted
+            unless the stretch measures each image.
         columns: names of the table's columns, or their number.
         use: ``"both"``, ``"image"`` or ``"table"``; by default both where there are columns.
         backbone: ``"conv"``, two rounds of convolution and max-pooling, or a classifier of the
             registry, of which the last maps are used.
-        stretch: ``asinh``, ``sqrt``, ``log``, ``linear`` or ``zscale``, see
-            :class:`lenszoo.layers.Stretch`.
+        stretch: ``asinh``, ``sqrt``, ``log``, ``linear``, ``zscale`` or ``noise``, see
+            :class:`lenszoo.layers.Stretch`; with ``noise``, which takes sky level and noise from
+            each image, the answer does not depend on the unit of flux or on a constant sky.
         softening: scale of the stretch in units of the sky noise.
         width: channels of the first convolution of ``"conv"``; the second doubles them.
         dim: length of a token.
@@ -89,6 +91,7 @@ def lens_finder(
         check_positive(width=width)
         x = Stretch(stretch, softening, name="stretch")(inputs["images"])
         branches.append(_image_tokens(x, backbone, width, dim))
+        checked = x if stretch == "noise" else inputs["images"]
     if use != "image":
         inputs["table"] = keras.Input((n_columns,), name="table")
         branches.append(ColumnTokens(dim, name="columns")(inputs["table"]))
@@ -112,7 +115,7 @@ def lens_finder(
     x = layers.Dense(1, dtype="float32", name="logits")(x)
     x = Temperature(name="temperature")(x)
     # a table may hold NaN, its tokens never do
-    x = NonFiniteGuard(name="guard")(x, inputs.get("images", branches[-1]))
+    x = NonFiniteGuard(name="guard")(x, checked if use != "table" else branches[-1])
     return keras.Model(inputs if len(inputs) == 2 else next(iter(inputs.values())), x, name=name)
 
 
@@ -196,7 +199,9 @@ def branch(model: keras.Model, use: str) -> keras.Model:
     x = model.get_layer("features")(x, weights)
     for layer in ("dense1", "dropout1", "dense2", "dropout2", "logits", "temperature"):
         x = model.get_layer(layer)(x)
-    x = NonFiniteGuard(name="guard")(x, inputs if use == "image" else tokens)
+    stretch: Any = model.get_layer("stretch") if use == "image" else None
+    checked = stretch.output if stretch is not None and stretch.kind == "noise" else inputs
+    x = NonFiniteGuard(name="guard")(x, checked if use == "image" else tokens)
     return keras.Model(inputs, x, name=f"{model.name}_{use}")
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Stretch
+from lenszoo.layers.stretch import edge_sky
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,39 @@ def test_zscale_stretches_to_one(images):
     stretched = np.asarray(Stretch("zscale")(images))
     assert stretched.min() == 0.0
     assert stretched.max() == 1.0
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 363.0, 1e9])
+@pytest.mark.parametrize("sky", [0.0, 40.0])
+def test_noise_measures_every_image(images, unit, sky):
+    layer = Stretch("noise")
+    layer.adapt(images)  # there is nothing to set
+    assert layer.weights == []
+    before = np.asarray(layer(images))
+    assert np.asarray(layer(np.float32(unit) * (images + np.float32(sky)))) == pytest.approx(
+        before, abs=1e-4
+    )
+    edge = before[:, :2]  # the sky alone: asinh of unit noise about 0
+    assert np.median(edge) == pytest.approx(0.0, abs=0.1)
+    assert np.std(np.sinh(edge)) == pytest.approx(1.0, rel=0.1)
+
+
+def test_light_at_the_edge_moves_sky_and_noise_little(images):
+    crowded = images.copy()
+    crowded[:, :2, :6] += 300.0  # a tenth of the frame lies under a neighbour
+    level, noise = edge_sky(keras.ops.convert_to_tensor(crowded))
+    assert np.asarray(level)[:, 0, 0] == pytest.approx(np.zeros((20, 2)), abs=1.5)
+    assert np.asarray(noise).mean(0).ravel() == pytest.approx([3.0, 0.5], rel=0.15)
+
+
+def test_an_image_without_noise_is_no_number(images):
+    flat = images.copy()
+    flat[0, ..., 1] = 1.0
+    layer = Stretch("noise")
+    assert np.isnan(np.asarray(layer(flat))).all((1, 2)).tolist() == [[False, True]] + [
+        [False, False]
+    ] * (len(images) - 1)
+    assert np.all(np.asarray(layer(flat, training=True))[0, ..., 1] == 0.0)
 
 
 def test_the_scale_travels(images, tmp_path):

@@ -53,6 +53,25 @@ def test_a_nan_pixel_is_no_answer_and_a_gap_in_the_table_is_none_the_less_one(mo
     assert np.isfinite(answers(model, inputs | {"table": empty})).all()
 
 
+@pytest.mark.parametrize("unit", [1e-3, 363.0, 1e9])
+def test_with_the_noise_stretch_units_and_sky_do_not_matter(unit):
+    rng = np.random.default_rng(4)
+    images = rng.normal(0.0, 0.02, (5, 32, 32, 2)).astype(np.float32)
+    images[:, 12:20, 12:20] += rng.random((5, 1, 1, 2), np.float32)
+    finder = built(input_shape=(32, 32, 2), stretch="noise")
+    moved = np.float32(unit) * (images + np.float32(0.1))
+    assert answers(finder, moved) == pytest.approx(answers(finder, images), abs=1e-4)
+
+
+def test_with_the_noise_stretch_an_image_without_noise_has_no_answer(inputs):
+    finder = built(input_shape=(32, 32, 2), columns=3, stretch="noise")
+    flat = inputs["images"].copy()
+    flat[1] = 0.5
+    flat[2, 9, 9] = np.nan
+    for net, data in ((finder, inputs | {"images": flat}), (branch(finder, "image"), flat)):
+        assert np.flatnonzero(np.isnan(answers(net, data))).tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("use", ["image", "table"])
 def test_one_branch_alone(use):
     rng = np.random.default_rng(2)
