@@ -1,4 +1,4 @@
-"""NumPy arrays out of a pickle, of which nothing is run.
+"""NumPy arrays out of a pickle, of which nothing is run; the unpickler that bounds memory and time.
 
 A pickle is a program that names functions and calls them. Here the names that NumPy writes for its
 arrays stand for plain records, which keep what they are given; every other name is refused before
@@ -29,7 +29,7 @@ def unpickle_arrays(raw: bytes, name: str) -> Any:
         LenszooError: the pickle is damaged, or wants anything but NumPy arrays and numbers.
     """
     try:
-        return _build(_RecordUnpickler(io.BytesIO(raw)).load())
+        return _build(_RecordUnpickler(raw).load(), [len(raw)])
     except _RefusedError as error:
         raise LenszooError(
             f"{name}: refused, this pickle wants {error}, which is no part of a NumPy array; "
@@ -116,8 +116,72 @@ _RECORDS: dict[tuple[str, str], Any] = {
 }
 
 
-# The unpickler in Python: that in C makes room for as many memos as a pickle of 20 bytes claims.
-class _RecordUnpickler(pickle._Unpickler):
+# In Python: the unpickler in C makes room for as many memos as a pickle of 20 bytes claims.
+_Unpickler: Any = pickle._Unpickler
+
+
+class BoundedUnpickler(_Unpickler):
+    """Unpickler of which subclasses say which names it knows, that never runs what a pickle brings.
+
+    No opcode takes more memory than the pickle has bytes. Nothing that a pickle may nest without
+    end is hashed: keys are text or numbers, and there are no sets. A state is only given to the
+    instances in ``stateful``, so that functions and classes stay as they are.
+    """
+
+    stateful: tuple[type, ...] = ()
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(io.BytesIO(raw))
+        self._limit = len(raw)
+
+    def _bytearray(self) -> None:
+        size = int.from_bytes(self.read(8), "little")
+        if size > self._limit:
+            raise ValueError(f"it claims {size:,} bytes and has {self._limit:,}")
+        content = bytearray(size)
+        self.readinto(content)
+        self.append(content)
+
+    def _state(self) -> None:
+        if not isinstance(self.stack[-2], self.stateful):
+            raise ValueError("it changes what is no part of it")
+        self.give_state(self.stack[-2], self.stack.pop())
+
+    def give_state(self, instance: Any, state: Any) -> None:
+        """Give one of ``stateful`` what the pickle has for it."""
+        instance.__setstate__(state)
+
+    def _item(self) -> None:
+        _check_keys(self.stack[-2:-1])
+        self.load_setitem()
+
+    def _items(self) -> None:
+        _check_keys(self.stack[::2])
+        self.load_setitems()
+
+    def _refuse(self) -> None:
+        raise ValueError("it holds sets or an old form of dictionaries")
+
+    dispatch = _Unpickler.dispatch | {
+        pickle.BYTEARRAY8[0]: _bytearray,
+        pickle.BUILD[0]: _state,
+        pickle.SETITEM[0]: _item,
+        pickle.SETITEMS[0]: _items,
+        pickle.DICT[0]: _refuse,
+        pickle.EMPTY_SET[0]: _refuse,
+        pickle.ADDITEMS[0]: _refuse,
+        pickle.FROZENSET[0]: _refuse,
+    }
+
+
+def _check_keys(keys: list) -> None:
+    if not all(isinstance(key, str | int | float | None) for key in keys):
+        raise ValueError("it holds keys that are neither text nor numbers")
+
+
+class _RecordUnpickler(BoundedUnpickler):
+    stateful = (_Dtype, _Array)
+
     def find_class(self, module: str, name: str) -> Any:
         """Return the record that stands for a part of NumPy arrays; refuse everything else."""
         try:
@@ -126,11 +190,15 @@ class _RecordUnpickler(pickle._Unpickler):
             raise _RefusedError(f"{module}.{name}") from None
 
 
-def _build(content: Any, depth: int = 0) -> Any:
+def _build(content: Any, left: list[int], depth: int = 0) -> Any:
+    """Put arrays in the place of records; ``left`` counts the items that may still come."""
     if depth > 3:
         raise ValueError("nested too deeply")
     if isinstance(content, _Array):
         content = content.build()
     if isinstance(content, list | tuple):
-        return [_build(item, depth + 1) for item in content]
+        left[0] -= len(content)
+        if left[0] < 0:  # every item takes a byte, unless one list stands in many places
+            raise ValueError("it repeats its lists")
+        return [_build(item, left, depth + 1) for item in content]
     return content

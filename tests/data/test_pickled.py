@@ -107,3 +107,31 @@ def test_object_flags_cannot_be_forged(tmp_path):
     assert forged != honest
     (tmp_path / "a.pkl").write_bytes(forged)
     _refused(lambda: read_pair(tmp_path / "a.pkl"), "a.pkl: ")
+
+
+# arrays at 4 GB, of a byte; one list in 4 * 10**8 places; a key whose hash takes years
+CLAIMS = b"\x80\x05\x96" + (4 << 30).to_bytes(8, "little") + b"x."
+REPEATS = b"\x80\x04](" + b"N" * 20_000 + b"eq\x00](" + b"h\x00" * 20_000 + b"e."
+NESTED = b")" + b"2\x86" * 60
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (CLAIMS, "claims 4,294,967,296 bytes"),
+        (REPEATS, "repeats its lists"),
+        (b"\x80\x04}" + NESTED + b"Ns.", "keys that are neither"),
+        (b"\x80\x04}(" + NESTED + b"Nu.", "keys that are neither"),
+        (b"\x80\x04\x8f(" + NESTED + b"\x90.", "holds sets"),
+        (b"\x80\x04(" + NESTED + b"\x91.", "holds sets"),
+        (b"\x80\x04(" + NESTED + b"Nd.", "holds sets or an old form"),
+        (b"\x80\x04]}b.", "changes what is no part of it"),
+    ],
+)
+def test_small_pickles_take_neither_memory_nor_time(tmp_path, program, message):
+    (tmp_path / "a.pkl").write_bytes(program)
+    tracemalloc.start()
+    _refused(lambda: read_pair(tmp_path / "a.pkl"), message)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24

@@ -7,15 +7,14 @@ tensor is checked to lie inside its storage.
 """
 
 import collections
-import io
 import math
-import pickle
 import sys
 import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lenszoo.data.pickled import BoundedUnpickler
 from lenszoo.errors import LenszooError
 
 _BRAIN = "BFloat16Storage"  # the upper half of a float32
@@ -55,7 +54,7 @@ def read_torch(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
         raise LenszooError("it holds no tensors by name: save model.state_dict()")
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, np.ndarray):
-            raise LenszooError(f"{str(name)!r} is no tensor: save model.state_dict() alone")
+            raise LenszooError(f"{name!r} is no tensor: save model.state_dict() alone")
     return dict(content)
 
 
@@ -84,7 +83,8 @@ def _tensor(
     if size == 0:
         return np.empty(shape, values.dtype)
     steps = [step * values.itemsize for step in strides]
-    return np.lib.stride_tricks.as_strided(values[offset:], shape, steps).copy()
+    # no copy: a file of many tensors may have one storage
+    return np.lib.stride_tricks.as_strided(values[offset:], shape, steps, writeable=False)
 
 
 def _parameter(tensor: np.ndarray, *_: Any) -> np.ndarray:
@@ -99,11 +99,16 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(BoundedUnpickler):
+    stateful = (collections.OrderedDict,)
+
     def __init__(self, archive: zipfile.ZipFile, folder: str, program: bytes) -> None:
-        super().__init__(io.BytesIO(program))
+        super().__init__(program)
         self._archive, self._folder = archive, folder
         self._read: dict[str, _Storage] = {}
+
+    def give_state(self, instance: Any, state: Any) -> None:
+        """Leave out the versions of layers, which are all the state that PyTorch writes."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what stands for a name that state_dicts use; refuse everything else."""
@@ -117,6 +122,8 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> _Storage:
         """Return a storage: ``("storage", type, key, device, numbers)``."""
         _, kind, key, _, count = pid
+        if not isinstance(key, str) or not isinstance(kind, str):
+            raise ValueError("a storage has no name")
         if key not in self._read:
             raw = self._archive.read(f"{self._folder}/data/{key}")
             values = np.frombuffer(raw, _TYPES[kind])

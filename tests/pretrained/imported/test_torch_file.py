@@ -4,6 +4,7 @@ import collections
 import io
 import pickle
 import sys
+import tracemalloc
 import types
 import zipfile
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from lenszoo.errors import LenszooError
+from lenszoo.pretrained.imported import torch_file
 from lenszoo.pretrained.imported.tensors import read_tensors
 
 
@@ -173,3 +175,44 @@ def test_a_file_that_pytorch_wrote():
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values)
         assert found[name].dtype == values.dtype
+
+
+def program(tail):
+    """A pickle that begins by naming PyTorch's function for tensors."""
+    return b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n" + tail
+
+
+@pytest.mark.parametrize(
+    ("tail", "reason"),
+    [
+        (b"}X\x04\x00\x00\x00evilK\x01sb.", "changes what is no part of it"),
+        (b"N}X\x0c\x00\x00\x00__defaults__)s\x86b.", "changes what is no part of it"),
+        (b"0ccollections\nOrderedDict\n}X\x04\x00\x00\x00evilK\x01sb.", "changes what is no part"),
+        (b"0Nr\xff\xff\xff\x0f.", "no tensors by name"),
+        (b"0\x96" + (4 << 30).to_bytes(8, "little") + b".", "claims 4,294,967,296 bytes"),
+    ],
+)
+def test_pickles_change_nothing_here_and_take_no_memory(tmp_path, tail, reason):
+    before = dict(vars(torch_file._tensor)), torch_file._tensor.__defaults__
+    path = tmp_path / "pytorch_model.bin"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", program(tail))
+    tracemalloc.start()
+    with pytest.raises(LenszooError, match=reason):
+        read_tensors(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24
+    assert (dict(vars(torch_file._tensor)), torch_file._tensor.__defaults__) == before
+
+
+def test_many_tensors_of_one_storage_take_its_memory_once(torch, tmp_path):
+    storage = Storage("0", np.arange(2**20, dtype=np.float32))
+    content = {f"w{i}": Tensor(storage, (2**20,), (1,)) for i in range(1000)}
+    path = write(tmp_path / "net.pth", torch, content)
+    tracemalloc.start()
+    tensors = read_tensors(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(tensors) == 1000 and peak < 2**25
+    np.testing.assert_array_equal(tensors["w999"], storage.values)
