@@ -4,6 +4,7 @@ DeepLenseSim saves an axion (vortex) image as ``numpy.save(f, [image, mass])``, 
 therefore a pickle. It is read through :mod:`lenszoo.data.pickled`, which runs nothing.
 """
 
+import contextlib
 import csv
 import io
 import os
@@ -15,6 +16,7 @@ import numpy as np
 
 from lenszoo.data.npy import image_layout
 from lenszoo.data.pickled import unpickle_arrays
+from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line, unreadable
 from lenszoo.files import disk_error, replacing
 
@@ -115,7 +117,8 @@ def read_pair(path: str | os.PathLike[str]) -> tuple[np.ndarray, float | None]:
     """
     name = os.fspath(path)
     try:
-        raw = Path(name).read_bytes()
+        with open_regular(name) as stream:
+            raw = stream.readall()
     except OSError as error:
         raise unreadable(name, error) from error
     content = unpickle_arrays(raw, name) if raw[:1] == b"\x80" else _load_npy(raw, name)
@@ -157,7 +160,8 @@ def _mass(value: Any, name: str) -> float:
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
         return float(value.reshape(())[()])
     if isinstance(value, int | float | np.floating | np.integer):
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     raise LenszooError(f"{name}: the mass beside the image is no number.")
 
 

@@ -31,7 +31,7 @@ MAX_PIXELS = 2**31
 
 # Of a compressed image, whose header costs nothing to forge: pixels that may always be claimed, and
 # pixels for each byte of the file.
-_CLAIMED, _CLAIMED_A_BYTE = 2**27, 200
+_CLAIMED, _CLAIMED_A_BYTE = 2**26, 50
 _BLOCK, _CARD = 2880, 80
 _MAX_HEADER = 2**23  # bytes; 100,000 cards
 _SCIENCE = "SCI"  # what the archives of HST and JWST call the image among its errors and masks
@@ -218,7 +218,7 @@ def quiet() -> Iterator[None]:
 
 def _unpacked(raw: io.FileIO, name: str, limit: int) -> io.BytesIO:
     """Return the bytes of a gzipped FITS file, whose images are checked as they arrive."""
-    content, most = io.BytesIO(), 8 * limit
+    content, most = io.BytesIO(), 4 * limit
     with gzip.GzipFile(fileobj=raw) as stream:
         while True:
             header, cards = _read_header(stream, name)
@@ -228,7 +228,7 @@ def _unpacked(raw: io.FileIO, name: str, limit: int) -> io.BytesIO:
             size = -(-_data_size(cards, name) // _BLOCK) * _BLOCK
             if content.tell() + size > most:
                 raise LenszooError(
-                    f"{name}: would unpack to more than {most / 2**30:.0f} GiB, too much for a "
+                    f"{name}: would unpack to more than {most / 2**30:.2g} GiB, too much for a "
                     "file of its size; unpack it first, if you trust it."
                 )
             content.write(stream.read(size))

@@ -1,6 +1,7 @@
 """Images without labels: a file, several, a folder with all below it, or a table of paths."""
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file
 from lenszoo.data.index import DatasetIndex, natural_key
+from lenszoo.data.regular import open_regular
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
 
@@ -85,7 +87,8 @@ def _from_folder(root: Path) -> DatasetIndex:
 def header(table: Path) -> list[str]:
     """Return the names in the header of a CSV; none where it cannot be read."""
     try:
-        with table.open(newline="", encoding="utf-8-sig") as stream:
+        with open_regular(table) as raw:
+            stream = io.TextIOWrapper(io.BufferedReader(raw), newline="", encoding="utf-8-sig")
             return [cell.strip() for cell in next(csv.reader(stream), [])]
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (LenszooError, UnicodeDecodeError, csv.Error):
         return []  # from_csv says what is wrong

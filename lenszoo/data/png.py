@@ -1,8 +1,12 @@
 """PNG and JPEG images, scaled to [0, 1] by their bit depth."""
 
 import io
+import math
+import os
 import threading
 import warnings
+import zlib
+from typing import BinaryIO
 
 import numpy as np
 
@@ -11,6 +15,17 @@ from lenszoo.errors import LenszooError, one_line
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 """File name endings of PNG and JPEG files, in lower case."""
+
+# Pixels that may always be claimed, and pixels for each byte of the file.
+_CLAIMED, _CLAIMED_A_BYTE = 2**25, 50
+_BLOCK = 2**18
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # a pixel, by the colour type
+# The seven passes of an interlaced PNG: first column, first row, and the steps to the next.
+_PASSES = (
+    (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4),
+    (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2),
+)  # fmt: skip
 
 # warnings.catch_warnings changes the state of the whole process, and files are read in threads.
 _LOCK = threading.Lock()
@@ -35,6 +50,14 @@ def read_png(name: str) -> np.ndarray:
             with _LOCK, warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
                 image = Image.open(io.BufferedReader(raw), formats=("PNG", "JPEG"))
+            if math.prod(image.size) > max(
+                _CLAIMED, _CLAIMED_A_BYTE * os.fstat(raw.fileno()).st_size
+            ):
+                raise Image.DecompressionBombError(
+                    f"{image.size[0]:,} x {image.size[1]:,} pixels in a file of its size"
+                )
+            if image.format == "PNG":
+                _check_rows(raw, name)
             if image.mode.startswith("I"):  # "I;16", or "I" from an older Pillow: 16-bit grey
                 return (np.asarray(image, np.float32) / 65535.0)[..., None]
             grey = image.mode in ("1", "L", "LA")
@@ -52,3 +75,44 @@ def read_png(name: str) -> np.ndarray:
         raise LenszooError(
             f"{name}: damaged image ({one_line(error)}); copy or make it again."
         ) from error
+
+
+def _check_rows(stream: BinaryIO, name: str) -> None:
+    """Raise LenszooError for a PNG without all of its rows, of which Pillow makes black ones."""
+    position = stream.tell()
+    stream.seek(len(_SIGNATURE))
+    unpacker, have, needed = zlib.decompressobj(), 0, 0
+    while len(head := stream.read(8)) == 8:
+        size, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"IHDR":
+            needed = _bytes_of(stream.read(size))
+        elif kind == b"IDAT":
+            for start in range(0, size, _BLOCK):
+                block = stream.read(min(_BLOCK, size - start))
+                while block and not unpacker.eof and have < needed:
+                    have += len(unpacker.decompress(block, _BLOCK))
+                    block = unpacker.unconsumed_tail
+        elif kind == b"IEND":
+            break
+        else:
+            stream.seek(size, 1)
+        stream.seek(4, 1)
+    if have < needed:
+        raise LenszooError(
+            f"{name}: damaged image, {have:,} of its {needed:,} bytes of pixels are there; copy or "
+            "make it again."
+        )
+    stream.seek(position)
+
+
+def _bytes_of(header: bytes) -> int:
+    """Return the bytes of pixels that a header (IHDR) promises, with one a row for its filter."""
+    width, height = (int.from_bytes(header[i : i + 4], "big") for i in (0, 4))
+    bits = header[8] * _SAMPLES[header[9]]
+    passes = _PASSES if header[12] else ((0, 0, 1, 1),)
+    total = 0
+    for x, y, across, down in passes:
+        columns, rows = math.ceil((width - x) / across), math.ceil((height - y) / down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total

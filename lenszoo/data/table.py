@@ -1,14 +1,15 @@
 """Tables of objects from CSV and Parquet files, column by column."""
 
 import csv
+import io
 import os
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line, unreadable
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -25,6 +26,9 @@ _NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE
 )
 _EXACT = 2.0**53  # float64 holds every whole number below
+# A table of strangers: bytes of values that may always come, and for each byte of the file; rows
+# that are decoded at once.
+_CLAIMED, _CLAIMED_A_BYTE, _ROWS = 2**28, 50, 8192
 
 
 class NotNumbersError(LenszooError):
@@ -174,7 +178,9 @@ def _read_csv(name: str) -> Table:
     import pyarrow as pa
 
     try:
-        with Path(name).open(newline="", encoding="utf-8-sig") as stream:
+        with open_regular(name) as raw:
+            most = 2**20 + os.fstat(raw.fileno()).st_size  # a value takes a byte, if it is there
+            stream = io.TextIOWrapper(io.BufferedReader(raw), newline="", encoding="utf-8-sig")
             reader = csv.reader(stream, skipinitialspace=True)
             columns = [cell.strip() for cell in next(reader, [])]
             rows, lines = [], []
@@ -185,8 +191,13 @@ def _read_csv(name: str) -> Table:
                             f"{name}: line {reader.line_num} has {len(row)} values for "
                             f"{len(columns)} columns; quote commas, and write decimal points."
                         )
-                    rows.append([*row, *[""] * len(columns)][: len(columns)])
+                    rows.append([*row, *[""] * (len(columns) - len(row))][: len(columns)])
                     lines.append(reader.line_num)
+                    if len(rows) * len(columns) > most:
+                        raise LenszooError(
+                            f"{name}: most rows end before the last of {len(columns)} columns; "
+                            "is it a table with one separator, the comma?"
+                        )
     except (UnicodeDecodeError, csv.Error) as error:
         raise LenszooError(f"{name}: not a CSV table in UTF-8 ({one_line(error)}).") from error
     cells = [pa.array([row[i] for row in rows], pa.string()) for i in range(len(columns))]
@@ -195,13 +206,56 @@ def _read_csv(name: str) -> Table:
 
 def _read_parquet(name: str) -> Table:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    with Path(name).open("rb") as stream:
+    with open_regular(name) as raw:
         try:
-            return Table(name, pq.ParquetFile(stream).read())
+            return Table(name, _bounded(io.BufferedReader(raw), name))
         except (pa.ArrowException, OSError) as error:  # damaged pages raise an OSError
             raise LenszooError(
                 f"{name}: not a Parquet file, or a damaged one ({one_line(error)}); copy or make "
                 "it again."
             ) from error
+
+
+def _bounded(stream: io.BufferedReader, name: str) -> Any:
+    """Read a Parquet file as long as its values take a sane multiple of its bytes.
+
+    Text stays in dictionaries until its size is known: a column of one long text costs nothing.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    limit = max(_CLAIMED, _CLAIMED_A_BYTE * os.fstat(stream.fileno()).st_size)
+    plain = pq.ParquetFile(stream)
+    schema, meta = plain.schema_arrow, plain.metadata
+    texts = [
+        field.name for field in schema if pa.types.is_string(field.type) or _is_bytes(field.type)
+    ]
+    groups = (meta.row_group(i) for i in range(meta.num_row_groups))
+    chunks = (group.column(i) for group in groups for i in range(group.num_columns))
+    claimed = sum(max(8 * chunk.num_values, chunk.total_uncompressed_size) for chunk in chunks)
+    too_large = LenszooError(
+        f"{name}: its values take more than {limit / 2**30:.2g} GiB, too much for a file of its "
+        "size; write it anew, with fewer rows."
+    )
+    if claimed > limit:
+        raise too_large
+    batches, size = [], 0
+    for batch in pq.ParquetFile(stream, read_dictionary=texts).iter_batches(_ROWS):
+        for column in batch.columns:
+            if pa.types.is_dictionary(column.type):
+                lengths = pc.binary_length(column.dictionary).take(column.indices)
+                size += pc.sum(lengths).as_py() or 0
+            else:
+                size += column.nbytes
+        if size > limit:
+            raise too_large
+        batches.append(batch.cast(schema))
+    return pa.Table.from_batches(batches, schema)
+
+
+def _is_bytes(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_large_string(kind) or pa.types.is_binary(kind)

@@ -135,3 +135,8 @@ def test_small_pickles_take_neither_memory_nor_time(tmp_path, program, message):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**24
+
+
+def test_a_mass_of_a_thousand_digits_is_none(tmp_path):
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps([IMAGE, 10**1000]))
+    _refused(lambda: read_pair(tmp_path / "a.pkl"), "the mass beside the image is no number")
