@@ -23,10 +23,19 @@ def unknown(kind: str, name: str, legal: Iterable[str], hint: str = "") -> Lensz
     names = sorted(map(str, legal))
     near = difflib.get_close_matches(str(name), names, n=8, cutoff=0.5)
     shown = names if len(names) <= 12 else near or names[:8]
-    listed = ", ".join(shown) + ("" if len(shown) == len(names) else ", ...")
+    listed = ", ".join(shown) + ("." if len(shown) == len(names) else ", ...")
     meant = f" Did you mean {near[0]!r}?" if near else ""
-    message = f"Unknown {kind} {name!r}.{meant} Legal: {listed or 'none'}."
+    message = f"Unknown {kind} {name!r}.{meant} Legal: {listed if shown else 'none.'}"
     return LenszooError(f"{message} {hint}".strip())
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "image"), counted(1200, "image")
+    ('1 image', '1,200 images')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def one_line(error: BaseException) -> str:

@@ -3,7 +3,8 @@
 ``keras.saving.load_model("m.keras")`` finds a class by its registered name, in a table that Keras
 keeps. After ``import lenszoo`` the table has the zoo's classes, whichever of the two packages is
 imported first, and ``import lenszoo`` alone loads neither Keras nor a backend: a finder on
-``sys.meta_path`` waits for the import of Keras and then imports ``lenszoo.layers``.
+``sys.meta_path`` waits for the import of Keras and then imports ``lenszoo.layers``. It also keeps
+the start-up notes of TensorFlow out of that import, see :mod:`lenszoo.chatter`.
 """
 
 import importlib
@@ -41,8 +42,11 @@ class _Finder:
             execute = spec.loader.exec_module
 
             def exec_module(module: Any) -> None:
-                execute(module)
-                _import_layers()
+                from lenszoo.chatter import without_chatter
+
+                with without_chatter():
+                    execute(module)
+                    _import_layers()
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

@@ -10,6 +10,7 @@ from scores import kind, score_table
 from skies import sky_of
 
 import lenszoo
+from lenszoo.errors import counted
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry
 
@@ -99,7 +100,7 @@ def _scores(entry: WeightsEntry) -> str:
     if not table.rows:
         return "Nothing has been measured."
     shown = markdown_table(("", *table.columns), table.rows)
-    text = f"{shown}\n\nIn brackets: 95 % intervals, from a bootstrap over the scenes.\n"
+    text = f"{shown}\n\nIn brackets: 95 % intervals, over other scenes of the same sky.\n"
     if kind(entry) == "pretext":
         text = f"{shown}\n"
     text += "\n" + "\n".join(table.notes)
@@ -178,7 +179,7 @@ def _training(entry: WeightsEntry) -> str:
     if "images_seen" in data:
         both = " of both skies, some of them often," if isinstance(data.get("labels"), dict) else ""
         lines.append(
-            f"{data['images_seen']:,} images{both} seen in {data['epochs']} epochs, "
+            f"{data['images_seen']:,} images{both} seen in {counted(data['epochs'], 'epoch')}, "
             f"seed {data['seed']}."
         )
     if data.get("trained_on"):

@@ -41,8 +41,8 @@ def page(entries: Iterable[WeightsEntry], folder: Path) -> str:
         "the commands below, when the weights were released. The same in tidy rows: "
         "[results.csv](results.csv). What each file of weights is good for: "
         "[model cards](../cards/index.md). `make reproduce NAME=srcnn.sr_75_150_sim` trains "
-        "one again from its recipe and compares. All intervals are of 95 %, from a bootstrap over "
-        "the scenes.",
+        "one again from its recipe and compares. All intervals are of 95 %, over other scenes of "
+        "the same sky.",
     ]
     for which, table in TABLES.items():
         chosen = of_kind(entries, which)

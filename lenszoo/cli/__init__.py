@@ -87,7 +87,7 @@ _add(doctor, "lenszoo doctor")
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 stopped by Ctrl-C."""
-    # before TensorFlow is imported: hide its start-up log, and its warnings of recompilation
+    # hide TensorFlow's warnings of recompilation; lenszoo.chatter hides the notes of its start
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     app(prog_name="lenszoo")

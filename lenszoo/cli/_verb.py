@@ -4,10 +4,8 @@ import contextlib
 import functools
 import inspect
 import logging
-import os
 import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -72,7 +70,7 @@ def verb(
                     if catalogue:
                         options["catalogue"] = catalogue_options(options)
                     if backend:
-                        _start_backend(quiet=not debug)
+                        _start_backend()
                     function(*args, **options)
                 except (typer.Exit, BrokenPipeError):
                     raise
@@ -119,11 +117,10 @@ def _explain(error: Exception) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (--debug shows where)", 1
 
 
-def _start_backend(quiet: bool) -> None:
+def _start_backend() -> None:
     """Import keras, which imports its backend."""
     try:
-        with _silenced() if quiet else contextlib.nullcontext():
-            import keras
+        import keras
     except ImportError as error:
         raise LenszooError(
             f"Keras cannot start its backend ({error}): pip install tensorflow, or set "
@@ -135,23 +132,6 @@ def _start_backend(quiet: bool) -> None:
         )
     for name in ("tensorflow", "absl", "jax"):
         logging.getLogger(name).setLevel(logging.ERROR)
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Discard the output of C++ libraries while they load, which Python cannot redirect."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # there is no standard error to keep clean
-        yield
-        return
-    try:
-        with tempfile.TemporaryFile() as sink:
-            os.dup2(sink.fileno(), 2)
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 @contextlib.contextmanager

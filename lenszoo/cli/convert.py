@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lenszoo.cli._verb import verb
+from lenszoo.errors import counted
 
 
 @verb(stopped="stopped; the same command goes on from here.")
@@ -24,6 +25,6 @@ def convert(
 
     done = run(source, out, overwrite=overwrite)
     typer.echo(
-        f"{out}: {len(done.written):,} images written, {len(done.skipped):,} were there already; "
+        f"{out}: {counted(len(done.written), 'image')} written, {len(done.skipped):,} were there already; "
         f"masses in {done.table}"
     )

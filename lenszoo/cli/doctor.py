@@ -85,11 +85,14 @@ def _weights() -> Iterator[Finding]:
 
     for name in list_weights():
         path = local_path(name)
-        faults = [fault for fault in verify(name) if not fault.startswith(f"{name}: not here")]
+        notes = verify(name)
+        faults = [fault for fault in notes if not fault.startswith(f"{name}: not here")]
         if faults:
             yield "weights", "; ".join(faults), path is not None
         elif path is not None:
             yield "weights", f"{name}: sound, {path}", True
+        elif not notes:
+            yield "weights", f"{name}: sound, in parts that are joined when first used", True
         else:
             yield "weights", f"{name}: not here yet, fetched when first used", True
 

@@ -16,6 +16,7 @@ from lenszoo.cli._options import (
     Weights,
 )
 from lenszoo.cli._verb import band_list, progress_bar, verb
+from lenszoo.errors import counted
 
 
 @verb(backend=True, catalogue=True)
@@ -61,4 +62,4 @@ def embed(
         write_features(features, out)
     else:
         write_table(table, out)
-    typer.echo(f"{out}: {features.shape[0]:,} vectors of {features.shape[1]}")
+    typer.echo(f"{out}: {counted(features.shape[0], 'vector')} of {features.shape[1]}")

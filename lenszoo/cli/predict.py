@@ -18,6 +18,7 @@ from lenszoo.cli._options import (
     weights_list,
 )
 from lenszoo.cli._verb import band_list, comma_list, progress_bar, verb
+from lenszoo.errors import counted
 
 
 @verb(backend=True, catalogue=True)
@@ -72,4 +73,4 @@ def predict(
     skipped = counts.pop("None", 0)
     classes_text = ", ".join(f"{name} {counts[name]:,}" for name in sorted(counts))
     left = f"; {skipped:,} without an answer, see the column error" if skipped else ""
-    typer.echo(f"{out}: {len(table):,} images: {classes_text or 'no answers'}{left}")
+    typer.echo(f"{out}: {counted(len(table), 'image')}: {classes_text or 'no answers'}{left}")

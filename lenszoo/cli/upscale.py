@@ -8,6 +8,7 @@ import typer
 
 from lenszoo.cli._options import Inputs, Weights
 from lenszoo.cli._verb import comma_list, progress_bar, verb
+from lenszoo.errors import counted
 
 
 @verb(backend=True, stopped="stopped; go on with --skip-existing.")
@@ -90,7 +91,7 @@ def upscale(
     counts = Counter(result.status for result in results)
     kept = f", {counts['kept']:,} were there already" if counts["kept"] else ""
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
-    typer.echo(f"{out}: {counts['written']:,} images upscaled{kept}{failed}")
+    typer.echo(f"{out}: {counted(counts['written'], 'image')} upscaled{kept}{failed}")
 
 
 def _parse_scaling(text: str) -> Any:

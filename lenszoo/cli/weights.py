@@ -17,24 +17,36 @@ Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_defaul
 @weights.command("list", epilog="Example: lenszoo weights list 'resnet*'")
 @verb()
 def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")] = "*") -> None:
-    """List the weights with their size, classes and measured score."""
+    """List the weights: size, measured score, whether they are on this machine, classes."""
     from lenszoo import tasks
     from lenszoo.models.registry import model_info
     from lenszoo.pretrained import get_entry, list_weights
+    from lenszoo.pretrained.store import state
 
     names = list_weights(pattern)
     if not names:
         typer.echo(f"No weights match {pattern!r}.", err=True)
         return
-    width = max(map(len, names))
+    rows = [("name", "size", "score", "where", "classes")]
     for name in names:
         entry = get_entry(name)
         test = entry.metrics.get("test") or {}
         headline = tasks.of_figures(test, model_info(entry.model).task).headline
         key = headline.key
         shown = headline.text.format(test[key]) if key in test else "not scored"
-        size = f"{entry.bytes / 2**20:.1f} MiB"
-        typer.echo(f"{name:<{width}}  {size:>9}  {shown:<13}  {', '.join(entry.classes)}".rstrip())
+        rows.append((name, _size(entry.bytes), shown, state(name), ", ".join(entry.classes)))
+    name_width, size_width, score_width, where_width, _ = (
+        max(map(len, column)) for column in zip(*rows, strict=True)
+    )
+    for name, size, score, where, classes in rows:
+        typer.echo(
+            f"{name:<{name_width}}  {size:>{size_width}}  {score:<{score_width}}  "
+            f"{where:<{where_width}}  {classes}".rstrip()
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.0f} KiB"
 
 
 @weights.command(epilog="Example: lenszoo weights show resnet18_slim.common_test_sim_v2")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from lenszoo.chatter import without_chatter
 from lenszoo.errors import LenszooError
 
 
@@ -15,7 +16,8 @@ def tensorflow() -> Any:
         LenszooError: it is not installed.
     """
     try:
-        import tensorflow as tf
+        with without_chatter():
+            import tensorflow as tf
     except ImportError as error:
         raise LenszooError(
             "image_dataset needs TensorFlow, which is not installed: pip install "

@@ -23,7 +23,7 @@ from lenszoo.data.names import (
 from lenszoo.data.readers import read_images
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.table import check_ids, check_rows, read_table
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 
 logger = logging.getLogger("lenszoo")
 
@@ -200,7 +200,7 @@ class DatasetIndex:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name} {n}" for name, n in self.class_counts().items())
-        text = f"{len(self)} images" + (f": {counts}" if counts else ", no labels")
+        text = counted(len(self), "image") + (f": {counts}" if counts else ", no labels")
         return f"DatasetIndex({text})"
 
     def class_counts(self) -> dict[str, int]:

@@ -217,6 +217,27 @@ def local_path(name: str) -> Path | None:
     return _places(name).look()[0]
 
 
+def state(name: str) -> str:
+    """Tell whether weights lie on this machine, by the sizes of their files, without hashing them.
+
+    Returns:
+        ``"here"``; ``"here, in parts"``, which are joined in the cache when first used; or
+        ``"not here"``.
+
+    Raises:
+        LenszooError: for an unknown name or a bad manifest.
+    """
+    places = _places(name)
+
+    def whole(paths: Sequence[Path], size: int) -> bool:
+        return any(path.stat().st_size == size for path in paths)
+
+    if whole(places.whole_copies(), places.entry.bytes):
+        return "here"
+    parts = all(whole(places.parts_at_hand(file), file.bytes) for file in places.entry.files)
+    return "here, in parts" if parts else "not here"
+
+
 def verify(name: str) -> list[str]:
     """Hash every local copy of the named weights and return the faults; empty when all is well.
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lenszoo.errors import counted as counted
+
 UNDEFINED = "n/a"
 
 
@@ -46,11 +48,6 @@ def probability(value: float) -> str:
     if value > 0.9995:
         return "> 0.999"
     return "< 0.001" if value < 0.0005 else f"{value:.3f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 image``, ``1,200 images``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def plain(text: object, limit: int = 28) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.random import scene_generator
@@ -16,7 +16,7 @@ from lenszoo.simulation.render import render
 SPLIT_START = {"train": 0, "val": 2**40, "test": 2**41}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sample:
     """Simulated images with labels and truth.
 
@@ -47,6 +47,17 @@ class Sample:
     class_names: tuple[str, ...]
     targets: np.ndarray | None = None
     noiseless: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        side = "x".join(map(str, self.images.shape[1:]))
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        classes = ", ".join(f"{c} {n}" for c, n in zip(self.class_names, counts, strict=True))
+        fine = (
+            ""
+            if self.targets is None
+            else f", targets {'x'.join(map(str, self.targets.shape[1:]))}"
+        )
+        return f"Sample({counted(len(self.images), 'image')} {side}{fine}: {classes}; {len(self.truth)} truths)"
 
     def target_variance(self) -> np.ndarray:
         """Variance of the Poisson noise of the targets, (n, factor * H, factor * W, 1) float32.

@@ -19,7 +19,7 @@ class TestConvert:
         (tmp_path / "in").mkdir()
         np.save(tmp_path / "in" / "a.npy", pair, allow_pickle=True)
         done = lenszoo("convert", tmp_path / "in", tmp_path / "out")
-        assert "1 images written, 0 were there already" in done.stdout
+        assert "1 image written, 0 were there already" in done.stdout
         np.testing.assert_array_equal(np.load(tmp_path / "out" / "a.npy")[0], pair[0])
 
     def test_a_pickle_that_wants_more_is_refused(self, refused, tmp_path, monkeypatch):

@@ -141,7 +141,7 @@ class TestPredict:
         done = lenszoo(
             "predict", weights["image"], tmp_path / "one.npy", "--out", tmp_path / "a.csv"
         )
-        assert ": 1 images: " in done.stdout
+        assert ": 1 image: " in done.stdout
         done = lenszoo("predict", weights["table"], survey.table, "--out", tmp_path / "b.csv")
         assert ": 40 images: " in done.stdout
 

@@ -1,3 +1,6 @@
+import hashlib
+import json
+import re
 import shutil
 
 import pytest
@@ -7,15 +10,16 @@ pytestmark = pytest.mark.usefixtures("own_manifest")
 
 
 class TestWeights:
-    def test_list_and_show(self, lenszoo, refused):
+    def test_list_and_show(self, lenszoo, refused, zoo):
         listed = lenszoo("weights", "list").stdout
-        assert listed.startswith(NAME) and listed.split()[-5:] == [
-            "AUC",
-            "0.9877",
-            "no,",
-            "sphere,",
-            "vort",
-        ]
+        header, row = listed.splitlines()
+        assert header.split() == ["name", "size", "score", "where", "classes"]
+        lies = zoo.manifest.parent / "weights" / f"{NAME}.weights.h5"
+        size = f"{lies.stat().st_size / 2**10:.0f} KiB"
+        assert re.split(" {2,}", row) == [
+            NAME, size, "AUC 0.9877", "here", "no, sphere, vort",
+        ]  # fmt: skip
+        assert header.index("where") == row.index("here")
         assert "has no card" in refused("weights", "show", NAME)
         shown = lenszoo("weights", "show", NAME, "--json").stdout
         assert "Apache-2.0" in shown and "simple_cnn.tiny_sim.toml" in shown
@@ -36,6 +40,30 @@ class TestWeights:
         (tmp_path / "weights").mkdir()
         (tmp_path / "weights" / lies.name).write_bytes(lies.read_bytes()[:-1])
         assert "bytes instead of" in lenszoo("weights", "verify", code=1).stdout
+
+    def test_where_they_lie_is_told_truthfully(self, lenszoo, zoo, tmp_path, monkeypatch):
+        manifest = json.loads(zoo.manifest.read_text())
+        content = (zoo.manifest.parent / "weights" / f"{NAME}.weights.h5").read_bytes()
+        halves = content[:1000], content[1000:]
+        manifest["entries"][0]["files"] = [
+            {"path": f"{NAME}.weights.h5.part{k}of2", "bytes": len(half), "urls": [],
+             "sha256": hashlib.sha256(half).hexdigest()} for k, half in enumerate(halves, 1)
+        ]  # fmt: skip
+        (tmp_path / "m.json").write_text(json.dumps(manifest))
+        monkeypatch.setenv("LENSZOO_MANIFEST", str(tmp_path / "m.json"))
+
+        def where():
+            return re.split(" {2,}", lenszoo("weights", "list").stdout.splitlines()[1])[3]
+
+        assert where() == "not here"
+        assert "not here yet, fetched when first used" in lenszoo("doctor").stdout
+        (tmp_path / "weights").mkdir()
+        for file, half in zip(manifest["entries"][0]["files"], halves, strict=True):
+            (tmp_path / "weights" / file["path"]).write_bytes(half)
+        assert where() == "here, in parts"
+        assert "sound, in parts that are joined when first used" in lenszoo("doctor").stdout
+        lenszoo("weights", "fetch", NAME)
+        assert where() == "here"
 
     def test_a_manifest_that_is_none(self, refused, tmp_path, monkeypatch):
         monkeypatch.setenv("LENSZOO_MANIFEST", str(tmp_path / "gone.json"))

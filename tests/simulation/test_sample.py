@@ -117,3 +117,12 @@ def test_stack_fills_up_with_massless_points():
 def test_ellipticity_is_that_of_the_axis_ratio():
     e1, e2 = ellipticity(0.5, np.pi / 4)
     assert e1 == pytest.approx(0, abs=1e-12) and e2 == pytest.approx(1 / 3)
+
+
+def test_the_repr_of_a_sample_is_one_short_line():
+    assert repr(sample("common_test_sim", 4, seed=1)) == (
+        "Sample(4 images 150x150x1: no 2, sphere 1, vort 1; 19 truths)"
+    )
+    assert repr(sample("sr_75_150", 1, seed=1)).startswith(
+        "Sample(1 image 75x75x1, targets 150x150x1: "
+    )

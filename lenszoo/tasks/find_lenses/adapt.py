@@ -10,6 +10,8 @@ from lenszoo.data import Cutouts
 from lenszoo.data.augment import check_square
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import build_model, load_model, model_config
+from lenszoo.pretrained.source import resolve
+from lenszoo.simulation.cutouts import lens_sky
 from lenszoo.tasks.checks import images_shape
 from lenszoo.tasks.compute import jit, precision
 from lenszoo.tasks.find_lenses.adapt_batches import AdaptBatches, Parts, hide_labels
@@ -77,18 +79,23 @@ class AdaptTask(FindLensesTask):
         columns = trained["options"]["columns"]
         self.use = trained["options"]["use"] or ("both" if columns else "image")
         opened = functools.partial(
-            _open, columns=columns, use=self.use, allow_leaks=recipe.allow_leaky_columns
+            _open,
+            columns=columns,
+            bands=resolve(recipe.weights).bands,
+            use=self.use,
+            allow_leaks=recipe.allow_leaky_columns,
         )
         self.source = source or opened(recipe.data, seed=recipe.data_seed)
+        check_bands(recipe.weights, self.source.bands)
         self._labelled_sky: Cutouts | None = None
         if self.method.source:
             assert recipe.source is not None  # the recipe was checked
             seed = recipe.source.seed
             # other objects than the target's, whose scenes a simulation would draw alike
             sky = opened(recipe.source, seed=recipe.data_seed + 1 if seed is None else seed)
+            check_bands(recipe.weights, sky.bands, "source")
             _check_same(sky, self.source)
             self._labelled_sky = sky.first()
-        check_bands(recipe.weights, self.source.bands)
         if recipe.augment != "none" and self.source.image_shape is not None:
             check_square(self.source.image_shape)
         self._target = hide_labels(self.source.first(), recipe.label_fraction, recipe.data_seed)
@@ -175,8 +182,22 @@ class AdaptTask(FindLensesTask):
         return super().beside(model, data) | {"before": self._finder()}
 
 
-def _open(data: LensData, *, columns: Any, use: str, seed: int, allow_leaks: bool) -> TrainingData:
-    """Data with the columns, in order, that the weights were trained on."""
+def _open(
+    data: LensData,
+    *,
+    columns: Any,
+    bands: tuple[str, ...],
+    use: str,
+    seed: int,
+    allow_leaks: bool,
+) -> TrainingData:
+    """Data with the columns, and of a simulated sky the bands, that the weights were trained on."""
+    if (
+        data.preset is not None
+        and data.bands is None
+        and set(bands) <= set(lens_sky(data.preset).bands)
+    ):
+        data = data.model_copy(update={"bands": bands or None})
     if use != "image" and not isinstance(columns, int):
         names = tuple(columns)
         if data.columns is not None and data.columns != names:
@@ -198,7 +219,7 @@ def _check_same(source: TrainingData, target: TrainingData) -> None:
     if source.bands and target.bands and source.bands != target.bands:
         raise LenszooError(
             f"The source's bands are {', '.join(source.bands)}, the target's "
-            f"{', '.join(target.bands)}; name the same bands in the same order, data.bands."
+            f"{', '.join(target.bands)}; name the same bands in the same order, source.bands and data.bands."
         )
 
 

@@ -185,13 +185,23 @@ def check_finder(name: str) -> None:
         )
 
 
-def check_bands(weights: str, bands: tuple[str, ...]) -> None:
-    """Raise LenszooError where weights were trained on other bands, or in another order."""
+_SKIES = {"data": "the data", "source": "those of the source"}
+
+
+def check_bands(weights: str, bands: tuple[str, ...], field: str = "data") -> None:
+    """Raise LenszooError where weights were trained on other bands, or in another order.
+
+    Args:
+        weights: as in a recipe.
+        bands: names of the bands of the data.
+        field: the recipe's field that holds the data.
+    """
     trained = resolve(weights).bands
     if trained and bands and trained != bands:
         raise LenszooError(
-            f"{weights} was trained on the bands {', '.join(trained)}, the data have "
-            f"{', '.join(bands)}; name them in that order, data.bands."
+            f"{weights} was trained on the bands {', '.join(trained)}, {_SKIES[field]} have "
+            f"{', '.join(bands)}; choose those in that order, {field}.bands = {list(trained)}; "
+            "images with all bands in one file must be cut to these bands."
         )
 
 

@@ -13,6 +13,7 @@ from lenszoo.tasks.find_lenses.adapt_batches import AdaptBatches, Parts, hide_la
 from lenszoo.tasks.find_lenses.recipe import AdaMatch
 from lenszoo.training import Recipe, train
 
+FINDER = "lens_finder.easy_sim_image"
 TINY = {"width": 4, "dim": 8, "heads": 2}
 
 
@@ -239,6 +240,22 @@ def test_skies_that_do_not_fit_are_one_line(skies, tmp_path):
     columns = skies["target"] | {"columns": ["size", "colour"]}
     with pytest.raises(LenszooError, match="look at the columns colour, size, not at size, colour"):
         AdaptTask(Recipe(**fields(skies, data=columns)))
+
+
+def test_simulated_skies_show_the_bands_that_the_weights_know(skies):
+    """Weights of g, r, i on skies of u, g, r, i; names of other bands are refused for each sky."""
+    small = {"images": 6, "val_images": 6, "test_images": 6}
+    recipe = {
+        "source": {"preset": "lens_finding_easy", **small},
+        "data": {"preset": "lens_finding_hard", **small},
+    }
+    made = AdaptTask(Recipe(**fields(skies, weights=None, **recipe) | {"weights": FINDER}))
+    assert made.source.bands == made._labelled_sky.bands == ("g", "r", "i")
+    assert made.source.image_shape[-1] == made._labelled_sky.images.shape[-1] == 3
+    for sky, words in (("source", "those of the source"), ("data", "the data")):
+        changed = recipe | {sky: recipe[sky] | {"bands": ["u", "g", "r"]}}
+        with pytest.raises(LenszooError, match=rf"{words} have u, g, r; .*, {sky}\.bands = \['g'"):
+            AdaptTask(Recipe(**fields(skies, weights=None, **changed) | {"weights": FINDER}))
 
 
 @pytest.mark.parametrize(
