@@ -2,8 +2,8 @@
 
 TensorFlow's C++ libraries write to the file descriptor itself, before they look at
 ``TF_CPP_MIN_LOG_LEVEL``. So the descriptor leads to a temporary file during the import, and all
-lines that are no known chatter are passed on afterwards. A user who sets ``TF_CPP_MIN_LOG_LEVEL`` to
-0 or 1 sees everything.
+lines that are no known chatter are passed on afterwards. Who sets ``TF_CPP_MIN_LOG_LEVEL`` to 0 or
+1 sees everything.
 """
 
 import contextlib

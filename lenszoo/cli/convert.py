@@ -25,6 +25,6 @@ def convert(
 
     done = run(source, out, overwrite=overwrite)
     typer.echo(
-        f"{out}: {counted(len(done.written), 'image')} written, {len(done.skipped):,} were there already; "
-        f"masses in {done.table}"
+        f"{out}: {counted(len(done.written), 'image')} written, "
+        f"{len(done.skipped):,} were there already; masses in {done.table}"
     )

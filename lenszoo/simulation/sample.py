@@ -49,15 +49,14 @@ class Sample:
     noiseless: np.ndarray | None = None
 
     def __repr__(self) -> str:
-        side = "x".join(map(str, self.images.shape[1:]))
+        def shape(images: np.ndarray) -> str:
+            return "x".join(map(str, images.shape[1:]))
+
         counts = np.bincount(self.labels, minlength=len(self.class_names))
         classes = ", ".join(f"{c} {n}" for c, n in zip(self.class_names, counts, strict=True))
-        fine = (
-            ""
-            if self.targets is None
-            else f", targets {'x'.join(map(str, self.targets.shape[1:]))}"
-        )
-        return f"Sample({counted(len(self.images), 'image')} {side}{fine}: {classes}; {len(self.truth)} truths)"
+        fine = "" if self.targets is None else f", targets {shape(self.targets)}"
+        n = counted(len(self.images), "image")
+        return f"Sample({n} {shape(self.images)}{fine}: {classes}; {len(self.truth)} truths)"
 
     def target_variance(self) -> np.ndarray:
         """Variance of the Poisson noise of the targets, (n, factor * H, factor * W, 1) float32.

@@ -219,7 +219,8 @@ def _check_same(source: TrainingData, target: TrainingData) -> None:
     if source.bands and target.bands and source.bands != target.bands:
         raise LenszooError(
             f"The source's bands are {', '.join(source.bands)}, the target's "
-            f"{', '.join(target.bands)}; name the same bands in the same order, source.bands and data.bands."
+            f"{', '.join(target.bands)}; name the same bands in the same order, source.bands and "
+            "data.bands."
         )
 
 
