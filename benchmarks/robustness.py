@@ -28,6 +28,7 @@ from lenszoo import load_model
 from lenszoo.errors import LenszooError
 from lenszoo.files import write_bytes
 from lenszoo.metrics import classification as metrics
+from lenszoo.metrics.intervals import bootstrap_interval
 from lenszoo.pretrained import get_entry
 from lenszoo.reporting.plots import COLOURS, FAINT, new_figure, styled, to_png
 from lenszoo.simulation import SPLIT_START, get_preset, perturbed, sample
@@ -119,7 +120,7 @@ def measure(labels: np.ndarray, logits: np.ndarray, plain: np.ndarray, seed: int
         auc = macro(counts, odds)
         return np.stack([auc, auc - macro(counts, plain_odds)], axis=1)
 
-    interval, difference = metrics.bootstrap_interval(both, labels, seed=seed)
+    interval, difference = bootstrap_interval(both, labels, seed=seed)
     return Point(
         metrics.roc_auc(labels, logits),
         tuple(interval),

@@ -1,9 +1,8 @@
 from lenszoo.inference.tta import tta_logits as tta_logits
+from lenszoo.metrics.calibration import calibration_bins as calibration_bins
+from lenszoo.metrics.calibration import expected_calibration_error as expected_calibration_error
 from lenszoo.metrics.classification import accuracy as accuracy
-from lenszoo.metrics.classification import bootstrap_interval as bootstrap_interval
-from lenszoo.metrics.classification import calibration_bins as calibration_bins
 from lenszoo.metrics.classification import confusion_matrix as confusion_matrix
-from lenszoo.metrics.classification import expected_calibration_error as expected_calibration_error
 from lenszoo.metrics.classification import log_loss as log_loss
 from lenszoo.metrics.classification import log_odds as log_odds
 from lenszoo.metrics.classification import log_softmax as log_softmax
@@ -23,6 +22,7 @@ from lenszoo.metrics.image_quality import share_of_way as share_of_way
 from lenszoo.metrics.image_quality import ssim as ssim
 from lenszoo.metrics.interpolation import bicubic as bicubic
 from lenszoo.metrics.intervals import auc_interval as auc_interval
+from lenszoo.metrics.intervals import bootstrap_interval as bootstrap_interval
 from lenszoo.metrics.intervals import wilson_interval as wilson_interval
 from lenszoo.metrics.lens_finding import average_precision as average_precision
 from lenszoo.metrics.lens_finding import operating_curve as operating_curve

@@ -29,21 +29,15 @@ def mse(target: ArrayLike, image: ArrayLike) -> Floats:
     """Mean squared difference over pixels and bands.
 
     Args:
-        target: shape (n, H, W, bands).
-        image: the same shape.
+        target, image: shape (n, H, W, bands).
 
     Returns:
         Shape (n,), in squared units of the images.
 
-    Raises:
-        LenszooError: see the module.
-
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import mse
-        >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
-        >>> image = truth + 0.1
-        >>> mse(truth, image).round(4).tolist()
+        >>> truth = np.zeros((2, 32, 32, 1))
+        >>> mse(truth, truth + 0.1).round(4).tolist()
         [0.01, 0.01]
     """
     parts = [
@@ -58,15 +52,11 @@ def psnr(target: ArrayLike, image: ArrayLike, *, data_range: float) -> Floats:
     Equal to ``skimage.metrics.peak_signal_noise_ratio``.
 
     Args:
-        target: shape (n, H, W, bands).
-        image: the same shape.
+        target, image: shape (n, H, W, bands).
         data_range: the brightest possible value less the faintest.
 
     Returns:
         Shape (n,) [dB]; inf where both are equal.
-
-    Raises:
-        LenszooError: see the module.
 
     >>> target = np.zeros((1, 8, 8, 1))
     >>> psnr(target, target + 0.01, data_range=1.0).round(3).tolist()
@@ -84,10 +74,9 @@ def to_decibel(error: ArrayLike, *, data_range: float) -> Floats:
 
 def check_range(data_range: Any) -> float:
     """Check that the range is a positive number; return it as a float."""
-    if isinstance(data_range, bool) or not isinstance(data_range, int | float | np.number):
+    number = isinstance(data_range, int | float | np.number) and not isinstance(data_range, bool)
+    if not number or not 0 < data_range < np.inf:
         raise LenszooError(f"data_range must be a number above 0, got {data_range!r}.")
-    if not 0 < data_range < np.inf:
-        raise LenszooError(f"data_range must be a number above 0, got {data_range}.")
     return float(data_range)
 
 
@@ -103,8 +92,7 @@ def ssim(
     C1 = (0.01 data_range)^2 and C2 = (0.03 data_range)^2, wherever the window fits into the image.
 
     Args:
-        target: shape (n, H, W, bands).
-        image: the same shape.
+        target, image: shape (n, H, W, bands).
         data_range: the brightest possible value less the faintest.
         window: ``"gaussian"`` is that of the paper, 11 x 11 pixels with a sigma of 1.5 and
             population covariances: ``structural_similarity(gaussian_weights=True, sigma=1.5,
@@ -118,10 +106,8 @@ def ssim(
         LenszooError: see the module; also images smaller than the window.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import ssim
         >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
-        >>> image = truth + 0.1
         >>> ssim(truth, truth, data_range=1.0).round(4).tolist()
         [1.0, 1.0]
     """
@@ -190,8 +176,7 @@ def flux_error(
     """Relative error of the flux, ``(sum(image) - sum(truth)) / sum(truth - zero)``.
 
     Args:
-        image: shape (n, H, W, bands).
-        truth: the same shape.
+        image, truth: shape (n, H, W, bands).
         aperture: shape (n, H, W), bool: the pixels that count, such as :func:`bright_pixels`; by
             default all.
         zero: the pixel value that stands for no flux.
@@ -203,12 +188,10 @@ def flux_error(
         LenszooError: see the module; also an aperture of another shape.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import flux_error
         >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
-        >>> image = truth + 0.1
-        >>> flux_error(image, truth).shape
-        (2,)
+        >>> flux_error(1.1 * truth, truth).round(3).tolist()
+        [0.1, 0.1]
     """
     inside = None if aperture is None else np.asanyarray(aperture)
     if inside is not None and (inside.shape != np.shape(truth)[:3] or inside.dtype != np.bool_):
@@ -240,7 +223,6 @@ def bright_pixels(
         Shape (n, H, W).
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import bright_pixels
         >>> image = np.zeros((1, 4, 4, 1))
         >>> image[0, 1, 1] = 1.0
@@ -272,11 +254,9 @@ def residual_chi_square(image: ArrayLike, target: ArrayLike, variance: ArrayLike
         LenszooError: see the module; also a variance that is not positive or does not fit.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import residual_chi_square
         >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
-        >>> image = truth + 0.1
-        >>> residual_chi_square(image, truth, 0.01).round(2).tolist()
+        >>> residual_chi_square(truth + 0.1, truth, 0.01).round(2).tolist()
         [1.0, 1.0]
     """
     goal = check_stack(target, "targets")
@@ -315,10 +295,8 @@ def power_spectrum(images: ArrayLike) -> tuple[Floats, Floats]:
         LenszooError: see the module; also images of fewer than 4 pixels a side.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import power_spectrum
         >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
-        >>> image = truth + 0.1
         >>> frequencies, powers = power_spectrum(truth)
         >>> frequencies.shape, powers.shape
         ((16,), (2, 16))
@@ -372,8 +350,7 @@ def power_spectrum_ratio(image: ArrayLike, truth: ArrayLike) -> tuple[Floats, Fl
     """Power spectrum of images over that of the truth, 1 where both have the same detail.
 
     Args:
-        image: shape (n, H, W, bands).
-        truth: the same shape.
+        image, truth: shape (n, H, W, bands).
 
     Returns:
         Frequencies (bins,) in cycles a pixel, see :func:`power_spectrum`, and ratios (n, bins), NaN
@@ -383,13 +360,11 @@ def power_spectrum_ratio(image: ArrayLike, truth: ArrayLike) -> tuple[Floats, Fl
         LenszooError: see :func:`power_spectrum`.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import power_spectrum_ratio
         >>> truth = np.random.default_rng(0).random((2, 32, 32, 1))
-        >>> image = truth + 0.1
-        >>> frequencies, ratio = power_spectrum_ratio(image, truth)
-        >>> ratio.shape
-        (2, 16)
+        >>> frequencies, ratio = power_spectrum_ratio(0.5 * truth, truth)
+        >>> ratio[0, :3].round(3).tolist()
+        [0.25, 0.25, 0.25]
     """
     if np.shape(image) != np.shape(truth):
         raise LenszooError(

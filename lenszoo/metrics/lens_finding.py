@@ -132,10 +132,8 @@ def operating_curve(labels: ArrayLike, scores: ArrayLike) -> OperatingCurve:
     """Count lenses and non-lenses at or above every threshold; tied objects count together.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import operating_curve
-        >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> labels, scores = [0, 0, 0, 1, 1, 1], [-2.0, -1.0, 0.5, 0.0, 1.0, 2.0]
         >>> curve = operating_curve(labels, scores)
         >>> curve.true_positives.tolist(), curve.false_positives.tolist()
         ([0, 1, 2, 2, 3, 3, 3], [0, 0, 0, 1, 1, 2, 3])
@@ -160,11 +158,9 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
     would be 1 whatever the scores).
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import average_precision
-        >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
-        >>> round(float(average_precision(labels, scores)), 4)
+        >>> labels, scores = [0, 0, 0, 1, 1, 1], [-2.0, -1.0, 0.5, 0.0, 1.0, 2.0]
+        >>> round(average_precision(labels, scores), 4)
         0.9167
     """
     curve = operating_curve(labels, scores)
@@ -189,11 +185,9 @@ def true_positive_rate_at(labels: ArrayLike, scores: ArrayLike, false_positives:
         LenszooError: a negative number of false positives.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import true_positive_rate_at
-        >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
-        >>> round(float(true_positive_rate_at(labels, scores, 0)), 3)
+        >>> labels, scores = [0, 0, 0, 1, 1, 1], [-2.0, -1.0, 0.5, 0.0, 1.0, 2.0]
+        >>> round(true_positive_rate_at(labels, scores, 0), 3)
         0.667
     """
     positive, values = check_scores(labels, scores)
@@ -219,11 +213,9 @@ def tpr0(labels: ArrayLike, scores: ArrayLike) -> float:
     It depends on the single highest non-lens: quote the number of non-lenses with it.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import tpr0
-        >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
-        >>> round(float(tpr0(labels, scores)), 3)
+        >>> labels, scores = [0, 0, 0, 1, 1, 1], [-2.0, -1.0, 0.5, 0.0, 1.0, 2.0]
+        >>> round(tpr0(labels, scores), 3)
         0.667
     """
     return true_positive_rate_at(labels, scores, 0)
@@ -235,10 +227,8 @@ def tpr10(labels: ArrayLike, scores: ArrayLike) -> float:
     NaN with fewer than ten non-lenses; quote the number of non-lenses with it.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import tpr10
-        >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> labels, scores = [0, 0, 0, 1, 1, 1], [-2.0, -1.0, 0.5, 0.0, 1.0, 2.0]
         >>> tpr10(labels, scores)  # not defined with fewer than ten non-lenses
         nan
     """
@@ -302,10 +292,8 @@ def threshold_at(labels: ArrayLike, scores: ArrayLike, false_positive_rate: floa
         LenszooError: a rate outside [0, 1).
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import threshold_at
-        >>> labels = np.array([0, 0, 0, 1, 1, 1])
-        >>> scores = np.array([-2.0, -1.0, 0.5, 0.0, 1.0, 2.0])
+        >>> labels, scores = [0, 0, 0, 1, 1, 1], [-2.0, -1.0, 0.5, 0.0, 1.0, 2.0]
         >>> threshold_at(labels, scores, 0.0)
         1.0
     """

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from lenszoo.errors import LenszooError
-from lenszoo.metrics.classification import CalibrationBins, Floats, Ints
+from lenszoo.metrics.calibration import CalibrationBins, binned
+from lenszoo.metrics.classification import Floats, Ints
 from lenszoo.metrics.intervals import wilson_interval
 from lenszoo.metrics.lens_finding import (
     PRIOR,
@@ -152,7 +153,7 @@ def completeness_by(values: ArrayLike, found: ArrayLike, bins: int = 8) -> Compl
 def lens_calibration(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> CalibrationBins:
     """Probability of a lens against the share of lenses, in bins of equal width.
 
-    Unlike :func:`lenszoo.metrics.classification.calibration_bins`, which asks about the predicted
+    Unlike :func:`lenszoo.metrics.calibration.calibration_bins`, which asks about the predicted
     class: ``confidence`` is the mean probability of a lens, ``accuracy`` the share of lenses.
 
     Example:
@@ -160,12 +161,4 @@ def lens_calibration(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> Ca
         0.047
     """
     positive, values = check_scores(labels, logits)
-    probability = expit(values)
-    index = np.clip(np.ceil(probability * bins).astype(np.int64) - 1, 0, bins - 1)
-    counts = np.bincount(index, minlength=bins)
-    return CalibrationBins(
-        np.linspace(0, 1, bins + 1),
-        counts,
-        share_of(np.bincount(index, probability, bins), counts),
-        share_of(np.bincount(index, positive, bins), counts),
-    )
+    return binned(expit(values), positive, bins)

@@ -7,7 +7,8 @@ import keras
 from keras import layers
 
 from lenszoo.errors import LenszooError
-from lenszoo.models.heads import InputShape, central_crop, classifier, scale
+from lenszoo.models.factory import InputShape
+from lenszoo.models.heads import central_crop, classifier, scale
 
 
 def backbone_classifier(

@@ -48,7 +48,7 @@ def beit(
         mlp_dim: hidden width of a block's MLP.
         layer_scale: initial factor of the branches.
     """
-    check_transformer(images, name, patch=patch, dim=dim, depth=depth, heads=heads, mlp_dim=mlp_dim)
+    check_transformer(images, name, dim, heads)
     x, grid = patch_tokens(images, patch, dim)
     for block in range(1, depth + 1):
         x = encoder_block(x, heads, mlp_dim, grid, layer_scale, f"block{block}")

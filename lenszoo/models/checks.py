@@ -5,14 +5,30 @@ from typing import Any
 from lenszoo.errors import LenszooError
 
 
+def is_positive(value: Any) -> bool:
+    """Whether a value is a positive integer; True is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 def check_positive(**options: Any) -> None:
     """Raise LenszooError unless each option is a positive integer.
 
     >>> check_positive(width=64, depth=12)
     """
     for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if not is_positive(value):
             raise LenszooError(f"{name} must be a positive integer, got {value!r}.")
+
+
+def check_all_positive(name: str, values: Any, count: int | None = None) -> None:
+    """Raise LenszooError unless an option is a list of positive integers, ``count`` of them.
+
+    >>> check_all_positive("blocks", (2, 2, 2, 2))
+    """
+    listed = isinstance(values, list | tuple) and len(values) == (count or len(values) or 1)
+    if not listed or not all(map(is_positive, values)):
+        number = f"{count} " if count else "one or more "
+        raise LenszooError(f"{name} must be {number}positive integers, got {values!r}.")
 
 
 def check_rate(**options: Any) -> None:
@@ -23,3 +39,12 @@ def check_rate(**options: Any) -> None:
     for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
             raise LenszooError(f"{name} must be a number in [0, 1), got {value!r}.")
+
+
+def check_heads(heads: int, dim: int) -> None:
+    """Raise LenszooError unless attention heads share the ``dim`` channels of a token evenly.
+
+    >>> check_heads(heads=4, dim=64)
+    """
+    if dim % heads:
+        raise LenszooError(f"heads must divide dim, got heads={heads} and tokens of dim={dim}.")

@@ -4,8 +4,7 @@ from typing import Any
 
 from keras import layers
 
-from lenszoo.errors import LenszooError
-from lenszoo.models.checks import check_positive
+from lenszoo.models.checks import check_heads
 from lenszoo.models.heads import classifier_factory
 from lenszoo.models.simple_cnn import rounds
 
@@ -24,10 +23,8 @@ def cnn_attention(images: Any, *, width: int = 32, heads: int = 4) -> Any:
         width: channels of the first round; every later round doubles them.
         heads: attention heads; they divide the channels of the last round.
     """
-    check_positive(width=width)
     channels = width * 8
-    if isinstance(heads, bool) or not isinstance(heads, int) or heads < 1 or channels % heads:
-        raise LenszooError(f"heads must divide the {channels} channels, got {heads!r}.")
+    check_heads(heads, channels)
     x = rounds(images, width)
     tokens = layers.LayerNormalization(name="attention_norm")(x)
     attended = layers.MultiHeadAttention(

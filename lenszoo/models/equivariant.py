@@ -14,7 +14,7 @@ from lenszoo.layers.rotational import (
     SymmetricPooling2D,
 )
 from lenszoo.models import applications
-from lenszoo.models.checks import check_positive
+from lenszoo.models.checks import check_heads
 from lenszoo.models.heads import classifier_factory
 from lenszoo.models.resnet import batch_norm
 from lenszoo.models.vit import EPSILON, encoder_block
@@ -69,7 +69,13 @@ def equivariant_transformer(
         mlp_dim: hidden width of a block's MLP.
         rings: number of distances from the centre with a learned vector.
     """
-    _check_options(images.shape[1:], name, width, rounds, depth, heads, mlp_dim, rings)
+    check_heads(heads, width * 2 ** (rounds - 1))
+    shape, smallest = images.shape[1:], 2**rounds
+    if any(side is None or side < smallest for side in shape[:2]):
+        raise LenszooError(
+            f"{name} needs a fixed image size of {smallest} pixels or more for rounds={rounds}, "
+            f"got input_shape={shape}: give height and width, or fewer rounds."
+        )
     x, done = images, 0
     if start is not None:
         x, done = _started(x, start, rounds), _STARTED
@@ -116,27 +122,3 @@ def rotational_rounds(x: Any, width: int, rounds: Iterable[int], combine: str) -
         x = SymmetricPooling2D(name=f"pool{i + 1}")(x)
         x = layers.ReLU(name=f"relu{i + 1}")(batch_norm(x, f"bn{i + 1}"))
     return x
-
-
-def _check_options(
-    shape: tuple[int | None, ...],
-    name: str,
-    width: int,
-    rounds: int,
-    depth: int,
-    heads: int,
-    mlp_dim: int,
-    rings: int,
-) -> None:
-    check_positive(width=width, rounds=rounds, depth=depth, heads=heads, mlp_dim=mlp_dim)
-    if isinstance(rings, bool) or not isinstance(rings, int) or rings < 2:
-        raise LenszooError(f"rings must be an integer of 2 or more, got {rings!r}.")
-    dim = width * 2 ** (rounds - 1)
-    if dim % heads:
-        raise LenszooError(f"heads must divide the {dim} channels of the last round, got {heads}.")
-    smallest = 2**rounds
-    if any(side is None or side < smallest for side in shape[:2]):
-        raise LenszooError(
-            f"{name} needs a fixed image size of {smallest} pixels or more for rounds={rounds}, "
-            f"got input_shape={shape}: give height and width, or fewer rounds."
-        )

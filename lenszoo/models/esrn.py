@@ -5,14 +5,14 @@ from typing import Any
 import keras
 from keras import layers
 
-from lenszoo.models.heads import InputShape
-from lenszoo.models.upsampling import check_options, conv, enlarge, super_resolver
+from lenszoo.models.upsampling import conv, enlarge, output, super_resolver_factory
 
 RESIDUAL = 0.2  # share of a branch that is added, at both levels
 
 
+@super_resolver_factory
 def esrn(
-    input_shape: InputShape,
+    images: Any,
     *,
     scale: int = 2,
     blocks: int = 23,
@@ -20,40 +20,21 @@ def esrn(
     growth: int = 32,
     upsampling: str = "pixel_shuffle",
     skip: str | None = None,
-    name: str = "esrn",
-) -> keras.Model:
+) -> Any:
     """Build the generator of ESRGAN (Wang et al. 2018, arXiv:1809.00219, figure 4).
 
     With ``upsampling="resize"``, 23 blocks and scale 4 it is the authors' RRDBNet layer by layer.
 
+    >>> esrn((None, None, 1), blocks=1, width=8, growth=4).output_shape
+    (None, None, None, 1)
+
     Args:
-        input_shape: ``(height, width, bands)``; images in about [0, 1].
-        scale: 2 or 4.
         blocks: residual-in-residual dense blocks; 23 in the paper.
         width: channels of the trunk.
         growth: channels that each convolution of a dense block adds.
-        upsampling: ``"pixel_shuffle"``, ``"resize"`` or ``"transpose"``, see
-            :func:`lenszoo.models.upsampling.enlarge`.
-        skip: None as in the paper, or ``"bicubic"``: the network learns the difference from bicubic
-            interpolation, with which it starts.
-        name: name of the model.
-
-    Returns:
-        A model from ``(batch, height, width, bands)`` to float32
-        ``(batch, scale * height, scale * width, bands)``.
-
-    Raises:
-        LenszooError: an option is not legal.
-
-    Example:
-        >>> from lenszoo.models.esrn import esrn
-        >>> esrn((None, None, 1), blocks=1, width=8, growth=4).output_shape
-        (None, None, None, 1)
+        upsampling: as for :func:`lenszoo.models.srresnet.srresnet`.
+        skip: as for srresnet.
     """
-    check_options(
-        scale, upsampling=upsampling, skip=skip, blocks=blocks, width=width, growth=growth
-    )
-    images = keras.Input(input_shape, name="images")
     first = conv(images, width, 3, "first")
     x = first
     for block in range(1, blocks + 1):
@@ -62,7 +43,7 @@ def esrn(
     x = layers.Add(name="trunk_add")([x, first])
     x = enlarge(x, scale, upsampling, leaky)
     x = leaky("fine_act")(conv(x, width, 3, "fine"))
-    return super_resolver(images, x, size=3, scale=scale, skip=skip, name=name)
+    return output(images, x, size=3, scale=scale, skip=skip)
 
 
 def rrdb(x: Any, growth: int, name: str) -> Any:

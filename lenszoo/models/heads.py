@@ -1,6 +1,5 @@
 """Classification head of all families, and the factory of a classifier from its backbone."""
 
-import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +10,7 @@ from keras import layers
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import NonFiniteGuard
 from lenszoo.models.checks import check_positive, check_rate
-
-InputShape = tuple[int | None, int | None, int]
+from lenszoo.models.factory import InputShape, complete
 
 HEADS = ("flatten", "pool")
 ACTIVATIONS = ("softmax",)
@@ -50,10 +48,7 @@ def classifier_factory(backbone: Callable[..., Any]) -> Callable[..., keras.Mode
             bands)`` to feature maps, tokens or a vector, see :func:`classifier`. It may take
             ``head`` and ``name`` too.
     """
-    own = dict(inspect.signature(backbone).parameters)
-    own.pop("images")
-    passed_on = [option for option in ("head", "name") if own.pop(option, None)]
-    default_name = backbone.__name__
+    passed_on = inspect.signature(backbone).parameters.keys() & {"head", "name"}
 
     def factory(
         input_shape: InputShape,
@@ -63,7 +58,7 @@ def classifier_factory(backbone: Callable[..., Any]) -> Callable[..., keras.Mode
         dropout: float = 0.0,
         head: str = "pool",
         crop: int | None = None,
-        name: str = default_name,
+        name: str = backbone.__name__,
         **options: Any,
     ) -> keras.Model:
         images = keras.Input(input_shape, name="images")
@@ -71,22 +66,10 @@ def classifier_factory(backbone: Callable[..., Any]) -> Callable[..., keras.Mode
         options |= {option: shared[option] for option in passed_on}
         maps = backbone(central_crop(images, crop), **options)
         return classifier(
-            images,
-            maps,
-            num_classes,
-            head=head,
-            dropout=dropout,
-            activation=activation,
-            name=name,
+            images, maps, num_classes, head=head, dropout=dropout, activation=activation, name=name
         )
 
-    shared = dict(inspect.signature(factory).parameters)
-    name, _ = shared.pop("name"), shared.pop("options")
-    functools.update_wrapper(factory, backbone)
-    vars(factory)["__signature__"] = inspect.Signature([*shared.values(), *own.values(), name])
-    text, _, arguments = (backbone.__doc__ or "").partition("Args:\n")
-    factory.__doc__ = f"{text.rstrip()}\n\n    {_SHARED}{arguments.rstrip()}\n{_RETURNS}    "
-    return factory
+    return complete(factory, backbone, _SHARED, _RETURNS)
 
 
 def scale(images: Any, mean: float, std: float) -> Any:

@@ -17,8 +17,8 @@ from lenszoo.layers import (
     Temperature,
     TokenMean,
 )
-from lenszoo.models.checks import check_positive, check_rate
-from lenszoo.models.heads import InputShape
+from lenszoo.models.checks import check_heads, check_positive, check_rate
+from lenszoo.models.factory import InputShape
 from lenszoo.models.registry import model_info
 
 USES = ("both", "image", "table")
@@ -127,8 +127,7 @@ def _check(use: str, n_columns: int, dim: int, heads: int, dropout: float) -> No
             f"use={use!r} needs columns, the names of the table's columns or their number."
         )
     check_positive(dim=dim, heads=heads)
-    if dim % heads:
-        raise LenszooError(f"heads must divide dim={dim}, got {heads}.")
+    check_heads(heads, dim)
     check_rate(dropout=dropout)
 
 

@@ -8,7 +8,7 @@ from keras import layers
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Fold, Unfold
-from lenszoo.models.checks import check_positive, check_rate
+from lenszoo.models.checks import check_all_positive, check_rate
 from lenszoo.models.heads import classifier_factory
 from lenszoo.models.resnet import batch_norm, conv
 
@@ -47,7 +47,12 @@ def mobilevit(
         expansion: inner width of an inverted residual over that of its input.
         transformer_dropout: rate after each attention and each MLP.
     """
-    _check_options(channels, dims, depths, expansion, transformer_dropout)
+    check_all_positive("channels", channels, 7)
+    check_all_positive("dims", dims, 3)
+    check_all_positive("depths", depths, 3)
+    if any(dim % HEADS for dim in dims):
+        raise LenszooError(f"dims must be multiples of {HEADS}, the heads, got {dims!r}.")
+    check_rate(transformer_dropout=transformer_dropout)
     stem, first, second, *wide, last = channels
     x = conv_bn(images, stem, 3, stride=2, name="stem")
     x = inverted_residual(x, first, 1, expansion, "stage1_block1")
@@ -146,27 +151,3 @@ def multiple_of_8(channels: int) -> int:
     """Round to the nearest multiple of 8, but never down by more than a tenth."""
     nearest = max(8, (channels + 4) // 8 * 8)
     return nearest if nearest >= 0.9 * channels else nearest + 8
-
-
-def _check_options(
-    channels: Sequence[int],
-    dims: Sequence[int],
-    depths: Sequence[int],
-    expansion: int,
-    transformer_dropout: float,
-) -> None:
-    for option, values, count in (
-        ("channels", channels, 7),
-        ("dims", dims, 3),
-        ("depths", depths, 3),
-    ):
-        if not isinstance(values, list | tuple) or len(values) != count or not _positive(*values):
-            raise LenszooError(f"{option} must be {count} positive integers, got {values!r}.")
-    if any(dim % HEADS for dim in dims):
-        raise LenszooError(f"dims must be multiples of {HEADS}, the heads, got {dims!r}.")
-    check_positive(expansion=expansion)
-    check_rate(transformer_dropout=transformer_dropout)
-
-
-def _positive(*values: Any) -> bool:
-    return all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values)

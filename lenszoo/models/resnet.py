@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from lenszoo.errors import LenszooError, unknown
+from lenszoo.errors import unknown
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.checks import check_positive
+from lenszoo.models.checks import check_all_positive
 from lenszoo.models.heads import classifier_factory, scale
 
 STEMS = ("fine", "imagenet")
@@ -38,12 +38,9 @@ def resnet(
             and, at sizes that 3 divides, the symmetry of the image.
         blocks: basic blocks in each stage.
     """
-    check_positive(width=width)
     if stem not in STEMS:
         raise unknown("stem", stem, STEMS)
-    listed = isinstance(blocks, list | tuple) and len(blocks) > 0
-    if not listed or any(not isinstance(depth, int) or depth < 1 for depth in blocks):
-        raise LenszooError(f"blocks must be positive integers, one a stage, got {blocks!r}.")
+    check_all_positive("blocks", blocks)
     x = scale(images, mean=0.449, std=0.226)
     if stem == "imagenet":
         x = conv(x, width, 7, stride=2, name="stem_conv")

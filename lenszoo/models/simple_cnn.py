@@ -5,7 +5,6 @@ from typing import Any
 from keras import layers
 
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.checks import check_positive
 from lenszoo.models.heads import classifier_factory
 
 
@@ -22,7 +21,6 @@ def simple_cnn(images: Any, *, width: int = 32) -> Any:
     Args:
         width: channels of the first round; every later round doubles them.
     """
-    check_positive(width=width)
     return rounds(images, width)
 
 

@@ -4,10 +4,10 @@ import keras
 from keras import layers
 
 from lenszoo.layers import SRGAN, SpectralConv2D
+from lenszoo.models.checks import check_positive
 from lenszoo.models.esrn import leaky
-from lenszoo.models.heads import InputShape
+from lenszoo.models.factory import InputShape
 from lenszoo.models.srresnet import srresnet
-from lenszoo.models.upsampling import check_options
 
 
 def srgan(
@@ -51,16 +51,10 @@ def srgan(
         >>> srgan((None, None, 1), width=8).output_shape
         (None, None, None, 1)
     """
-    check_options(scale, discriminator_width=discriminator_width)
+    check_positive(discriminator_width=discriminator_width)
+    options = {"batch_norm": batch_norm, "upsampling": upsampling, "skip": skip}
     generator = srresnet(
-        input_shape,
-        scale=scale,
-        blocks=blocks,
-        width=width,
-        batch_norm=batch_norm,
-        upsampling=upsampling,
-        skip=skip,
-        name="generator",
+        input_shape, scale=scale, blocks=blocks, width=width, name="generator", **options
     )
     return SRGAN(generator, discriminator(input_shape[-1], discriminator_width), name=name)
 

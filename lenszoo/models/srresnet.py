@@ -6,12 +6,12 @@ import keras
 from keras import layers
 
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.heads import InputShape
-from lenszoo.models.upsampling import check_options, conv, enlarge, super_resolver
+from lenszoo.models.upsampling import conv, enlarge, output, super_resolver_factory
 
 
+@super_resolver_factory
 def srresnet(
-    input_shape: InputShape,
+    images: Any,
     *,
     scale: int = 2,
     blocks: int = 16,
@@ -19,13 +19,13 @@ def srresnet(
     batch_norm: bool = True,
     upsampling: str = "pixel_shuffle",
     skip: str | None = None,
-    name: str = "srresnet",
-) -> keras.Model:
+) -> Any:
     """Build SRResNet, the generator of SRGAN (Ledig et al. 2017, arXiv:1609.04802, figure 4).
 
+    >>> srresnet((None, None, 1), blocks=1, width=8).output_shape
+    (None, None, None, 1)
+
     Args:
-        input_shape: ``(height, width, bands)``; images in about [0, 1].
-        scale: 2 or 4.
         blocks: residual blocks; 16 in the paper.
         width: channels of all convolutions but the last.
         batch_norm: normalise inside the blocks; there is none at the output's resolution.
@@ -33,22 +33,7 @@ def srresnet(
             :func:`lenszoo.models.upsampling.enlarge`.
         skip: None as in the paper, or ``"bicubic"``: the network learns the difference from bicubic
             interpolation, with which it starts.
-        name: name of the model.
-
-    Returns:
-        A model from ``(batch, height, width, bands)`` to float32
-        ``(batch, scale * height, scale * width, bands)``.
-
-    Raises:
-        LenszooError: an option is not legal.
-
-    Example:
-        >>> from lenszoo.models.srresnet import srresnet
-        >>> srresnet((None, None, 1), blocks=1, width=8).output_shape
-        (None, None, None, 1)
     """
-    check_options(scale, upsampling=upsampling, skip=skip, blocks=blocks, width=width)
-    images = keras.Input(input_shape, name="images")
     first = prelu("first_act")(conv(images, width, 9, "first"))
     x = first
     for block in range(1, blocks + 1):
@@ -56,7 +41,7 @@ def srresnet(
     x = normalised_conv(x, batch_norm, "trunk")
     x = layers.Add(name="trunk_add")([x, first])
     x = enlarge(x, scale, upsampling, prelu)
-    return super_resolver(images, x, size=9, scale=scale, skip=skip, name=name)
+    return output(images, x, size=9, scale=scale, skip=skip)
 
 
 def residual_block(x: Any, batch_norm: bool, name: str) -> Any:

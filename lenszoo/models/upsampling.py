@@ -1,4 +1,4 @@
-"""Parts of the super-resolution networks: option checks, upsampling steps and output layer."""
+"""Parts of the super-resolution networks: their factory, upsampling steps and output layer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,35 +8,46 @@ from keras import layers
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import ICNR, BicubicUpsampling, NonFiniteGuard, PixelShuffle
-from lenszoo.models.checks import check_positive
+from lenszoo.models.factory import Factory, InputShape, Network, complete
 
 SCALES = (2, 4)
 UPSAMPLINGS = ("pixel_shuffle", "resize", "transpose")
 SKIPS = ("bicubic",)
 
+_SHARED = """Args:
+        input_shape: ``(height, width, bands)``; images in about [0, 1].
+        scale: 2 or 4.
+"""
+_RETURNS = """        name: name of the model.
 
-def check_options(
-    scale: int,
-    *,
-    upsampling: str = "pixel_shuffle",
-    skip: str | None = None,
-    **counts: int,
-) -> None:
-    """Raise LenszooError unless the options of a super-resolution network are legal.
+    Returns:
+        A model from ``(batch, height, width, bands)`` to float32
+        ``(batch, scale * height, scale * width, bands)``.
+
+    Raises:
+        LenszooError: an option is not legal.
+"""
+
+
+def super_resolver_factory(network: Network) -> Factory:
+    """Turn a network into a factory of super-resolution models.
+
+    The factory is called ``factory(input_shape, *, scale=2, name=..., **options)``.
 
     Args:
-        scale: 2 or 4.
-        upsampling: one of :data:`UPSAMPLINGS`.
-        skip: None or ``"bicubic"``.
-        **counts: options that are positive integers, by name.
+        network: ``network(images, *, scale, ...)`` from symbolic images to finer ones, see
+            :func:`output`.
     """
-    if isinstance(scale, bool) or scale not in SCALES:
-        raise LenszooError(f"scale must be 2 or 4, got {scale!r}.")
-    if upsampling not in UPSAMPLINGS:
-        raise unknown("upsampling", upsampling, UPSAMPLINGS)
-    if skip is not None and skip not in SKIPS:
-        raise unknown("skip", skip, SKIPS, "Or None.")
-    check_positive(**counts)
+
+    def factory(
+        input_shape: InputShape, *, scale: int = 2, name: str = network.__name__, **options: Any
+    ) -> keras.Model:
+        if isinstance(scale, bool) or scale not in SCALES:
+            raise LenszooError(f"scale must be 2 or 4, got {scale!r}.")
+        images = keras.Input(input_shape, name="images")
+        return keras.Model(images, network(images, scale=scale, **options), name=name)
+
+    return complete(factory, network, _SHARED, _RETURNS)
 
 
 def conv(x: Any, channels: int, size: int, name: str, **options: Any) -> Any:
@@ -59,6 +70,8 @@ def enlarge(x: Any, scale: int, how: str, activation: Callable[[str], keras.Laye
         how: one of :data:`UPSAMPLINGS`.
         activation: makes the activation layer of a step from its name.
     """
+    if how not in UPSAMPLINGS:
+        raise unknown("upsampling", how, UPSAMPLINGS)
     channels = x.shape[-1]
     for step in range(1, scale.bit_length()):
         name = f"up{step}"
@@ -76,9 +89,7 @@ def enlarge(x: Any, scale: int, how: str, activation: Callable[[str], keras.Laye
     return x
 
 
-def super_resolver(
-    images: Any, x: Any, *, size: int, scale: int = 1, skip: str | None = None, name: str
-) -> keras.Model:
+def output(images: Any, x: Any, *, size: int, scale: int = 1, skip: str | None = None) -> Any:
     """Add the output layer: the last convolution, and guarded float32 images.
 
     Args:
@@ -88,13 +99,13 @@ def super_resolver(
         size: side of the last convolution's kernel [pixels].
         scale: of the model; only a skip needs it.
         skip: None, or ``"bicubic"`` to add the bicubic images; the convolution then starts at zero.
-        name: name of the model.
     """
+    if skip is not None and skip not in SKIPS:
+        raise unknown("skip", skip, SKIPS, "Or None.")
     # float32 under any policy: bfloat16 has three digits, which limits PSNR to 50 dB
     options = {"dtype": "float32"} | ({"kernel_initializer": "zeros"} if skip else {})
     y = conv(x, images.shape[-1], size, "output", **options)
     if skip:
-        y = layers.Add(dtype="float32", name="skip_add")(
-            [y, BicubicUpsampling(scale, name="skip")(images)]
-        )
-    return keras.Model(images, NonFiniteGuard(name="guard")(y, images), name=name)
+        coarse = BicubicUpsampling(scale, name="skip")(images)
+        y = layers.Add(dtype="float32", name="skip_add")([y, coarse])
+    return NonFiniteGuard(name="guard")(y, images)

@@ -7,7 +7,7 @@ from keras import layers
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import ClassToken, PositionEmbedding
-from lenszoo.models.checks import check_positive
+from lenszoo.models.checks import check_heads, check_positive
 from lenszoo.models.heads import classifier_factory, scale
 
 # as Google's and DeiT's weights were trained. Hugging Face lists 1e-12 for these weights; a token
@@ -51,7 +51,7 @@ def vit(
         representation: width of a tanh layer ``pre_logits`` between class token and head, as in
             the networks published for ImageNet-21k; None for none.
     """
-    check_transformer(images, name, patch=patch, dim=dim, depth=depth, heads=heads, mlp_dim=mlp_dim)
+    check_transformer(images, name, dim, heads)
     if representation is not None:
         check_positive(representation=representation)
         if head == "flatten":
@@ -123,12 +123,9 @@ def initializer() -> keras.initializers.Initializer:
     return keras.initializers.TruncatedNormal(stddev=0.02)
 
 
-def check_transformer(images: Any, name: str, **sizes: int) -> None:
-    """Raise LenszooError unless the sizes are positive, heads divide dim and the image is fixed."""
-    check_positive(**sizes)
-    dim, heads = sizes["dim"], sizes["heads"]
-    if dim % heads:
-        raise LenszooError(f"heads must divide dim, got heads={heads} and dim={dim}.")
+def check_transformer(images: Any, name: str, dim: int, heads: int) -> None:
+    """Raise LenszooError unless heads divide ``dim`` and the image size is fixed."""
+    check_heads(heads, dim)
     if None in images.shape[1:3]:
         raise LenszooError(
             f"{name} needs a fixed image size, got input_shape={images.shape[1:]}: "

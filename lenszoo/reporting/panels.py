@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-    from lenszoo.metrics.classification import CalibrationBins
+    from lenszoo.metrics.calibration import CalibrationBins
 
 N_NAMED = 12  # ROC curves in a legend
 N_CURVE_POINTS = 200  # of a curve in report.json

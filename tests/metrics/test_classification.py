@@ -109,24 +109,6 @@ def test_absent_class_is_nan_without_a_warning():
         assert m.accuracy([1], [[0.0, 1.0]]) == 1
 
 
-def test_expected_calibration_error_by_hand():
-    p = np.array([0.61, 0.62, 0.93, 0.99])  # bins 9, 9, 13 and 14 of 15
-    labels = np.array([1, 0, 1, 1])
-    logits = np.log(p / (1 - p))
-    expected = (abs(1 - (0.61 + 0.62)) + abs(1 - 0.93) + abs(1 - 0.99)) / 4
-    assert m.expected_calibration_error(labels, logits) == pytest.approx(expected)
-    assert m.calibration_bins(labels, logits).counts.nonzero()[0].tolist() == [9, 13, 14]
-
-
-def test_calibrated_scores_have_a_small_error_and_doubled_ones_do_not():
-    rng = np.random.default_rng(1)
-    logits = rng.normal(0, 2, (20_000, 3))
-    p = softmax(logits, axis=1)
-    labels = (rng.random(20_000)[:, None] > p.cumsum(axis=1)).sum(axis=1)
-    assert m.expected_calibration_error(labels, logits) < 0.015
-    assert m.expected_calibration_error(labels, 3 * logits) > 0.08
-
-
 def test_weighted_auc_equals_scikit_learn_with_weights():
     rng = np.random.default_rng(2)
     positive = rng.random(80) < 0.4
@@ -135,47 +117,6 @@ def test_weighted_auc_equals_scikit_learn_with_weights():
     expected = [sk.roc_auc_score(positive, scores, sample_weight=w) for w in counts]
     np.testing.assert_allclose(m.weighted_auc(positive, scores, counts), expected, atol=1e-12)
     assert np.isnan(m.weighted_auc(positive, scores, counts * ~positive)).all()
-
-
-def test_bootstrap_keeps_the_class_counts_and_its_seed():
-    strata = np.repeat([0, 1], [5, 20])
-    seen = []
-
-    def share(counts):
-        seen.append(counts)
-        return counts[:, 3] + counts[:, 7]
-
-    first = m.bootstrap_interval(share, strata, n_resamples=200, seed=3)
-    assert (seen[0][:, :5].sum(axis=1) == 5).all()
-    assert (seen[0][:, 5:].sum(axis=1) == 20).all()
-    np.testing.assert_array_equal(
-        first, m.bootstrap_interval(share, strata, n_resamples=200, seed=3)
-    )
-
-
-def test_bootstrap_in_blocks(monkeypatch):
-    strata = np.zeros(50)
-    monkeypatch.setattr(m, "_BLOCK", 1000)
-    rows = []
-    m.bootstrap_interval(lambda c: rows.append(len(c)) or c[:, 0], strata, n_resamples=50)
-    assert rows == [20, 20, 10]
-
-
-def test_bootstrap_interval_covers_the_truth():
-    # Two unit normals a distance d apart have an AUC of Phi(d / sqrt 2): 0.76025 for d = 1.
-    rng = np.random.default_rng(5)
-    positive = np.repeat([False, True], 100)
-    hits = 0
-    for _ in range(200):
-        scores = rng.normal(positive, 1.0)
-
-        def auc(counts, scores=scores):
-            return m.weighted_auc(positive, scores, counts)
-
-        low, high = m.bootstrap_interval(auc, positive, n_resamples=300)
-        assert high - low < 0.2
-        hits += low < 0.76025 < high
-    assert 0.90 <= hits / 200 <= 0.985
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lenszoo.metrics.intervals import auc_interval, sum_interval, widened_interval, wilson_interval
+from lenszoo.metrics import intervals
+from lenszoo.metrics.classification import weighted_auc
+from lenszoo.metrics.intervals import (
+    auc_interval,
+    bootstrap_interval,
+    sum_interval,
+    widened_interval,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize("level", [0.6827, 0.95, 0.99])
@@ -102,3 +110,42 @@ def test_a_share_is_no_surer_than_its_trials():
     np.testing.assert_allclose(widened_interval(1.0, sure, 20), wilson_interval(20, 20))
     np.testing.assert_allclose(widened_interval(0.5, scattered, 10_000), [0.025, 0.975])
     assert np.isnan(widened_interval(np.nan, [0.5, np.nan], 5)).all()
+
+
+def test_bootstrap_keeps_the_class_counts_and_its_seed():
+    strata = np.repeat([0, 1], [5, 20])
+    seen = []
+
+    def share(counts):
+        seen.append(counts)
+        return counts[:, 3] + counts[:, 7]
+
+    first = bootstrap_interval(share, strata, n_resamples=200, seed=3)
+    assert (seen[0][:, :5].sum(axis=1) == 5).all()
+    assert (seen[0][:, 5:].sum(axis=1) == 20).all()
+    np.testing.assert_array_equal(first, bootstrap_interval(share, strata, n_resamples=200, seed=3))
+
+
+def test_bootstrap_in_blocks(monkeypatch):
+    strata = np.zeros(50)
+    monkeypatch.setattr(intervals, "_BLOCK", 1000)
+    rows = []
+    bootstrap_interval(lambda c: rows.append(len(c)) or c[:, 0], strata, n_resamples=50)
+    assert rows == [20, 20, 10]
+
+
+def test_bootstrap_interval_covers_the_truth():
+    # Two unit normals a distance d apart have an AUC of Phi(d / sqrt 2): 0.76025 for d = 1.
+    rng = np.random.default_rng(5)
+    positive = np.repeat([False, True], 100)
+    hits = 0
+    for _ in range(200):
+        scores = rng.normal(positive, 1.0)
+
+        def auc(counts, scores=scores):
+            return weighted_auc(positive, scores, counts)
+
+        low, high = bootstrap_interval(auc, positive, n_resamples=300)
+        assert high - low < 0.2
+        hits += low < 0.76025 < high
+    assert 0.90 <= hits / 200 <= 0.985

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lenszoo.metrics.classification import calibration_bins
+from lenszoo.metrics.calibration import calibration_bins
 from lenszoo.reporting import panels
 from lenszoo.reporting.panels import Column, Curve, Row
 from lenszoo.reporting.plots import Line, Plot

@@ -1,60 +1,31 @@
-"""Classification report: scores from logits beside the shortcut baseline, as a list of panels."""
+"""Classification report: scores from logits beside the shortcut baseline, as a list of panels.
+
+This file computes; ``panels`` puts the numbers into words, tables and figures.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import roc_curve
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as m
-from lenszoo.metrics.intervals import auc_interval, pair_or_none, sum_interval, wilson_interval
+from lenszoo.metrics.calibration import calibration_bins, expected_calibration_error
+from lenszoo.metrics.intervals import (
+    auc_interval,
+    bootstrap,
+    pair_or_none,
+    sum_interval,
+    wilson_interval,
+)
 from lenszoo.metrics.shortcut import ShortcutResult, shortcut_baseline
-from lenszoo.reporting import panels
-from lenszoo.reporting.panels import Column, Curve, History, Row
-from lenszoo.reporting.report import Card, Figure, Report, Table
-from lenszoo.reporting.saliency import saliency
-from lenszoo.reporting.text import counted, interval, number, percent, probability
+from lenszoo.reporting.panels import History, confusion_panel, history_panels, read_history
+from lenszoo.reporting.report import Report
+from lenszoo.tasks.classify import panels
+from lenszoo.tasks.classify.outcome import Outcome, check_outcome
 
 N_MISTAKES = 12
-N_EXAMPLES = 4  # a class
-_COLUMNS = (
-    Column("macro_ovr_auc", "macro AUC, OVR"),
-    Column("macro_ovo_auc", "macro AUC, OVO"),
-    Column("accuracy", "accuracy"),
-    Column("log_loss", "log loss"),
-    Column("ece", "calibration error"),
-)
-_PERCENT = Column("accuracy", "accuracy", ".1%", ".1%")
-_SHORTCUT_NOTE = (
-    " The shortcut baseline is a cross-validated logistic regression on global statistics of the"
-    " image (brightness, quantiles, radial profile, shape): the score without any structure seen."
-)
-_ROC_CAPTION = (
-    "Each class against the rest. Dotted: the shortcut baseline, in the same colour, where it is "
-    "known."
-)
-# title, lines below each image, caption
-_GALLERIES = {
-    "mistakes": (
-        "Most confident mistakes",
-        "predicted {predicted}  {p}\ntrue {true}\n{id}",
-        "Below each image: predicted class and probability, true class, name. "
-        "Brightness is stretched (asinh) to show faint arcs.",
-    ),
-    "examples": (
-        "Right and most confident",
-        "{predicted}  {p}\n{id}",
-        "Up to four of each class: class and probability, name.",
-    ),
-    "evidence": (
-        "Evidence for the predicted class",
-        "{predicted}\n{id}",
-        "The same images. Contours at 50 and 80 % of the strongest evidence: Grad-CAM, or "
-        "attention rollout of a transformer whose class token answers.",
-    ),
-}
 
 
 class ClassificationReport(Report):
@@ -78,33 +49,6 @@ class ClassificationReport(Report):
     """
 
     kind: ClassVar[str] = "classification"
-
-
-class Outcome(NamedTuple):
-    """Checked labels and answers of N samples."""
-
-    labels: m.Ints  # (N,)
-    logits: m.Floats  # (N, K)
-    names: Sequence[str]  # of the K classes
-    ids: Sequence[str]  # of the N samples
-    predicted: m.Ints  # (N,)
-    probability: m.Floats  # (N,) of the predicted class
-    confidence: m.Floats  # (N,) log-odds of the predicted class
-
-    def describe(self, row: int) -> dict[str, Any]:
-        """One sample as report.json lists it."""
-        return {
-            "row": row,
-            "id": self.ids[row],
-            "true": self.names[self.labels[row]],
-            "predicted": self.names[self.predicted[row]],
-            "probability": float(self.probability[row]),
-        }
-
-    def most_confident(self, among: ArrayLike, count: int) -> list[int]:
-        """Rows with the most confident answers, by log-odds: saturated probabilities would tie."""
-        rows = np.flatnonzero(among)
-        return rows[np.argsort(-self.confidence[rows], kind="stable")][:count].tolist()
 
 
 def classification_report(
@@ -152,7 +96,7 @@ def classification_report(
         >>> report.metrics["macro_ovr_auc"], report.metrics["accuracy"]
         (1.0, 1.0)
     """
-    outcome = _outcome(labels, logits, class_names, ids)
+    outcome = check_outcome(labels, logits, class_names, ids)
     y, names = outcome.labels, outcome.names
     stack = None if images is None else np.asanyarray(images)
     if stack is not None and len(stack) != len(y):
@@ -164,31 +108,27 @@ def classification_report(
     values["intervals"] = _intervals(outcome, seed, n_resamples)
     values["shortcut"] = None if shortcut is None else _shortcut_metrics(shortcut, outcome)
     if tta is not None:
-        values["tta"] = _scores(y, _outcome(labels, tta, class_names, ids).logits)
-    bins = m.calibration_bins(y, outcome.logits)
-    curves, baselines = _curves(y, outcome.logits, names), []
+        values["tta"] = _scores(y, check_outcome(labels, tta, class_names, ids).logits)
+    bins = calibration_bins(y, outcome.logits)
+    curves, baselines = panels.roc_curves(y, outcome.logits, names), []
     if shortcut is not None and shortcut.scores is not None:
-        baselines = _curves(y[shortcut.rows], shortcut.scores, names)
+        baselines = panels.roc_curves(y[shortcut.rows], shortcut.scores, names)
     mistakes = outcome.most_confident(outcome.predicted != y, N_MISTAKES)
-    columns = panels.read_history(history)
+    columns = read_history(history)
     return ClassificationReport(
         title=title or "Classification report",
         metrics=values,
-        summary=_summary(values),
-        cards=_cards(values),
-        tables=_tables(values, outcome, mistakes if stack is None else []),
+        summary=panels.summary(values),
+        cards=panels.cards(values),
+        tables=panels.tables(values, outcome, mistakes if stack is None else []),
         figures=[
-            *([panels.roc_panel(curves, baselines, _ROC_CAPTION)] if curves else []),
-            panels.confusion_panel(values["confusion_matrix"], names),
-            panels.reliability_panel(
-                bins,
-                "Above the line the model is too modest, below it too sure. "
-                "Bars: one standard error.",
-            ),
-            *([] if stack is None else _galleries(outcome, mistakes, stack, model)),
-            *panels.history_panels(columns),
+            *([panels.roc(curves, baselines)] if curves else []),
+            confusion_panel(values["confusion_matrix"], names),
+            panels.reliability(bins),
+            *([] if stack is None else panels.galleries(outcome, mistakes, stack, model)),
+            *history_panels(columns),
         ],
-        notes=_notes(values, shortcut),
+        notes=panels.notes(values, shortcut),
         details={
             "roc": {curve.name: curve.thinned() for curve in curves},
             "calibration": bins._asdict(),
@@ -200,34 +140,6 @@ def classification_report(
             "evaluation": {"seed": seed, "bootstrap_resamples": n_resamples},
         },
     )
-
-
-def _outcome(
-    labels: ArrayLike,
-    logits: ArrayLike,
-    class_names: Sequence[str],
-    ids: Sequence[object] | None,
-) -> Outcome:
-    """Check that everything fits together."""
-    names = [str(name) for name in class_names]
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise LenszooError(
-            f"A classification report needs two or more different class names, not {names}."
-        )
-    if ids is not None and len(ids) != len(np.atleast_1d(logits)):
-        raise LenszooError(f"There are {len(ids)} ids but {len(np.atleast_1d(logits))} logits.")
-    scores = m.as_logits(logits, ids)
-    if scores.shape[1] != len(names):
-        raise LenszooError(
-            f"The logits have {scores.shape[1]} classes but there are {len(names)} class names "
-            f"({', '.join(names[:6])}); give one name a class."
-        )
-    y = m.check_labels(labels, len(scores), len(names))
-    keys = [str(i) for i in (range(len(y)) if ids is None else ids)]
-    predicted, rows = scores.argmax(axis=1), np.arange(len(y))
-    chance = np.exp(m.log_softmax(scores)[rows, predicted])
-    confidence = m.log_odds(scores)[rows, predicted]
-    return Outcome(y, scores, names, keys, predicted, chance, confidence)
 
 
 def _metrics(outcome: Outcome) -> dict[str, Any]:
@@ -257,7 +169,7 @@ def _scores(y: m.Ints, scores: m.Floats) -> dict[str, float]:
         "macro_ovo_auc": m.roc_auc(y, scores, "ovo"),
         "accuracy": m.accuracy(y, scores),
         "log_loss": m.log_loss(y, scores),
-        "ece": m.expected_calibration_error(y, scores),
+        "ece": expected_calibration_error(y, scores),
     }
 
 
@@ -276,7 +188,7 @@ def _intervals(outcome: Outcome, seed: int, n_resamples: int) -> dict[str, Any] 
             [m.weighted_auc(y[r] == a, odds[r, a], weights[:, r]) for a, r in terms], axis=1
         )
 
-    resamples = m.bootstrap(aucs, y, n_resamples=n_resamples, seed=seed)
+    resamples = bootstrap(aucs, y, n_resamples=n_resamples, seed=seed)
     values = aucs(np.ones((1, n)))[0]
     positives = np.array([counts[a] for a, _ in terms])
     bounds = auc_interval(values, positives, np.array([len(r) for _, r in terms]) - positives)
@@ -296,144 +208,9 @@ def _intervals(outcome: Outcome, seed: int, n_resamples: int) -> dict[str, Any] 
 
 
 def _shortcut_metrics(result: ShortcutResult, outcome: Outcome) -> dict[str, Any]:
-    scores: dict[str, Any] = dict.fromkeys((column.key for column in _COLUMNS), float("nan"))
+    scores: dict[str, Any] = dict.fromkeys((column.key for column in panels.COLUMNS), float("nan"))
     if result.scores is not None:
         scores |= _scores(outcome.labels[result.rows], result.scores)
     facts = {"n": len(result.rows), "folds": result.folds, "seed": result.seed}
     by_class = dict(zip(outcome.names, result.per_class_auc.tolist(), strict=True))
     return {**facts, "reason": result.reason, "per_class_auc": by_class, **scores}
-
-
-def _notes(values: Mapping[str, Any], shortcut: ShortcutResult | None) -> list[str]:
-    notes = []
-    counts = values["class_counts"]
-    single = [name for name, count in counts.items() if count == 1]
-    if single:
-        notes.append(f"No intervals: class {single[0]!r} has a single image.")
-    if shortcut is None:
-        notes.append("No shortcut baseline: the images were not given to the report.")
-    elif shortcut.reason:
-        notes.append(f"No shortcut baseline: {shortcut.reason}.")
-    elif len(shortcut.rows) < shortcut.total:
-        used = f"{len(shortcut.rows):,} of {shortcut.total:,}"
-        notes.append(f"The shortcut baseline uses {used} images, drawn with seed {shortcut.seed}.")
-    absent = [name for name, count in counts.items() if count == 0]
-    present = [name for name in counts if name not in absent]
-    if len(present) == 1:
-        notes.append(f"Every AUC is undefined (null): all images are of class {present[0]!r}.")
-    elif absent:
-        names = ", ".join(map(repr, absent[:6]))
-        notes.append(
-            f"The AUC of {names} and the macro AUCs are undefined (null): no image has this label."
-        )
-    return notes
-
-
-def _summary(values: Mapping[str, Any]) -> str:
-    """One sentence on the scores and the share of them that the baseline reaches."""
-    name = "AUC" if len(values["classes"]) == 2 else "macro AUC"
-    auc, bounds = values["macro_ovr_auc"], (values["intervals"] or {}).get("macro_ovr_auc")
-    text = f"On {counted(values['n'], 'image')} the accuracy is {percent(values['accuracy'])}"
-    if not np.isfinite(auc):
-        return f"{text}; the {name} is undefined."
-    text += f" and the {name} {number(auc)}" + (f" ({interval(bounds, 3)})" if bounds else "")
-    base = (values["shortcut"] or {}).get("macro_ovr_auc", float("nan"))
-    if not np.isfinite(base):
-        return f"{text}."
-    text += f"; global image statistics alone reach an AUC of {number(base)}"
-    if (bounds[0] if bounds else auc) <= base:
-        return f"{text}, and the model is not clearly above that."
-    if base >= 0.9:
-        return f"{text}, so these data are nearly solved without seeing any structure."
-    return f"{text}."
-
-
-def _cards(values: Mapping[str, Any]) -> list[Card]:
-    bounds, base = values["intervals"] or {}, values["shortcut"] or {}
-    auc = "AUC" if len(values["classes"]) == 2 else "Macro AUC, OVR"
-    return [
-        panels.score_card(auc, values["macro_ovr_auc"], bounds.get("macro_ovr_auc"), _COLUMNS[0]),
-        panels.score_card("Accuracy", values["accuracy"], bounds.get("accuracy"), _PERCENT),
-        Card("Log loss", number(values["log_loss"], 3), "nats an image"),
-        Card("Calibration error", number(values["ece"], 3), "expected, 15 bins"),
-        Card("Shortcut baseline", number(base.get("macro_ovr_auc")), "AUC to beat"),
-    ]
-
-
-def _tables(values: Mapping[str, Any], outcome: Outcome, mistakes: Sequence[int]) -> list[Table]:
-    names, columns = values["classes"], list(_COLUMNS)
-    note = "OVR: each class against the rest; OVO: each pair of classes. Ranked on logits."
-    if len(names) == 2:
-        columns = [Column("macro_ovr_auc", "AUC"), *_COLUMNS[2:]]
-        note = f"The AUC is that of class {names[1]!r}, ranked on logits."
-    bounds = values["intervals"] or {}
-    base = values["shortcut"] or dict.fromkeys(column.key for column in columns)
-    rows = [Row("this model", values, bounds), Row("shortcut baseline", base)]
-    tables = [panels.scores_table("Scores", columns, rows, note + _SHORTCUT_NOTE)]
-    if "tta" in values:
-        rows = [Row("one look", values), Row("eight looks", values["tta"])]
-        note = "Eight looks: the mean logits over the quarter turns and flips of each image."
-        tables.append(panels.scores_table("Test-time augmentation", columns, rows, note))
-    per_class, per_base = bounds.get("per_class_auc", {}), base.get("per_class_auc") or {}
-    cells = [
-        [
-            name,
-            f"{values['class_counts'][name]:,}",
-            number(values["per_class_auc"][name]),
-            interval(per_class.get(name), 3),
-            number(per_base.get(name)),
-            number(values["per_class_recall"][name]),
-            number(values["per_class_precision"][name]),
-        ]
-        for name in names
-    ]
-    heads = ["class", "images", "AUC", "95 % interval", "shortcut AUC", "recall", "precision"]
-    tables.append(Table("By class", heads, cells, "AUC of each class against the rest."))
-    if mistakes:
-        cells = [
-            [x["id"], x["true"], x["predicted"], probability(x["probability"])]
-            for x in map(outcome.describe, mistakes)
-        ]
-        heads = ["image", "true", "predicted", "probability"]
-        tables.append(Table("Most confident mistakes", heads, cells, text=True))
-    return tables
-
-
-def _curves(y: m.Ints, scores: m.Floats, names: Sequence[str]) -> list[Curve]:
-    """One-vs-rest ROC curves; only that of class 1 for two classes, none where it is undefined."""
-    odds, curves = m.log_odds(scores), []
-    for k, name in enumerate(names):
-        positive = y == k
-        if (len(names) == 2 and k == 0) or positive.all() or not positive.any():
-            continue
-        false, true, _ = roc_curve(positive, odds[:, k])
-        curves.append(Curve(name, false, true, float(np.trapezoid(true, false))))
-    return curves
-
-
-def _galleries(outcome: Outcome, mistakes: list[int], images: Any, model: Any) -> list[Figure]:
-    """The most confident mistakes and right answers, and the evidence for the latter."""
-    right: list[int] = []
-    for k in range(min(len(outcome.names), 6)):
-        hits = (outcome.labels == k) & (outcome.predicted == k)
-        right += outcome.most_confident(hits, N_EXAMPLES)
-    evidence = None if model is None or not right else _evidence(model, outcome, right, images)
-    figures = []
-    for name, (title, form, caption) in _GALLERIES.items():
-        rows = mistakes if name == "mistakes" else right
-        if not rows or (name == "evidence" and evidence is None):
-            continue
-        described = [{**x, "p": probability(x["probability"])} for x in map(outcome.describe, rows)]
-        lines = [form.format(**x).split("\n") for x in described]
-        pictures = [np.asarray(images[row]) for row in rows]
-        maps = evidence if name == "evidence" else None
-        figures.append(panels.gallery_panel(name, title, caption, pictures, lines, evidence=maps))
-    return figures
-
-
-def _evidence(model: Any, outcome: Outcome, rows: list[int], images: Any) -> Any:
-    """Saliency maps of these images; None for a network that no method fits."""
-    try:
-        return saliency(model, np.stack([images[i] for i in rows]), outcome.predicted[rows])
-    except LenszooError:
-        return None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lenszoo.metrics.classification import CalibrationBins, Floats
+from lenszoo.metrics.calibration import CalibrationBins
+from lenszoo.metrics.classification import Floats
 from lenszoo.metrics.intervals import wilson_interval
 from lenszoo.metrics.lens_finding import OperatingCurve, purity_at
 from lenszoo.metrics.lens_yield import Completeness

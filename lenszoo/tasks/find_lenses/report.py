@@ -13,7 +13,13 @@ from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as m
 from lenszoo.metrics import lens_baselines
 from lenszoo.metrics import lens_finding as lm
-from lenszoo.metrics.intervals import auc_interval, pair_or_none, sum_interval, widened_interval
+from lenszoo.metrics.intervals import (
+    auc_interval,
+    bootstrap,
+    pair_or_none,
+    sum_interval,
+    widened_interval,
+)
 from lenszoo.metrics.lens_yield import expected_counts, lens_calibration
 from lenszoo.metrics.shortcut import ShortcutResult
 from lenszoo.reporting.panels import Curve, History, history_panels, read_history
@@ -248,7 +254,7 @@ def _add_intervals(
             [lm.weighted_ranking(y, scores, weights) for scores in checked.scores.values()], axis=1
         )
 
-    drawn = m.bootstrap(ranking, y, n_resamples=n_resamples, seed=seed)
+    drawn = bootstrap(ranking, y, n_resamples=n_resamples, seed=seed)
     resamples = drawn.reshape(n_resamples, -1, len(_RANKED))
     bounds: dict[str, dict[str, Any]] = {}
     for i, (name, scores) in enumerate(by_score.items()):

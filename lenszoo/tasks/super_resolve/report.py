@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import image_quality as iq
-from lenszoo.metrics.classification import bootstrap_interval
 from lenszoo.metrics.interpolation import bicubic
+from lenszoo.metrics.intervals import bootstrap_interval
 from lenszoo.metrics.stacks import Floats, check_finite, check_stack
 from lenszoo.reporting.panels import History, history_panels, read_history
 from lenszoo.reporting.report import Report

@@ -303,7 +303,7 @@ _QUERY = (_BLOCK, "MultiHeadDotProductAttention_1", "query")
         (_without("head"), {}, "has no head: give num_classes"),
         (_with(("extra", "alpha"), np.zeros(3, "f")), {}, "no place for (extra, head)"),
         (lambda tensors: None, {"heads": None}, "how many attention heads its 12 channels"),
-        (lambda tensors: None, {"heads": 5}, "heads must divide dim"),
+        (lambda tensors: None, {"heads": 5}, "heads must divide"),
         (lambda tensors: None, {"heads": 0}, "heads must be a positive integer, got 0"),
         (lambda tensors: None, {"pixels": (1, 0)}, "pixels must be two rising numbers"),
         (lambda tensors: None, {"pixels": 255}, "pixels must be two rising numbers"),
