@@ -1,0 +1,3 @@
+from lenszoo.survey.positions import Positions as Positions
+
+__all__ = ["Positions"]
