@@ -162,6 +162,34 @@ def read_pixel_scale(path: Any) -> float | None:
     return scale if np.isfinite(scale) and scale > 0 else None
 
 
+class ImagePlace(NamedTuple):
+    """Place of an image in a FITS file, for whoever reads only sections of it.
+
+    Attributes:
+        hdu: its number.
+        shape: the array's, such as (H, W).
+        header: its astropy header, with BITPIX, BSCALE and BZERO of the stored numbers.
+        offset: byte of its first number in the file, once unpacked; None where tile-compressed.
+    """
+
+    hdu: int
+    shape: tuple[int, ...]
+    header: Any
+    offset: int | None
+
+
+def locate_image(name: str) -> ImagePlace:
+    """Check a file as :func:`read_fits` does, and say where its image lies, without its pixels.
+
+    Raises:
+        LenszooError: as :func:`read_fits`.
+    """
+    with _opened(name) as chosen:
+        compressed = type(chosen.hdu).__name__.startswith("Comp")
+        offset = None if compressed else int(chosen.hdu.fileinfo()["datLoc"])
+        return ImagePlace(chosen.at, tuple(chosen.hdu.shape), chosen.hdu.header.copy(), offset)
+
+
 class _Chosen(NamedTuple):
     """An image HDU of an open file, its position, and the header of an empty primary HDU."""
 

@@ -33,8 +33,9 @@ _DEGREES = ("", "deg", "degree", "degrees", "degree_east", "degree_north", "d", 
 class Positions:
     """A catalogue of positions: a CSV, Parquet files, a FITS table or a VOTable.
 
-    A folder is read as all Parquet files below it, or else all CSV files; of a HATS (LSDB) catalogue
-    those of its ``dataset`` folder. All but VOTables, which astropy reads whole, are streamed.
+    A folder is read as all Parquet files below it, or else all CSV files; of a HATS (LSDB)
+    catalogue those of its ``dataset`` folder. All but VOTables, which astropy reads whole, are
+    streamed.
 
     Attributes:
         path: a file or a folder.

@@ -1,0 +1,155 @@
+"""Sections of images of tiles: memory-mapped, tile-compressed or gzipped FITS files."""
+
+import contextlib
+import gzip
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lenszoo.data.fits import quiet
+from lenszoo.errors import LenszooError, one_line
+from lenszoo.survey.footprints import Grid
+
+_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_BLOCK_ROWS = 512  # of a compressed image, decompressed at once
+
+
+class Pixels:
+    """The pixels of one image, read section by section.
+
+    Args:
+        grid: the image.
+
+    Raises:
+        LenszooError: the file changed since its header was read, or cannot be read.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._open = contextlib.ExitStack()
+        try:
+            status = Path(grid.path).stat()
+            if (status.st_size, status.st_mtime_ns) != (grid.size, grid.modified):
+                raise LenszooError(f"{grid.path}: the file changed during the search; start again.")
+            self._array = self._mapped() if grid.offset is not None else self._compressed()
+        except OSError as error:
+            self.close()
+            raise LenszooError(f"{grid.path}: cannot be read ({one_line(error)}).") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._open.close()
+
+    def cutouts(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return cutouts (n, H, W) float32 whose first pixels are (x, y); NaN beyond the edges.
+
+        Args:
+            x, y: (n,) whole numbers, also outside the image.
+            shape: (H, W).
+
+        Raises:
+            LenszooError: the image is damaged.
+        """
+        out = np.full((len(x), *shape), np.nan, np.float32)
+        try:
+            if self.grid.offset is not None:
+                for k in range(len(x)):
+                    _copy(out[k], self._section, (0, 0), int(x[k]), int(y[k]), self.grid.shape)
+            else:
+                for rows, block, corner in self._blocks(x, y, shape):
+                    for k in rows:
+                        _copy(out[k], lambda s, b=block: b[s], corner, int(x[k]), int(y[k]),
+                              self.grid.shape)  # fmt: skip
+        except Exception as error:  # astropy raises nearly anything for damaged files
+            raise LenszooError(
+                f"{self.grid.path}: its image is damaged ({one_line(error)}); copy or make it "
+                "again."
+            ) from error
+        return out
+
+    def _blocks(
+        self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[int, int]]]:
+        """Yield cutouts that share a block of rows, the block and its first pixel (y, x)."""
+        height, width = self.grid.shape
+        seen = (x < width) & (x + shape[1] > 0) & (y < height) & (y + shape[0] > 0)
+        order = np.flatnonzero(seen)[np.argsort(y[seen], kind="stable")]
+        start = 0
+        while start < len(order):
+            first = y[order[start]]
+            stop = int(np.searchsorted(y[order], first + _BLOCK_ROWS, side="left"))
+            rows = order[start:stop]
+            low, high = max(int(first), 0), min(int(y[rows[-1]]) + shape[0], height)
+            left, right = max(int(x[rows].min()), 0), min(int(x[rows].max()) + shape[1], width)
+            block = self._section((slice(low, high), slice(left, right)))
+            yield rows, block, (low, left)
+            start = stop
+
+    def _section(self, where: tuple[slice, slice]) -> np.ndarray:
+        stored = self._array[where]
+        grid = self.grid
+        if grid.offset is None:  # astropy has applied the header
+            return np.asarray(stored, np.float32)
+        if grid.bitpix < 0 and (grid.bscale, grid.bzero) == (1.0, 0.0):
+            return np.asarray(stored, np.float32)
+        values = np.asarray(stored, np.float64) * grid.bscale + grid.bzero
+        if grid.blank is not None and grid.bitpix > 0:
+            values[np.asarray(stored) == grid.blank] = np.nan
+        return values.astype(np.float32)
+
+    def _mapped(self) -> Any:
+        grid = self.grid
+        kind = np.dtype(_TYPES[grid.bitpix])
+        path: Any = grid.path
+        if grid.path.lower().endswith(".gz"):
+            path = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+            size = (grid.offset or 0) + kind.itemsize * grid.shape[0] * grid.shape[1]
+            with gzip.open(grid.path) as stream:
+                _copy_bytes(stream, path, size)
+        return np.memmap(path, kind, "r", grid.offset or 0, grid.shape)
+
+    def _compressed(self) -> Any:
+        from astropy.io import fits
+
+        with quiet():
+            hdus = self._open.enter_context(fits.open(self.grid.path, memmap=True, uint=False))
+            section = hdus[self.grid.hdu].section
+        return _Planes(section, len(hdus[self.grid.hdu].shape))
+
+
+class _Planes:
+    """Sections (H, W) of an image whose array has leading axes of length 1."""
+
+    def __init__(self, section: Any, axes: int) -> None:
+        self._section, self._leading = section, (0,) * (axes - 2)
+
+    def __getitem__(self, where: tuple[slice, slice]) -> Any:
+        return self._section[(*self._leading, *where)]
+
+
+def _copy(
+    out: np.ndarray, section: Any, corner: tuple[int, int], x: int, y: int, shape: tuple[int, int]
+) -> None:
+    """Copy the part of a cutout (H, W) that lies in an image of ``shape``."""
+    bottom, top = max(y, 0), min(y + out.shape[0], shape[0])
+    left, right = max(x, 0), min(x + out.shape[1], shape[1])
+    if bottom < top and left < right:
+        where = (
+            slice(bottom - corner[0], top - corner[0]),
+            slice(left - corner[1], right - corner[1]),
+        )
+        out[bottom - y : top - y, left - x : right - x] = section(where)
+
+
+def _copy_bytes(source: Any, target: Any, count: int) -> None:
+    """Unpack the first ``count`` bytes."""
+    while count > 0:
+        part = source.read(min(count, 1 << 20))
+        if not part:
+            raise OSError("the file ends early")
+        target.write(part)
+        count -= len(part)
+    target.flush()
