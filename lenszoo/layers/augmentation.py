@@ -27,8 +27,6 @@ class LensAugmentation(Augmentation):
         noise: largest noise at strength 1 [standard deviations of the noise along the edge].
         fill: pixels outside the image: ``"reflect"``, ``"nearest"`` or ``"constant"``.
         fill_value: brightness of the sky, for ``"constant"``.
-        seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: a negative strength or largest value, or an unknown fill; when called with

@@ -85,7 +85,6 @@ class SeededAugmentation(Augmentation):
 
     Args:
         seed: as for ``Augmentation``.
-        **kwargs: as for any Keras layer.
     """
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:

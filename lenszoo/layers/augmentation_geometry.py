@@ -18,10 +18,6 @@ class RandomD4(SeededAugmentation):
 
     Lensing has no preferred direction or handedness. The images must be square.
 
-    Args:
-        seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
-        **kwargs: as for any Keras layer.
-
     >>> tuple(RandomD4(seed=1).augment(ops.ones((2, 8, 8, 1))).shape)
     (2, 8, 8, 1)
     """
@@ -60,8 +56,6 @@ class RandomMotion(SeededAugmentation):
             a b c d | d c b a), which continues sky and noise, so that corners do not show the
             angle; ``"nearest"``: the edge pixel; ``"constant"``: ``fill_value``.
         fill_value: brightness of the sky, for ``"constant"``.
-        seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: an illegal range or an unknown fill.
@@ -108,10 +102,7 @@ class RandomPositionAngle(RandomMotion):
         **kwargs: ``fill``, ``fill_value`` and ``seed`` as for :class:`RandomMotion`.
 
     Example:
-        >>> import numpy as np
-        >>> from lenszoo.layers import RandomPositionAngle
-        >>> maps = np.random.default_rng(0).random((2, 8, 8, 4)).astype("float32")
-        >>> tuple(RandomPositionAngle(seed=1)(maps, training=True).shape)
+        >>> tuple(RandomPositionAngle(seed=1).augment(ops.ones((2, 8, 8, 4))).shape)
         (2, 8, 8, 4)
     """
 
@@ -134,10 +125,7 @@ class RandomShift(RandomMotion):
         **kwargs: ``fill``, ``fill_value`` and ``seed`` as for :class:`RandomMotion`.
 
     Example:
-        >>> import numpy as np
-        >>> from lenszoo.layers import RandomShift
-        >>> maps = np.random.default_rng(0).random((2, 8, 8, 4)).astype("float32")
-        >>> tuple(RandomShift(seed=1)(maps, training=True).shape)
+        >>> tuple(RandomShift(seed=1).augment(ops.ones((2, 8, 8, 4))).shape)
         (2, 8, 8, 4)
     """
 

@@ -26,8 +26,6 @@ class RandomBlur(SeededAugmentation):
     Args:
         fwhm: full width at half maximum [pixels]; n draws evenly from 0 to n, a pair from low to
             high.
-        seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: an illegal range; when called, images smaller than half the kernel.
@@ -73,8 +71,6 @@ class RandomNoise(SeededAugmentation):
             deviation along the edge, mostly sky, as ``Stretch`` does), and take ``sigma`` in units
             of it: sigma = 1 makes the noise sqrt(2) times as strong, and an image without noise
             gets none.
-        seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: an illegal range.
@@ -112,8 +108,6 @@ class RandomFlux(SeededAugmentation):
 
     Args:
         sigma: standard deviation of x; 0.1 is about 0.1 mag.
-        seed: as for every augmentation (:class:`~lenszoo.layers.augmentation_base.Augmentation`).
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: a sigma that is not a number of at least 0.

@@ -21,7 +21,6 @@ class BranchDropout(BaseLayer):
     Args:
         rate: share of the examples that lose a branch, in [0, 1).
         seed: seed of the draw; by default Keras' own.
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: a rate outside [0, 1).
@@ -62,10 +61,7 @@ class TokenMean(BaseLayer):
     """Mean of tokens (batch, n, dim) with weights (batch, n): (batch, dim).
 
     Example:
-        >>> import numpy as np
-        >>> from lenszoo.layers import TokenMean
-        >>> tokens, weights = np.ones((2, 4, 8), "float32"), np.ones((2, 4), "float32")
-        >>> tuple(TokenMean()(tokens, weights).shape)
+        >>> tuple(TokenMean()(ops.ones((2, 4, 8)), ops.ones((2, 4))).shape)
         (2, 8)
     """
 

@@ -19,7 +19,6 @@ class GradientReversal(BaseLayer):
 
     Args:
         strength: initial factor, not negative.
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: a negative strength.

@@ -16,7 +16,6 @@ class LayerScale(BaseLayer):
 
     Args:
         initial: initial factor.
-        **kwargs: as for any Keras layer.
 
     >>> round(float(LayerScale(0.1)(ops.ones((1, 4)))[0, 0]), 3)
     0.1

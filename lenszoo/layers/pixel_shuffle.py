@@ -20,7 +20,6 @@ class PixelShuffle(BaseLayer):
 
     Args:
         block: height and width of a block in pixels, 2 or more.
-        **kwargs: as for any Keras layer.
 
     >>> tuple(PixelShuffle(2)(ops.ones((1, 5, 5, 12))).shape)
     (1, 10, 10, 3)

@@ -22,7 +22,6 @@ class RelativeAttention(BaseLayer):
     Args:
         heads: number of heads; divides dim.
         grid: rows and columns of patches ``(h, w)``; the table is bound to them.
-        **kwargs: as for any Keras layer.
 
     >>> tuple(RelativeAttention(heads=2, grid=(2, 3))(ops.ones((1, 7, 8))).shape)
     (1, 7, 8)

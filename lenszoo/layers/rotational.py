@@ -111,7 +111,6 @@ class OverQuarterTurns(keras.layers.Wrapper):
 
     Args:
         layer: a layer or a model from maps to maps.
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: maps that are not square, or of an open size.
@@ -156,7 +155,6 @@ class SymmetricPooling2D(BaseLayer):
 
     Args:
         pooling: ``"max"`` or ``"average"``.
-        **kwargs: as for any Keras layer.
 
     Raises:
         LenszooError: an unknown pooling, or maps of an open size or of fewer than two pixels.
@@ -204,7 +202,6 @@ class RadialPositions(BaseLayer):
 
     Args:
         rings: number of distances with a vector, 2 or more.
-        **kwargs: as for any Keras layer.
 
     >>> tuple(RadialPositions(rings=4)(ops.ones((1, 9, 9, 3))).shape)
     (1, 9, 9, 3)

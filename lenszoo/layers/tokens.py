@@ -47,7 +47,6 @@ class PositionEmbedding(BaseLayer):
 
     Args:
         grid: rows and columns of patches ``(h, w)``; the table is bound to them.
-        **kwargs: as for any Keras layer.
 
     >>> tuple(PositionEmbedding((3, 3))(ops.ones((2, 10, 8))).shape)
     (2, 10, 8)

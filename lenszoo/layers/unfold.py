@@ -33,7 +33,6 @@ class Unfold(_Patches):
 
     Args:
         patch: height and width of a patch in pixels.
-        **kwargs: as for any Keras layer.
 
     >>> tuple(Unfold(2)(ops.ones((1, 6, 8, 5))).shape)
     (4, 12, 5)
@@ -68,7 +67,6 @@ class Fold(_Patches):
 
     Args:
         patch: height and width of a patch in pixels.
-        **kwargs: as for any Keras layer.
 
     >>> tuple(Fold(2)(ops.ones((4, 12, 5)), ops.ones((1, 6, 8, 1))).shape)
     (1, 6, 8, 5)

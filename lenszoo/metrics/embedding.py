@@ -24,13 +24,9 @@ class Collapse:
         effective_rank: from 1 (all on a line through the origin) to min(n, d).
         n: number of images.
 
-    Example:
-        >>> import numpy as np
-        >>> from lenszoo.evaluation import collapse
-        >>> features = np.random.default_rng(0).normal(size=(200, 4))
-        >>> spread = collapse(features)
-        >>> spread.collapsed, spread.n
-        (False, 200)
+    >>> spread = collapse(np.random.default_rng(0).normal(size=(200, 4)))
+    >>> spread.collapsed, spread.n
+    (False, 200)
     """
 
     std: NDArray[np.float64]

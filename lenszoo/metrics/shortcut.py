@@ -163,7 +163,6 @@ class ShortcutResult:
         reason: why there is no result, else None.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import shortcut_baseline
         >>> labels = np.arange(60) % 2
         >>> images = labels[:, None, None, None] + np.random.default_rng(0).random((60, 8, 8, 1))

@@ -161,12 +161,8 @@ class Report:
         provenance: where model and data came from; version and date are added.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import classification_report
-        >>> labels = np.arange(40) % 2
-        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
-        >>> logits = np.stack([-labels, labels], axis=1) + noise
-        >>> report = classification_report(labels, logits, ["no", "sub"])
+        >>> report = classification_report([0, 0, 1, 1], [-2.0, 1.0, 1.5, 3.0], ["no", "sub"])
         >>> report.save("report").name
         'report.html'
     """

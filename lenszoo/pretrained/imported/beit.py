@@ -9,7 +9,13 @@ import numpy as np
 from lenszoo.errors import LenszooError
 from lenszoo.layers import RelativeAttention
 from lenszoo.pretrained.imported.resample import resample
-from lenszoo.pretrained.imported.tensor_map import Part, conv, layer_norm, linear
+from lenszoo.pretrained.imported.tensor_map import (
+    Part,
+    layer_norm,
+    linear,
+    patch_embedding,
+    transformer,
+)
 
 # `relative_position_index` follows from the grid; the mask token served the pretraining alone.
 IGNORED = ("classifier.*", "*mask_token", "*relative_position_index")
@@ -28,12 +34,7 @@ def names(model: keras.Model, tensors: Collection[str] | str = ()) -> dict[str, 
         model: a model of :func:`lenszoo.models.beit.beit`.
         tensors: the names in the file; there is one layout only, ``"huggingface"``.
     """
-    projection = "beit.embeddings.patch_embeddings.projection"
-    parts = {
-        "patch_embedding/kernel": Part(f"{projection}.weight", conv),
-        "patch_embedding/bias": Part(f"{projection}.bias"),
-        "class_token/token": Part("beit.embeddings.cls_token"),
-    }
+    parts = patch_embedding("beit.embeddings")
     attentions = [layer for layer in model.layers if isinstance(layer, RelativeAttention)]
     for number, attention in enumerate(attentions):
         target, source = f"block{number + 1}", f"beit.encoder.layer.{number}"
@@ -49,10 +50,7 @@ def names(model: keras.Model, tensors: Collection[str] | str = ()) -> dict[str, 
         )
         for scale in (1, 2):
             parts[f"{target}_scale{scale}/factors"] = Part(f"{source}.lambda_{scale}")
-        parts |= layer_norm(f"{target}_norm1", f"{source}.layernorm_before")
-        parts |= layer_norm(f"{target}_norm2", f"{source}.layernorm_after")
-        parts |= linear(f"{target}_mlp1", f"{source}.intermediate.dense")
-        parts |= linear(f"{target}_mlp2", f"{source}.output.dense")
+        parts |= transformer(target, source)
     return parts | layer_norm("norm", "beit.pooler.layernorm")
 
 

@@ -1,6 +1,6 @@
 """Hugging Face's MobileViT (`apple/mobilevit-small` and its sisters): names of their tensors.
 
-Their networks were trained on images in the order blue, green, red; target take red, green, blue,
+Their networks were trained on images in the order blue, green, red; ours take red, green, blue,
 so the stem's kernels come with their input channels reversed.
 """
 
@@ -12,12 +12,12 @@ import numpy as np
 from lenszoo.models.build import HEAD
 from lenszoo.pretrained.imported.tensor_map import (
     Part,
+    attention,
     batch_norm,
     conv,
-    dense,
     depthwise,
     layer_norm,
-    linear,
+    transformer,
 )
 
 IGNORED = ("classifier.*", "*.num_batches_tracked")
@@ -31,18 +31,6 @@ _CONVOLUTIONS = {
     "expand": "expand_1x1",
     "depth": "conv_3x3",
     "reduce": "reduce_1x1",
-}
-_TRANSFORMER = {
-    "norm1": "layernorm_before",
-    "norm2": "layernorm_after",
-    "mlp1": "intermediate.dense",
-    "mlp2": "output.dense",
-}
-_ATTENTION = {
-    "query": "attention.attention.query",
-    "key": "attention.attention.key",
-    "value": "attention.attention.value",
-    "attention_output": "attention.output.dense",
 }
 
 
@@ -61,13 +49,11 @@ def names(model: keras.Model, tensors: Collection[str] = ()) -> dict[str, Part]:
         if part in ("conv", "bn"):
             parts |= _convolution(layer.name, _their_convolution(where), part)
         elif part == "attention":
-            parts |= _attention(layer, _their_place(where))
+            place = _their_place(where)
+            parts |= attention(layer.name, f"{place}.attention", layer.num_heads)
+            parts |= transformer(where, place)
         elif part == "norm":
             parts |= layer_norm(layer.name, f"{_their_place(where)}.layernorm")
-        elif part.startswith("norm"):
-            parts |= layer_norm(layer.name, f"{_their_place(where)}.{_TRANSFORMER[part]}")
-        else:
-            parts |= linear(layer.name, f"{_their_place(where)}.{_TRANSFORMER[part]}")
     return parts
 
 
@@ -103,25 +89,3 @@ def _convolution(target: str, source: str, part: str) -> dict[str, Part]:
 
 def _reversed_conv(tensor: np.ndarray) -> np.ndarray:
     return conv(tensor)[:, :, ::-1]
-
-
-def _attention(layer: keras.layers.MultiHeadAttention, source: str) -> dict[str, Part]:
-    """Keras keeps the heads as an axis of its own: (in, heads, size), or (heads, size, out)."""
-    heads = layer.num_heads
-
-    def split(tensor: np.ndarray) -> np.ndarray:
-        return dense(tensor).reshape(tensor.shape[1], heads, -1)
-
-    def merge(tensor: np.ndarray) -> np.ndarray:
-        return dense(tensor).reshape(heads, -1, tensor.shape[0])
-
-    def split_bias(tensor: np.ndarray) -> np.ndarray:
-        return tensor.reshape(heads, -1)
-
-    parts: dict[str, Part] = {}
-    for target, name in _ATTENTION.items():
-        last = target == "attention_output"
-        weight, bias = f"{source}.{name}.weight", f"{source}.{name}.bias"
-        parts[f"{layer.name}/{target}/kernel"] = Part(weight, merge if last else split)
-        parts[f"{layer.name}/{target}/bias"] = Part(bias) if last else Part(bias, split_bias)
-    return parts

@@ -61,3 +61,45 @@ def linear(target: str, source: str, *, bias: bool = True) -> dict[str, Part]:
     """The variables of a Dense layer from PyTorch's names."""
     parts = {f"{target}/kernel": Part(f"{source}.weight", dense)}
     return parts | ({f"{target}/bias": Part(f"{source}.bias")} if bias else {})
+
+
+def attention(target: str, source: str, heads: int) -> dict[str, Part]:
+    """The variables of Keras' MultiHeadAttention, whose heads have an axis, from Hugging Face's."""
+
+    def split(tensor: np.ndarray) -> np.ndarray:
+        """Projection (dim, in) to (in, heads, size), or its bias (dim,) to (heads, size)."""
+        return tensor.T.reshape(*tensor.shape[1:], heads, -1)
+
+    def join(tensor: np.ndarray) -> np.ndarray:
+        """Projection (out, dim) of all heads together to (heads, size, out)."""
+        return tensor.T.reshape(heads, -1, tensor.shape[0])
+
+    output = f"{source}.output.dense"
+    parts = {
+        f"{target}/attention_output/kernel": Part(f"{output}.weight", join),
+        f"{target}/attention_output/bias": Part(f"{output}.bias"),
+    }
+    for part in ("query", "key", "value"):
+        parts[f"{target}/{part}/kernel"] = Part(f"{source}.attention.{part}.weight", split)
+        parts[f"{target}/{part}/bias"] = Part(f"{source}.attention.{part}.bias", split)
+    return parts
+
+
+def transformer(target: str, source: str) -> dict[str, Part]:
+    """The norms and the MLP of a transformer's block from Hugging Face's names."""
+    return {
+        **layer_norm(f"{target}_norm1", f"{source}.layernorm_before"),
+        **layer_norm(f"{target}_norm2", f"{source}.layernorm_after"),
+        **linear(f"{target}_mlp1", f"{source}.intermediate.dense"),
+        **linear(f"{target}_mlp2", f"{source}.output.dense"),
+    }
+
+
+def patch_embedding(source: str) -> dict[str, Part]:
+    """The convolution of the patches and the class token from Hugging Face's names."""
+    projection = f"{source}.patch_embeddings.projection"
+    return {
+        "patch_embedding/kernel": Part(f"{projection}.weight", conv),
+        "patch_embedding/bias": Part(f"{projection}.bias"),
+        "class_token/token": Part(f"{source}.cls_token"),
+    }

@@ -1,6 +1,5 @@
 """Vision transformers as Hugging Face and Google publish them: names of their tensors."""
 
-import functools
 import math
 import re
 from collections.abc import Callable, Collection
@@ -10,7 +9,14 @@ import numpy as np
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.pretrained.imported.resample import resample
-from lenszoo.pretrained.imported.tensor_map import Part, conv, layer_norm, linear
+from lenszoo.pretrained.imported.tensor_map import (
+    Part,
+    attention,
+    layer_norm,
+    linear,
+    patch_embedding,
+    transformer,
+)
 
 # `ViTForImageClassification`, `ViTModel` alone (no prefix), and Google's own files.
 LAYOUTS = ("huggingface", "huggingface-bare", "npz")
@@ -108,29 +114,13 @@ def _has_representation(model: keras.Model) -> bool:
 
 def _huggingface(model: keras.Model, grid: tuple[int, int], prefix: str) -> dict[str, Part]:
     embeddings = f"{prefix}embeddings"
-    projection = f"{embeddings}.patch_embeddings.projection"
-    parts = {
-        "patch_embedding/kernel": Part(f"{projection}.weight", conv),
-        "patch_embedding/bias": Part(f"{projection}.bias"),
-        "class_token/token": Part(f"{embeddings}.cls_token"),
-        "positions/table": Part(f"{embeddings}.position_embeddings", _positions(grid, "bicubic")),
-    }
+    positions = Part(f"{embeddings}.position_embeddings", _positions(grid, "bicubic"))
+    parts = patch_embedding(embeddings) | {"positions/table": positions}
     for block in _blocks(model):
         target, source = f"block{block}", f"{prefix}encoder.layer.{block - 1}"
-        attention = model.get_layer(f"{target}_attention")
-        split = functools.partial(_split, heads=attention.num_heads)
-        for part in ("query", "key", "value"):
-            name = f"{source}.attention.attention.{part}"
-            parts[f"{target}_attention/{part}/kernel"] = Part(f"{name}.weight", split)
-            parts[f"{target}_attention/{part}/bias"] = Part(f"{name}.bias", split)
-        output = f"{source}.attention.output.dense"
-        join = functools.partial(_join, heads=attention.num_heads)
-        parts[f"{target}_attention/attention_output/kernel"] = Part(f"{output}.weight", join)
-        parts[f"{target}_attention/attention_output/bias"] = Part(f"{output}.bias")
-        parts |= layer_norm(f"{target}_norm1", f"{source}.layernorm_before")
-        parts |= layer_norm(f"{target}_norm2", f"{source}.layernorm_after")
-        parts |= linear(f"{target}_mlp1", f"{source}.intermediate.dense")
-        parts |= linear(f"{target}_mlp2", f"{source}.output.dense")
+        heads = model.get_layer(f"{target}_attention").num_heads
+        parts |= attention(f"{target}_attention", f"{source}.attention", heads)
+        parts |= transformer(target, source)
     if _has_representation(model):
         parts |= linear("pre_logits", f"{prefix}pooler.dense")
     return parts | layer_norm("norm", f"{prefix}layernorm")
@@ -153,24 +143,13 @@ def _npz(model: keras.Model, grid: tuple[int, int], prefix: str) -> dict[str, Pa
         for norm, number in (("norm1", 0), ("norm2", 2)):
             parts[f"{target}_{norm}/gamma"] = Part(f"{source}/LayerNorm_{number}/scale")
             parts[f"{target}_{norm}/beta"] = Part(f"{source}/LayerNorm_{number}/bias")
-        attention = f"{source}/MultiHeadDotProductAttention_1"
-        pairs |= {f"{target}_attention/{part}": f"{attention}/{part}" for part in _QKV}
-        pairs[f"{target}_attention/attention_output"] = f"{attention}/out"
+        place = f"{source}/MultiHeadDotProductAttention_1"
+        pairs |= {
+            f"{target}_attention/{part}": f"{place}/{part}" for part in ("query", "key", "value")
+        }
+        pairs[f"{target}_attention/attention_output"] = f"{place}/out"
         pairs[f"{target}_mlp1"] = f"{source}/MlpBlock_3/Dense_0"
         pairs[f"{target}_mlp2"] = f"{source}/MlpBlock_3/Dense_1"
     for mine, its in pairs.items():
         parts |= {f"{mine}/{kind}": Part(f"{its}/{kind}") for kind in ("kernel", "bias")}
     return parts
-
-
-_QKV = ("query", "key", "value")
-
-
-def _split(tensor: np.ndarray, heads: int) -> np.ndarray:
-    """PyTorch's projection (dim, in) to (in, heads, size), or its bias (dim,) to (heads, size)."""
-    return tensor.T.reshape(*tensor.shape[1:], heads, -1)
-
-
-def _join(tensor: np.ndarray, heads: int) -> np.ndarray:
-    """PyTorch's projection (out, dim) of all heads together to (heads, size, out)."""
-    return tensor.T.reshape(heads, -1, tensor.shape[0])

@@ -38,14 +38,10 @@ class ClassificationReport(Report):
     ``tta`` (the scores of eight looks). Undefined scores are None.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import classification_report
-        >>> labels = np.arange(40) % 2
-        >>> noise = np.random.default_rng(0).normal(size=(40, 2))
-        >>> logits = np.stack([-labels, labels], axis=1) + noise
-        >>> report = classification_report(labels, logits, ["no", "sub"])
-        >>> report.metrics["macro_ovr_auc"] > 0.8
-        True
+        >>> report = classification_report([0, 0, 1, 1], [-2.0, 1.0, 1.5, 3.0], ["no", "sub"])
+        >>> report.metrics["accuracy"], report.metrics["class_counts"]
+        (0.75, {'no': 2, 'sub': 2})
     """
 
     kind: ClassVar[str] = "classification"

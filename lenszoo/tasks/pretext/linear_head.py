@@ -52,7 +52,6 @@ class LogisticHead:
             or as many as the rarest class has images; two values after the best end the search.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.training import LogisticHead
         >>> labels = np.arange(60) % 2
         >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(60, 2))

@@ -49,9 +49,7 @@ def frozen_features(
         LenszooError: as :func:`lenszoo.embed`.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo import build_model
-        >>> from lenszoo.training import frozen_features
         >>> images = np.random.default_rng(0).random((3, 32, 32, 1), "float32")
         >>> backbone = build_model("simple_cnn", input_shape=(32, 32, 1), num_classes=2)
         >>> len(frozen_features(backbone, images))
@@ -71,7 +69,6 @@ class FrozenScore:
         classes: the K labels that occur, in the order of the logits.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.training import cross_validate_frozen
         >>> labels = np.arange(60) % 2
         >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(60, 2))
@@ -126,7 +123,6 @@ def cross_validate_frozen(
             single class, or a class of fewer images than folds.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.training import cross_validate_frozen
         >>> labels = np.arange(60) % 2
         >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(60, 2))
@@ -189,7 +185,6 @@ def label_efficiency(
             different classes, or counts with too few images of a class.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.training import label_efficiency
         >>> labels = np.arange(80) % 2
         >>> features = labels[:, None] + 0.1 * np.random.default_rng(0).normal(size=(80, 2))
@@ -247,7 +242,6 @@ def nested_subsets(labels: ArrayLike, counts: Sequence[int], seed: int) -> list[
         LenszooError: a count below 1 or above n.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.training import nested_subsets
         >>> small, large = nested_subsets(np.arange(20) % 2, [4, 10], seed=1)
         >>> len(small), len(large), set(small) <= set(large)

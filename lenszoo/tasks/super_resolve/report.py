@@ -46,7 +46,6 @@ class SuperResolutionReport(Report):
     ``share_of_way`` and, in ``bicubic`` and ``truth``, of their scores. Undefined scores are None.
 
     Example:
-        >>> import numpy as np
         >>> from lenszoo.evaluation import bicubic, super_resolution_report
         >>> low = np.random.default_rng(0).random((12, 16, 16, 1)).astype("float32")
         >>> target = bicubic(low, 2)
