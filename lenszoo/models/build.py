@@ -29,7 +29,8 @@ _NOT_OPTIONS = ("input_shape", "num_classes", "name")
 _MAX_CLASSES, _MAX_BANDS = 100_000, 4096
 # Configurations also come from files of strangers.
 _MAX_NUMBER, _MAX_REPEATS = 65_536, 1000
-_REPEATS = ("depth", "depths", "blocks")
+REPEATS = ("depth", "depths", "blocks")
+"""Options that say how often a block is repeated."""
 
 Shape = tuple[int | None, int | None, int]
 
@@ -205,7 +206,7 @@ def _check_options(
     for option, value in options.items():
         if option not in legal:
             raise unknown(f"option of {name}", option, legal)
-        bound = _MAX_REPEATS if option in _REPEATS else _MAX_NUMBER
+        bound = _MAX_REPEATS if option in REPEATS else _MAX_NUMBER
         numbers = value if isinstance(value, list | tuple) else [value]
         if len(numbers) > _MAX_REPEATS or any(isinstance(n, int) and n > bound for n in numbers):
             raise LenszooError(f"Option {option} of {name} is too large: at most {bound:,}.")

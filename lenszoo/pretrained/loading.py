@@ -22,10 +22,12 @@ from lenszoo.models.build import (
     model_config,
 )
 from lenszoo.models.registry import ModelSpec, model_info
+from lenszoo.pretrained.claims import check_claims, stored_sizes
 from lenszoo.pretrained.ensembles import ensemble
 from lenszoo.pretrained.origin import remember
 from lenszoo.pretrained.saving import load_keras, load_weights, save_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, config_of, resolve
+from lenszoo.pretrained.untrusted import open_hdf5
 
 __all__ = [
     "build_model",
@@ -290,6 +292,9 @@ def _check_change(label: str, old: Config, new: Config) -> None:
 
 def _restore(source: WeightsSource, config: Config) -> keras.Model:
     """Build the model that the weights are for, in float32, load them and check its answer."""
+    with open_hdf5(source.file) as file:
+        sizes = stored_sizes(file)
+    check_claims(source.file, sizes, lambda: build(config), config)
     with _float32():
         model = build(config)
         load_weights(model, source.file)

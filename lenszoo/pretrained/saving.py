@@ -17,6 +17,7 @@ import numpy as np
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.files import write_bytes
 from lenszoo.models.build import check_channels, model_config
+from lenszoo.pretrained.claims import check_claims, stored_sizes
 from lenszoo.pretrained.untrusted import READ_ERRORS, open_hdf5, open_zip
 
 WEIGHTS = ".weights.h5"
@@ -30,6 +31,8 @@ _IDENTITY: dict[str, Any] = {
     "num_classes": int | None,
     "options": dict,
 }
+# Classes of Keras whose objects are code, or files elsewhere.
+_CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 # Networks that a model may have beside its graph, by attribute.
 _BESIDE = ("discriminator",)
 
@@ -140,7 +143,8 @@ def load_keras(path: Path) -> keras.Model:
     The model comes uncompiled, as ``build_model`` makes it.
 
     Raises:
-        LenszooError: when the file is missing, damaged, holds a Lambda or unknown layers.
+        LenszooError: when the file is missing or damaged, holds a Lambda or unknown layers, or asks
+            for far more parameters than it stores.
     """
     check_channels()
     if not path.is_file():
@@ -155,28 +159,39 @@ def load_keras(path: Path) -> keras.Model:
         raise LenszooError(
             f"{path} is damaged or no {MODEL} file ({one_line(error)}): get or make it again."
         ) from error
-    if _holds_lambda(config):
+    if code := sorted(_CODE & _class_names(config)):
         raise LenszooError(
-            f"{path} holds a Lambda layer, which is code and may do anything: refused; "
-            "rebuild the model by name and load a file of its weights."
+            f"{path} holds a {code[0].strip('_')} layer, which is code and may do anything: "
+            "refused; rebuild the model by name and load a file of its weights."
         )
-    with open_hdf5(path, content):
-        pass
+    if not isinstance(config, dict):
+        raise LenszooError(f"{path} describes no network: get or make it again.")
+    config["compile_config"] = None
+    with open_hdf5(path, content) as file:
+        sizes = stored_sizes(file)
     try:
+        check_claims(path, sizes, lambda: keras.saving.deserialize_keras_object(config))
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*READ_ERRORS, AttributeError, ImportError) as error:
+    except LenszooError:
+        raise
+    except Exception as error:  # layers with odd settings raise nearly anything
         first: BaseException = error
         while first.__context__ is not None:  # Keras wraps the cause
             first = first.__context__
         raise LenszooError(f"Cannot load {path}: {one_line(first)}.") from error
 
 
-def _holds_lambda(config: Any) -> bool:
-    """Look for a Lambda anywhere in a Keras configuration."""
-    if isinstance(config, dict):
-        named = config.get("class_name") in ("Lambda", "__lambda__")
-        return named or any(_holds_lambda(value) for value in config.values())
-    return isinstance(config, list) and any(_holds_lambda(value) for value in config)
+def _class_names(config: Any) -> set[str]:
+    """Return the names of all classes in a Keras configuration."""
+    names, parts = set(), [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            names.add(str(part.get("class_name")))
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return names
 
 
 def _stored_shapes(path: Path, beside: Iterable[str]) -> Counter[tuple[int, ...]]:

@@ -1,5 +1,7 @@
 """Read published files: safetensors, NumPy's npz and PyTorch's state_dict; never run a pickle."""
 
+import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +32,10 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
             with open_zip(path) as archive:
                 if is_torch(archive):
                     return read_torch(archive)
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
+                return {
+                    name.removesuffix(".npy"): _read_npy(archive.read(name), name)
+                    for name in archive.namelist()
+                }
         from safetensors.numpy import load_file
 
         return load_file(path)
@@ -40,3 +44,20 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         raise LenszooError(message if str(path) in message else f"{path}: {message}.") from error
     except Exception as error:  # safetensors, zipfile and NumPy have no common class of errors
         raise LenszooError(f"Cannot read {path}: {one_line(error)}. Get it again.") from error
+
+
+def _read_npy(raw: bytes, name: str) -> np.ndarray:
+    """Return the array of a member of an npz; memory is not asked for before its size is right."""
+    stream = io.BytesIO(raw)
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0
+    if version != (1, 0):
+        read = np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(stream)
+    if dtype.kind not in "fiub":
+        raise LenszooError(f"{name} holds values of type {dtype}, not real numbers")
+    size, have = math.prod(shape) * dtype.itemsize, len(raw) - stream.tell()
+    if size != have:
+        raise LenszooError(f"{name} claims {size:,} bytes and has {have:,}")
+    values = np.frombuffer(raw, dtype, offset=stream.tell())
+    return values.reshape(shape, order="F" if fortran else "C")

@@ -127,7 +127,7 @@ def test_npz_is_read_and_no_pickle(tmp_path):
         ours.get_layer("stem_conv").get_weights()[0], theirs.get_layer("stem_conv").get_weights()[0]
     )
     np.savez(tmp_path / "bad.npz", **tensors, evil=np.array([{}], dtype=object))
-    with pytest.raises(LenszooError, match=r"^Cannot read .*bad\.npz"):
+    with pytest.raises(LenszooError, match=r"bad\.npz: evil\.npy holds values of type object"):
         build_model("resnet18", weights=tmp_path / "bad.npz", **TINY)
 
 

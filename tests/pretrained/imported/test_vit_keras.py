@@ -299,7 +299,7 @@ _QUERY = (_BLOCK, "MultiHeadDotProductAttention_1", "query")
             "lacks some of the transformer's blocks",
         ),
         (_with(("head", "kernel"), np.zeros((7, 4), "f")), {}, "no place for (head)"),
-        (_with(("head", "kernel"), np.array(["x"], "S")), {}, "holds no numbers of a network"),
+        (_with(("head", "kernel"), np.array(["x"], "S")), {}, "not real numbers"),
         (_without("head"), {}, "has no head: give num_classes"),
         (_with(("extra", "alpha"), np.zeros(3, "f")), {}, "no place for (extra, head)"),
         (lambda tensors: None, {"heads": None}, "how many attention heads its 12 channels"),
