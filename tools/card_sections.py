@@ -51,6 +51,13 @@ def sections(entry: WeightsEntry) -> Iterable[tuple[str, str]]:
     yield "Licence and citing", _citing(entry)
 
 
+_STRETCHES = {
+    "noise": "The model itself measures sky level and noise of each band of each image along its "
+    "edges, and stretches the band (asinh) in these units: neither the unit of flux nor a constant "
+    "sky matters. An image without noise at its edges has no answer."
+}
+
+
 def _input(entry: WeightsEntry) -> Iterable[str]:
     which, options = kind(entry), entry.options
     height, width, bands = entry.input_shape
@@ -66,9 +73,12 @@ def _input(entry: WeightsEntry) -> Iterable[str]:
         yield f"Values as in training: {sky_of(preset).scaling}."
     if which == "find_lenses":
         if options.get("use") != "table":
-            yield (
+            yield _STRETCHES.get(
+                options["stretch"],
                 f"The model itself stretches each band ({options['stretch']}), in units of the "
-                "noise of its training images: flux in another unit is another brightness to it."
+                "noise of its training images: flux in another unit is another brightness to it. "
+                "`predict` compares noise and sky level with those of the training; "
+                "`zero_point=22.5` brings nanomaggies to its unit, `sky='border'` subtracts a sky.",
             )
         if options.get("columns"):
             columns = ", ".join(f"`{name}`" for name in options["columns"])

@@ -137,6 +137,7 @@ def release(
                     data=_data(done),
                     metrics=metrics,
                     pixel_scale=done.identity["pixel_scale"],
+                    inputs=done.identity.get("inputs"),
                 )
             else:
                 entry = entry.model_copy(update={"metrics": metrics, "data": _data(done)})

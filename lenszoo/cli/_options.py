@@ -112,10 +112,42 @@ CATALOGUE: dict[str, tuple[str, Any]] = {
         _of_catalogue(str | None, "Numbers that stand for a missing value, such as -99."),
     ),
     "mask_value": ("mask_value", _of_catalogue(float | None, "Value of masked pixels.")),
-    "zero_point": ("zero_point", _of_catalogue(float | None, "AB magnitude of flux 1.")),
+}
+
+
+def _of_images(kind: Any, text: str, *names: str) -> Any:
+    return Annotated[kind, typer.Option(*names, help=text, rich_help_panel="Images")]
+
+
+# Option -> its type, help and default. Verbs that answer to images have all.
+PREPARING: dict[str, tuple[Any, Any]] = {
+    "crop": (_of_images(int | None, "Pixels a side of the central square to cut out."), None),
     "sky": (
-        "sky",
-        _of_catalogue(Literal["border", "median"] | None, "Sky level to subtract."),
+        _of_images(Literal["border", "median"] | None, "Sky level to subtract from each band."),
+        None,
+    ),
+    "zero_point": (
+        _of_images(
+            float | None,
+            "AB magnitude of flux 1: 22.5 for nanomaggies, 31.4 for nJy, 8.9 for Jy. By default "
+            "what the FITS header says.",
+        ),
+        None,
+    ),
+    "scaling": (
+        _of_images(
+            str | None,
+            "Values that become 0 and 1: minmax of each image, zscale of each band, or LOW,HIGH.",
+        ),
+        None,
+    ),
+    "any_scale": (
+        _of_images(
+            bool,
+            "Answer although noise or sky are far from what the weights learned on.",
+            "--any-scale",
+        ),
+        False,
     ),
 }
 OnMissing = Annotated[
@@ -137,6 +169,24 @@ def catalogue_options(options: dict[str, Any]) -> dict[str, Any]:
         if value is not None:
             named[name] = _LISTS[option](value) if option in _LISTS else value
     return named
+
+
+def preparing_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options that prepare images out of a verb's; return those given."""
+    named = {}
+    for name, (_, default) in PREPARING.items():
+        value = options.pop(name, default)
+        if value != default:
+            named[name] = scaling(value) if name == "scaling" else value
+    return named
+
+
+def scaling(text: str) -> Any:
+    """Parse ``"LOW,HIGH"`` to two numbers; return a word as it is."""
+    try:
+        return tuple(map(float, names_list(text)))
+    except ValueError:
+        return text
 
 
 def names_list(text: str) -> list[str]:

@@ -12,7 +12,13 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from lenszoo.cli._options import CATALOGUE, catalogue_options, names_list
+from lenszoo.cli._options import (
+    CATALOGUE,
+    PREPARING,
+    catalogue_options,
+    names_list,
+    preparing_options,
+)
 from lenszoo.errors import LenszooError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -23,6 +29,9 @@ _OPTIONS = (
     (re.compile(r"\bon_bad='(\w+)'"), r"--on-bad \1"),
     (re.compile(r", or pass unlabelled=True"), ""),
     (re.compile(r"\bresize=True"), "--resize"),
+    (re.compile(r"\bany_scale=True"), "--any-scale"),
+    (re.compile(r"\bsky='(\w+)'"), r"--sky \1"),
+    (re.compile(r"\bzero_point=(?=[\s,;.]|$)"), "--zero-point"),
     (re.compile(r"\boverwrite=True"), "--overwrite"),
     (re.compile(r"\bskip_existing=True"), "--skip-existing"),
     (re.compile(r"\bon_missing='(\w+)'"), r"--on-missing \1"),
@@ -35,6 +44,8 @@ _OPTIONS = (
 # ... and where a recipe decides, fields of the recipe
 _FIELDS = (
     (re.compile(r"\bon_missing='(\w+)'"), r"--set data.on_missing=\1"),
+    (re.compile(r"\bsky='(\w+)'"), r"--set data.sky=\1"),
+    (re.compile(r"\bzero_point=(?=[\s,;.]|$)"), "--set data.zero_point="),
     (re.compile(r'\buse = "(\w+)"'), r"--set use=\1"),
     (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--set data.folder="),
     (re.compile(r"\b(id|label|bands|pattern|columns)=(?=[\s,;.]|$)"), r"--set data.\1="),
@@ -58,17 +69,19 @@ def verb(
         backend: import keras and its backend first, without their start-up noise.
         stopped: what to say after Ctrl-C, which exits with 130.
         catalogue: add the options of reading a catalogue; the verb gets a dictionary of them,
-            ``catalogue``, by their names in Python.
+            ``catalogue``, by their names in Python, and one of those that prepare images,
+            ``preparing``.
         recipe: name fields of a recipe in messages, for verbs that train.
     """
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def run(*args: Any, debug: bool = False, **options: Any) -> None:
-            with _messages():
+            with _messages(_FIELDS * recipe):
                 try:
                     if catalogue:
                         options["catalogue"] = catalogue_options(options)
+                        options["preparing"] = preparing_options(options)
                     if backend:
                         _start_backend()
                     function(*args, **options)
@@ -85,7 +98,9 @@ def verb(
         shared: dict[str, tuple[Any, Any]] = {"debug": (False, Debug)}
         if catalogue:
             shared = {name: (None, kind) for name, (_, kind) in CATALOGUE.items()} | shared
-        own = {k: v for k, v in signature.parameters.items() if not catalogue or k != "catalogue"}
+            shared = {name: (value, kind) for name, (kind, value) in PREPARING.items()} | shared
+        dictionaries = ("catalogue", "preparing") if catalogue else ()
+        own = {k: v for k, v in signature.parameters.items() if k not in dictionaries}
         added = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=kind)
             for name, (value, kind) in shared.items()
@@ -100,10 +115,15 @@ def verb(
 
 def fail(message: str, code: int, first: tuple[Any, ...] = ()) -> NoReturn:
     """Print one line to standard error and exit."""
+    print(f"lenszoo: {' '.join(_as_options(message, first).split())}", file=sys.stderr, flush=True)
+    raise typer.Exit(code)
+
+
+def _as_options(message: str, first: tuple[Any, ...]) -> str:
+    """Name options of the command line, or fields of a recipe, in place of Python's arguments."""
     for pattern, option in (*first, *_OPTIONS):
         message = pattern.sub(option, message)
-    print(f"lenszoo: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    raise typer.Exit(code)
+    return message
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -135,11 +155,11 @@ def _start_backend() -> None:
 
 
 @contextlib.contextmanager
-def _messages() -> Iterator[None]:
+def _messages(first: tuple[Any, ...] = ()) -> Iterator[None]:
     """Send lenszoo's log and warnings to standard error, one plain line each."""
     logger = logging.getLogger("lenszoo")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter())
+    handler.setFormatter(_Formatter(first))
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -157,8 +177,12 @@ def _messages() -> Iterator[None]:
 
 
 class _Formatter(logging.Formatter):
+    def __init__(self, first: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.first = first
+
     def format(self, record: logging.LogRecord) -> str:
-        text = " ".join(record.getMessage().split())
+        text = " ".join(_as_options(record.getMessage(), self.first).split())
         return text if record.levelno < logging.WARNING else f"warning: {text}"
 
 

@@ -31,6 +31,7 @@ def embed(
         ),
     ],
     catalogue: dict[str, Any],
+    preparing: dict[str, Any],
     on_bad: OnBad = None,
     on_missing: OnMissing = None,
     resize: Resize = False,
@@ -56,6 +57,7 @@ def embed(
             bands=band_list(bands),
             batch_size=batch_size,
             progress=progress,
+            **preparing,
         )
     features = features_of(table)
     if out.suffix.lower() == ".npy":

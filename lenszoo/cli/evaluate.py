@@ -25,6 +25,7 @@ def evaluate(
     weights: WeightsList,
     out: OutFolder,
     catalogue: dict[str, Any],
+    preparing: dict[str, Any],
     data: Annotated[
         str | None,
         typer.Option(
@@ -70,6 +71,7 @@ def evaluate(
             batch_size=batch_size,
             seed=seed,
             progress=progress,
+            **preparing,
         )
     page = report.save(out)
     typer.echo(f"{report}\n\nOpen {page}")

@@ -27,6 +27,7 @@ def predict(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file.", show_default=False)],
     catalogue: dict[str, Any],
+    preparing: dict[str, Any],
     on_bad: OnBad = None,
     on_missing: OnMissing = None,
     resize: Resize = False,
@@ -65,6 +66,7 @@ def predict(
             tta=tta,
             batch_size=batch_size,
             progress=progress,
+            **preparing,
         )
     write_table(table, out)
     counts = {

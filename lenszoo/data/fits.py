@@ -101,6 +101,17 @@ def read_fits(name: str, hdu: int | str | None = None) -> FitsImage:
         return FitsImage(pixels, shape, header, chosen.primary, chosen.at > 0)
 
 
+def read_headers(name: str) -> list[Any]:
+    """Return the header of the image that a name means, and of an empty primary HDU before it.
+
+    Raises:
+        LenszooError: as :func:`read_fits`.
+    """
+    with _opened(name) as chosen:
+        primary = [] if chosen.primary is None else [chosen.primary]
+        return [chosen.hdu.header.copy(), *primary]
+
+
 def read_pixels(name: str) -> np.ndarray:
     """Return the float32 (H, W, bands) of :func:`read_fits`."""
     return read_fits(name).pixels

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Batch, Fit, Images, as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
-from lenszoo.inference.trained_inputs import as_trained, check_brightness
+from lenszoo.inference.preparing import Preparing, prepare
+from lenszoo.inference.trained_inputs import as_trained, check_brightness, check_scale
 
 PredictInputs = Inputs | Dataset | Catalogue
 """Inputs of a prediction: images in memory, files, a dataset or a catalogue."""
@@ -110,12 +112,14 @@ def open_inputs(
     resize: bool,
     bands: Sequence[int] | None,
     labels: bool = False,
+    preparing: Preparing | None = None,
 ) -> Candidates:
     """Put the inputs of a model in order, without reading images from files yet.
 
     Args:
         opened, inputs, on_bad, resize, bands: as for :func:`lenszoo.predict`.
         labels: read those of a catalogue too.
+        preparing: how images are prepared.
 
     Raises:
         LenszooError: no inputs, or not those that the model takes: no images, no table, a column
@@ -124,8 +128,14 @@ def open_inputs(
     inputs = as_plain(inputs)
     if isinstance(inputs, str | os.PathLike) and reads_catalogue(opened, inputs):
         inputs = Catalogue(inputs)
+    preparation = prepare(preparing or {}, opened.zero_point)
     if isinstance(inputs, Catalogue):
-        inputs = as_trained(opened, inputs)
+        # its own sky and zero point come before what else is done
+        sky, zero_point = preparation.sky or inputs.sky, preparation.zero_point
+        zero_point = inputs.zero_point if zero_point is None else zero_point
+        inputs = as_trained(opened, replace(inputs, sky=sky, zero_point=zero_point))
+        converted = inputs.settings().zero_point is not None
+        preparation = replace(preparation, sky=None, zero_point=None, reads_headers=not converted)
     policy = on_bad or "raise"
     if isinstance(inputs, Catalogue) and inputs.layout is not None:
         policy = on_bad or find_layout(inputs.layout).on_bad or "raise"
@@ -134,7 +144,8 @@ def open_inputs(
     def fit(have: Sequence[str], label: str) -> Fit:
         chosen = _chosen_bands(opened, have, bands, label)
         height, width, n_bands = opened.takes["images"]
-        return Fit((height, width, n_bands), opened.name, policy, bool(resize), chosen)
+        shape = (height, width, n_bands)
+        return Fit(shape, opened.name, policy, bool(resize), chosen, preparation)
 
     if isinstance(inputs, Catalogue):
         return _of_catalogue(opened, inputs, policy, fit, labels)
@@ -147,9 +158,15 @@ def open_inputs(
             "catalogue (CSV or Parquet) with images=, the folder of its images."
         )
     images = Images(inputs, fit((), "The images"))
-    check_pixel_scale(images, opened.pixel_scale)
-    check_brightness(opened, images)
+    _check(opened, images)
     return Candidates(images.ids, images, None, policy)
+
+
+def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None) -> None:
+    """Check that images are of the kind that a model learned on."""
+    check_pixel_scale(images, opened.pixel_scale, pixel_scale)
+    check_brightness(opened, images)
+    check_scale(opened, images)
 
 
 def reads_catalogue(opened: OpenedModel, path: str | os.PathLike[str]) -> bool:
@@ -178,7 +195,7 @@ def _of_catalogue(
         needs = fit(read.bands, str(catalogue.path))
         read = catalogue.open(read, on_bad)
         images = Images(read, needs)
-        check_pixel_scale(images, opened.pixel_scale)
+        _check(opened, images)
     return Candidates(read.ids, images, read.table if columns else None, on_bad, read)
 
 
@@ -188,8 +205,7 @@ def _of_cutouts(opened: OpenedModel, cutouts: Dataset, on_bad: OnBad, fit: MakeF
         if cutouts.images is None and cutouts.files is None:
             raise LenszooError(f"{label}: no images were read, which {opened.name} looks at.")
         images = Images(cutouts, fit(cutouts.bands, label))
-        check_pixel_scale(images, opened.pixel_scale, cutouts.provenance.get("pixel_scale"))
-        check_brightness(opened, images)
+        _check(opened, images, cutouts.provenance.get("pixel_scale"))
     table = _matched_table(opened, cutouts) if "table" in opened.takes else None
     return Candidates(cutouts.ids, images, table, on_bad, cutouts)
 

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from lenszoo.data.dataset import Dataset, as_inputs
 from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.readers import ImageFiles, image_name
 from lenszoo.errors import LenszooError
+from lenszoo.inference.preparing import Preparation
 
 Shape = tuple[int | None, int | None, int]
 
@@ -31,6 +32,7 @@ class Fit:
         resize: interpolate images of another size bilinearly (with a filter as wide as the step
             when they shrink). This changes the pixel scale, which the model does not learn of.
         bands: positions of the bands to take, in the model's order; a band may stand twice.
+        preparation: changes every image once it was read.
     """
 
     shape: Shape
@@ -38,6 +40,7 @@ class Fit:
     on_bad: OnBad = "raise"
     resize: bool = False
     bands: tuple[int, ...] | None = None
+    preparation: Preparation = field(default_factory=Preparation)
 
 
 class Read(NamedTuple):
@@ -90,7 +93,9 @@ class Images:
         self.dataset = inputs if isinstance(inputs, Dataset) else _as_dataset(inputs)
         self.ids = self.dataset.ids
         self.paths = None if self.dataset.files is None else self.dataset.files.paths
-        self.fit = fit if None not in fit.shape[:2] else self._sized(fit)
+        self.fit = fit
+        if None in fit.shape[:2]:
+            self.fit = self._sized(fit)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -112,6 +117,24 @@ class Images:
             return span(self._raw(row))
         except LenszooError:  # reading it will tell
             return 0.0, 1.0
+
+    def sample(self, count: int) -> np.ndarray:
+        """Return some images, evenly over all, with the model's bands: (m, H, W, bands).
+
+        Left out are images that cannot be read, have other bands, or another size than the first.
+        """
+        rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), count)).astype(int))
+        images: list[np.ndarray] = []
+        for row in rows.tolist():
+            if self._is_missing(row):
+                continue
+            try:
+                image = _take_bands(self._raw(row), self.fit, self.name(row))
+            except LenszooError:  # reading it will tell
+                continue
+            if not images or images[0].shape == image.shape:
+                images.append(image)
+        return np.stack(images) if images else np.empty((0, 1, 1, self.fit.shape[2]), np.float32)
 
     def height(self, row: int) -> int:
         """Return how many pixels high an image is before it is made to fit."""
@@ -176,10 +199,13 @@ class Images:
         return self.paths is not None and self.paths[row] is None
 
     def _raw(self, row: int) -> np.ndarray:
+        path = None if self.paths is None else self.paths[row]
         if self.dataset.images is not None:
-            return self.dataset.images[row].astype(np.float32)
-        assert self.dataset.files is not None  # one of the two is there
-        return self.dataset.files[row]
+            image = self.dataset.images[row].astype(np.float32)
+        else:
+            assert self.dataset.files is not None  # one of the two is there
+            image = self.dataset.files[row]
+        return self.fit.preparation.apply(image, path, self.name(row))
 
     def _sized(self, fit: Fit) -> Fit:
         """Give a model of any size that of the first image that can be read."""
@@ -193,7 +219,7 @@ class Images:
                     raise
                 continue
             shape = (fit.shape[0] or height, fit.shape[1] or width, fit.shape[2])
-            return Fit(shape, fit.label, fit.on_bad, fit.resize, fit.bands)
+            return replace(fit, shape=shape)
         return fit
 
 

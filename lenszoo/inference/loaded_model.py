@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from lenszoo.data.input_scale import InputScale
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError
+from lenszoo.layers import Stretch
 from lenszoo.metrics.classification import log_softmax
 from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
@@ -36,6 +38,7 @@ class OpenedModel:
         run_dir: the run folder, when it is one.
         bands: names of the bands it was trained on; empty where nobody named them.
         pixel_scale: arcsec a pixel of the images it was trained on; None where unknown.
+        inputs: noise, sky level, peak and zero point of these images; None where unknown.
     """
 
     model: keras.Model
@@ -46,6 +49,18 @@ class OpenedModel:
     run_dir: Path | None = None
     bands: tuple[str, ...] = ()
     pixel_scale: float | None = None
+    inputs: InputScale | None = None
+
+    @property
+    def zero_point(self) -> float | None:
+        """AB magnitude of flux 1 in its training; None where unknown."""
+        return None if self.inputs is None else self.inputs.zero_point
+
+    @property
+    def measures_each_image(self) -> bool:
+        """Whether a stretch takes level and scale from each image, whatever its unit and sky."""
+        layers = [layer for layer in self.model.layers if isinstance(layer, Stretch)]
+        return any(layer.of_each_image for layer in layers)
 
     @property
     def finds_lenses(self) -> bool:
@@ -151,6 +166,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         run_dir=sources[0].run_dir if len(sources) == 1 else None,
         bands=sources[0].bands if sources else (),
         pixel_scale=sources[0].pixel_scale if sources else None,
+        inputs=sources[0].inputs if sources else None,
     )
 
 

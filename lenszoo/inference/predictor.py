@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
 from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
+from lenszoo.inference.preparing import Preparing
 from lenszoo.inference.tta import AugmentedModel
 
 Progress = Callable[[int, int], None]
@@ -33,6 +34,7 @@ def predict(
     bands: Sequence[int] | None = None,
     tta: bool = False,
     progress: Progress | None = None,
+    **preparing: Unpack[Preparing],
 ) -> pa.Table:
     """Classify images or lens candidates and return a table, a row each, in their order.
 
@@ -68,11 +70,15 @@ def predict(
         tta: answer with the mean over the quarter turns and flips of each image
             (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
         progress: is told (images done, images in all).
+        **preparing: how images are prepared, see :class:`lenszoo.inference.preparing.Preparing`:
+            ``crop``, ``sky``, ``zero_point``, ``scaling``, and ``any_scale``. Where the weights
+            know them, noise and sky level of the images are compared with those of the training.
 
     Raises:
         LenszooError: in one line, for weights that cannot be loaded, no inputs, a column or band
             that is not there, and images that cannot be read, are bad, or have another size or
-            number of bands than the model takes; with tta, for images that are not square.
+            number of bands than the model takes, or whose noise or sky is far from what it learned
+            on (not with any_scale); with tta, for images that are not square.
 
     Example:
         >>> from lenszoo import predict
@@ -83,7 +89,7 @@ def predict(
     """
     opened = open_model(model, classes)
     augmented = AugmentedModel(opened) if tta else None
-    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
+    candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
     answers = run(augmented or opened.model, candidates, batch_size, progress)
     kept = answers.kept
     logits = np.zeros((len(candidates), len(opened.classes)))
@@ -109,12 +115,13 @@ def embed(
     resize: bool = False,
     bands: Sequence[int] | None = None,
     progress: Progress | None = None,
+    **preparing: Unpack[Preparing],
 ) -> np.ndarray:
     """Return each image's feature vector: the last layer of a classifier before its head.
 
     Args:
-        model, inputs, batch_size, on_bad, resize, bands, progress: as in :func:`predict`; not an
-            ensemble, whose members have features each of their own.
+        model, inputs, batch_size, on_bad, resize, bands, progress, preparing: as in
+            :func:`predict`; not an ensemble, whose members have features each of their own.
 
     Returns:
         The output of the layer ``features``, float32 (n, d), in the order of the inputs; a row of
@@ -130,7 +137,9 @@ def embed(
         >>> embed("resnet18_slim.common_test_sim_v2", sky.images).shape
         (3, 128)
     """
-    return _features(model, inputs, batch_size, on_bad, resize, bands, progress)[2].values
+    return _features(model, inputs, batch_size, on_bad, resize, bands, progress, preparing)[
+        2
+    ].values
 
 
 def embedding_table(
@@ -142,10 +151,11 @@ def embedding_table(
     resize: bool = False,
     bands: Sequence[int] | None = None,
     progress: Progress | None = None,
+    **preparing: Unpack[Preparing],
 ) -> pa.Table:
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
     opened, candidates, answers = _features(
-        model, inputs, batch_size, on_bad, resize, bands, progress
+        model, inputs, batch_size, on_bad, resize, bands, progress, preparing
     )
     width = answers.values.shape[1]
     flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
@@ -163,10 +173,11 @@ def _features(
     resize: bool,
     bands: Sequence[int] | None,
     progress: Progress | None,
+    preparing: Preparing,
 ) -> "tuple[OpenedModel, Candidates, Answers]":
     """Return the opened model, its inputs, and the features of each."""
     opened = open_model(model)
-    candidates = open_inputs(opened, inputs, on_bad, resize, bands)
+    candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
     return opened, candidates, run(feature_model(opened.model), candidates, batch_size, progress)
 
 
@@ -265,6 +276,7 @@ def _table(
     if candidates.images is not None:
         fit = candidates.images.fit
         facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
+        facts |= fit.preparation.facts()
     if candidates.table is not None:
         facts["columns"] = list(opened.columns)
     if candidates.cutouts is not None:

@@ -1,4 +1,4 @@
-"""Settings of a model's training data, for the inputs of a prediction."""
+"""Settings and scale of a model's training data, for the inputs of a prediction."""
 
 import json
 import logging
@@ -7,7 +7,9 @@ from typing import Any
 
 from lenszoo.data import brightness
 from lenszoo.data.catalogue import Catalogue
+from lenszoo.data.input_scale import compare_scale
 from lenszoo.data.layouts import find_layout
+from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Images
 from lenszoo.inference.loaded_model import OpenedModel
 
@@ -15,6 +17,7 @@ log = logging.getLogger("lenszoo")
 
 _SETTINGS = ("zero_point", "mask_value", "sky", "missing_values")
 _LISTS = ("missing_values",)
+_LOOKED_AT = 32
 _NOTHING: tuple[Any, ...] = (None, (), [])
 
 
@@ -44,6 +47,36 @@ def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
                 "none" if trained in _NOTHING else trained,
             )  # fmt: skip
     return replace(catalogue, **taken)
+
+
+def check_scale(opened: OpenedModel, images: Images) -> None:
+    """Check noise and sky level of some images against those that a model learned on.
+
+    Nothing is checked where the model measures each image itself, or does not know. Images that
+    differ are warned of, in a line.
+
+    Raises:
+        LenszooError: they are far from what it knows, unless ``any_scale`` was asked for.
+    """
+    trained = opened.inputs
+    if trained is None or opened.measures_each_image or images.fit.preparation.scaling is not None:
+        return
+    looked_at = images.sample(_LOOKED_AT)
+    difference = compare_scale(looked_at, trained) if len(looked_at) else None
+    if difference is None:
+        return
+    line = f"{_all_of(images)}: {difference.text}; {opened.name} "
+    if difference.far and not images.fit.preparation.any_scale:
+        raise LenszooError(
+            f"{line}knows nothing of such images, so no answer would mean anything. To have "
+            "answers all the same, any_scale=True."
+        )
+    log.warning("%slearned on other images: do not trust its answers.", line)
+
+
+def _all_of(images: Images) -> str:
+    first = images.name(images.first())
+    return first if len(images) == 1 else f"{first} and others of {len(images):,} images"
 
 
 def check_brightness(opened: OpenedModel, images: Images) -> None:

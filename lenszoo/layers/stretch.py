@@ -24,8 +24,9 @@ _CURVES = {
     "log": _signed(ops.log1p),
     "linear": lambda x: x,
 }
-_OF_EACH_IMAGE = ("zscale", "noise")
-STRETCHES = (*_CURVES, *_OF_EACH_IMAGE)
+# kinds that measure level and scale on each image
+OF_EACH_IMAGE = ("zscale", "noise")
+STRETCHES = (*_CURVES, *OF_EACH_IMAGE)
 _ONE_SIGMA = 0.158655254  # the part of a normal distribution below -1 sigma
 
 
@@ -70,10 +71,16 @@ class Stretch(BaseLayer):
             raise LenszooError(f"softening must be positive, got {softening!r}.")
         self.kind, self.softening = kind, float(softening)
 
+    @property
+    def of_each_image(self) -> bool:
+        """Whether level and scale are measured on each image."""
+        return self.kind in OF_EACH_IMAGE
+
     def build(self, input_shape: Any) -> None:
-        """Make the scales, (bands,), all 1 until adapted; none for the kind ``noise``."""
-        if self.kind == "noise":
-            return
+        """Make the scales, (bands,), all 1 until adapted.
+
+        Kinds that do not look at them have them too, so that weights of one kind fit another.
+        """
         self.scale = self.add_weight(
             shape=(input_shape[-1],), initializer="ones", trainable=False, name="scale"
         )
@@ -82,8 +89,7 @@ class Stretch(BaseLayer):
         """Set the scales from the noise of images (n, height, width, bands).
 
         The noise of a band is 1.4826 times the median absolute deviation of its pixels along the
-        edge of the images, where there is mostly sky. NaN pixels are ignored. Nothing is set for
-        the kind ``noise``, which measures every image.
+        edge of the images, where there is mostly sky. NaN pixels are ignored.
 
         Raises:
             LenszooError: a band without noise, whose scale would be zero.
@@ -97,8 +103,7 @@ class Stretch(BaseLayer):
                 f"Band {dead[0]} of the images has no noise along the edges: its pixels are all "
                 "alike there, so there is no scale to stretch it by."
             )
-        if self.kind != "noise":
-            self.scale.assign((self.softening * noise).astype(np.float32))
+        self.scale.assign((self.softening * noise).astype(np.float32))
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Return the stretched images."""

@@ -40,6 +40,9 @@ __all__ = [
 
 # Options that a model may change and keep the weights of its backbone.
 _FREE_OPTIONS = ("activation", "branch_dropout", "crop", "dropout", "head", "transformer_dropout")
+# Values of an option between which the backbone's weights mean the same: asinh in units of the
+# noise of the training images, or of each image.
+_ALIKE = {"stretch": {"asinh", "noise"}}
 
 
 def build_model(
@@ -263,7 +266,8 @@ def _check_change(label: str, old: Config, new: Config) -> None:
     """Raise LenszooError when weights cannot serve the new model; warn where they may suffer."""
     for option, value in new.options.items():
         stored = old.options.get(option, value)  # a warm start may have options of its own
-        if value != stored and option not in _FREE_OPTIONS:
+        alike = value == stored or (option in _ALIKE and {value, stored} <= _ALIKE[option])
+        if not alike and option not in _FREE_OPTIONS:
             raise LenszooError(
                 f"Weights {label} are for {option}={stored!r}, got {value!r}: "
                 "leave the option out, or build with weights=None."

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from lenszoo import files as _files
+from lenszoo.data.input_scale import InputScale
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.models.registry import natural
 
@@ -107,6 +108,7 @@ class WeightsEntry(_Strict):
         licence: SPDX name of the weights' licence.
         fingerprint: the model's answer to a fixed input.
         pixel_scale: arcsec a pixel of the training images, where it matters.
+        inputs: noise, sky level, peak and zero point of the training images, where they matter.
         created: the day they were made.
         lenszoo_version: the version that made them.
     """
@@ -125,6 +127,7 @@ class WeightsEntry(_Strict):
     licence: Annotated[str, StringConstraints(min_length=1)]
     fingerprint: Fingerprint
     pixel_scale: Annotated[float, Field(gt=0)] | None = None
+    inputs: InputScale | None = None
     created: datetime.date
     lenszoo_version: Annotated[str, StringConstraints(min_length=1)]
 

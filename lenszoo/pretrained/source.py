@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lenszoo.data.input_scale import InputScale, stored_scale
 from lenszoo.data.names import canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.files import sha256_of
@@ -102,6 +103,11 @@ class WeightsSource:
     def pixel_scale(self) -> float | None:
         """Arcsec a pixel of the training images; None if unknown."""
         return self.entry.pixel_scale if self.entry else self.run.get("pixel_scale")
+
+    @property
+    def inputs(self) -> InputScale | None:
+        """Noise, sky level, peak and zero point of the training images; None if unknown."""
+        return self.entry.inputs if self.entry else stored_scale(self.run.get("inputs"))
 
     @property
     def recipe(self) -> str | None:

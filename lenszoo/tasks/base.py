@@ -3,7 +3,7 @@
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ import keras
 from lenszoo.data import Dataset
 from lenszoo.data.checks import OnBad
 from lenszoo.errors import LenszooError
+from lenszoo.inference.preparing import Preparing
 from lenszoo.pretrained.loading import model_config
 from lenszoo.provenance import provenance
 from lenszoo.reporting.report import Report
@@ -36,11 +37,13 @@ class Options:
     tta: bool = False
     seed: int = 0
     progress: Callable[[int, int], None] | None = None
+    preparing: Preparing = field(default_factory=Preparing)
 
     def refuse(self, purpose: str, *names: str) -> None:
         """Raise LenszooError where an option is set that a task does not know."""
         for name in names:
             if getattr(self, name):
+                name = next(iter(self.preparing)) if name == "preparing" else name
                 raise LenszooError(f"{name}= does not apply to a model that {purpose}.")
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 
@@ -10,6 +10,7 @@ from lenszoo import tasks
 from lenszoo.data.checks import OnBad
 from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import OpenedModel
+from lenszoo.inference.preparing import Preparing
 from lenszoo.models.build import model_config
 from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.loading import load_model
@@ -41,6 +42,7 @@ def evaluate(
     title: str | None = None,
     provenance: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    **preparing: Unpack[Preparing],
 ) -> Report:
     """Score a model of any task on data or on a simulated sky, exactly and beside baselines.
 
@@ -65,6 +67,7 @@ def evaluate(
             (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
         title: heading of the report.
         provenance: more to say of where the data come from.
+        **preparing: how images are prepared, as in :func:`lenszoo.predict`.
 
     Returns:
         The report of the model's task; ``save`` writes it.
@@ -90,7 +93,7 @@ def evaluate(
         graph = loaded.model if isinstance(loaded, OpenedModel) else loaded
         data = task.sample(graph, preset, images, seed)
         provenance = {"preset": preset, "data_seed": seed} | (provenance or {})
-    options = Options(batch_size, on_bad, classes, resize, bands, tta, seed, progress)
+    options = Options(batch_size, on_bad, classes, resize, bands, tta, seed, progress, preparing)
     about = {"title": title, "provenance": provenance, "history": _history(loaded), "seed": seed}
     return task.evaluate(loaded, data, options, **about)
 

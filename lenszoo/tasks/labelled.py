@@ -61,7 +61,7 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
     size = options.batch_size or BATCH_SIZE
     inputs, labels = _labelled(opened, data)
     reading = options.on_bad, options.resize, options.bands
-    candidates = open_inputs(opened, inputs, *reading, labels=True)
+    candidates = open_inputs(opened, inputs, *reading, labels=True, preparing=options.preparing)
     if labels is None:
         labels = _labels_of(opened, candidates)
     gathered = Gathered(opened, candidates, size, options.tta)

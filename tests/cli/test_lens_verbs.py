@@ -145,6 +145,26 @@ class TestPredict:
         done = lenszoo("predict", weights["table"], survey.table, "--out", tmp_path / "b.csv")
         assert ": 40 images: " in done.stdout
 
+    def test_another_unit_and_a_sky(self, lenszoo, refused, survey, weights, tmp_path):
+        image = np.load(survey.images / "g" / "c1.npy")
+        np.save(tmp_path / "njy.npy", np.stack([image, image]) * 10**2.56)
+        facts = json.loads((survey.run / "run.json").read_text())
+        assert facts["inputs"]["noise"] == pytest.approx([1, 1], rel=0.2)
+        assert facts["inputs"]["zero_point"] is None
+        command = ("predict", survey.run, survey.table, *where(survey))
+        command = (*command, "--out", tmp_path / "a.csv")
+        said = lenszoo(*command, "--zero-point", "31.4", code=2).stderr
+        assert "its zero point, --zero-point (22.5" in said and said.endswith("--any-scale.\n")
+        done = lenszoo(*command, "--zero-point", "31.4", "--any-scale")
+        assert "warning: " in done.stderr and "do not trust its answers" in done.stderr
+        assert "40 images" in lenszoo(*command, "--sky", "border").stdout
+        # of image files
+        command = ("predict", weights["image"], tmp_path / "njy.npy", "--out")
+        lenszoo(*command, tmp_path / "b.csv", "--zero-point", "31.4", "--sky", "median")
+        lenszoo(*command, tmp_path / "c.csv", "--scaling", "0,363", "--crop", "20")
+        assert "scaling must be" in refused(*command, tmp_path / "d.csv", "--scaling", "log")
+        assert "no square of 64" in refused(*command, tmp_path / "d.csv", "--crop", "64")
+
     def test_objects_without_images(self, lenszoo, refused, survey, tmp_path):
         (tmp_path / "t.csv").write_text(survey.table.read_text() + "x1,0,1,1,0\n")
         command = ("predict", survey.run, tmp_path / "t.csv", *where(survey))

@@ -65,8 +65,6 @@ def test_zscale_stretches_to_one(images):
 @pytest.mark.parametrize("sky", [0.0, 40.0])
 def test_noise_measures_every_image(images, unit, sky):
     layer = Stretch("noise")
-    layer.adapt(images)  # there is nothing to set
-    assert layer.weights == []
     before = np.asarray(layer(images))
     assert np.asarray(layer(np.float32(unit) * (images + np.float32(sky)))) == pytest.approx(
         before, abs=1e-4

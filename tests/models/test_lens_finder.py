@@ -63,6 +63,15 @@ def test_with_the_noise_stretch_units_and_sky_do_not_matter(unit):
     assert answers(finder, moved) == pytest.approx(answers(finder, images), abs=1e-4)
 
 
+def test_weights_of_one_stretch_fit_another(inputs, model, tmp_path):
+    options = {"input_shape": (32, 32, 2), "columns": COLUMNS, "stretch": "noise"}
+    other = built(**options, weights=save_weights(model, tmp_path / "w.weights.h5"))
+    assert len(other.weights) == len(model.weights)
+    for one, two in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert answers(other, inputs) != pytest.approx(answers(model, inputs), abs=1e-6)
+
+
 def test_with_the_noise_stretch_an_image_without_noise_has_no_answer(inputs):
     finder = built(input_shape=(32, 32, 2), columns=3, stretch="noise")
     flat = inputs["images"].copy()

@@ -23,6 +23,7 @@ from lenszoo.tasks.find_lenses.adapt_methods import (
     Teaching,
 )
 from lenszoo.tasks.find_lenses.data import open_lenses
+from lenszoo.tasks.find_lenses.input_scale import check_inputs
 from lenszoo.tasks.find_lenses.recipe import AdaMatch, AdaptRecipe, Dann, LensData, MeanTeacher
 from lenszoo.tasks.find_lenses.task import FindLensesTask, check_bands, check_finder
 from lenszoo.tasks.recipes import Strict
@@ -96,6 +97,7 @@ class AdaptTask(FindLensesTask):
             check_bands(recipe.weights, sky.bands, "source")
             _check_same(sky, self.source)
             self._labelled_sky = sky.first()
+        check_inputs(recipe.weights, self.source.first())
         if recipe.augment != "none" and self.source.image_shape is not None:
             check_square(self.source.image_shape)
         self._target = hide_labels(self.source.first(), recipe.label_fraction, recipe.data_seed)

@@ -22,6 +22,7 @@ from lenszoo.tasks.base import Bands, Options, Task
 from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.compute import precision
 from lenszoo.tasks.find_lenses.data import STATISTICS, open_lenses
+from lenszoo.tasks.find_lenses.input_scale import check_inputs, input_scale
 from lenszoo.tasks.find_lenses.recipe import FindLensesRecipe
 from lenszoo.tasks.find_lenses.report import LensFindingReport, lens_finding_report
 from lenszoo.tasks.labelled import answer_labelled
@@ -58,6 +59,8 @@ class FindLensesTask(Task):
             model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
         if recipe.weights is None:
             adapt_scales(model, source.first())
+        else:
+            check_inputs(recipe.weights, source.first())
         return model
 
     def loss(self) -> dict[str, Any]:
@@ -81,6 +84,7 @@ class FindLensesTask(Task):
             "classes": list(LENS_CLASSES),
             "bands": list(self.source.bands),
             "pixel_scale": self.source.describe.get("pixel_scale"),
+            "inputs": input_scale(self.source, self.recipe.data),
             "data": self.source.describe,
         }
 

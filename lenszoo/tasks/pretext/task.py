@@ -236,7 +236,7 @@ class PretextTask(Task):
     @classmethod
     def evaluate(cls, model: Any, data: Any, options: Options, **about: Any) -> PretextReport:
         """Score a backbone on a sample, class folders, a CSV, or a folder of images alone."""
-        options.refuse("learned without labels", "classes", "tta", "resize", "bands")
+        options.refuse("learned without labels", "classes", "tta", "resize", "bands", "preparing")
         opened = open_model(model)
         held, origin = _read(data, options.on_bad or "raise", options.seed)
         if held.images.shape[1:] != opened.takes["images"]:

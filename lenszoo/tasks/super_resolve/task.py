@@ -139,7 +139,7 @@ class SuperResolveTask(Task):
         The folder holds ``low`` and ``high`` with files of the same names, or fine images, of
         which blocks of ``scale`` by ``scale`` pixels are averaged to coarse ones.
         """
-        options.refuse("super-resolves images", "classes", "tta", "resize", "bands")
+        options.refuse("super-resolves images", "classes", "tta", "resize", "bands", "preparing")
         upscaler = open_upscaler(model)
         held, origin = _read(data, upscaler, options.on_bad or "raise")
         more = about.get("provenance") or {}

@@ -138,6 +138,18 @@ def test_bad_recipes_are_one_line(survey, tmp_path, changes, message):
     assert "\n" not in str(caught.value)
 
 
+def test_weights_that_learned_in_another_unit_are_told_of(survey, tmp_path, caplog):
+    train(fields(survey, epochs=1), tmp_path / "run")
+    again = fields(survey, weights=str(tmp_path / "run"), options={})
+    caplog.clear()
+    FindLensesTask(Recipe(**again)).build()
+    assert not [r for r in caplog.records if "differ from those of" in r.getMessage()]
+    again["data"]["zero_point"] = 22.0
+    FindLensesTask(Recipe(**again)).build()
+    (line,) = [r.getMessage() for r in caplog.records if "differ from those of" in r.getMessage()]
+    assert "the noise of a pixel is 15.8 times that of the training (3 mag" in line
+
+
 def test_bands_in_another_order_than_the_weights_are_told(survey, tmp_path):
     train(fields(survey, epochs=1), tmp_path / "run")
     again = fields(survey, weights=str(tmp_path / "run"), options={})

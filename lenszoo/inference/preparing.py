@@ -1,0 +1,155 @@
+"""Preparation of images for a model: crop, sky, zero point and scaling."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import numpy as np
+
+from lenszoo.data.flux_units import read_zero_points
+from lenszoo.data.photometry import ZERO_POINT
+from lenszoo.data.scaling import ImageScaling, check_scaling, scale_image
+from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
+from lenszoo.errors import LenszooError
+
+log = logging.getLogger("lenszoo")
+
+_AGREE = 0.01  # mag
+
+
+class Preparing(TypedDict, total=False):
+    """Options of ``predict``, ``embed`` and ``evaluate`` that prepare images, in this order.
+
+    Attributes:
+        crop: pixels a side of the central square that is cut out.
+        sky: subtract the sky level of each band, measured by "border" or "median".
+        zero_point: AB magnitude of flux 1 in the images; fluxes are multiplied so that it becomes
+            that of the model's training (25 where the model does not know). By default what the
+            FITS header says, where the model knows its own.
+        scaling: "minmax" maps each image to [0, 1], "zscale" each of its bands by IRAF's limits,
+            and (low, high) those two values to 0 and 1.
+        any_scale: go on, with a warning, where the images' noise or sky are far from what the model
+            learned on.
+    """
+
+    crop: int | None
+    sky: SkyMethod | None
+    zero_point: float | None
+    scaling: ImageScaling | None
+    any_scale: bool
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Images prepared as :class:`Preparing` says, one by one.
+
+    Attributes:
+        target: AB magnitude of flux 1 in the model's training; None where unknown.
+        reads_headers: whether zero points are read from FITS headers where none is given.
+    """
+
+    crop: int | None = None
+    sky: SkyMethod | None = None
+    zero_point: float | None = None
+    scaling: ImageScaling | None = None
+    any_scale: bool = False
+    target: float | None = None
+    reads_headers: bool = True
+    _told: set[float] = field(default_factory=set, repr=False)
+    _lock: Any = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        check_sky(self.sky)
+        check_scaling(self.scaling)
+        if self.crop is not None and (not isinstance(self.crop, int) or self.crop < 1):
+            raise LenszooError(f"crop must be a number of pixels, at least 1, not {self.crop!r}.")
+        if self.zero_point is not None and not np.isfinite(self.zero_point):
+            raise LenszooError(f"zero_point must be a magnitude, not {self.zero_point!r}.")
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was asked for, by name."""
+        names = ("crop", "sky", "zero_point", "scaling")
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def apply(self, image: np.ndarray, path: Any, name: str) -> np.ndarray:
+        """Prepare an image (H, W, bands) float32, which may be changed in place.
+
+        Args:
+            image: the image as read.
+            path: its file or files, None for an image in memory.
+            name: what messages call it.
+
+        Raises:
+            LenszooError: it is smaller than the cut, or its header names two zero points.
+        """
+        if self.crop is not None:
+            image = crop_image(image, self.crop, name)
+        if self.sky is not None:
+            subtract_sky(image[None], self.sky)
+        factors = self._factors(path, image.shape[2], name)
+        if factors is not None:
+            image = image * factors
+        return image if self.scaling is None else scale_image(image, self.scaling)
+
+    def _factors(self, path: Any, bands: int, name: str) -> np.ndarray | None:
+        """Factor of each band, (bands,); None where nothing is to be multiplied."""
+        if self.zero_point is not None:
+            return _factor(
+                [self.zero_point] * bands, ZERO_POINT if self.target is None else self.target
+            )
+        if (
+            not self.reads_headers
+            or self.target is None
+            or path is None
+            or self.scaling is not None
+        ):
+            return None
+        read = read_zero_points(path)
+        if read is None or all(value is None for value in read):
+            return None
+        points = [self.target if value is None else value for value in read]
+        points = points * bands if len(points) == 1 else points
+        if len(points) != bands or all(abs(value - self.target) <= _AGREE for value in points):
+            return None
+        self._tell(points, name)
+        return _factor(points, self.target)
+
+    def _tell(self, points: Sequence[float], name: str) -> None:
+        with self._lock:
+            fresh = [value for value in points if value not in self._told]
+            self._told.update(fresh)
+        if fresh:
+            values = " and ".join(f"{value:g}" for value in sorted(set(fresh)))
+            log.info(
+                "%s: its header says that flux 1 is %s mag (AB); fluxes are brought to %g mag, as "
+                "in training.", name, values, self.target,
+            )  # fmt: skip
+
+
+def prepare(options: Preparing, target: float | None) -> Preparation:
+    """Return the preparation that options ask for, for a model of a zero point.
+
+    Raises:
+        LenszooError: an illegal value.
+    """
+    return Preparation(**options, target=target)
+
+
+def crop_image(image: np.ndarray, side: int, name: str) -> np.ndarray:
+    """Cut the central square of an image (H, W, bands).
+
+    Raises:
+        LenszooError: the image is smaller.
+    """
+    height, width = image.shape[:2]
+    if side > min(height, width):
+        raise LenszooError(f"{name}: {height} x {width} pixels, no square of {side} to cut out.")
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def _factor(points: Sequence[float], target: float) -> np.ndarray:
+    return np.power(10.0, 0.4 * (target - np.array(points, np.float64))).astype(np.float32)
