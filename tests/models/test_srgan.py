@@ -2,58 +2,16 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from tinysrgan import TINY, images, tiny
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import SpectralConv2D
 from lenszoo.pretrained.loading import (
     build_model,
     fingerprint,
-    load_model,
     model_config,
     save_weights,
 )
-
-TINY = {"width": 4, "discriminator_width": 2}
-
-
-def tiny(**options):
-    """A model whose networks both differ from fresh ones, in all they keep."""
-    model = build_model("srgan", **{**TINY, **options})
-    rng = np.random.default_rng(7)
-    model.set_weights([rng.uniform(0.1, 1.0, w.shape) for w in model.get_weights()])
-    return model
-
-
-def images(*shape):
-    return np.random.default_rng(0).random(shape, dtype=np.float32)
-
-
-def answers(model):
-    """What both networks say."""
-    return [
-        ops.convert_to_numpy(net(x, training=False))
-        for net, x in ((model, images(2, 5, 4, 1)), (model.discriminator, images(2, 10, 8, 1)))
-    ]
-
-
-def assert_same(model, other):
-    for one, two in zip(answers(model), answers(other), strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-6)
-
-
-def test_the_graph_is_the_generator_and_the_weights_are_of_both():
-    model, x = tiny(), images(2, 5, 4, 1)
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(model(x)), ops.convert_to_numpy(model.generator(x))
-    )
-    assert [layer.name for layer in model.layers] == [x.name for x in model.generator.layers]
-    assert model.count_params() == sum(
-        net.count_params() for net in (model.generator, model.discriminator)
-    )
-    ours = {id(v) for v in model.trainable_variables}
-    assert ours == {
-        id(v) for net in (model.generator, model.discriminator) for v in net.trainable_variables
-    }
 
 
 def test_the_generator_is_srresnet_1():
@@ -82,34 +40,6 @@ def test_the_discriminator_takes_any_size_and_answers_one_float32_logit(size):
     answer = judge(images(3, *size, 2), training=True)
     assert answer.shape == (3, 1)
     assert keras.backend.standardize_dtype(answer.dtype) == "float32"
-
-
-def test_both_networks_travel_in_both_kinds_of_files(tmp_path):
-    model = tiny(scale=4, skip="bicubic")
-    model.compile("adam", "mse")
-    model.discriminator(images(2, 9, 9, 1), training=True)
-    model.save(tmp_path / "a.keras")
-    save_weights(model, tmp_path / "a.weights.h5")
-    for again in (load_model(tmp_path / "a.keras"), load_model(tmp_path / "a.weights.h5")):
-        assert type(again) is type(model)
-        assert not again.compiled
-        assert model_config(again) == model_config(model)
-        assert_same(again, model)
-    again = build_model("srgan", weights=tmp_path / "a.keras")
-    assert_same(again, model)
-
-
-def test_half_precision_keeps_the_weights(tmp_path):
-    """Under another policy the model is built anew and filled from the first."""
-    path = save_weights(tiny(), tmp_path / "a.weights.h5")
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = load_model(path)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert model.get_layer("first").compute_dtype == "bfloat16"
-    for one, two in zip(model.get_weights(), tiny().get_weights(), strict=True):
-        np.testing.assert_array_equal(one, two)
 
 
 def test_a_file_without_the_discriminator_is_refused(tmp_path):

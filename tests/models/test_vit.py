@@ -3,13 +3,8 @@ import math
 import keras
 import numpy as np
 import pytest
-from scipy import ndimage
 
-from lenszoo.errors import LenszooError
 from lenszoo.models.vit import vit
-from lenszoo.pretrained.imported import vit as published
-from lenszoo.pretrained.imported.resample import resample
-from lenszoo.pretrained.imported.transfer import backbone_variables, transfer
 from lenszoo.pretrained.saving import load_keras
 
 TINY = {"patch": 4, "dim": 6, "depth": 2, "heads": 3, "mlp_dim": 10}
@@ -158,81 +153,3 @@ def test_half_precision_gives_float32_logits_close_to_full():
     answer = answers(half, images)
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer, answers(tiny(moved=0.2), images), atol=0.05)
-
-
-# --- tables of positions and published files ---------------------------------------------------
-
-
-def test_resizing_positions_keeps_the_class_token_and_constants():
-    table = np.concatenate([np.full((1, 1, 3), 7.0), np.full((1, 12, 3), 2.0)], axis=1)
-    for rule in ("bicubic", "bilinear", "corners"):
-        resized = published.resize_positions(table, (3, 4), (5, 2), rule)
-        assert resized.shape == (1, 11, 3)
-        np.testing.assert_allclose(resized[0, 0], 7.0)
-        np.testing.assert_allclose(resized[0, 1:], 2.0, rtol=1e-12)
-    same = published.resize_positions(table, (3, 4), (3, 4))
-    np.testing.assert_array_equal(same, table)
-
-
-def test_resampling_rules():
-    rng = np.random.default_rng(0)
-    maps = rng.normal(size=(5, 4, 2))
-    for size in [(8, 9), (3, 2)]:
-        zoom = (size[0] / 5, size[1] / 4, 1)
-        expected = ndimage.zoom(maps, zoom, order=1)
-        np.testing.assert_allclose(resample(maps, size, "corners"), expected, atol=1e-12)
-    row = np.zeros((1, 9, 1))
-    row[0, 4] = 1.0
-    # Keys' kernel with a = -0.75 at distances 1.75, 1.25, 0.75 and 0.25
-    known = [-0.03515625, -0.10546875, 0.26171875, 0.87890625]
-    answer = resample(row, (1, 18), "bicubic")[0, :, 0]
-    np.testing.assert_allclose(answer[5:13], [*known, *known[::-1]], atol=1e-15)
-    linear = resample(row, (1, 18), "bilinear")[0, :, 0]
-    np.testing.assert_allclose(linear[7:11], [0.25, 0.75, 0.75, 0.25])
-    with pytest.raises(LenszooError, match="Unknown rule 'cubic'"):
-        resample(row, (1, 2), "cubic")
-
-
-def test_a_table_of_another_grid_is_refused():
-    with pytest.raises(LenszooError, match="is not one of 2 x 2 patches"):
-        published.resize_positions(np.zeros((1, 6, 3)), (2, 2), (3, 3))
-    with pytest.raises(LenszooError, match="7 positions is not that of a square"):
-        part = published.names(tiny(), "npz")["positions/table"]
-        part.convert(np.zeros((1, 8, 6)))
-
-
-@pytest.mark.parametrize("layout", published.LAYOUTS)
-@pytest.mark.parametrize("representation", [None, 7])
-def test_every_variable_below_the_head_has_a_name_of_its_own(layout, representation):
-    model = tiny(representation=representation)
-    parts = published.names(model, layout)
-    assert set(parts) == set(backbone_variables(model))
-    theirs = [part.name for part in parts.values()]
-    assert len(set(theirs)) == len(theirs)
-    assert published.layout_of(theirs) == layout
-
-
-def test_a_google_file_of_another_size_and_three_bands_fills_the_model():
-    model = tiny((16, 8, 1))  # 4 x 2 patches
-    rng = np.random.default_rng(3)
-    parts = published.names(model, "npz")
-    tensors = {
-        part.name: rng.normal(size=variable.shape).astype("float32")
-        for (path, variable), part in (
-            (item, parts[item[0]]) for item in backbone_variables(model).items()
-        )
-    }
-    tensors["embedding/kernel"] = rng.normal(size=(4, 4, 3, 6)).astype("float32")
-    table = rng.normal(size=(1, 10, 6)).astype("float32")
-    tensors["Transformer/posembed_input/pos_embedding"] = table
-    tensors["head/kernel"] = np.zeros((6, 1000), "float32")
-    transfer(model, tensors, published.names(model, tensors), "file", ignored=published.IGNORED)
-    expected = published.resize_positions(table, (3, 3), (4, 2), "corners")
-    np.testing.assert_array_equal(model.get_layer("positions").get_weights()[0], expected)
-    stem = model.get_layer("patch_embedding").get_weights()[0]
-    np.testing.assert_allclose(
-        stem, tensors["embedding/kernel"].sum(axis=2, keepdims=True), rtol=1e-6
-    )
-    query = model.get_layer("block2_attention").get_weights()[0]
-    name = "Transformer/encoderblock_1/MultiHeadDotProductAttention_1/query/kernel"
-    np.testing.assert_array_equal(query, tensors[name])

@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from lenszoo.errors import LenszooError
+from lenszoo.pretrained.imported.resample import resample
+
+
+def test_resampling_rules():
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(5, 4, 2))
+    for size in [(8, 9), (3, 2)]:
+        zoom = (size[0] / 5, size[1] / 4, 1)
+        expected = ndimage.zoom(maps, zoom, order=1)
+        np.testing.assert_allclose(resample(maps, size, "corners"), expected, atol=1e-12)
+    row = np.zeros((1, 9, 1))
+    row[0, 4] = 1.0
+    # Keys' kernel with a = -0.75 at distances 1.75, 1.25, 0.75 and 0.25
+    known = [-0.03515625, -0.10546875, 0.26171875, 0.87890625]
+    answer = resample(row, (1, 18), "bicubic")[0, :, 0]
+    np.testing.assert_allclose(answer[5:13], [*known, *known[::-1]], atol=1e-15)
+    linear = resample(row, (1, 18), "bilinear")[0, :, 0]
+    np.testing.assert_allclose(linear[7:11], [0.25, 0.75, 0.75, 0.25])
+    with pytest.raises(LenszooError, match="Unknown rule 'cubic'"):
+        resample(row, (1, 2), "cubic")

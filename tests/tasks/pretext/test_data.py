@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from tinyrun import write_images
+
+from lenszoo.errors import LenszooError
+from lenszoo.tasks.pretext.data import open_pool
+from lenszoo.training import Recipe
+
+
+def pool(**data):
+    recipe = {"task": "pretext", "method": "rotation", "model": "simple_cnn", "seed": 5}
+    return open_pool(Recipe(**recipe, epochs=1, batch_size=8, data=data))
+
+
+def test_images_are_learned_from_or_held_out_never_both(tmp_path):
+    images_in = str(write_images(tmp_path / "pool", per_class=20))
+    source = pool(images_in=images_in)
+    held = source.validation()
+    batches = source.epoch(0, None)
+    seen = np.concatenate([np.asarray(batches[i]) for i in range(len(batches))])
+    assert len(seen) == source.train_images and len(seen) + len(held) == source.describe["images"]
+    together = np.concatenate([seen, held.images]).reshape(source.describe["images"], -1)
+    assert len(np.unique(together, axis=0)) == len(together)
+    np.testing.assert_array_equal(pool(images_in=images_in).validation().images, held.images)
+
+
+def test_nan_and_too_few_images(tmp_path):
+    folder = write_images(tmp_path / "pool", per_class=2)
+    image = np.load(folder / "bar" / "0.npy")
+    image[0, 3, 3] = np.nan
+    np.save(folder / "bar" / "0.npy", image)
+    with pytest.raises(LenszooError, match=r"bar/0\.npy"):
+        pool(images_in=str(folder))
+    with pytest.raises(LenszooError, match="3 images are too few"):
+        pool(images_in=str(folder), on_bad="skip")
