@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,8 @@ def create_temporary(target: Path) -> tuple[Path, BinaryIO]:
     Raises:
         OSError: when the folder does not exist or cannot be written.
     """
-    name = f".{target.name}.{host_mark()}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    # a name has at most 255 bytes, a character up to 4
+    name = f".{target.name[:50]}.{host_mark()}-{os.getpid()}-{secrets.token_hex(6)}.tmp"
     path = target.with_name(name)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return path, os.fdopen(os.open(path, flags, 0o666), "w+b")
@@ -97,6 +99,16 @@ def write_bytes(target: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def is_written(target: Path) -> bool:
+    """Whether a file is there with content: one of 0 bytes is what a full disk or a crash left."""
+    try:
+        return target.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise disk_error(target, error) from error
+
+
 def disk_error(target: Path, error: OSError) -> LenszooError:
     """Turn a failed write of ``target`` into one line that says what to do."""
     reason = error.strerror or str(error)
@@ -120,6 +132,16 @@ def is_writable(folder: Path) -> str | None:
     except OSError as error:
         return error.strerror or str(error)
     return None
+
+
+def is_replaceable(path: Path) -> bool:
+    """Whether a file is absent or may be replaced: not another user's in a sticky folder."""
+    try:
+        owners = path.lstat().st_uid, path.parent.stat().st_uid
+        sticky = path.parent.stat().st_mode & stat.S_ISVTX
+    except OSError:
+        return True
+    return not sticky or os.name == "nt" or os.geteuid() in (0, *owners)
 
 
 def sha256_of(path: Path) -> str:

@@ -106,3 +106,11 @@ def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path):
         files.hold(tmp_path / "run", "run folder", ".lock", "busy"),
     ):
         pass
+
+
+@pytest.mark.parametrize("letter", ["a", "\u00e9", "\U0001f52d", "\udcff"])
+def test_names_as_long_as_a_system_allows(tmp_path, letter):
+    size = len(os.fsencode(letter))
+    target = tmp_path / (letter * (255 // size))
+    files.write_bytes(target, b"x")
+    assert target.read_bytes() == b"x" and len(list(tmp_path.iterdir())) == 1

@@ -56,9 +56,15 @@ def _versions() -> Iterator[Finding]:
         except metadata.PackageNotFoundError:
             version = "not installed"
         yield package, version, True
+    from lenszoo.pretrained.download import shown
+    from lenszoo.pretrained.store import own_mirrors
+
     for name in SETTINGS:
         if name in os.environ:
-            yield "setting", f"{name}={os.environ[name]}", True
+            value = os.environ[name]
+            if name == "LENSZOO_WEIGHTS_URL":  # it may hold a password
+                value = ", ".join(map(shown, own_mirrors()))
+            yield "setting", f"{name}={value}", True
 
 
 def _backend() -> Iterator[Finding]:

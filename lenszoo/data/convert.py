@@ -18,7 +18,7 @@ from lenszoo.data.npy import image_layout
 from lenszoo.data.pickled import unpickle_arrays
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line, unreadable
-from lenszoo.files import disk_error, replacing
+from lenszoo.files import disk_error, is_written, replacing
 
 TABLE = "masses.csv"
 _COLUMNS = ("id", "path", "axion_mass")
@@ -89,7 +89,7 @@ def convert(
         for file in files:
             relative = file.relative_to(root).with_suffix(".npy").as_posix()
             goal = target / relative
-            exists = goal.exists() and not overwrite
+            exists = is_written(goal) and not overwrite
             if exists and relative in rows:
                 skipped.append(goal)
                 continue

@@ -5,7 +5,10 @@ address a file, no parts, no limit on the bytes that a server sends, and takes t
 last byte; mirrors, offline mode and a shared read-only cache would stay our own code around it.
 """
 
+import contextlib
 import hashlib
+import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +25,10 @@ _WORTH_WAITING = {408, 425, 429}
 """Client errors that may go away by themselves; the others, such as 404, will not."""
 _SLOW = 60.0, 1000.0
 """A server counts as hanging that after so many seconds has sent fewer bytes a second."""
+_DEADLINE = 7200.0
+"""Seconds after which a download ends in any case."""
+_PIECE = 1 << 14
+"""Bytes taken from a server at a time: few, so that one which is slow but alive is seen to send."""
 
 
 class Fault(Exception):
@@ -58,29 +65,43 @@ class Sink:
         report: Callable[[int], None] = lambda position: None,
     ) -> None:
         self._stream, self._target, self._limit, self._report = stream, target, limit, report
-        self._start = time.monotonic()
+        self._start, self._closed = time.monotonic(), False
+        self._lock = threading.Lock()
         self.count, self.hash = 0, hashlib.sha256()
 
     def write(self, block: bytes) -> None:
         """Take the next bytes.
 
         Raises:
-            Fault: there are too many, or they come too slowly.
+            Fault: there are too many, they come too slowly, or nobody waits for them any more.
             LenszooError: they cannot be written, which is no fault of a server.
         """
-        self.count += len(block)
-        if self.count > self._limit:
-            raise Fault(f"more than the expected {self._limit:,} bytes came", again=False)
+        with self._lock:
+            if self._closed:
+                raise Fault("nobody waits for it", again=False)
+            self.count += len(block)
+            if self.count > self._limit:
+                raise Fault(f"more than the expected {self._limit:,} bytes came", again=False)
+            self.check_speed()
+            self.hash.update(block)
+            try:
+                self._stream.write(block)
+                self._stream.flush()
+            except OSError as error:
+                raise _files.disk_error(self._target, error) from error
+            self._report(self._stream.tell())
+
+    def check_speed(self) -> None:
+        """Raise Fault when the bytes come too slowly."""
         seconds = time.monotonic() - self._start
-        if seconds > _SLOW[0] and self.count < _SLOW[1] * seconds:
+        slow = seconds > _SLOW[0] and self.count < _SLOW[1] * seconds
+        if slow or seconds > _DEADLINE:
             raise Fault(f"only {self.count:,} bytes came in {seconds:.0f} s", again=False)
-        self.hash.update(block)
-        try:
-            self._stream.write(block)
-            self._stream.flush()
-        except OSError as error:
-            raise _files.disk_error(self._target, error) from error
-        self._report(self._stream.tell())
+
+    def close(self) -> None:
+        """Take no more bytes."""
+        with self._lock:
+            self._closed = True
 
     def flush(self) -> None:
         """Do nothing: every write is flushed. pooch calls this."""
@@ -95,16 +116,24 @@ def shown(address: str) -> str:
     """Return an address fit for messages: without user, password and query, which are secrets."""
     scheme, mark, rest = address.partition("://")
     if not mark:
-        return address
+        if "@" not in address or re.match(r"[~.]|/(?!/)", address):
+            return address  # a folder
+        return f"...{address.rpartition('@')[2]}"
     before, _, place = rest.rpartition("@")
-    return f"{scheme}://{'...' if '?' in before else place.partition('?')[0]}"
+    place = re.split(r"[?#]", place)[0]
+    port = place.partition("/")[0].partition(":")[2]
+    # what stands for a port may be a password, of which the rest was lost
+    lost = "?" in before or (port and not port.isdecimal() and "[" not in place)
+    return f"{scheme}://{'...' if lost else place}"
 
 
 def join(base: str, name: str) -> str:
     """Return the address of a file on a mirror, which is a URL or a folder."""
     if "://" in base:
         return f"{base.rstrip('/')}/{quote(name)}"
-    return str(Path(base).expanduser() / name)
+    with contextlib.suppress(RuntimeError):  # no such user
+        return str(Path(base).expanduser() / name)
+    return str(Path(base) / name)
 
 
 def download(
@@ -174,6 +203,8 @@ def copy(address: str, sink: Sink, timeout: float) -> None:
             raise Fault("is no http, https or file address and no folder")
         path = Path(url2pathname(rest.removeprefix("localhost")))
     try:
+        if path.exists() and not path.is_file():
+            raise Fault("is not a regular file", again=False)
         with path.open("rb") as source:
             while block := source.read(_files.BLOCK):
                 sink.write(block)
@@ -184,24 +215,51 @@ def copy(address: str, sink: Sink, timeout: float) -> None:
 
 
 def _copy_http(url: str, sink: Sink, timeout: float) -> None:
+    """Read an address in a thread of its own, which is left when bytes come too slowly.
+
+    The time-out of sockets is no deadline: each byte, of a header too, starts it anew.
+    """
+    outcomes: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            _request(url, sink, timeout)
+            outcomes.append(None)
+        except BaseException as error:
+            outcomes.append(error)
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    try:
+        while worker.is_alive():
+            worker.join(0.2)
+            sink.check_speed()
+    finally:
+        sink.close()
+    if outcomes[0] is not None:
+        raise outcomes[0]
+
+
+def _request(url: str, sink: Sink, timeout: float) -> None:
     import pooch
     import requests
 
     # identity: weights hardly compress, and a length that means the file's own can be checked.
     headers = {"User-Agent": f"lenszoo/{__version__}", "Accept-Encoding": "identity"}
-    fetch = pooch.HTTPDownloader(chunk_size=_files.BLOCK, timeout=timeout, headers=headers)
+    fetch = pooch.HTTPDownloader(chunk_size=_PIECE, timeout=timeout, headers=headers)
     try:
         fetch(url, sink, None)
-    except LenszooError:
+    except (LenszooError, Fault):
         raise
+    # from None: the texts of these errors hold the whole address, with its password
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         again = status >= 500 or status in _WORTH_WAITING
-        raise Fault(f"answered HTTP {status}", again, absent=status == 404) from error
-    except (requests.exceptions.InvalidURL, requests.TooManyRedirects) as error:
-        raise Fault("is no usable address or redirects without end", again=False) from error
+        raise Fault(f"answered HTTP {status}", again, absent=status == 404) from None
+    except (requests.exceptions.InvalidURL, requests.TooManyRedirects):
+        raise Fault("is no usable address or redirects without end", again=False) from None
     except (requests.RequestException, OSError, ValueError) as error:
-        raise Fault(_reason(error, sink.count, timeout)) from error
+        raise Fault(_reason(error, sink.count, timeout)) from None
 
 
 def _reason(error: Exception, count: int, timeout: float) -> str:

@@ -109,7 +109,7 @@ class _Places:
     def mirrors(self, file: WeightsFile) -> list[str]:
         """Addresses of one published file on the mirrors, in order; no server when offline."""
         addresses = [
-            *(join(base, file.path) for base in _own_mirrors()),
+            *(join(base, file.path) for base in own_mirrors()),
             *file.urls,
             *(join(base, file.path) for base in self.manifest.base_url),
         ]
@@ -196,7 +196,7 @@ def fetch_weights(
     missing = [file for file, addresses in zip(files, sources, strict=True) if not addresses]
     if missing:
         raise places.unobtainable(missing, damaged)
-    folder = _writable(places.caches)
+    folder = _writable(places.caches, places.cached_name)
     target = folder / places.cached_name
     with _files.wait_for(target, lock_timeout):
         # Another process may have finished it while this one waited.
@@ -267,7 +267,7 @@ def fetch_published(
         sources: the file's names in the cache (``published`` beside the cache of weights) and their
             addresses, best first. The next one is asked for where a server lacks the one before.
         check: reads the file and raises LenszooError unless it is whole; run before the file
-            appears under its name.
+            appears under its name, and on one that is there: a damaged one is replaced.
         timeout: seconds without a byte after which the server counts as hanging.
 
     Raises:
@@ -275,21 +275,21 @@ def fetch_published(
     """
     folders = [folder.with_name("published") for folder in cache_folders()]
     for path in (folder / name for name in sources for folder in folders):
-        if _exists(path):
+        if _exists(path) and _passes(path, check):
             return path
     name, url = next(iter(sources.items()))
     remedy = (
-        f"Get {url} where there is a network, and give weights=PATH or put it at "
+        f"Get {shown(url)} where there is a network, and give weights=PATH or put it at "
         f"{folders[0] / name}."
     )
     if is_offline():
         raise LenszooError(f"LENSZOO_OFFLINE is set. {remedy}")
     absent = []
     for other, address in sources.items():
-        target = _writable(folders) / other
+        target = _writable(folders, other) / other
         try:
             with _files.wait_for(target, 900.0):
-                if target.is_file():
+                if _exists(target) and _passes(target, check):
                     return target
                 _files.sweep(target.parent)
                 logger.info("Getting %s", shown(address))
@@ -306,13 +306,31 @@ def fetch_published(
     raise LenszooError(f"{'; '.join(absent)}. {remedy}")
 
 
-def _own_mirrors() -> list[str]:
+def _passes(path: Path, check: Callable[[Path], object]) -> bool:
+    """Whether a cached copy is sound; a damaged one is logged."""
+    try:
+        check(path)
+    except LenszooError as error:
+        logger.warning("%s; getting it again", error)
+        return False
+    return True
+
+
+def own_mirrors() -> list[str]:
     """Return the mirrors of ``LENSZOO_WEIGHTS_URL``."""
     value = os.environ.get("LENSZOO_WEIGHTS_URL", "").strip()
     # A folder may have a space in its name.
-    if value and "://" not in value and Path(value).expanduser().is_dir():
+    if value and "://" not in value and _is_folder(value):
         return [value]
-    return [part for part in re.split(r"[,\s]+", value) if part]
+    # A password may have a comma or a space in it.
+    mark = r"[,\s]+(?=[A-Za-z][\w+.-]*://|[/~.])" if "@" in value else r"[,\s]+"
+    return [part for part in re.split(mark, value) if part]
+
+
+def _is_folder(name: str) -> bool:
+    with contextlib.suppress(RuntimeError):  # a home of no user
+        return Path(name).expanduser().is_dir()
+    return False
 
 
 def _exists(path: Path) -> bool:
@@ -323,11 +341,13 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _writable(caches: Sequence[Path]) -> Path:
-    """Return the first cache that can be written; the choice of the second is logged."""
+def _writable(caches: Sequence[Path], name: str) -> Path:
+    """Return the first cache where a file can be written; the choice of the second is logged."""
     refused: list[str] = []
     for folder in caches:
         reason = _files.is_writable(folder)
+        if reason is None and not _files.is_replaceable(folder / name):
+            reason = f"another user's {name} is in the way"
         if reason is None:
             if refused:
                 logger.warning("The cache %s; using %s", "; ".join(refused), folder)

@@ -1,6 +1,8 @@
 import pytest
 from tinyzoo import NAME
 
+from lenszoo.cli.doctor import _versions
+
 pytestmark = pytest.mark.usefixtures("own_manifest")
 
 
@@ -16,3 +18,11 @@ class TestDoctor:
         result = lenszoo("doctor", code=1)
         assert "BAD  manifest" in result.stdout and "cache" in result.stdout
         assert "not well: manifest" in result.stderr
+
+    @pytest.mark.parametrize("password", ["p", "p,q", "p q r", "p@q/", "p?q"])
+    @pytest.mark.parametrize("scheme", ["https://", "s3://", "ftp://", "file://", ""])
+    def test_no_password_of_a_mirror_is_shown(self, scheme, password, monkeypatch):
+        secret = password.replace("p", "hush1").replace("q", "hush2").replace("r", "hush3")
+        monkeypatch.setenv("LENSZOO_WEIGHTS_URL", f"{scheme}user:{secret}@host/w")
+        lines = [line for _, line, _ in _versions() if "LENSZOO_WEIGHTS_URL" in line]
+        assert len(lines) == 1 and "hush" not in lines[0]

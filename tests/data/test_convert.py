@@ -122,3 +122,11 @@ def test_bad_folders(tmp_path):
     _refused(lambda: convert(source, tmp_path / "out"), "not a table that this made")
     (source / "1.pkl").write_bytes(b"")
     _refused(lambda: convert(source, tmp_path / "other"), "written over")
+
+
+def test_an_image_of_0_bytes_is_written_anew(tmp_path):
+    _axion(tmp_path / "in" / "a.npy")
+    convert(tmp_path / "in", tmp_path / "out")
+    (tmp_path / "out" / "a.npy").write_bytes(b"")
+    assert len(convert(tmp_path / "in", tmp_path / "out").written) == 1
+    assert np.load(tmp_path / "out" / "a.npy").shape == (1, 10, 12)

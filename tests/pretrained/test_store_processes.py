@@ -185,6 +185,28 @@ def test_read_only_cache_that_has_the_file_is_enough(zoo, server, python, shared
 
 
 @POSIX
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root makes files of others")
+def test_a_damaged_copy_of_another_user_is_passed_by(zoo, server, python, shared, monkeypatch):
+    content = zoo.add()
+    shutil.copy(zoo.manifest, shared / "weights_manifest.json")
+    monkeypatch.setenv("LENSZOO_MANIFEST", str(shared / "weights_manifest.json"))
+    monkeypatch.setenv("LENSZOO_CACHE", str(shared / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared / "home"))
+    for folder in (shared / "home", shared / "cache", shared / "cache" / "weights"):
+        folder.mkdir()
+        folder.chmod(0o1777)  # as of /tmp: all write, and none replaces what others wrote
+    os.chown(shared / "cache" / "weights", 1, 1)
+    damaged = shared / "cache" / "weights" / zoo.cached().name
+    damaged.write_bytes(content[:-1])
+    warm = server.on("/warm", server.ok(b"!"))
+    server.on("/a" + FILE, server.ok(content))
+    (process,) = start(python, before=DROP.format(url=warm))
+    go(process)
+    assert finish(process) == str(shared / "home" / "lenszoo" / "weights" / damaged.name)
+    assert damaged.read_bytes() == content[:-1]
+
+
+@POSIX
 @pytest.mark.parametrize("home", ["a home to write", "none"])
 def test_read_only_cache_without_the_file(zoo, server, python, shared, monkeypatch, home):
     content = zoo.add()

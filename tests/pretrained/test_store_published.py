@@ -113,6 +113,22 @@ def test_threads_share_one_download(zoo):
     assert zoo.server.hits[PATH] == 1
 
 
+def test_a_damaged_copy_is_replaced(zoo, caplog):
+    url = zoo.server.on(PATH, zoo.server.ok(CONTENT))
+    path = fetch(zoo, url)
+    path.write_bytes(CONTENT[:1000])
+    assert fetch(zoo, url) == path and path.read_bytes() == CONTENT
+    assert "getting it again" in caplog.text
+    assert zoo.server.hits[PATH] == 2
+
+
+def test_a_mirror_of_the_hub_may_hold_a_password(zoo):
+    url = zoo.server.on(PATH, zoo.server.status(404)).replace("//", "//user:secret@")
+    with pytest.raises(LenszooError) as caught:
+        fetch(zoo, url)
+    assert "secret" not in str(caught.value) and "/owner/net/" in str(caught.value)
+
+
 @POSIX
 def test_a_full_disk_is_not_the_networks_fault(zoo, python):
     url = zoo.server.on(PATH, zoo.server.ok(CONTENT))

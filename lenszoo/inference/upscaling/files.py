@@ -11,7 +11,7 @@ from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.listing import as_index
 from lenszoo.data.readers import image_name
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.files import is_writable, replacing
+from lenszoo.files import is_writable, is_written, replacing
 from lenszoo.inference.upscaling.formats import open_image, suffixes_out
 from lenszoo.inference.upscaling.pixels import Scaling
 from lenszoo.inference.upscaling.tiles import Flux, Progress, Settings, upscale_one
@@ -121,7 +121,7 @@ def upscale(
     upscaler = open_upscaler(model, scale)
     results: list[Upscaled] = []
     for source, target in jobs:
-        if skip_existing and not overwrite and target.exists():
+        if skip_existing and not overwrite and is_written(target):
             results.append(Upscaled(source, target, "kept"))
         else:
             tiles = progress if len(jobs) == 1 else None

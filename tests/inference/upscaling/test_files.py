@@ -221,6 +221,19 @@ class TestFailures:
         done = upscale(tiny, folder, tmp_path / "out", skip_existing=True)
         assert [d.status for d in done] == ["kept", "kept", "written", "kept"]
 
+    def test_an_output_of_0_bytes_is_not_complete(self, tiny, tmp_path):
+        save(tmp_path / "in" / "a.npy", noise(8, 8))
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "a.npy").touch()
+        done = upscale(tiny, tmp_path / "in", tmp_path / "out", skip_existing=True)
+        assert [d.status for d in done] == ["written"]
+
+    @pytest.mark.parametrize("letter", ["a", "\u00e9"])
+    def test_names_of_inputs_as_long_as_a_system_allows(self, tiny, tmp_path, letter):
+        name = letter * (251 // len(letter.encode())) + ".npy"
+        file = save(tmp_path / "in" / name, noise(8, 8))
+        assert upscale(tiny, file, tmp_path / "out")[0].target.name == name
+
     def test_all_of_them(self, tiny, tmp_path):
         for name in "ab":
             save(tmp_path / "in" / f"{name}.npy", noise(8, 8, 3))
