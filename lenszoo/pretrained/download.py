@@ -122,7 +122,7 @@ def shown(address: str) -> str:
     before, _, place = rest.rpartition("@")
     place = re.split(r"[?#]", place)[0]
     port = place.partition("/")[0].partition(":")[2]
-    # what stands for a port may be a password, of which the rest was lost
+    # in the place of a port there may be the start of a password
     lost = "?" in before or (port and not port.isdecimal() and "[" not in place)
     return f"{scheme}://{'...' if lost else place}"
 
