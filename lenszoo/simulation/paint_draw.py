@@ -1,0 +1,294 @@
+"""Draw painted lenses on the host: mass, source, position, and the floors they must pass.
+
+The floors are checked in float64 on a coarse grid about the lens, so that the same lenses are
+drawn on every backend; the truth table holds what the finished image measures.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lenszoo.simulation.lens_systems import bounded_power
+from lenszoo.simulation.observe import FWHM_TO_SIGMA
+from lenszoo.simulation.paint_galaxies import Galaxies
+from lenszoo.simulation.paint_law import PaintLaw
+from lenszoo.simulation.paint_mass import MassPriors, einstein_radius, velocity_dispersion
+from lenszoo.simulation.paint_source import Source, Sources
+from lenszoo.simulation.paint_stamps import Stamps
+from lenszoo.simulation.random import noise_key
+from lenszoo.simulation.scene import ellipticity
+
+_GRID = 64  # samples a side of the coarse grid
+_SLOPE = 0.3  # of the counts of sources, log10 a magnitude
+_UNIT = 25.0  # magnitude at which floors are computed [mag]
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A singular isothermal ellipsoid with external shear, by the names of the truth table."""
+
+    einstein_radius: float
+    e1: float
+    e2: float
+    gamma1: float
+    gamma2: float
+
+    def deflection(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Deflection at positions from the lens [arcsec], float64; see :mod:`.trace`."""
+        e = math.hypot(self.e1, self.e2)
+        q = (1 - e) / (1 + e)
+        f = math.sqrt(max(1 - q * q, 1e-6))
+        angle = 0.5 * math.atan2(self.e2, self.e1)
+        c, s = math.cos(angle), math.sin(angle)
+        u, v = c * x + s * y, c * y - s * x
+        psi = np.sqrt(np.maximum(q * q * u * u + v * v, 1e-12))
+        scale = self.einstein_radius * math.sqrt(q) / f
+        au = scale * np.arctan(f * u / psi)
+        av = scale * np.arctanh(np.clip(f * v / psi, -1 + 1e-12, 1 - 1e-12))
+        ax = c * au - s * av + self.gamma1 * x + self.gamma2 * y
+        return ax, s * au + c * av + self.gamma2 * x - self.gamma1 * y
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """All that is drawn for one painted lens.
+
+    Attributes:
+        row: of the galaxy.
+        lens: the mass.
+        x, y: its centre, from the middle of the cutout [arcsec].
+        z_lens: redshift of the lens.
+        dispersion: its velocity dispersion [km/s].
+        source: the source.
+        source_x, source_y: position in the source plane, from the lens [arcsec].
+        magnitude: unlensed source in the reference band [mag].
+        images: (k, 2) images of the source's centre, from the lens [arcsec].
+        tries: lenses that were drawn.
+        keys: (bands, 2) keys of the noise.
+    """
+
+    row: int
+    lens: Lens
+    x: float
+    y: float
+    z_lens: float
+    dispersion: float
+    source: Source
+    source_x: float
+    source_y: float
+    magnitude: float
+    images: np.ndarray
+    tries: int
+    keys: np.ndarray
+
+
+class Painter:
+    """Draws the lenses of some galaxies by a law."""
+
+    def __init__(self, galaxies: Galaxies, law: PaintLaw, stamps: Stamps | None) -> None:
+        survey = galaxies.survey
+        self.galaxies, self.law, self.stamps = galaxies, law, stamps
+        self.sources = Sources(survey, law.clumps, 0 if stamps is None else len(stamps))
+        priors = MassPriors(survey)
+        self._priors = [
+            priors.prior(*values)
+            for values in zip(
+                galaxies.redshift, galaxies.velocity_dispersion, galaxies.magnitude, strict=True
+            )
+        ]
+        self._gain = survey.gain
+        self._unit_flux = np.array([float(band.flux(_UNIT)) for band in survey.bands])
+        size, scale = survey.cutout_size_pixels, survey.pixel_scale_arcsec
+        self._pixels = (np.arange(size) + 0.5 - size / 2) * scale
+        self._scale = scale
+
+    def draw(self, rng: np.random.Generator, row: int) -> Painting | str:
+        """Draw a lens on a galaxy; or name the floor at which most of the tries failed."""
+        law, galaxies = self.law, self.galaxies
+        failures: dict[str, int] = {}
+        seeing = float(np.median(galaxies.psf_fwhm[row]))
+        x, y = galaxies.centre[row]
+        keys = np.stack([noise_key(rng) for _ in galaxies.survey.names])
+        for attempt in range(1, law.tries + 1):
+            z_lens, sigma = self._priors[row].draw(rng)
+            z_source = self.sources.redshift(rng, z_lens)
+            theta_e, sigma = self._radius(rng, z_lens, z_source, sigma)
+            lens = _mass(rng, theta_e, galaxies.shape[row])
+            source = self.sources.draw(rng, z_source)
+            around, offset = rng.uniform(0, 2 * math.pi), law.source_offset * rng.random() ** 0.5
+            bx, by = (theta_e * offset * part(around) for part in (math.cos, math.sin))
+            magnitude = bounded_power(rng, *law.source_magnitude, _SLOPE)
+            fault = self._fault(row, lens, source, bx, by, magnitude, seeing)
+            if not fault:
+                images = image_positions(lens, bx, by)
+                if _largest_separation(images) < law.image_separation_fwhm * seeing:
+                    fault = "image_separation"
+            if fault:
+                failures[fault] = failures.get(fault, 0) + 1
+                continue
+            return Painting(
+                row, lens, float(x), float(y), z_lens, sigma, source, bx, by, magnitude, images,
+                attempt, keys,
+            )  # fmt: skip
+        return max(failures, key=lambda name: failures[name])
+
+    def _radius(
+        self, rng: np.random.Generator, z_lens: float, z_source: float, sigma: float
+    ) -> tuple[float, float]:
+        """Einstein radius [arcsec] and velocity dispersion [km/s] by the law."""
+        if self.law.law == "natural":
+            return einstein_radius(sigma, z_lens, z_source), sigma
+        theta_e = float(rng.uniform(*self.law.einstein_radius_arcsec))
+        return theta_e, velocity_dispersion(theta_e, z_lens, z_source)
+
+    def _fault(
+        self,
+        row: int,
+        lens: Lens,
+        source: Source,
+        bx: float,
+        by: float,
+        magnitude: float,
+        seeing: float,
+    ) -> str:
+        """Name the floor that a lens fails, or ""; cheap floors come first."""
+        law = self.law
+        theta_e = lens.einstein_radius
+        low, high = law.einstein_radius_arcsec
+        if not low <= theta_e <= high:
+            return "einstein_radius"
+        if 2.5 * theta_e < law.image_separation_fwhm * seeing:
+            return "image_separation"
+        half = 2.3 * theta_e + source.r_eff
+        step = 2 * half / _GRID
+        axis = (np.arange(_GRID) + 0.5) * step - half
+        y, x = axis[:, None], axis[None, :]
+        ax, ay = lens.deflection(x, y)
+        light = self._brightness(source, x - ax - bx, y - ay - by)
+        if float(light.sum()) * step * step < law.magnification:
+            return "magnification"
+        signal, contrast = self._observed(row, light, axis, source)
+        brighter = 10 ** (0.4 * (_UNIT - magnitude))
+        if signal * brighter < law.arc_signal_to_noise:
+            return "arc_signal_to_noise"
+        return "arc_contrast" if contrast * brighter < law.arc_contrast else ""
+
+    def _brightness(self, source: Source, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.stamps is None:
+            return source.brightness(x, y)
+        return self.stamps.brightness(source, x, y)
+
+    def _observed(
+        self, row: int, light: np.ndarray, axis: np.ndarray, source: Source
+    ) -> tuple[float, float]:
+        """Signal-to-noise and contrast of the arcs of a source of magnitude 25."""
+        galaxies = self.galaxies
+        x0, y0 = galaxies.centre[row]
+        step = axis[1] - axis[0]
+        columns, rows = (
+            np.flatnonzero(np.abs(self._pixels - middle) < axis[-1]) for middle in (x0, y0)
+        )
+        part = np.ix_(rows, columns)
+        flux = self._unit_flux * 10 ** (-0.4 * source.colour)
+        squares, contrast = 0.0, 0.0
+        for band, fwhm in enumerate(galaxies.psf_fwhm[row]):
+            sigma = max(fwhm * FWHM_TO_SIGMA, 0.5 * step)
+            down, across = (
+                np.exp(-0.5 * ((self._pixels[chosen, None] - middle - axis) / sigma) ** 2)
+                * (step * self._scale / math.sqrt(2 * math.pi) / sigma)
+                for chosen, middle in ((rows, y0), (columns, x0))
+            )
+            arc = flux[band] * (down @ light @ across.T)
+            host = np.maximum(galaxies.images[row, ..., band][part], 0.0)
+            rms = galaxies.rms[row]
+            noise = rms[band] if rms.ndim == 1 else rms[..., band][part]
+            variance = noise**2 + host / self._gain[band]
+            sound = np.isfinite(host) & np.isfinite(variance) & (variance > 0)
+            squares += float(np.sum(arc[sound] ** 2 / variance[sound]))
+            peak = sound & (arc > 0.5 * arc.max(initial=0.0))
+            below = float(host[peak].sum())
+            if below > 0:
+                contrast = max(contrast, float(arc[peak].sum()) / below)
+        return math.sqrt(squares), contrast
+
+
+def _mass(rng: np.random.Generator, theta_e: float, shape: np.ndarray) -> Lens:
+    """Draw an ellipsoid that follows the light, and external shear.
+
+    Axis ratios and position angles of mass scatter about those of the light by 0.11 and 10 degrees
+    (Koopmans et al. 2006, astro-ph/0601628).
+    """
+    size, angle = math.hypot(*shape), 0.5 * math.atan2(shape[1], shape[0])
+    q = min(max((1 - size) / (1 + size) + rng.normal(0.0, 0.11), 0.4), 0.98)
+    e1, e2 = ellipticity(q, angle + rng.normal(0.0, math.radians(10.0)))
+    shear, direction = min(rng.rayleigh(0.04), 0.15), rng.uniform(0.0, math.pi)
+    return Lens(
+        theta_e,
+        float(e1),
+        float(e2),
+        shear * math.cos(2 * direction),
+        shear * math.sin(2 * direction),
+    )
+
+
+def _largest_separation(images: np.ndarray) -> float:
+    if len(images) < 2:
+        return 0.0
+    offsets = images[:, None] - images[None]
+    return float(np.sqrt((offsets**2).sum(-1)).max())
+
+
+def image_positions(lens: Lens, bx: float, by: float) -> np.ndarray:
+    """Solve the lens equation for a point: images (k, 2), from the lens [arcsec].
+
+    Triangles of a grid whose corners map around the point start Newton's method. The image at the
+    singular centre, which has no light, is left out.
+    """
+    half = 3.0 * lens.einstein_radius
+    axis = np.linspace(-half, half, 91) + 1e-4 * half
+    x, y = np.meshgrid(axis, axis)
+    ax, ay = lens.deflection(x, y)
+    u, v = x - ax - bx, y - ay - by
+    starts = []
+    for corners in (((0, 0), (0, 1), (1, 0)), ((1, 1), (1, 0), (0, 1))):
+        points = [(u[i : i + 90, j : j + 90], v[i : i + 90, j : j + 90]) for i, j in corners]
+        sides = [
+            a[0] * b[1] - a[1] * b[0] for a, b in zip(points, points[1:] + points[:1], strict=True)
+        ]
+        inside = ((sides[0] > 0) & (sides[1] > 0) & (sides[2] > 0)) | (
+            (sides[0] < 0) & (sides[1] < 0) & (sides[2] < 0)
+        )
+        rows, columns = np.nonzero(inside)
+        middle = np.mean(corners, axis=0) * (axis[1] - axis[0])
+        starts.append(np.stack([axis[columns] + middle[1], axis[rows] + middle[0]], axis=1))
+    return _polished(lens, np.concatenate(starts), bx, by, axis[1] - axis[0])
+
+
+def _polished(lens: Lens, places: np.ndarray, bx: float, by: float, step: float) -> np.ndarray:
+    """Newton's method from each place; those that converge, each once."""
+    h = 1e-5 * lens.einstein_radius
+    for _ in range(12):
+        x = places[:, :1] + np.array([0.0, h, -h, 0.0, 0.0])
+        y = places[:, 1:] + np.array([0.0, 0.0, 0.0, h, -h])
+        ax, ay = lens.deflection(x, y)
+        u, v = x - ax - bx, y - ay - by
+        uu, vu = (u[:, 1] - u[:, 2]) / (2 * h), (v[:, 1] - v[:, 2]) / (2 * h)
+        uv, vv = (u[:, 3] - u[:, 4]) / (2 * h), (v[:, 3] - v[:, 4]) / (2 * h)
+        determinant = uu * vv - uv * vu
+        determinant = np.where(np.abs(determinant) < 1e-9, 1e-9, determinant)
+        shift = (
+            np.stack([(vv * u[:, 0] - uv * v[:, 0]), (uu * v[:, 0] - vu * u[:, 0])], axis=1)
+            / determinant[:, None]
+        )
+        length = np.sqrt((shift**2).sum(1, keepdims=True))
+        places = places - shift * np.minimum(1.0, step / np.maximum(length, 1e-12))
+    ax, ay = lens.deflection(places[:, 0], places[:, 1])
+    miss = np.hypot(places[:, 0] - ax - bx, places[:, 1] - ay - by)
+    radius = np.hypot(places[:, 0], places[:, 1])
+    solved = places[(miss < 1e-8) & (radius > 1e-3 * lens.einstein_radius)]
+    result: list[np.ndarray] = []
+    for place in solved[np.lexsort(solved.T)]:
+        if all(np.hypot(*(place - other)) > 1e-5 for other in result):
+            result.append(place)
+    return np.array(result).reshape(-1, 2)

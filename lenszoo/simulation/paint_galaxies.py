@@ -1,0 +1,324 @@
+"""Galaxies to paint lenses on: cutouts of a survey with their catalogue, checked and measured."""
+
+import hashlib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lenszoo.data.catalogue import Catalogue
+from lenszoo.data.dataset import Dataset
+from lenszoo.data.fits import read_pixel_scale
+from lenszoo.data.sky import measure_sky
+from lenszoo.data.table import check_ids
+from lenszoo.errors import LenszooError
+from lenszoo.simulation.paint_psf import BandPSF, band_psfs
+from lenszoo.simulation.paint_shape import light_shapes
+from lenszoo.simulation.surveys import ImagingSurvey, get_survey
+
+REDSHIFT, DISPERSION = "redshift", "velocity_dispersion"
+_SCALE = 0.01  # largest relative difference of pixel scales
+_SEPARATION = 1.0  # distance below which two positions are one object [arcsec]
+
+
+@dataclass(frozen=True, eq=False)
+class Galaxies:
+    """Cutouts of galaxies, and what their catalogue says of them.
+
+    Attributes:
+        survey: the survey.
+        ids: n names.
+        images: (n, H, W, bands) float32, sky-subtracted flux; NaN where masked.
+        redshift: (n,); NaN where the catalogue has none.
+        velocity_dispersion: (n,) [km/s]; NaN where it has none.
+        magnitude: (n, bands) AB [mag]; NaN where it has none.
+        psf_fwhm: (n, bands) full width at half maximum of the PSF [arcsec].
+        rms: noise of a pixel, (n, bands), or of each, (n, H, W, bands) [flux].
+        centre: (n, 2) centre of the light, x and y from the middle of the cutout [arcsec].
+        shape: (n, 2) ellipticity of the light, e1 and e2.
+        psfs: PSFs of the bands.
+
+    Example:
+        >>> from lenszoo.simulation import simulate_galaxies
+        >>> galaxies = simulate_galaxies("des_grizY", 3, seed=1)
+        >>> len(galaxies), galaxies.take([2, 0]).ids
+        (3, ('2', '0'))
+    """
+
+    survey: ImagingSurvey
+    ids: tuple[str, ...]
+    images: np.ndarray
+    redshift: np.ndarray
+    velocity_dispersion: np.ndarray
+    magnitude: np.ndarray
+    psf_fwhm: np.ndarray
+    rms: np.ndarray
+    centre: np.ndarray
+    shape: np.ndarray
+    psfs: tuple[BandPSF, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "Galaxies":
+        """Return the galaxies at some positions, in that order."""
+        rows = np.asarray(rows, np.int64)
+        names = (
+            "images", "redshift", "velocity_dispersion", "magnitude", "psf_fwhm", "rms", "centre",
+            "shape",
+        )  # fmt: skip
+        parts = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, ids=tuple(self.ids[row] for row in rows), **parts)
+
+
+def make_galaxies(
+    survey: str | ImagingSurvey,
+    images: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    *,
+    ids: Sequence[str] | None = None,
+    rms_map: np.ndarray | None = None,
+    source: str = "galaxies",
+) -> Galaxies:
+    """Check and measure galaxies that are in memory.
+
+    Args:
+        survey: a survey, its name or its TOML file.
+        images: (n, H, W, bands) floats, flux in the survey's unit, the sky subtracted.
+        columns: (n,) numbers by name: ``redshift``, ``velocity_dispersion`` [km/s], ``mag_BAND``
+            [mag, AB], and those that the survey names for its PSF; each may hold NaN. With ``ra``
+            and ``dec`` [degrees] the same object under two ids is refused.
+        ids: n unique names, by default 0 to n - 1.
+        rms_map: (n, H, W, bands) noise of the pixels, for surveys with such maps.
+        source: name of the galaxies in messages.
+
+    Raises:
+        LenszooError: images of another shape, a galaxy without a redshift and a magnitude, one that
+            is all NaN, one object under two ids, noise that contradicts the survey's zero point,
+            or a bad image of a PSF.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.simulation import make_galaxies
+        >>> noise = np.random.default_rng(0).normal(0.0, (2, 3, 6, 12, 38), (1, 64, 64, 5))
+        >>> noise[0, 30:34, 30:34] += 200.0
+        >>> galaxies = make_galaxies("des_grizY", noise, {"redshift": [0.4], "mag_r": [20.0]})
+        >>> len(galaxies), galaxies.survey.name
+        (1, 'des_grizY')
+    """
+    survey = get_survey(survey)
+    images = np.asarray(images, np.float32)
+    ids = tuple(map(str, range(len(images)))) if ids is None else tuple(ids)
+    _check_shape(survey, images, source)
+    if len(ids) != len(images):
+        raise LenszooError(f"{source}: {len(images)} cutouts, but {len(ids)} ids.")
+    check_ids(ids, source)
+    table = {name: np.asarray(values, np.float64) for name, values in columns.items()}
+    _check_twins(images, ids, table, source)
+    _check_light(survey, images, ids, source)
+    nothing = np.full(len(images), np.nan)
+    redshift, dispersion = (_positive(table, name, nothing) for name in (REDSHIFT, DISPERSION))
+    magnitude = np.stack([table.get(f"mag_{band}", nothing) for band in survey.names], axis=1)
+    for row in np.flatnonzero(np.isnan(redshift) & np.isnan(magnitude).all(1)):
+        wanted_columns = ", ".join(f"mag_{band}" for band in survey.names)
+        raise LenszooError(
+            f"{source}: id {ids[row]!r} has no {REDSHIFT} and no magnitude, so no lens can be "
+            f"drawn; add a column {REDSHIFT} or one of {wanted_columns}."
+        )
+    for row in np.flatnonzero(np.isnan(dispersion) & np.isnan(magnitude).all(1)):
+        raise LenszooError(
+            f"{source}: id {ids[row]!r} has no {DISPERSION} and no magnitude, so the mass is "
+            f"unknown; add a column {DISPERSION} or one such as mag_{survey.names[0]}."
+        )
+    psfs = band_psfs(survey)
+    fwhm = np.empty((len(images), len(psfs)))
+    for b, (band, psf) in enumerate(zip(survey.bands, psfs, strict=True)):
+        fwhm[:, b] = psf.fwhm
+        if band.psf_fwhm_column is not None:
+            fwhm[:, b] = _widths(table, band.psf_fwhm_column, ids, source)
+    level_rms = measure_sky(images).rms
+    survey.check_noise(np.nanmedian(level_rms, axis=0), source)
+    rms = _noise(survey, level_rms, rms_map, images.shape, source)
+    flat = rms if rms.ndim == 2 else np.nanmedian(rms, axis=(1, 2))
+    centre, shape = light_shapes(
+        _weighted(images, flat), survey.pixel_scale_arcsec, np.median(fwhm, axis=1)
+    )
+    return Galaxies(
+        survey, ids, images, redshift, dispersion, magnitude, fwhm, rms, centre, shape, psfs
+    )
+
+
+def read_galaxies(
+    survey: str | ImagingSurvey, catalogue: str | os.PathLike[str], **attributes: object
+) -> Galaxies:
+    """Read galaxies to paint on from a catalogue (CSV or Parquet) and a folder of cutouts.
+
+    Args:
+        survey: a survey, its name or its TOML file.
+        catalogue: the table; columns as for :func:`make_galaxies`, and ``id``.
+        attributes: of :class:`lenszoo.data.Catalogue`: images, pattern, id, sky, on_missing ...
+
+    Raises:
+        LenszooError: as :func:`make_galaxies` and :meth:`lenszoo.data.Catalogue.load`; cutouts of
+            another size or pixel scale.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from lenszoo.simulation import read_galaxies, simulate_galaxies
+        >>> for name, image in zip("ab", simulate_galaxies("des_grizY", 2, seed=1).images):
+        ...     np.save(f"{name}.npy", image)
+        >>> _ = Path("galaxies.csv").write_text("id,redshift,mag_r\\na,0.4,19.5\\nb,0.5,20.1\\n")
+        >>> len(read_galaxies("des_grizY", "galaxies.csv", images="."))
+        2
+    """
+    survey = get_survey(survey)
+    setting = {"bands": survey.names, "mask_value": survey.mask_value} | attributes
+    reader = Catalogue(catalogue, **setting)  # type: ignore[arg-type]
+    names = [REDSHIFT, DISPERSION, *(f"mag_{band}" for band in survey.names), "ra", "dec"]
+    names += [band.psf_fwhm_column for band in survey.bands if band.psf_fwhm_column is not None]
+    data = _load(reader, names)
+    source = str(catalogue)
+    scale = data.provenance.get("pixel_scale")
+    if scale is not None and abs(scale / survey.pixel_scale_arcsec - 1) > _SCALE:
+        raise LenszooError(
+            f'{source}: the cutouts have pixels of {scale:.4g}", survey {survey.name} of '
+            f'{survey.pixel_scale_arcsec:.4g}"; resample them, or set pixel_scale_arcsec in a '
+            "survey file of your own."
+        )
+    assert data.images is not None
+    maps = None
+    if survey.rms_map is not None:
+        setting |= {"pattern": survey.rms_map, "sky": None, "mask_value": None}
+        maps = _load(Catalogue(catalogue, **setting), ()).images  # type: ignore[arg-type]
+    columns = dict(zip(data.columns, data.table.T, strict=True))
+    return make_galaxies(survey, data.images, columns, ids=data.ids, rms_map=maps, source=source)
+
+
+def _load(reader: Catalogue, names: Sequence[str]) -> Dataset:
+    """Read images with their NaN, and those of the columns that there are."""
+    rows = reader.rows()
+    there = [name for name in names if name in rows.columns]
+    chosen = [rows.columns.index(name) for name in there]
+    opened = reader.open(rows)
+    assert opened.files is not None
+    images = [opened.files[row] for row in range(len(rows))]
+    first = images[0].shape
+    for name, image in zip(rows.ids, images, strict=True):
+        if image.shape != first:
+            raise LenszooError(
+                f"{reader.path}: the cutout of id {name!r} has shape {image.shape}, the first "
+                f"{first}; cut all out to one size."
+            )
+    path = opened.files.paths[0]
+    return replace(
+        rows, images=np.stack(images), table=rows.table[:, chosen], columns=tuple(there),
+        provenance=rows.provenance | {"pixel_scale": read_pixel_scale(path)},
+    )  # fmt: skip
+
+
+def _check_shape(survey: ImagingSurvey, images: np.ndarray, source: str) -> None:
+    size, bands = survey.cutout_size_pixels, survey.names
+    if images.ndim != 4 or not len(images) or images.shape[3] != len(bands):
+        raise LenszooError(
+            f"{source}: survey {survey.name} has {len(bands)} band(s) ({', '.join(bands)}); the "
+            f"cutouts must be (n, {size}, {size}, {len(bands)}), not {images.shape}."
+        )
+    if images.shape[1:3] != (size, size):
+        raise LenszooError(
+            f"{source}: cutouts of {images.shape[1]} x {images.shape[2]} pixels, survey "
+            f"{survey.name} has {size} x {size}; cut them to that size, or set cutout_size_pixels."
+        )
+
+
+def _check_light(
+    survey: ImagingSurvey, images: np.ndarray, ids: Sequence[str], source: str
+) -> None:
+    empty = ~np.isfinite(images).any((1, 2))
+    if empty.any():
+        row, band = np.argwhere(empty)[0]
+        raise LenszooError(
+            f"{source}: the cutout of id {ids[row]!r} is all NaN in band {survey.names[band]}; "
+            "leave it out."
+        )
+
+
+def _check_twins(
+    images: np.ndarray, ids: Sequence[str], table: Mapping[str, np.ndarray], source: str
+) -> None:
+    """Refuse one object under two ids: equal pixels, or positions within an arcsec."""
+    seen: dict[bytes, str] = {}
+    for name, image in zip(ids, images, strict=True):
+        digest = hashlib.sha256(image.tobytes()).digest()
+        if digest in seen:
+            raise LenszooError(
+                f"{source}: ids {seen[digest]!r} and {name!r} have the same cutout; leave one out."
+            )
+        seen[digest] = name
+    if "ra" not in table or "dec" not in table:
+        return
+    from scipy.spatial import cKDTree
+
+    ra, dec = np.radians(table["ra"]), np.radians(table["dec"])
+    sound = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    cosine = np.cos(dec[sound])
+    points = np.stack([cosine * np.cos(ra[sound]), cosine * np.sin(ra[sound]), np.sin(dec[sound])])
+    pairs = cKDTree(points.T).query_pairs(math.radians(_SEPARATION / 3600))
+    if pairs:
+        a, b = sorted(pairs)[0]
+        raise LenszooError(
+            f"{source}: ids {ids[sound[a]]!r} and {ids[sound[b]]!r} lie within "
+            f'{_SEPARATION:g}" of each other, one object under two ids; leave one out.'
+        )
+
+
+def _positive(table: Mapping[str, np.ndarray], name: str, nothing: np.ndarray) -> np.ndarray:
+    """A column with NaN for values that are none, such as -1."""
+    values = table.get(name, nothing)
+    return np.where(values > 0, values, np.nan)
+
+
+def _widths(
+    table: Mapping[str, np.ndarray], column: str, ids: Sequence[str], source: str
+) -> np.ndarray:
+    if column not in table:
+        raise LenszooError(f"{source}: no column {column!r}, which the survey names for its PSF.")
+    bad = np.flatnonzero(~(table[column] > 0))
+    if len(bad):
+        raise LenszooError(
+            f"{source}: id {ids[bad[0]]!r} has {table[column][bad[0]]} in column {column!r}; the "
+            "width of a PSF is above 0 [arcsec]."
+        )
+    return table[column]
+
+
+def _noise(
+    survey: ImagingSurvey,
+    measured: np.ndarray,
+    rms_map: np.ndarray | None,
+    shape: tuple[int, ...],
+    source: str,
+) -> np.ndarray:
+    if survey.noise == "sky":
+        scale = survey.pixel_scale_arcsec
+        expected = [band.sky_rms(scale) or math.nan for band in survey.bands]
+        return np.tile(np.array(expected), (shape[0], 1))
+    if survey.noise == "background":
+        return measured.astype(np.float64)
+    if rms_map is None or rms_map.shape != shape:
+        given_shape = None if rms_map is None else rms_map.shape
+        raise LenszooError(
+            f"{source}: survey {survey.name} weighs by maps of the noise; give one of shape "
+            f"{shape}, not {given_shape} (rms_map)."
+        )
+    return np.where(rms_map > 0, rms_map, np.nan).astype(np.float64)
+
+
+def _weighted(images: np.ndarray, rms: np.ndarray) -> np.ndarray:
+    """Sum of the bands weighted by 1 / noise^2, (n, H, W), NaN taken for 0."""
+    weight = np.where(rms > 0, rms, np.inf) ** -2.0
+    weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-300)
+    light = np.where(np.isfinite(images), images, 0.0).astype(np.float64)
+    return np.einsum("nyxb,nb->nyx", light, weight)

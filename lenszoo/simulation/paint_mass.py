@@ -1,0 +1,108 @@
+"""Redshift and velocity dispersion of a galaxy that is to become a lens."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lenszoo.simulation.cosmology import comoving_distance
+from lenszoo.simulation.paint_templates import magnitudes
+from lenszoo.simulation.surveys import ImagingSurvey
+
+_C_KM_S = 299792.458
+_ARCSEC = math.pi / 180 / 3600
+_Z = np.linspace(0.05, 1.2, 116)
+# Early types of the SDSS, r at rest, h = 0.7 (Bernardi et al. 2003, astro-ph/0301624): luminosity
+# function of mean M and scatter, brighter by Q z in the past; L grows as sigma^3.91, with 2.20 and
+# a scatter of 0.07 in log10 sigma at the mean M.
+_MEAN_M, _SCATTER_M, _EVOLUTION = -21.15, 0.841, 0.85
+_LOG_SIGMA, _FABER_JACKSON, _SCATTER_LOG_SIGMA = 2.20, 0.4 / 3.91, 0.07
+REST_R = (560.0, 674.0)  # [nm], SDSS
+_COLOUR_SCATTER = 0.15  # of early types about the template [mag]
+_SIGMA_LIMITS = (100.0, 450.0)  # [km/s]; those of galaxies, not of clusters
+
+
+@dataclass(frozen=True, eq=False)
+class MassPrior:
+    """Redshift and mass of one galaxy, known or by relations.
+
+    Attributes:
+        redshift: of the catalogue, or NaN.
+        dispersion: of the catalogue [km/s], or NaN.
+        weight: probability of the redshifts of a grid; None where the redshift is known.
+        absolute: r magnitude at rest, faded to today, on that grid [mag]; NaN without magnitudes.
+    """
+
+    redshift: float
+    dispersion: float
+    weight: np.ndarray | None
+    absolute: np.ndarray
+
+    def draw(self, rng: np.random.Generator) -> tuple[float, float]:
+        """Draw redshift and velocity dispersion [km/s].
+
+        Without a dispersion it follows the Faber-Jackson relation of Bernardi et al. (2003), with
+        its scatter; without a redshift that is drawn from the luminosity function of early types
+        and, where there are two bands, their colour.
+        """
+        z = self.redshift
+        if self.weight is not None:
+            z = float(np.interp(rng.random(), np.cumsum(self.weight), _Z))
+        if self.dispersion > 0:
+            return z, self.dispersion
+        absolute = float(np.interp(z, _Z, self.absolute))
+        log_sigma = _LOG_SIGMA - _FABER_JACKSON * (absolute - _MEAN_M)
+        sigma = 10 ** (log_sigma + rng.normal(0.0, _SCATTER_LOG_SIGMA))
+        return z, min(max(sigma, _SIGMA_LIMITS[0]), _SIGMA_LIMITS[1])
+
+
+class MassPriors:
+    """Priors of the galaxies of a survey, from redshift, dispersion and magnitudes."""
+
+    def __init__(self, survey: ImagingSurvey) -> None:
+        bands = [band.wavelength_nm for band in survey.bands]
+        rest = magnitudes([REST_R], 0.0, 0.0)[0]
+        self._track = np.array([magnitudes(bands, z, 0.0) for z in _Z])
+        distance = np.array([comoving_distance(z) for z in _Z])
+        modulus = 5 * np.log10((1 + _Z) * distance * 1e5)
+        # from a band's magnitude to that in r at rest, faded to today
+        self._offset = self._track - rest + modulus[:, None] - _EVOLUTION * _Z[:, None]
+        self._volume = np.gradient(distance, _Z) * distance**2
+
+    def prior(self, redshift: float, dispersion: float, magnitude: np.ndarray) -> MassPrior:
+        """Prior of a galaxy.
+
+        Args:
+            redshift: or NaN.
+            dispersion: [km/s] or NaN.
+            magnitude: AB in the bands, (bands,); NaN where there is none.
+        """
+        sound = np.flatnonzero(np.isfinite(magnitude))
+        if not len(sound):
+            return MassPrior(redshift, dispersion, None, np.full(len(_Z), np.nan))
+        # the reddest band but one changes least with redshift
+        reference = sound[max(len(sound) - 2, 0)]
+        absolute = magnitude[reference] - self._offset[:, reference]
+        if redshift > 0:
+            return MassPrior(redshift, dispersion, None, absolute)
+        weight = self._volume * np.exp(-0.5 * ((absolute - _MEAN_M) / _SCATTER_M) ** 2)
+        colours = np.diff(magnitude[sound])
+        chi2 = ((colours - np.diff(self._track[:, sound], axis=1)) / _COLOUR_SCATTER) ** 2
+        chi2 = chi2.sum(1)
+        weight = weight * np.exp(-0.5 * (chi2 - chi2.min()))
+        return MassPrior(math.nan, dispersion, weight / weight.sum(), absolute)
+
+
+def einstein_radius(sigma: float, z_lens: float, z_source: float) -> float:
+    """Einstein radius of an isothermal sphere, ``4 pi (sigma / c)^2 D_ls / D_s`` [arcsec].
+
+    >>> round(einstein_radius(250.0, 0.5, 2.0), 2)
+    1.15
+    """
+    ratio = 1.0 - comoving_distance(z_lens) / comoving_distance(z_source)
+    return 4 * math.pi * (sigma / _C_KM_S) ** 2 * ratio / _ARCSEC
+
+
+def velocity_dispersion(theta_e: float, z_lens: float, z_source: float) -> float:
+    """Velocity dispersion [km/s] of the isothermal sphere of an Einstein radius [arcsec]."""
+    return math.sqrt(theta_e / einstein_radius(1.0, z_lens, z_source))

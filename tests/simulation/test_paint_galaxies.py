@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from oneline import one_line
+
+from lenszoo.simulation import get_survey, make_galaxies, read_galaxies, simulate_galaxies
+
+SURVEY = "legacy_grz"
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return simulate_galaxies(SURVEY, 3, seed=2)
+
+
+@pytest.fixture
+def parts(simulated):
+    """Cutouts and columns of three galaxies, free to be spoilt."""
+    columns = {
+        "redshift": simulated.redshift.copy(),
+        "velocity_dispersion": simulated.velocity_dispersion.copy(),
+        "mag_r": simulated.magnitude[:, 1].copy(),
+    }
+    return simulated.images.copy(), columns
+
+
+def refused(message, images, columns, survey=SURVEY, **options):
+    return one_line(message, lambda: make_galaxies(survey, images, columns, **options))
+
+
+def test_measured(simulated):
+    assert len(simulated) == 3
+    expected = [band.sky_rms(0.262) for band in get_survey(SURVEY).bands]
+    np.testing.assert_allclose(np.median(simulated.rms, axis=0), expected, rtol=0.2)
+    assert np.median(np.abs(simulated.centre)) < 0.05
+    assert simulated.take([2, 0]).ids == ("2", "0")
+
+
+def test_same_galaxies_again(simulated):
+    again = simulate_galaxies(SURVEY, 2, seed=2)
+    np.testing.assert_array_equal(again.images, simulated.images[:2])
+
+
+class TestRefused:
+    def test_all_nan(self, parts):
+        images, columns = parts
+        images[1, ..., 2] = np.nan
+        refused("the cutout of id '1' is all NaN in band z", images, columns)
+
+    def test_no_redshift_and_no_magnitude(self, parts):
+        images, columns = parts
+        columns["redshift"][2] = columns["mag_r"][2] = np.nan
+        refused("id '2' has no redshift and no magnitude", images, columns)
+        del columns["velocity_dispersion"]
+        columns["redshift"][2] = 0.4
+        refused("id '2' has no velocity_dispersion and no magnitude", images, columns)
+
+    def test_other_size(self, parts):
+        images, columns = parts
+        refused(
+            "cutouts of 60 x 60 pixels, survey legacy_grz has 64", images[:, 2:-2, 2:-2], columns
+        )
+        refused("has 3 band(s) (g, r, z)", images[..., :2], columns)
+
+    def test_other_unit(self, parts):
+        images, columns = parts
+        refused("another unit of flux", 50 * images, columns)
+
+    def test_twins(self, parts):
+        images, columns = parts
+        twin = images.copy()
+        twin[2] = twin[0]
+        refused("ids '0' and '2' have the same cutout", twin, columns)
+        columns |= {"ra": np.array([10.0, 20.0, 10.0001]), "dec": np.array([0.0, 5.0, 0.0001])}
+        refused("ids '0' and '2' lie within 1\"", images, columns)
+        refused("occurs more than once", images, columns, ids=["a", "b", "a"])
+
+    def test_psf_column(self, parts):
+        images, columns = parts
+        survey = get_survey(SURVEY)
+        fields = survey.model_dump()
+        for band in fields["bands"]:
+            band |= {"psf_fwhm_arcsec": None, "psf_fwhm_column": f"fwhm_{band['name']}"}
+        own = type(survey).model_validate(fields)
+        refused("no column 'fwhm_g'", images, columns, own)
+        columns |= {f"fwhm_{name}": np.array([1.1, 1.2, 1.3]) for name in "grz"}
+        galaxies = make_galaxies(own, images, columns)
+        np.testing.assert_array_equal(galaxies.psf_fwhm[:, 1], (1.1, 1.2, 1.3))
+        columns["fwhm_z"][1] = 0.0
+        refused("id '1' has 0.0 in column 'fwhm_z'", images, columns, own)
+
+    def test_rms_map(self, parts):
+        images, columns = parts
+        fields = get_survey(SURVEY).model_dump() | {"noise": "rms_map", "rms_map": "{id}_rms.npy"}
+        own = type(get_survey(SURVEY)).model_validate(fields)
+        refused("weighs by maps of the noise", images, columns, own)
+        maps = np.full(images.shape, 0.01)
+        assert make_galaxies(own, images, columns, rms_map=maps).rms.shape == images.shape
+
+
+class TestRead:
+    @pytest.fixture
+    def catalogue(self, tmp_path, simulated):
+        for name, image in zip("abc", simulated.images, strict=True):
+            np.save(tmp_path / f"{name}.npy", image)
+        rows = [
+            f"{name},{z},{m}"
+            for name, z, m in zip("abc", simulated.redshift, simulated.magnitude[:, 1], strict=True)
+        ]
+        path = tmp_path / "galaxies.csv"
+        path.write_text("\n".join(["id,redshift,mag_r", *rows]) + "\n")
+        return path
+
+    def test_catalogue(self, catalogue, simulated):
+        galaxies = read_galaxies(SURVEY, catalogue)
+        assert galaxies.ids == ("a", "b", "c")
+        np.testing.assert_array_equal(galaxies.images, simulated.images)
+        np.testing.assert_allclose(galaxies.redshift, simulated.redshift, rtol=1e-5)
+        assert np.isnan(galaxies.velocity_dispersion).all()
+
+    def test_one_cutout_of_another_size(self, catalogue):
+        np.save(catalogue.parent / "b.npy", np.zeros((60, 60, 3)))
+        one_line("the cutout of id 'b' has shape", lambda: read_galaxies(SURVEY, catalogue))
+
+    def test_other_pixel_scale(self, catalogue, simulated):
+        from astropy.io import fits
+        from astropy.wcs import WCS
+
+        wcs = WCS(naxis=2)
+        wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        wcs.wcs.cdelt = [-0.4 / 3600, 0.4 / 3600]
+        for name, image in zip("abc", simulated.images, strict=True):
+            (catalogue.parent / f"{name}.npy").unlink()
+            cube = np.moveaxis(image, -1, 0)
+            fits.PrimaryHDU(cube, wcs.to_header()).writeto(catalogue.parent / f"{name}.fits")
+        one_line(
+            'the cutouts have pixels of 0.4", survey legacy_grz of 0.262"',
+            lambda: read_galaxies(SURVEY, catalogue),
+        )
+
+    def test_missing_band_of_the_survey(self, catalogue):
+        one_line("band(s), but bands= names 4", lambda: read_galaxies("kids_ugri", catalogue))
