@@ -29,8 +29,9 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUTS",
-        help="Image files (npy, png, jpg, fits), one folder with all below it, or one table: a CSV "
-        "with a column of paths, or a catalogue (CSV or Parquet) of lens candidates.",
+        help="Image files (npy, png, jpg, fits; FILE.fits[SCI] names an HDU), one folder with all "
+        "below it, or one table (csv, parquet, fits, votable, ecsv): with a column of paths, or a "
+        "catalogue of lens candidates.",
         show_default=False,
     ),
 ]
@@ -56,7 +57,7 @@ Classes = Annotated[
     typer.Option(help="Names of the classes, a,b,c, for weights that do not know them."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images a step.")]
-PathColumn = Annotated[str, typer.Option(help="The CSV's column of paths.")]
+PathColumn = Annotated[str, typer.Option(help="The table's column of paths.")]
 LabelColumn = Annotated[
     str | None,
     typer.Option(

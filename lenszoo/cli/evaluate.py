@@ -30,7 +30,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="Folder of class folders, or CSV with columns id, path and label; to find lenses, "
-            "also a catalogue (CSV or Parquet)."
+            "also a catalogue (csv, parquet, fits, votable, ecsv)."
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Score on this simulated sky.")] = None,

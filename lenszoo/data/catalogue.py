@@ -12,13 +12,14 @@ import numpy as np
 from lenszoo.data.checks import OnBad
 from lenszoo.data.columns import find_id, read_labels, read_numbers
 from lenszoo.data.dataset import Dataset
-from lenszoo.data.fits import read_pixel_scale
+from lenszoo.data.fits import read_pixel_scale, split_hdu
 from lenszoo.data.layouts import Layout, find_layout
 from lenszoo.data.matching import ObjectFiles, match_by_name, match_by_pattern
+from lenszoo.data.memory_table import describe, is_table
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.readers import ImageFiles, read_images
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
-from lenszoo.data.table import check_ids, check_rows, read_table
+from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import sha256_of
 
@@ -30,7 +31,7 @@ OnMissing = Literal["raise", "skip", "blank"]
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A table (CSV or Parquet) with a row an object, and where the objects' images lie.
+    """A table with a row an object, and where the objects' images lie.
 
     Nothing is read before it is asked for: :meth:`rows` reads the table, :meth:`open` finds the
     images and leaves them in their files, so that a catalogue may be larger than memory, and
@@ -42,7 +43,8 @@ class Catalogue:
     ``**/`` stand for any name and any folders.
 
     Attributes:
-        path: the table; its header names the columns.
+        path: the table, a file (CSV, Parquet, FITS, VOTable, ECSV) or one in memory (pandas,
+            astropy, pyarrow); its header names the columns.
         images: the folder of the images; by default that of the table.
         layout: a known survey's, see :data:`lenszoo.data.LAYOUTS`, which sets pattern, bands, id,
             label, mask_value, zero_point and on_bad where they are not given.
@@ -61,7 +63,8 @@ class Catalogue:
         on_missing: "raise" names the first object without a file; "skip" leaves out objects that
             lack one (in a prediction: a row without an answer); "blank" gives a missing band NaN
             pixels, which ``on_bad`` then deals with, and treats objects without any file as "skip"
-            does. By default "skip" when ``on_bad`` is "skip", else "raise".
+            does; of a model's columns, those that the table lacks are NaN in every row. By default
+            "skip" when ``on_bad`` is "skip", else "raise".
 
     Example:
         >>> from pathlib import Path
@@ -74,7 +77,7 @@ class Catalogue:
         ('a', 'b')
     """
 
-    path: str | os.PathLike[str]
+    path: str | os.PathLike[str] | Any
     images: str | os.PathLike[str] | None = None
     layout: str | None = None
     pattern: str | None = None
@@ -132,7 +135,7 @@ class Catalogue:
             columns = columns if columns is not None and model_columns else model_columns
             if len(columns) != len(model_columns):
                 raise LenszooError(
-                    f"{self.path}: the model takes {len(model_columns)} columns "
+                    f"{self.source}: the model takes {len(model_columns)} columns "
                     f"({', '.join(model_columns)}), but columns= names {len(columns)}."
                 )
         table = read_table(self.path)
@@ -142,11 +145,15 @@ class Catalogue:
         ids = table.filled(id)
         check_ids(ids, table.source)
         labels = None if label is None else read_labels(table, label, unlabelled)
-        values, names, notes = read_numbers(table, id, label, columns, self.missing_values)
-        facts = {"sha256": sha256_of(Path(table.source)), "layout": self.layout}
+        blank = self.on_missing == "blank" and self.columns is None and bool(model_columns)
+        values, names, notes = read_numbers(
+            table, id, label, columns, self.missing_values, blank=blank
+        )
+        sha256 = None if is_table(self.path) else sha256_of(Path(split_hdu(table.source)[0]))
+        beside = table.typed(column for column in table.columns if column != id)
         return Dataset(
-            tuple(ids), None, values, names, labels, settings.bands, notes=notes,
-            provenance={"catalogue": table.source} | facts,
+            tuple(ids), None, values, names, labels, settings.bands, notes=notes, beside=beside,
+            provenance={"catalogue": table.source, "sha256": sha256, "layout": self.layout},
         )  # fmt: skip
 
     def open(self, rows: Dataset, on_bad: OnBad = "raise") -> Dataset:
@@ -198,7 +205,7 @@ class Catalogue:
         if not table_only:
             result = self._with_images(result, on_bad or settings.on_bad or "raise", size)
         for note in result.notes:
-            logger.info("%s: %s", self.path, note)
+            logger.info("%s: %s", self.source, note)
         return result
 
     def _with_images(self, rows: Dataset, on_bad: OnBad, size: tuple[int, ...] | None) -> Dataset:
@@ -233,7 +240,12 @@ class Catalogue:
 
     @property
     def _folder(self) -> Path:
-        return Path(self.path).parent if self.images is None else Path(self.images)
+        return folder_of(self.path) if self.images is None else Path(self.images)
+
+    @property
+    def source(self) -> str:
+        """Its name in messages."""
+        return describe(self.path) if is_table(self.path) else os.fspath(self.path)
 
     def _policy(self, on_bad: OnBad) -> OnMissing:
         return self.on_missing or ("skip" if on_bad == "skip" else "raise")
@@ -264,7 +276,7 @@ class Catalogue:
             bands = [b for b, file in zip(settings.bands, files, strict=False) if file is None]
             band = f" in band {', '.join(bands)}" if 0 < len(bands) < len(files) else ""
             raise LenszooError(
-                f"{self.path}: id {ids[lacking[0]]!r} has no image{band} ({len(lacking)} of "
+                f"{self.source}: id {ids[lacking[0]]!r} has no image{band} ({len(lacking)} of "
                 f"{len(ids)} objects lack one; looked for "
                 f"{settings.pattern or 'files called like the ids'} in {folder}); mend images= or "
                 "pattern=, or pass on_missing='skip' (leave them out) or 'blank' (NaN for a "
@@ -293,7 +305,7 @@ class Catalogue:
 
 
 def read_catalogue(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Any,
     *,
     on_bad: OnBad | None = None,
     on_missing: OnMissing = "raise",
@@ -302,10 +314,10 @@ def read_catalogue(
     table_only: bool = False,
     **attributes: Any,
 ) -> Dataset:
-    """Read a catalogue (CSV or Parquet) and the cutouts of its objects into memory.
+    """Read a catalogue and the cutouts of its objects into memory.
 
     Args:
-        path: the catalogue; its header names the columns.
+        path: the catalogue, as of :class:`Catalogue`.
         on_bad, size, unlabelled, table_only: as for :meth:`Catalogue.load`.
         on_missing: as of :class:`Catalogue`; by default an object without images is refused.
         attributes: of :class:`Catalogue`: images, layout, pattern, bands, id, label, columns,

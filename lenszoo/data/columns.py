@@ -52,11 +52,25 @@ def read_numbers(
     label: str | None,
     columns: Sequence[str] | None,
     missing_values: Sequence[float],
+    blank: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Return the table (n, k) float32 with NaN for missing values, its columns, and notes."""
+    """Return the table (n, k) float32 with NaN for missing values, its columns, and notes.
+
+    Args:
+        table, id, label: as read.
+        columns: those to read; None reads all that hold numbers.
+        missing_values: numbers that stand for none.
+        blank: columns that are not there count as missing in every row, unless all are.
+    """
     notes: list[str] = []
+    absent = [name for name in columns or () if name not in table.columns] if blank else []
+    if columns is not None and len(absent) == len(columns):
+        absent = []  # another table, not one that lacks a column
+    if absent:
+        notes.append(f"Columns that are not there, missing in every row: {', '.join(absent)}.")
     if columns is not None:
-        table.need(columns, "Name the table's with columns=.")
+        named, columns = columns, [column for column in columns if column not in absent]
+        table.need(columns, "Name the table's with columns=, or pass on_missing='blank' (NaN).")
         for column in columns:
             if column in (id, label) or columns.count(column) > 1:
                 why = (
@@ -84,6 +98,11 @@ def read_numbers(
         values.append(_floats(numbers, column, missing_values, notes))
         if not np.nanmin(values[-1], initial=np.inf) < np.nanmax(values[-1], initial=-np.inf):
             notes.append(f"Column {column!r} tells nothing: it is constant, or all missing.")
+    if absent:
+        assert columns is not None
+        empty = np.full(len(table), np.nan, np.float32)
+        read = dict(zip(names, values, strict=True))
+        names, values = list(named), [read.get(name, empty) for name in named]
     stacked = np.stack(values, axis=1) if values else np.empty((len(table), 0), np.float32)
     return stacked, tuple(names), tuple(notes)
 

@@ -47,6 +47,7 @@ class Dataset:
         groups: (n,) names of groups that no split may divide, such as repeated images of one sky
             position; None where every object is its own.
         files: the images' files, read as they are asked for; None where ``images`` hold them.
+        beside: further columns of the catalogue, a ``pyarrow.Table`` with as many rows, or None.
 
     Example:
         >>> import numpy as np
@@ -70,6 +71,7 @@ class Dataset:
     targets: Array = None
     groups: np.ndarray | None = None
     files: ImageFiles | None = None
+    beside: Any = None
 
     def __post_init__(self) -> None:
         if self.table is None:
@@ -125,6 +127,7 @@ class Dataset:
             ids=tuple(self.ids[i] for i in rows),
             truth=self.truth and {name: values[rows] for name, values in self.truth.items()},
             files=None if self.files is None else self.files.take(rows),
+            beside=None if self.beside is None else self.beside.take(rows),
             **parts,
         )
 

@@ -212,9 +212,59 @@ class _Chosen(NamedTuple):
 @contextlib.contextmanager
 def _opened(name: str, hdu: int | str | None = None) -> Iterator[_Chosen]:
     """Open the image HDU that a name means, once the file has passed all checks."""
+    bracketed = split_hdu(name)[1]
+    with opened_hdus(name) as file:
+        hdus = file.hdus
+        at = _choose(name, hdus, hdu if bracketed is None else bracketed)
+        file.check_whole(at, "image")
+        shape = tuple(hdus[at].shape)
+        compressed = file.packed or type(hdus[at]).__name__.startswith("Comp")
+        if math.prod(shape) > (file.limit if compressed else MAX_PIXELS):
+            raise LenszooError(f"{name}: shape {shape} is too large; cut it first.")
+        empty = at > 0 and not is_image(hdus[0])
+        yield _Chosen(hdus[at], at, hdus[0].header.copy() if empty else None)
+
+
+class OpenedFits(NamedTuple):
+    """An open FITS file whose headers passed all checks.
+
+    Attributes:
+        name: as messages call it.
+        hdus: astropy's list of HDUs.
+        spans: of each HDU where its data start, and how many bytes they claim.
+        size: bytes of the file, unpacked.
+        limit: the most pixels that a compressed image of it may have.
+        packed: whether the file is gzipped.
+    """
+
+    name: str
+    hdus: Any
+    spans: list[tuple[int, int]]
+    size: int
+    limit: int
+    packed: bool
+
+    def check_whole(self, at: int, noun: str) -> None:
+        """Raise LenszooError unless all data of an HDU are there."""
+        start, needed = self.spans[at] if at < len(self.spans) else (0, 0)
+        if self.size - start < needed:
+            raise LenszooError(
+                f"{self.name}: truncated, {max(self.size - start, 0):,} of {needed:,} bytes of its "
+                f"{noun}; copy or make it again."
+            )
+
+
+@contextlib.contextmanager
+def opened_hdus(name: str) -> Iterator[OpenedFits]:
+    """Open a FITS file, gzipped ones too, once its headers have passed all checks.
+
+    Raises:
+        LenszooError: it is missing, damaged, no regular file, or would unpack to too much; also in
+            place of whatever astropy raises in the block.
+    """
     from astropy.io import fits
 
-    file, bracketed = split_hdu(name)
+    file = split_hdu(name)[0]
     try:
         with open_regular(file) as raw:
             stored = os.fstat(raw.fileno()).st_size
@@ -226,19 +276,7 @@ def _opened(name: str, hdu: int | str | None = None) -> Iterator[_Chosen]:
             stream.seek(0)
             # uint=False: BLANK is lost on the way to unsigned integers
             with quiet(), fits.open(stream, memmap=False, uint=False) as hdus:
-                at = _choose(name, hdus, hdu if bracketed is None else bracketed)
-                shape = tuple(hdus[at].shape)
-                start, needed = spans[at] if at < len(spans) else (0, 0)
-                if size - start < needed:
-                    raise LenszooError(
-                        f"{name}: truncated, {max(size - start, 0):,} of {needed:,} bytes of its "
-                        "image; copy or make it again."
-                    )
-                compressed = packed or type(hdus[at]).__name__.startswith("Comp")
-                if math.prod(shape) > (limit if compressed else MAX_PIXELS):
-                    raise LenszooError(f"{name}: shape {shape} is too large; cut it first.")
-                empty = at > 0 and not _is_image(hdus[0])
-                yield _Chosen(hdus[at], at, hdus[0].header.copy() if empty else None)
+                yield OpenedFits(name, hdus, spans, size, limit, packed)
     except (LenszooError, MemoryError):
         raise
     except Exception as error:  # astropy raises nearly anything for damaged files
@@ -335,20 +373,21 @@ def _data_size(cards: dict[bytes, bytes], name: str) -> int:
     return abs(number("BITPIX", 8)) // 8 * values
 
 
-def _is_image(hdu: Any) -> bool:
+def is_image(hdu: Any) -> bool:
+    """Whether an HDU holds pixels."""
     return bool(hdu.is_image and math.prod(hdu.shape or (0,)))
 
 
 def _choose(name: str, hdus: Any, hdu: int | str | None) -> int:
     """Return the position of the HDU that is meant."""
-    images = [i for i, one in enumerate(hdus) if _is_image(one)]
+    images = [i for i, one in enumerate(hdus) if is_image(one)]
     if not images:
         raise LenszooError(f"{name}: no HDU of this FITS file holds an image.")
     if hdu is None:
         science = [i for i in images if hdus[i].name == _SCIENCE]
         matches = images if len(images) == 1 or len(science) != 1 else science
     else:
-        matches = [i for i in range(len(hdus)) if _is_called(hdus, i, hdu)]
+        matches = [i for i in range(len(hdus)) if is_called(hdus, i, hdu)]
     if len(matches) == 1 and matches[0] in images:
         return matches[0]
     listed = ", ".join(_describe(hdus, i) for i in images[:_SHOWN])
@@ -364,7 +403,7 @@ def _choose(name: str, hdus: Any, hdu: int | str | None) -> int:
     raise LenszooError(f"{name}: {fault}; images are: {listed}.")
 
 
-def _is_called(hdus: Any, at: int, hdu: int | str) -> bool:
+def is_called(hdus: Any, at: int, hdu: int | str) -> bool:
     """Whether an HDU has a number, a NAME, or a NAME,VERSION."""
     if isinstance(hdu, int) or hdu.isdecimal():
         return at == int(hdu)

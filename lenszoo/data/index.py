@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file, split_hdu
+from lenszoo.data.memory_table import describe, is_table
 from lenszoo.data.names import (
     LENS_CLASSES,
     SET_PREFIXES,
@@ -22,7 +24,7 @@ from lenszoo.data.names import (
 )
 from lenszoo.data.readers import read_images
 from lenszoo.data.splits import fold_rows, split_rows
-from lenszoo.data.table import check_ids, check_rows, read_table
+from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, counted
 
 logger = logging.getLogger("lenszoo")
@@ -46,6 +48,8 @@ class DatasetIndex:
         paths: N files; a tuple of files where the bands of an image are files of their own.
         labels: (N,) int32 positions in ``class_names``, or None for images without labels.
         class_names: the classes, in the order of the labels.
+        source: its name in messages.
+        beside: further columns of the table that it came from, a ``pyarrow.Table``, or None.
 
     Example:
         >>> from lenszoo.data import DatasetIndex
@@ -61,6 +65,7 @@ class DatasetIndex:
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
     source: str = field(default="the dataset")
+    beside: Any = field(default=None)
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -145,7 +150,7 @@ class DatasetIndex:
     @classmethod
     def from_csv(
         cls,
-        csv: str | os.PathLike[str],
+        csv: str | os.PathLike[str] | Any,
         root: str | os.PathLike[str] | None = None,
         *,
         id_column: str | None = "id",
@@ -156,8 +161,11 @@ class DatasetIndex:
         """Index the images listed in a CSV table with a header line, in its order.
 
         Args:
-            csv: the table (UTF-8, commas), or a Parquet file of the same columns.
-            root: the folder that relative paths start from; by default the table's own.
+            csv: the table (UTF-8, commas), or another that
+                :func:`lenszoo.data.table.read_table` reads: Parquet, FITS, VOTable or ECSV, or a
+                table of pandas, astropy or pyarrow.
+            root: the folder that relative paths start from; by default the table's own, of one in
+                memory the current folder.
             id_column: the column of unique ids; None takes the path as id.
             path_column: the column of paths, or a list of columns, one for each band.
             label_column: the column of class names or of integer positions in ``classes``; None
@@ -168,29 +176,30 @@ class DatasetIndex:
             LenszooError: no such file or column, a row without a value, an id twice, a file that
                 does not exist, or a label that is none of ``classes``.
         """
-        table = Path(csv)
+        table = describe(csv) if is_table(csv) else os.fspath(csv)
         path_columns = [path_column] if isinstance(path_column, str) else list(path_column)
         columns = [c for c in (id_column, *path_columns, label_column) if c is not None]
-        read = read_table(table)
+        read = read_table(csv)
         read.need(
             columns, "Name yours with id_column=, path_column= and label_column= (None: none)."
         )
         check_rows(read)
         cells = {column: read.filled(column) for column in columns}
-        base = Path(root) if root is not None else table.parent
+        base = Path(root) if root is not None else folder_of(csv)
         files = zip(*(cells[c] for c in path_columns), strict=True)
         bands = [tuple(base / file for file in row) for row in files]
         paths: tuple[IndexPath, ...] = tuple(b[0] if len(b) == 1 else b for b in bands)
         ids = tuple(cells[id_column if id_column is not None else path_columns[0]])
-        check_ids(ids, str(table))
+        check_ids(ids, table)
         labels, names = None, tuple(classes or ())
         if label_column is not None:
             texts = cells[label_column]
             if classes is None:
-                names = name_classes(set(texts), str(table))
-            positions = {t: _label(t, names, str(table), classes is not None) for t in set(texts)}
+                names = name_classes(set(texts), table)
+            positions = {t: _label(t, names, table, classes is not None) for t in set(texts)}
             labels = np.array([positions[t] for t in texts], np.int32)
-        index = cls(ids, paths, labels, names, str(table))
+        others = [column for column in read.columns if column not in columns]
+        index = cls(ids, paths, labels, names, table, read.typed(others))
         start = "root=" if root is not None else "the table's folder"
         _check_exist(index, f" Relative paths start from {start}, {base}.")
         return index
@@ -219,6 +228,7 @@ class DatasetIndex:
             None if self.labels is None else self.labels[picked],
             self.class_names,
             self.source,
+            None if self.beside is None else self.beside.take(picked),
         )
 
     def load(self, on_bad: OnBad = "raise", size: tuple[int, ...] | None = None) -> Dataset:

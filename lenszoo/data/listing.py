@@ -1,40 +1,47 @@
 """Images without labels: a file, several, a folder with all below it, or a table of paths."""
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file
 from lenszoo.data.index import DatasetIndex, natural_key
-from lenszoo.data.regular import open_regular
+from lenszoo.data.memory_table import is_table
+from lenszoo.data.table import TABLE_SUFFIXES, column_names, is_table_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
 
-Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray
+Inputs: TypeAlias = (
+    str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray | Any
+)
+"""Files, a folder, a table of paths (a file, or of pandas, astropy or pyarrow), or an array."""
 
 
 def as_index(
     inputs: Inputs, *, id_column: str | None = None, path_column: str = "path"
 ) -> DatasetIndex:
-    """List the images of a file, several files, a folder or a CSV table, without labels.
+    """List the images of a file, several files, a folder or a table, without labels.
 
     Args:
         inputs: an image file; a list of them; a folder, searched with all folders below it, in
             natural order (ids are paths relative to it; hidden ones and those that begin with two
-            underscores are passed over); a ``.csv`` table; or an index.
+            underscores are passed over); a table as :func:`lenszoo.data.table.read_table` reads
+            it, a file or in memory; or an index.
         id_column: the table's column of unique ids; by default ``id`` where there is one, else
             the paths are the ids.
-        path_column: the table's column of paths, relative to the table's folder.
+        path_column: the table's column of paths, relative to the table's folder, of one
+            in memory to the current folder.
 
     Raises:
         LenszooError: nothing there, or a table without the column or with missing files.
     """
     if isinstance(inputs, DatasetIndex):
         return inputs
+    if is_table(inputs):
+        return _from_table(inputs, id_column, path_column)
     if isinstance(inputs, np.ndarray):
         raise LenszooError("An array holds images, not the names of files.")
     if not isinstance(inputs, str | os.PathLike):
@@ -43,7 +50,7 @@ def as_index(
         ):
             raise LenszooError(
                 "Images are given as an array (n, H, W, bands), a file, a list of files, a folder, "
-                f"a CSV table or a DatasetIndex, not as {_kind(inputs)}."
+                f"a table or a DatasetIndex, not as {_kind(inputs)}."
             )
         if len(inputs) != 1:
             return _from_files(inputs)
@@ -51,12 +58,16 @@ def as_index(
     path = Path(inputs)
     if path.is_dir():
         return _from_folder(path)
-    if path.suffix.lower() != ".csv":
+    if not is_table_file(path):
         return _from_files([path])
+    return _from_table(path, id_column, path_column)
+
+
+def _from_table(table: Any, id_column: str | None, path_column: str) -> DatasetIndex:
     if id_column is None:
-        id_column = "id" if "id" in header(path) else None
+        id_column = "id" if "id" in column_names(table) else None
     return DatasetIndex.from_csv(
-        path, id_column=id_column, path_column=path_column, label_column=None
+        table, id_column=id_column, path_column=path_column, label_column=None
     )
 
 
@@ -68,8 +79,8 @@ def _kind(inputs: object) -> str:
 
 def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:
     for file in files:
-        if Path(file).is_dir() or str(file).lower().endswith(".csv"):
-            raise LenszooError(f"{file}: give one folder, one CSV table, or image files.")
+        if Path(file).is_dir() or str(file).lower().endswith(TABLE_SUFFIXES):
+            raise LenszooError(f"{file}: give one folder, one table, or image files.")
     return DatasetIndex.from_files(files)
 
 
@@ -82,13 +93,3 @@ def _from_folder(root: Path) -> DatasetIndex:
         )
     names.sort(key=lambda name: [natural_key(part) for part in name.split("/")])
     return DatasetIndex(tuple(names), tuple(root / name for name in names), source=str(root))
-
-
-def header(table: Path) -> list[str]:
-    """Return the names in the header of a CSV; none where it cannot be read."""
-    try:
-        with open_regular(table) as raw:
-            stream = io.TextIOWrapper(io.BufferedReader(raw), newline="", encoding="utf-8-sig")
-            return [cell.strip() for cell in next(csv.reader(stream), [])]
-    except (LenszooError, UnicodeDecodeError, csv.Error):
-        return []  # from_csv says what is wrong

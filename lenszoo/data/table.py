@@ -1,19 +1,27 @@
-"""Tables of objects from CSV and Parquet files, column by column."""
+"""Tables of objects from files and from memory, column by column."""
 
 import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lenszoo.data.astropy_table import holds_table, read_ecsv, read_fits_table, read_votable
+from lenszoo.data.fits import SUFFIXES as FITS_SUFFIXES
+from lenszoo.data.fits import split_hdu
+from lenszoo.data.memory_table import as_arrow, describe, is_table
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line, unreadable
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
-"""File name endings of Parquet tables, in lower case; any other table is a CSV."""
+"""File name endings of Parquet tables, in lower case."""
+
+TABLE_SUFFIXES = (".csv", *PARQUET_SUFFIXES, ".ecsv", ".vot", ".votable", ".xml")
+"""File name endings of tables, in lower case; a FITS file may hold one too, see is_table_file."""
 
 MISSING = frozenset(
     ("", "-", "--", "nan", "NaN", "NAN", "null", "NULL", "none", "None", "NA", "N/A", "n/a")
@@ -25,6 +33,8 @@ _TRUTH = {"true": "1", "false": "0"}
 _NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE
 )
+_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
+_PADDED = re.compile(r"[+-]?0[0-9]")
 _EXACT = 2.0**53  # float64 holds every whole number below
 # A table of strangers: bytes of values that may always come, and for each byte of the file; rows
 # that are decoded at once.
@@ -110,6 +120,20 @@ class Table:
             raise LenszooError(f"{self.source}: {where} has no value in column {column!r}.")
         return cells
 
+    def typed(self, columns: Iterable[str]) -> Any:
+        """Return some columns as a ``pyarrow.Table``; the text of a CSV as the numbers that it is.
+
+        Whole numbers stay whole; a column with a leading zero, as in 007, stays text.
+        """
+        import pyarrow as pa
+
+        chosen = [column for column in columns if self.columns.count(column) == 1]
+        parts = self._content.select(chosen)
+        if self._lines is None:
+            return parts
+        arrays = [_as_numbers(self, name, parts.column(name)) for name in chosen]
+        return pa.Table.from_arrays(arrays, chosen)
+
     def need(self, columns: Iterable[str], hint: str) -> None:
         """Raise LenszooError, with a hint, unless each column is there, and once."""
         for column in columns:
@@ -142,19 +166,81 @@ class Table:
         return ["" if np.isnan(value) else str(int(value)) for value in values]
 
 
-def read_table(path: str | os.PathLike[str]) -> Table:
-    """Read a table from a Parquet file, or else from a CSV (UTF-8, commas) with a header line.
+def _as_numbers(table: Table, name: str, cells: Any) -> Any:
+    """Return a column of text as whole numbers, as numbers, or as the text that it is."""
+    import pyarrow as pa
 
-    A CSV's row that ends early lacks the rest of its values.
+    texts = table.text(name)
+    values = [None if text in MISSING else text for text in texts]
+    there = [text for text in values if text is not None]
+    if there and all(_WHOLE.fullmatch(text) for text in there):
+        return pa.array([None if text is None else int(text) for text in values], pa.int64())
+    if not there or any(_PADDED.match(text) for text in there):
+        return cells
+    try:
+        numbers = table.numbers(name)
+    except NotNumbersError:
+        return cells
+    if any(text.lower() in _TRUTH for text in there):
+        return cells
+    return pa.array(numbers, mask=np.isnan(numbers))
+
+
+def is_table_file(name: str | os.PathLike[str]) -> bool:
+    """Whether a file is a table by its ending, or a FITS file of tables without images."""
+    file = os.fspath(name)
+    if split_hdu(file)[0].lower().endswith(FITS_SUFFIXES):
+        return holds_table(file)
+    return file.lower().endswith(TABLE_SUFFIXES)
+
+
+def read_table(source: Any) -> Table:
+    """Read a table from a file, or take one in memory.
+
+    A file is Parquet, FITS (``file.fits[1]`` names one of several tables), VOTable or ECSV by its
+    ending, and any other a CSV (UTF-8, commas) with a header line. A CSV's row that ends early
+    lacks the rest of its values.
+
+    Args:
+        source: the file, or a table of astropy, pandas, polars or pyarrow.
 
     Raises:
         LenszooError: the file is missing, damaged or of another kind.
     """
-    name = os.fspath(path)
+    if is_table(source):
+        return Table(describe(source), as_arrow(source))
+    name = os.fspath(source)
+    file = split_hdu(name)[0].lower()
     try:
-        return _read_parquet(name) if name.lower().endswith(PARQUET_SUFFIXES) else _read_csv(name)
+        for suffixes, read in _READERS:
+            if file.endswith(suffixes):
+                return Table(name, read(name))
+        return _read_csv(name)
     except OSError as error:
         raise unreadable(name, error) from error
+
+
+def folder_of(source: Any) -> Path:
+    """Return the folder of a table; of one in memory the current one."""
+    return Path() if is_table(source) else Path(source).parent
+
+
+def column_names(source: Any) -> list[str]:
+    """Return the names of the columns of a table; none where it cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if is_table(source) or not os.fspath(source).lower().endswith((".csv", *PARQUET_SUFFIXES)):
+            return list(read_table(source).columns)
+        with open_regular(source) as raw:
+            stream = io.BufferedReader(raw)
+            if not os.fspath(source).lower().endswith(".csv"):
+                return pq.read_schema(stream).names
+            text = io.TextIOWrapper(stream, newline="", encoding="utf-8-sig")
+            return [cell.strip() for cell in next(csv.reader(text), [])]
+    except (LenszooError, OSError, UnicodeDecodeError, csv.Error, pa.ArrowException):
+        return []  # reading it will tell
 
 
 def check_rows(table: Table) -> None:
@@ -204,12 +290,12 @@ def _read_csv(name: str) -> Table:
     return Table(name, pa.Table.from_arrays(cells, columns), lines)
 
 
-def _read_parquet(name: str) -> Table:
+def _read_parquet(name: str) -> Any:
     import pyarrow as pa
 
     with open_regular(name) as raw:
         try:
-            return Table(name, _bounded(io.BufferedReader(raw), name))
+            return _bounded(io.BufferedReader(raw), name)
         except (pa.ArrowException, OSError) as error:  # damaged pages raise an OSError
             raise LenszooError(
                 f"{name}: not a Parquet file, or a damaged one ({one_line(error)}); copy or make "
@@ -259,3 +345,12 @@ def _is_bytes(kind: Any) -> bool:
     import pyarrow as pa
 
     return pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+
+
+# by the endings of their files; any other table is a CSV
+_READERS: tuple[tuple[tuple[str, ...], Callable[[str], Any]], ...] = (
+    (PARQUET_SUFFIXES, _read_parquet),
+    (FITS_SUFFIXES, read_fits_table),
+    ((".ecsv",), read_ecsv),
+    ((".vot", ".votable", ".xml"), read_votable),
+)

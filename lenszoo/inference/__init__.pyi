@@ -7,6 +7,7 @@ from lenszoo.inference.predictor import embed as embed
 from lenszoo.inference.predictor import embedding_table as embedding_table
 from lenszoo.inference.predictor import predict as predict
 from lenszoo.inference.tables import provenance_of as provenance_of
+from lenszoo.inference.tables import sort_table as sort_table
 from lenszoo.inference.tables import write_features as write_features
 from lenszoo.inference.tables import write_table as write_table
 
@@ -20,6 +21,7 @@ __all__ = [
     "open_model",
     "predict",
     "provenance_of",
+    "sort_table",
     "write_features",
     "write_table",
 ]

@@ -1,5 +1,6 @@
 """Inputs of a prediction in the order that a model needs: images, rows of a table, or both."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,14 +13,17 @@ from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import OnBad, check_policy
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.layouts import find_layout
-from lenszoo.data.listing import Inputs, as_index, header
-from lenszoo.data.table import PARQUET_SUFFIXES
+from lenszoo.data.listing import Inputs, as_index
+from lenszoo.data.memory_table import is_table
+from lenszoo.data.table import column_names, is_table_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Batch, Fit, Images, as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
 from lenszoo.inference.preparing import Preparing, prepare
 from lenszoo.inference.trained_inputs import as_trained, check_brightness, check_scale
+
+log = logging.getLogger("lenszoo")
 
 PredictInputs = Inputs | Dataset | Catalogue
 """Inputs of a prediction: images in memory, files, a dataset or a catalogue."""
@@ -38,6 +42,7 @@ class Candidates:
         table: (n, columns) float32, or None for a model that looks at images alone.
         on_bad: the policy for bad images.
         cutouts: what else was read of the objects, such as labels; None for mere images.
+        beside: further columns of their table, a ``pyarrow.Table``, or None.
     """
 
     def __init__(
@@ -47,7 +52,9 @@ class Candidates:
         table: np.ndarray | None,
         on_bad: OnBad,
         cutouts: Dataset | None = None,
+        beside: Any = None,
     ) -> None:
+        self.beside = beside
         self.ids, self.images, self.table = tuple(ids), images, table
         self.paths = None if images is None else images.paths
         self.on_bad, self.cutouts = on_bad, cutouts
@@ -80,8 +87,8 @@ def list_inputs(
 ) -> PredictInputs:
     """Tell from names on a command line what is to be predicted.
 
-    A table (CSV or Parquet) of which more is said than its columns of ids and paths is a catalogue;
-    of a CSV without a column of paths the model decides. All else lists image files.
+    A table of which more is said than its columns of ids and paths is a catalogue;
+    of one without a column of paths the model decides. All else lists image files.
 
     Args:
         inputs: files, a folder, or a table.
@@ -93,15 +100,14 @@ def list_inputs(
     """
     options = dict(catalogue or {})
     first = Path(inputs[0])
-    parquet = first.suffix.lower() in PARQUET_SUFFIXES
-    if len(inputs) == 1 and (parquet or first.suffix.lower() == ".csv"):
-        if set(options) - {"id"} or parquet:
+    if len(inputs) == 1 and is_table_file(first):
+        if set(options) - {"id"}:
             return Catalogue(first, **options)
-        if path_column == "path" and "path" not in header(first):
+        if path_column == "path" and "path" not in column_names(first):
             return Catalogue(first, **options) if options else first
     elif set(options) - {"id"}:
         name = min(set(options) - {"id"})
-        raise LenszooError(f"{first}: {name}= is said of a catalogue, one CSV or Parquet table.")
+        raise LenszooError(f"{first}: {name}= is said of a catalogue, one table.")
     return as_index(inputs, id_column=options.get("id"), path_column=path_column)
 
 
@@ -126,7 +132,8 @@ def open_inputs(
             that is not there, other bands.
     """
     inputs = as_plain(inputs)
-    if isinstance(inputs, str | os.PathLike) and reads_catalogue(opened, inputs):
+    path = isinstance(inputs, str | os.PathLike)
+    if (path or is_table(inputs)) and reads_catalogue(opened, inputs):
         inputs = Catalogue(inputs)
     preparation = prepare(preparing or {}, opened.zero_point)
     if isinstance(inputs, Catalogue):
@@ -155,11 +162,11 @@ def open_inputs(
         what = "images and a table" if "images" in opened.takes else "a table, not at images"
         raise LenszooError(
             f"{opened.name} looks at {what} (columns: {_listed(opened)}); give it Cutouts, or a "
-            "catalogue (CSV or Parquet) with images=, the folder of its images."
+            "catalogue (CSV, Parquet, FITS, VOTable, ECSV) with images=, the folder of its images."
         )
     images = Images(inputs, fit((), "The images"))
     _check(opened, images)
-    return Candidates(images.ids, images, None, policy)
+    return Candidates(images.ids, images, None, policy, beside=images.dataset.beside)
 
 
 def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None) -> None:
@@ -169,12 +176,18 @@ def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None
     check_scale(opened, images)
 
 
-def reads_catalogue(opened: OpenedModel, path: str | os.PathLike[str]) -> bool:
-    """Tell whether a path is a catalogue to a model, and no list of image files."""
-    suffix = Path(path).suffix.lower()
-    if suffix != ".csv" or "table" in opened.takes:
-        return suffix in (".csv", *PARQUET_SUFFIXES)
-    return opened.finds_lenses and "path" not in header(Path(path))
+def reads_catalogue(opened: OpenedModel, table: Any) -> bool:
+    """Tell whether a path or a table in memory is a catalogue to a model, and no list of files.
+
+    To a model that looks at a table it always is, to a lens finder without a column of paths; to
+    other classifiers only a table that is no CSV, which may have images that are called like ids.
+    """
+    if not (is_table(table) or is_table_file(table)):
+        return False
+    if "table" in opened.takes:
+        return True
+    csv = not is_table(table) and os.fspath(table).lower().endswith(".csv")
+    return (opened.finds_lenses or not csv) and "path" not in column_names(table)
 
 
 def _of_catalogue(
@@ -192,11 +205,16 @@ def _of_catalogue(
     read = catalogue.rows(columns, label=label, unlabelled=True)
     images = None
     if "images" in takes:
-        needs = fit(read.bands, str(catalogue.path))
+        needs = fit(read.bands, catalogue.source)
         read = catalogue.open(read, on_bad)
         images = Images(read, needs)
         _check(opened, images)
-    return Candidates(read.ids, images, read.table if columns else None, on_bad, read)
+    for note in read.notes if columns else ():
+        if note.startswith("Columns that are not there"):
+            log.warning("%s: %s", catalogue.source, note)
+    return Candidates(
+        read.ids, images, read.table if columns else None, on_bad, read, beside=read.beside
+    )
 
 
 def _of_cutouts(opened: OpenedModel, cutouts: Dataset, on_bad: OnBad, fit: MakeFit) -> Candidates:
@@ -207,7 +225,7 @@ def _of_cutouts(opened: OpenedModel, cutouts: Dataset, on_bad: OnBad, fit: MakeF
         images = Images(cutouts, fit(cutouts.bands, label))
         _check(opened, images, cutouts.provenance.get("pixel_scale"))
     table = _matched_table(opened, cutouts) if "table" in opened.takes else None
-    return Candidates(cutouts.ids, images, table, on_bad, cutouts)
+    return Candidates(cutouts.ids, images, table, on_bad, cutouts, beside=cutouts.beside)
 
 
 def _label(cutouts: Dataset) -> str:

@@ -13,6 +13,7 @@ from lenszoo.data.brightness import span
 from lenszoo.data.checks import OnBad, apply_policy, check_policy, unmasked
 from lenszoo.data.dataset import Dataset, as_inputs
 from lenszoo.data.listing import Inputs, as_index
+from lenszoo.data.memory_table import is_table
 from lenszoo.data.readers import ImageFiles, image_name
 from lenszoo.errors import LenszooError
 from lenszoo.inference.preparing import Preparation
@@ -241,7 +242,7 @@ def as_plain(inputs: Any) -> Any:
         if len(shapes) > 1:
             raise LenszooError(f"Images of one size are needed, not {sorted(shapes)}.")
         return np.stack([np.asarray(image) for image in inputs])
-    if not _is_array(inputs):
+    if is_table(inputs) or not _is_array(inputs):
         return inputs
     array = inputs if isinstance(inputs, np.ndarray) else np.asarray(inputs)
     return array.tolist() if array.dtype.kind in "US" else array
@@ -257,7 +258,7 @@ def _as_dataset(inputs: Inputs) -> Dataset:
         array = _as_stack(inputs)
         return Dataset(tuple(map(str, range(len(array)))), array)
     index = as_index(inputs)
-    return Dataset(index.ids, files=ImageFiles(index.paths))
+    return Dataset(index.ids, files=ImageFiles(index.paths), beside=index.beside)
 
 
 def _as_stack(array: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """predict and embed: from images to a table of answers, in batches of one shape."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Unpack
 
 import keras
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.readers import image_name
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
 from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
@@ -42,7 +42,8 @@ def predict(
     ``prob_<class>`` and ``logit_<class>`` (float32; the softmax of a row's logits is its
     probabilities, with tta and for ensembles too; rank on logits, which do not saturate);
     ``bad_pixels``, NaN or infinite pixels or those of a constant band; ``error``, why a row holds
-    no answer, else null. The table's metadata under ``lenszoo`` (see
+    no answer, else null; then the other columns of the inputs' table, such as ``ra`` and ``dec``,
+    but for those of the names above. The table's metadata under ``lenszoo`` (see
     :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed.
 
     A lens finder's classes are ``nonlens`` and ``lens``. Its logits are divided by the temperature
@@ -53,12 +54,13 @@ def predict(
     Args:
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
             them, for their ensemble; or a model.
-        inputs: an image file, a list of them, a folder (with all below it), a ``.csv`` with a
+        inputs: an image file, a list of them, a folder (with all below it), a table with a
             column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W); also a
             tensor, a list of images, or a ``Sample`` of a simulated sky. For a model that looks at
-            a table: ``Cutouts``, a :class:`lenszoo.inference.Catalogue`, or the path of one (CSV
-            or Parquet). Its columns, and bands where both sides name them, are found by name; a
-            missing value is NaN.
+            a table: ``Cutouts``, a :class:`lenszoo.inference.Catalogue`, or its table. Its columns,
+            and bands where both sides name them, are found by name; a missing value is NaN. A table
+            is a file (CSV, Parquet, FITS, VOTable, ECSV) or one in memory (pandas, astropy, or
+            pyarrow, such as an earlier answer).
         batch_size: images a step; the last batch is padded, so that the model compiles once.
         on_bad: "raise" stops at the first bad image; "zero" sets bad pixels to 0, "fill" to the
             median of their band; "skip" leaves rows without an answer for images that are bad,
@@ -79,6 +81,8 @@ def predict(
             that is not there, and images that cannot be read, are bad, or have another size or
             number of bands than the model takes, or whose noise or sky is far from what it learned
             on (not with any_scale); with tta, for images that are not square.
+        PredictionStopped: after Ctrl-C, a ``KeyboardInterrupt`` whose ``table`` holds the rows that
+            were answered.
 
     Example:
         >>> from lenszoo import predict
@@ -90,10 +94,24 @@ def predict(
     opened = open_model(model, classes)
     augmented = AugmentedModel(opened) if tta else None
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
-    answers = run(augmented or opened.model, candidates, batch_size, progress)
+
+    def table_of(answers: Answers) -> pa.Table:
+        return _answer_table(opened, candidates, answers, augmented is not None)
+
+    try:
+        return table_of(run(augmented or opened.model, candidates, batch_size, progress))
+    except PredictionStopped as stop:
+        stop.table = table_of(stop.answers).slice(0, stop.done)
+        raise
+
+
+def _answer_table(
+    opened: OpenedModel, candidates: Candidates, answers: "Answers", tta: bool
+) -> pa.Table:
+    """Put the answers of a classifier into a table, see :func:`predict`."""
     kept = answers.kept
     logits = np.zeros((len(candidates), len(opened.classes)))
-    logits[kept] = answers.values[kept] if augmented else opened.logits(answers.values[kept])
+    logits[kept] = answers.values[kept] if tta else opened.logits(answers.values[kept])
     probabilities = opened.probabilities(logits)
     names = [
         opened.classes[k] if ok else None for k, ok in zip(logits.argmax(1), kept, strict=True)
@@ -199,6 +217,20 @@ class Answers(NamedTuple):
     errors: list[str | None]
 
 
+class PredictionStopped(KeyboardInterrupt):
+    """Ctrl-C during a prediction.
+
+    Attributes:
+        done: rows that were answered.
+        table: of :func:`predict`, the table of these rows.
+    """
+
+    def __init__(self, answers: Answers, done: int) -> None:
+        super().__init__(f"stopped after {counted(done, 'row')}")
+        self.answers, self.done = answers, done
+        self.table: pa.Table | None = None
+
+
 def run(
     model: keras.Model | AugmentedModel,
     candidates: Candidates,
@@ -211,6 +243,7 @@ def run(
     Raises:
         LenszooError: an image is bad, or the model's answer to a good one is not finite; the latter
             leaves a row without an answer under on_bad="skip".
+        PredictionStopped: after Ctrl-C, with the answers until then.
     """
     total = len(candidates)
     if batch_size < 1:
@@ -219,25 +252,45 @@ def run(
     values = np.full((total, model.output_shape[-1]), np.nan, np.float32)
     bad_pixels: list[int | None] = []
     errors: list[str | None] = []
-    for batch in candidates.batches(size):
-        rows, reasons = batch.rows[batch.kept], list(batch.errors)
-        if collect is not None:
-            collect(rows, batch)
-        if len(rows):
-            values[rows] = answer(model, batch.inputs, size)
-            for row in rows[~np.isfinite(values[rows]).all(axis=1)]:
-                reason = f"{candidates.name(int(row))}: the model's answer is not finite; are its "
-                reason += "pixels scaled as the model expects?"
-                if candidates.on_bad != "skip":
-                    raise LenszooError(reason)
-                reasons[int(row) - int(batch.rows[0])] = reason
-                values[row] = np.nan
-        bad_pixels += batch.bad_pixels
-        errors += reasons
-        if progress is not None:
-            progress(len(errors), total)
+    try:
+        for batch in candidates.batches(size):
+            rows, reasons = batch.rows[batch.kept], list(batch.errors)
+            if collect is not None:
+                collect(rows, batch)
+            if len(rows):
+                values[rows] = answer(model, batch.inputs, size)
+                for row, reason in _not_finite(candidates, rows, values):
+                    reasons[row - int(batch.rows[0])] = reason
+            bad_pixels += batch.bad_pixels
+            errors += reasons
+            if progress is not None:
+                progress(len(errors), total)
+    except KeyboardInterrupt as stop:
+        done = min(len(errors), len(bad_pixels))
+        values[done:] = np.nan
+        raise PredictionStopped(_answers(values, bad_pixels[:done], errors[:done]), done) from stop
+    return _answers(values, bad_pixels, errors)
+
+
+def _not_finite(
+    candidates: Candidates, rows: np.ndarray, values: np.ndarray
+) -> Iterator[tuple[int, str]]:
+    """Yield the rows whose answers are not finite, with the reason; blank the answers."""
+    for row in map(int, rows[~np.isfinite(values[rows]).all(axis=1)]):
+        reason = (
+            f"{candidates.name(row)}: the model's answer is not finite; are its pixels scaled as "
+            "the model expects?"
+        )
+        if candidates.on_bad != "skip":
+            raise LenszooError(reason)
+        values[row] = np.nan
+        yield row, reason
+
+
+def _answers(values: np.ndarray, bad_pixels: list[int | None], errors: list[str | None]) -> Answers:
+    spare = [None] * (len(values) - len(errors))
     kept = np.asarray(np.isfinite(values).all(axis=1))
-    return Answers(values, kept, bad_pixels, errors)
+    return Answers(values, kept, [*bad_pixels, *spare], [*errors, *spare])
 
 
 def answer(model: keras.Model | AugmentedModel, inputs: Any, size: int) -> np.ndarray:
@@ -281,6 +334,7 @@ def _table(
         facts["columns"] = list(opened.columns)
     if candidates.cutouts is not None:
         facts["data"] = candidates.cutouts.provenance
+        facts["notes"] = list(candidates.cutouts.notes)
     table = pa.table(
         {
             "id": pa.array(candidates.ids, pa.string()),
@@ -290,7 +344,18 @@ def _table(
             "error": pa.array(answers.errors, pa.string()),
         }
     )
+    table = _with_columns(table, candidates.beside)
     return table.replace_schema_metadata({METADATA: json.dumps(facts, default=str)})
+
+
+def _with_columns(table: pa.Table, beside: pa.Table | None) -> pa.Table:
+    """Put the columns of a catalogue behind the answers; those of the same names are left out."""
+    if beside is None:
+        return table
+    for field, column in zip(beside.schema, beside.columns, strict=True):
+        if field.name not in table.column_names:
+            table = table.append_column(field, column)
+    return table
 
 
 def _path(path: Any) -> str | None:

@@ -1,19 +1,23 @@
-"""Tables in files: Parquet or CSV, written whole or not at all, with their provenance."""
+"""Tables in files: Parquet, CSV, FITS or ECSV, whole or not at all, with their provenance."""
 
 import io
 import json
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 
-from lenszoo.errors import LenszooError
+from lenszoo.data.fits import opened_hdus
+from lenszoo.errors import LenszooError, one_line, unknown
 from lenszoo.files import is_writable, replacing
 
+CsvFormulas = Literal["keep", "quote"]
 KEY = b"lenszoo"
-TABLES = (".parquet", ".csv")
+TABLES = (".parquet", ".csv", ".fits", ".ecsv")
 _CSV_FACTS = ("weights", "weights_sha256", "recipe", "seed", "lenszoo", "backend")
 
 
@@ -25,7 +29,9 @@ def check_target(path: str | os.PathLike[str], endings: tuple[str, ...] = TABLES
     """
     target = Path(path)
     if target.suffix.lower() not in endings:
-        raise LenszooError(f"{target}: the name must end in {' or '.join(endings)}.")
+        listed = ", ".join(endings[:-1])
+        listed = f"{listed} or {endings[-1]}" if listed else endings[-1]
+        raise LenszooError(f"{target}: the name must end in {listed}.")
     if target.is_dir():
         raise LenszooError(f"{target}: is a folder; give the name of a file.")
     reason = is_writable(target.parent)
@@ -34,25 +40,121 @@ def check_target(path: str | os.PathLike[str], endings: tuple[str, ...] = TABLES
     return target
 
 
-def write_table(table: pa.Table, path: str | os.PathLike[str]) -> Path:
-    """Write a table of :func:`lenszoo.predict` as ``.parquet`` or ``.csv``.
+def write_table(
+    table: pa.Table, path: str | os.PathLike[str], *, csv_formulas: CsvFormulas = "keep"
+) -> Path:
+    """Write a table of :func:`lenszoo.predict` as ``.parquet``, ``.csv``, ``.fits`` or ``.ecsv``.
 
-    Parquet keeps the provenance in the schema's metadata, where :func:`provenance_of` finds it. A
-    CSV has no such place: ``weights``, ``weights_sha256``, ``recipe``, ``seed``, ``lenszoo`` and
-    ``backend`` are columns of their own there, the same in every row, which any reader takes and
-    which survive when tables are put together. Missing values are empty.
+    Parquet keeps the provenance in the schema's metadata, FITS in its header (``LENSZOO``) and ECSV
+    in its own; :func:`provenance_of` finds it there. A CSV has no such place: ``weights``,
+    ``weights_sha256``, ``recipe``, ``seed``, ``lenszoo`` and ``backend`` are columns of their own
+    there, the same in every row, which any reader takes and which survive when tables are put
+    together. Missing values are empty in a CSV; in FITS and ECSV they are masked, NaN for numbers
+    with a fraction, and empty for the text of FITS.
+
+    Args:
+        table: the table.
+        path: the file, replaced where it is there.
+        csv_formulas: of a CSV. "keep" writes text as it is; "quote" puts an apostrophe before text
+            that spreadsheets take for a formula, which begins with ``=``, ``+``, ``-``, ``@``, a
+            tab or a carriage return, such as an id chosen by a stranger.
 
     Raises:
-        LenszooError: another ending, a column that CSV cannot hold, or a file that cannot be
+        LenszooError: another ending, a column that the format cannot hold, or a file that cannot be
             written.
     """
     target = check_target(path)
-    if target.suffix.lower() == ".parquet":
-        import pyarrow.parquet as pq
-
+    if csv_formulas not in get_args(CsvFormulas):
+        raise unknown("csv_formulas", str(csv_formulas), get_args(CsvFormulas))
+    write = _WRITERS[target.suffix.lower()]
+    try:
         with replacing(target) as (_, stream):
-            pq.write_table(table, stream)
-        return target
+            write(_quoted(table) if csv_formulas == "quote" else table, stream)
+    except LenszooError:
+        raise
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise LenszooError(
+            f"{target}: this format cannot hold the table ({one_line(error)}); write .parquet."
+        ) from error
+    return target
+
+
+def sort_table(table: pa.Table, column: str) -> pa.Table:
+    """Sort by a column, highest first; rows without a value come last, equal ones in their order.
+
+    Raises:
+        LenszooError: no such column, or one that cannot be sorted.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from lenszoo.inference import sort_table
+        >>> sort_table(pa.table({"id": ["a", "b"], "logit": [0.1, 2.0]}), "logit")["id"].to_pylist()
+        ['b', 'a']
+    """
+    import pyarrow.compute as pc
+
+    if column not in table.column_names:
+        raise unknown("column to sort by", column, table.column_names)
+    values = table[column].combine_chunks()
+    if pa.types.is_nested(values.type):
+        raise LenszooError(f"Column {column!r} holds {values.type}, which has no order.")
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    keys = pa.table({"value": values, "row": pa.array(np.arange(len(table)))})
+    order = [("value", "descending"), ("row", "ascending")]
+    return table.take(pc.sort_indices(keys, sort_keys=order))  # null comes last by default
+
+
+def _quoted(table: pa.Table) -> pa.Table:
+    """Put an apostrophe before text, and names of columns, that look like formulas."""
+    import pyarrow.compute as pc
+
+    pattern, quoted = "^([=+\\-@\t\r])", r"'\1"
+    arrays = [
+        pc.replace_substring_regex(column, pattern, quoted)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        else column
+        for column in table.columns
+    ]
+    names = [re.sub(pattern, quoted, name) for name in table.column_names]
+    return pa.Table.from_arrays(arrays, names).replace_schema_metadata(table.schema.metadata)
+
+
+def _write_parquet(table: pa.Table, stream: Any) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, stream)
+
+
+def _write_fits(table: pa.Table, stream: Any) -> None:
+    from astropy.io import fits
+
+    from lenszoo.data.astropy_table import to_astropy
+
+    rows = to_astropy(table)
+    for name in rows.colnames:
+        if rows[name].dtype.kind == "U" and not all(
+            text.isascii() for text in rows[name].tolist() if text is not None
+        ):
+            raise ValueError(f"column {name!r} has letters that are not ASCII")
+    # long text goes on over several cards
+    header = fits.Header({"LENSZOO": json.dumps(provenance_of(table))})
+    unit = fits.table_to_hdu(rows)
+    unit.header.update(header)
+    fits.HDUList([fits.PrimaryHDU(), unit]).writeto(stream)
+
+
+def _write_ecsv(table: pa.Table, stream: Any) -> None:
+    from lenszoo.data.astropy_table import to_astropy
+
+    rows = to_astropy(table)
+    rows.meta[KEY.decode()] = provenance_of(table)
+    text = io.StringIO()
+    rows.write(text, format="ascii.ecsv")
+    stream.write(text.getvalue().encode())
+
+
+def _write_csv(table: pa.Table, stream: Any) -> None:
     import pyarrow.csv as pc
 
     facts = provenance_of(table)
@@ -61,15 +163,17 @@ def write_table(table: pa.Table, path: str | os.PathLike[str]) -> Path:
         parts = value if isinstance(value, list) else [value]  # one a member of an ensemble
         text = None if parts == [None] else " + ".join(map(str, parts))
         column = [text] * len(table)
-        table = table.append_column(name, pa.array(column, pa.string()))
-    content = io.BytesIO()
-    try:
-        pc.write_csv(table, content)
-    except pa.ArrowInvalid as error:
-        raise LenszooError(f"{target}: CSV cannot hold this table; write .parquet.") from error
-    with replacing(target) as (_, stream):
-        stream.write(content.getbuffer())
-    return target
+        if name not in table.column_names:
+            table = table.append_column(name, pa.array(column, pa.string()))
+    pc.write_csv(table, stream)
+
+
+_WRITERS: dict[str, Callable[[pa.Table, Any], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".fits": _write_fits,
+    ".ecsv": _write_ecsv,
+}
 
 
 def write_features(features: np.ndarray, path: str | os.PathLike[str]) -> Path:
@@ -87,13 +191,15 @@ def write_features(features: np.ndarray, path: str | os.PathLike[str]) -> Path:
 
 
 def provenance_of(source: pa.Table | str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the provenance of a table of :func:`lenszoo.predict`, or of its Parquet file.
+    """Return the provenance of a table of :func:`lenszoo.predict`, or of its file.
 
     Raises:
-        LenszooError: a file that is no Parquet file.
+        LenszooError: a file that is no readable Parquet, FITS or ECSV file.
     """
     if isinstance(source, pa.Table):
         metadata = source.schema.metadata
+    elif os.fspath(source).lower().endswith((".fits", ".ecsv")):
+        return _stored_facts(os.fspath(source))
     else:
         import pyarrow.parquet as pq
 
@@ -102,3 +208,16 @@ def provenance_of(source: pa.Table | str | os.PathLike[str]) -> dict[str, Any]:
         except (OSError, pa.ArrowException) as error:
             raise LenszooError(f"{source}: no readable Parquet file ({error}).") from error
     return json.loads((metadata or {}).get(KEY, b"{}"))
+
+
+def _stored_facts(name: str) -> dict[str, Any]:
+    """Provenance in the header of a FITS or ECSV table."""
+    if name.lower().endswith(".fits"):
+        with opened_hdus(name) as file:
+            return json.loads(file.hdus[-1].header.get("LENSZOO", "{}"))
+    from astropy.table import Table
+
+    try:
+        return dict(Table.read(name, format="ascii.ecsv").meta.get(KEY.decode(), {}))
+    except (OSError, ValueError) as error:
+        raise LenszooError(f"{name}: no readable ECSV file ({one_line(error)}).") from error

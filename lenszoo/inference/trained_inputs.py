@@ -39,11 +39,11 @@ def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
         trained = tuple(trained) if isinstance(trained, list) else trained
         if chosen in _NOTHING and trained not in _NOTHING:
             taken[name] = trained
-            log.info("%s: %s=%s, as in training.", catalogue.path, name, trained)
+            log.info("%s: %s=%s, as in training.", catalogue.source, name, trained)
         elif chosen not in _NOTHING and trained != (tuple(chosen) if name in _LISTS else chosen):
             log.warning(
                 "%s: %s=%s, but %s was trained with %s.",
-                catalogue.path, name, chosen, opened.name,
+                catalogue.source, name, chosen, opened.name,
                 "none" if trained in _NOTHING else trained,
             )  # fmt: skip
     return replace(catalogue, **taken)

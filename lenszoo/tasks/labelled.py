@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.index import DatasetIndex, canonical_class
 from lenszoo.data.listing import Inputs
+from lenszoo.data.memory_table import is_table
+from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.candidates import Candidates, open_inputs, reads_catalogue
 from lenszoo.inference.gathered import Gathered
@@ -19,7 +21,7 @@ from lenszoo.inference.predictor import BATCH_SIZE, run
 from lenszoo.simulation import SPLIT_START, Sample
 from lenszoo.tasks.base import Options
 
-Labelled = DatasetIndex | Sample | Dataset | Catalogue | str | os.PathLike[str]
+Labelled: TypeAlias = DatasetIndex | Sample | Dataset | Catalogue | str | os.PathLike[str] | Any
 
 
 class Answered(NamedTuple):
@@ -160,11 +162,11 @@ def _labelled(
     return data, _Labels(labels, data.ids, data.source)
 
 
-def read_index(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> DatasetIndex:
-    """Index a CSV or a folder of class folders; of one with ``train`` and ``val``, the latter."""
-    path = Path(path)
-    if path.suffix.lower() == ".csv":
+def read_index(path: Any, classes: Sequence[str] | None = None) -> DatasetIndex:
+    """Index a table or a folder of class folders; of one with ``train`` and ``val``, the latter."""
+    if is_table(path) or is_table_file(path):
         return DatasetIndex.from_csv(path, classes=classes)
+    path = Path(path)
     folder = path / "val" if (path / "train").is_dir() and (path / "val").is_dir() else path
     return DatasetIndex.from_directory(folder, classes=classes)
 

@@ -1,12 +1,15 @@
 """train, evaluate, predict and embed of lens finders at the command line."""
 
+import contextlib
 import csv
 import json
+import sys
 
 import keras
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 from tinysurvey import COLUMNS, PATTERN, SIZE, TINY, tiny_survey
 
 from lenszoo import build_model
@@ -134,6 +137,38 @@ class TestPredict:
         assert np.mean(right) > 0.9
         facts = provenance_of(tmp_path / "t.parquet")
         assert facts["columns"] == list(COLUMNS) and facts["data"]["pattern"] == PATTERN
+
+    def test_a_fits_catalogue_to_a_sorted_fits_table(self, lenszoo, refused, survey, tmp_path):
+        rows = Table.read(survey.table, format="ascii.csv")
+        rows["ra"] = np.arange(40) / 7
+        rows.write(tmp_path / "cat.fits")
+        command = ("predict", survey.run, tmp_path / "cat.fits", *where(survey))
+        lenszoo(*command, "--sort", "logit_lens", "--out", tmp_path / "t.fits")
+        table = Table.read(tmp_path / "t.fits")
+        assert (np.diff(table["logit_lens"]) <= 0).all()
+        ids = [f"c{round(7 * ra)}" for ra in table["ra"]]
+        assert list(table["id"]) == ids and len(set(ids)) == 40
+        assert provenance_of(tmp_path / "t.fits")["weights"] == str(survey.run)
+        line = refused(*command, "--sort", "logit_len", "--out", tmp_path / "u.fits")
+        assert "Did you mean 'logit_lens'?" in line
+
+    def test_ctrl_c_keeps_what_was_done(self, lenszoo, survey, tmp_path, monkeypatch):
+        @contextlib.contextmanager
+        def stopping(title):
+            def progress(done, total):
+                if done == 16:
+                    raise KeyboardInterrupt
+
+            yield progress
+
+        monkeypatch.setattr(sys.modules["lenszoo.cli.predict"], "progress_bar", stopping)
+        command = ("predict", survey.run, survey.table, *where(survey), "--batch-size", 8)
+        done = lenszoo(*command, "--out", tmp_path / "t.csv", code=130)
+        part = tmp_path / "t.partial.csv"
+        assert done.stderr.endswith(f"lenszoo: stopped; the 16 rows until then are in {part}.\n")
+        assert [path.name for path in tmp_path.iterdir()] == [part.name]
+        with part.open(newline="") as stream:
+            assert [row["id"] for row in csv.DictReader(stream)] == [f"c{i}" for i in range(16)]
 
     def test_images_alone_or_a_table_alone(self, lenszoo, survey, weights, tmp_path):
         image = np.load(survey.images / "g" / "c1.npy")

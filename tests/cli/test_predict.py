@@ -64,7 +64,7 @@ class TestPredict:
     @pytest.mark.parametrize(
         ("weights", "inputs", "out", "message"),
         [
-            (NAME, "val", "t.txt", "must end in .parquet or .csv"),
+            (NAME, "val", "t.txt", "must end in .parquet, .csv, .fits or .ecsv"),
             (NAME, "val", "list.csv/t.csv", "cannot be written"),
             (NAME, "none", "t.csv", "no such file"),
             (NAME, "list.csv", "t.csv", "no column 'path'"),

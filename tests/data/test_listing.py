@@ -41,7 +41,7 @@ def test_a_table_without_ids_is_known_by_its_paths(tmp_path):
     [
         ("nothing", "no images in this folder or below"),
         ("missing", "no such file"),
-        (["a.npy", "nothing"], "give one folder, one CSV table, or image files"),
+        (["a.npy", "nothing"], "give one folder, one table, or image files"),
         ([], "no files"),
         ("missing.csv", "no such file"),
     ],

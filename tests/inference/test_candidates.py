@@ -11,12 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 from tinysurvey import BANDS, COLUMNS, PATTERN, SIZE, TINY
 
 from lenszoo import build_model, embed, load_model, predict
 from lenszoo.data import read_catalogue
 from lenszoo.errors import LenszooError
-from lenszoo.inference import Catalogue, open_model, provenance_of
+from lenszoo.inference import Catalogue, open_model, provenance_of, write_table
+from lenszoo.inference.predictor import PredictionStopped
 from lenszoo.pretrained.loading import save_weights
 
 
@@ -53,7 +55,9 @@ def logits(table):
 def test_the_table_is_what_the_model_says_of_each_object(survey, finder, cutouts):
     table = predict(finder, cutouts)
     named = [f"{kind}_{name}" for kind in ("prob", "logit") for name in ("nonlens", "lens")]
-    assert table.column_names == ["id", "path", "predicted", *named, "bad_pixels", "error"]
+    carried = ["is_lens", "colour", "size", "arc_flux"]
+    answers = ["id", "path", "predicted", *named, "bad_pixels", "error"]
+    assert table.column_names == answers + carried
     given = {"images": cutouts.images, "table": cutouts.table[:, :2]}
     expected = load_model(survey.run).predict(given, verbose=0)[:, 0]
     np.testing.assert_allclose(logits(table), expected, atol=1e-4)
@@ -319,3 +323,69 @@ def test_an_ensemble_is_of_models_of_images(survey, cutouts, tmp_path):
     each = [logits(predict(file, cutouts.images[:6])) for file in files]
     both = logits(predict(files, cutouts.images[:6], classes=names))
     np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-4)
+
+
+def test_a_table_in_memory_and_a_fits_file_answer_as_the_csv_and_carry_its_columns(
+    survey, finder, tmp_path
+):
+    expected = predict(finder, catalogue(survey))
+    rows = Table.read(survey.table, format="ascii.csv")
+    rows["ra"] = np.arange(40) / 7
+    rows["ra"].unit = "deg"
+    rows.write(tmp_path / "t.fits")
+    rows.write(tmp_path / "t.ecsv")
+    for path in (rows, tmp_path / "t.fits", str(tmp_path / "t.ecsv"), pa.table(dict(rows))):
+        table = predict(finder, catalogue(survey, path=path))
+        assert table.column_names == [*expected.column_names, "ra"]
+        np.testing.assert_array_equal(logits(table), logits(expected))
+        np.testing.assert_array_equal(table["ra"], rows["ra"])
+    assert table["is_lens"].to_pylist() == [0, 1] * 20
+
+
+def test_an_answer_is_an_input_again(survey, image_only, tmp_path):
+    """A table with a column of paths lists images, whatever its format; its own names give way."""
+    files = [str(survey.images / "g" / f"c{i}.npy") for i in range(4)]
+    stacked = [np.repeat(np.load(file)[..., None], 2, axis=2) for file in files]
+    for i, image in enumerate(stacked):
+        np.save(tmp_path / f"c{i}.npy", image)
+    first = predict(image_only, sorted(map(str, tmp_path.glob("*.npy"))))
+    again = predict(image_only, first.append_column("note", pa.array(list("abcd"))))
+    assert again.column_names == [*first.column_names, "note"]
+    assert again.drop_columns("note").equals(first)
+    write_table(first, tmp_path / "t.parquet")
+    assert predict(image_only, tmp_path / "t.parquet").equals(first)
+
+
+def test_a_column_that_the_catalogue_lacks_is_blank_only_when_asked_for(
+    survey, finder, tmp_path, caplog
+):
+    rows = Table.read(survey.table, format="ascii.csv")
+    rows.remove_column("colour")
+    rows.write(tmp_path / "t.csv", format="ascii.csv")
+    with pytest.raises(LenszooError, match=r"no column 'colour'.*on_missing='blank'"):
+        predict(finder, catalogue(survey, path=tmp_path / "t.csv"))
+    table = predict(finder, catalogue(survey, path=tmp_path / "t.csv", on_missing="blank"))
+    note = "Columns that are not there, missing in every row: colour."
+    assert note in provenance_of(table)["notes"]
+    assert note in caplog.text
+    blank = read_catalogue(
+        survey.table, images=survey.images, pattern=PATTERN, bands=BANDS, label="is_lens"
+    )
+    blank.table[:, 0] = np.nan
+    np.testing.assert_allclose(logits(table), logits(predict(finder, blank)), atol=1e-4)
+    rows.keep_columns(["id"])
+    with pytest.raises(LenszooError, match="no column 'colour'"):
+        predict(finder, catalogue(survey, path=rows, on_missing="blank"))
+
+
+def test_ctrl_c_keeps_the_rows_until_then(survey, finder):
+    def stop(done, total):
+        if done == 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(PredictionStopped) as caught:
+        predict(finder, catalogue(survey), batch_size=8, progress=stop)
+    whole = predict(finder, catalogue(survey))
+    assert caught.value.table.num_rows == 16
+    assert caught.value.table["id"].to_pylist() == whole["id"].to_pylist()[:16]
+    np.testing.assert_allclose(logits(caught.value.table), logits(whole)[:16], atol=1e-5)

@@ -1,13 +1,21 @@
 import csv
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
 from lenszoo import predict
+from lenszoo.data.table import read_table
 from lenszoo.errors import LenszooError
-from lenszoo.inference import embedding_table, provenance_of, write_features, write_table
+from lenszoo.inference import (
+    embedding_table,
+    provenance_of,
+    sort_table,
+    write_features,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def test_names_with_commas_and_quotes_survive_csv(opened, stack, tmp_path):
 def test_a_file_is_written_whole_or_not_at_all(table, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("before")
-    with pytest.raises(LenszooError, match=r"must end in \.parquet or \.csv"):
+    with pytest.raises(LenszooError, match=r"must end in \.parquet, \.csv, \.fits or \.ecsv"):
         write_table(table, tmp_path / "t.txt")
     (tmp_path / "file").write_text("")
     with pytest.raises(LenszooError, match="cannot be written"):
@@ -63,7 +71,7 @@ def test_a_file_is_written_whole_or_not_at_all(table, tmp_path):
 
 def test_a_table_of_vectors_is_for_parquet(opened, stack, tmp_path):
     vectors = embedding_table(opened, stack[0][:3])
-    with pytest.raises(LenszooError, match="CSV cannot hold this table"):
+    with pytest.raises(LenszooError, match="this format cannot hold the table"):
         write_table(vectors, tmp_path / "v.csv")
     assert pq.read_table(write_table(vectors, tmp_path / "v.parquet")).equals(vectors)
 
@@ -79,3 +87,55 @@ def test_a_file_that_is_no_parquet(tmp_path):
     (tmp_path / "t.parquet").write_text("no")
     with pytest.raises(LenszooError, match="no readable Parquet file"):
         provenance_of(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("name", ["t.fits", "t.ecsv"])
+def test_formats_of_astropy_keep_answers_gaps_and_provenance(table, name, tmp_path):
+    path = write_table(table, tmp_path / name)
+    read = Table.read(path)
+    assert read.colnames == table.column_names
+    assert [str(text) for text in read["predicted"].filled("")] == [
+        text or "" for text in table["predicted"].to_pylist()
+    ]
+    np.testing.assert_allclose(
+        np.ma.filled(read["logit_no"].astype(float), np.nan),
+        table["logit_no"].to_numpy(),
+        rtol=1e-6,
+    )
+    assert provenance_of(path) == provenance_of(table)
+    # and as an input again
+    assert read_table(path).text("id") == ["0", "1", "2"]
+
+
+def test_letters_that_fits_cannot_hold_are_refused(table, tmp_path):
+    names = table.set_column(0, "id", pa.array(["\u03b1", "b", "c"]))
+    with pytest.raises(LenszooError, match=r"not ASCII.*write \.parquet"):
+        write_table(names, tmp_path / "t.fits")
+    assert not list(tmp_path.iterdir())
+    assert Table.read(write_table(names, tmp_path / "t.ecsv"))["id"][0] == "\u03b1"
+
+
+def test_rows_are_sorted_highest_first_and_those_without_a_value_last():
+    rows = pa.table({"id": list("abcde"), "x": pa.array([1.0, None, float("nan"), 3.0, 3.0])})
+    assert sort_table(rows, "x")["id"].to_pylist() == ["d", "e", "a", "b", "c"]
+    assert sort_table(rows, "id")["id"].to_pylist() == list("edcba")
+    with pytest.raises(LenszooError, match="Unknown column to sort by 'y'"):
+        sort_table(rows, "y")
+    with pytest.raises(LenszooError, match="no order"):
+        sort_table(pa.table({"v": [[1], [2]]}), "v")
+
+
+def test_formulas_in_a_csv_are_quoted_when_asked_for(tmp_path):
+    cells = ["=1+1", "+1", "-1", "@x", "\tx", "a=b", None]
+    rows = pa.table({"id": cells, "n": pa.array([-1.0] * 7), "=c": ["x"] * 7})
+    rows = rows.replace_schema_metadata({b"lenszoo": b"{}"})
+    for policy, first in (("keep", cells), ("quote", ["'=1+1", "'+1", "'-1", "'@x", "'\tx"])):
+        path = write_table(rows, tmp_path / "t.csv", csv_formulas=policy)
+        with path.open(newline="") as stream:
+            read = list(csv.DictReader(stream))
+        assert [row["id"] for row in read][:5] == first[:5]
+        assert [row["id"] for row in read][5:] == ["a=b", ""]
+        assert {row["n"] for row in read} == {"-1"}
+        assert ("'=c" in read[0]) is (policy == "quote")
+    with pytest.raises(LenszooError, match="Unknown csv_formulas 'strip'"):
+        write_table(rows, tmp_path / "t.csv", csv_formulas="strip")

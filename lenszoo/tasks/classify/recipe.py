@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lenszoo.data.table import is_table_file
 from lenszoo.tasks.recipes import DataTable, RecipeBase, Strict
 
 
@@ -24,7 +25,7 @@ class Data(DataTable):
     @classmethod
     def from_path(cls, path: str) -> dict[str, str]:
         """A CSV, or a folder of class folders."""
-        return {"csv" if path.lower().endswith(".csv") else "directory": path}
+        return {"csv" if is_table_file(path) else "directory": path}
 
 
 class Distill(Strict):

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
-from lenszoo.data.table import PARQUET_SUFFIXES
+from lenszoo.data.table import is_table_file
 from lenszoo.tasks.recipes import DataTable, Optimizer, RecipeBase, Strict
 
 
@@ -16,7 +16,9 @@ class LensData(DataTable):
 
     sources: ClassVar = ("preset", "catalogue", "directory")
 
-    catalogue: str | None = Field(None, description="CSV or Parquet table, a row an object.")
+    catalogue: str | None = Field(
+        None, description="Table of objects: CSV, Parquet, FITS, VOTable or ECSV."
+    )
     directory: str | None = Field(
         None, description="Folder of class folders such as lenses and nonlenses; no table."
     )
@@ -87,8 +89,8 @@ class LensData(DataTable):
 
     @classmethod
     def from_path(cls, path: str) -> dict[str, str]:
-        """A catalogue, CSV or Parquet, or a folder of class folders."""
-        table = path.lower().endswith((".csv", *PARQUET_SUFFIXES))
+        """A catalogue or a folder of class folders."""
+        table = is_table_file(path)
         return {"catalogue" if table else "directory": path}
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from lenszoo.data import Dataset, DatasetIndex
 from lenszoo.data.augment import check_square
 from lenszoo.data.checks import OnBad
-from lenszoo.data.listing import as_index, header
+from lenszoo.data.listing import as_index
+from lenszoo.data.table import column_names, is_table_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.inference.predictor import feature_model
@@ -278,7 +279,7 @@ def _read(data: Any, on_bad: OnBad, seed: int) -> tuple[Dataset, str]:
     if not isinstance(index, DatasetIndex):
         path = Path(data)
         folders = path.is_dir() and any(part.is_dir() for part in path.iterdir())
-        labelled = folders or (path.suffix.lower() == ".csv" and "label" in header(path))
+        labelled = folders or (is_table_file(path) and "label" in column_names(path))
         index = read_index(path) if labelled else as_index(os.fspath(path))
     images = index.load(on_bad)
     if images.labels is None:

@@ -1,0 +1,182 @@
+"""Tables of astropy, as Arrow tables and back: FITS, VOTable and ECSV files.
+
+Text stays text, whole numbers stay whole numbers, masked values are null, and the unit of a column
+is kept in the metadata of its Arrow field, under ``unit``.
+"""
+
+import contextlib
+import os
+from typing import Any
+
+import numpy as np
+
+from lenszoo.data.fits import is_called, is_image, opened_hdus, quiet, split_hdu
+from lenszoo.data.regular import open_regular
+from lenszoo.errors import LenszooError, one_line
+
+UNIT = b"unit"
+
+
+def from_astropy(table: Any, source: str) -> Any:
+    """Turn an astropy ``Table`` or ``QTable`` into a ``pyarrow.Table``.
+
+    Args:
+        table: the table; times, sky positions and other mixed-in columns become text.
+        source: its name in errors.
+
+    Raises:
+        LenszooError: bytes that are no text.
+    """
+    import pyarrow as pa
+
+    columns, fields = [], []
+    for name in table.colnames:
+        column = table[name]
+        try:
+            array = _as_arrow(column)
+        except UnicodeDecodeError as error:
+            raise LenszooError(
+                f"{source}: column {name!r} holds bytes that are no text ({error.reason})."
+            ) from error
+        unit = getattr(column, "unit", None)
+        columns.append(array)
+        fields.append(pa.field(name, array.type, metadata={UNIT: str(unit)} if unit else None))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _as_arrow(column: Any) -> Any:
+    """Turn a column of an astropy table into an Arrow array."""
+    import pyarrow as pa
+
+    mask = getattr(column, "mask", None)
+    plain = getattr(column, "unmasked", column)  # of a masked quantity
+    plain = np.ma.getdata(getattr(plain, "value", plain))
+    if not isinstance(plain, np.ndarray) or plain.dtype.kind in "OcV":
+        return pa.array([None if cell is np.ma.masked else _as_text(cell) for cell in column])
+    if plain.dtype.kind == "S":
+        texts = [cell.decode() for cell in plain.ravel().tolist()]
+        plain = np.array(texts, object).reshape(plain.shape)
+    elif plain.dtype.kind == "U":
+        plain = plain.astype(object)
+    else:
+        plain = plain.astype(plain.dtype.newbyteorder("="))
+    if plain.ndim > 1:
+        return pa.array(plain.tolist())
+    missing = None if mask is None or not np.any(mask) else np.asarray(mask, bool)
+    return pa.array(plain, mask=missing)
+
+
+def _as_text(cell: Any) -> str:
+    return cell.decode() if isinstance(cell, bytes) else str(cell)
+
+
+def to_astropy(table: Any) -> Any:
+    """Turn a ``pyarrow.Table`` into an astropy ``Table``; null becomes masked.
+
+    Vectors of one length become a column of as many values a row.
+
+    Raises:
+        ValueError: a column of another nested type; names it.
+    """
+    import pyarrow as pa
+    from astropy.table import Column, MaskedColumn, Table
+
+    columns = []
+    for field, chunks in zip(table.schema, table.columns, strict=True):
+        unit = (field.metadata or {}).get(UNIT, b"").decode() or None
+        column = chunks.combine_chunks()
+        missing = column.is_null().to_numpy(zero_copy_only=False)
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            values = np.array(column.fill_null("").to_pylist() or [""], str)[: len(column)]
+        elif pa.types.is_nested(field.type) or pa.types.is_binary(field.type):
+            raise ValueError(f"column {field.name!r} holds {field.type}")
+        elif pa.types.is_null(field.type):
+            values = np.full(len(column), "")
+        else:
+            filler = False if pa.types.is_boolean(field.type) else 0
+            values = column.fill_null(filler).to_numpy(zero_copy_only=False)
+        if missing.any() and np.issubdtype(values.dtype, np.floating):
+            values, missing = np.where(missing, np.nan, values), np.zeros(len(values), bool)
+        options = {"name": field.name, "unit": unit}
+        columns.append(
+            MaskedColumn(values, mask=missing, **options)
+            if missing.any()
+            else Column(values, **options)
+        )
+    return Table(columns)
+
+
+def read_fits_table(name: str) -> Any:
+    """Read a table of a FITS file as a ``pyarrow.Table``.
+
+    Args:
+        name: the file; ``file.fits[2]`` or ``file.fits[CATALOG]`` names one of several tables.
+
+    Raises:
+        LenszooError: the file is missing or damaged, has no table, or several and no choice.
+    """
+    from astropy.table import Table
+
+    hdu = split_hdu(name)[1]
+    with opened_hdus(name) as file:
+        tables = _tables(file.hdus)
+        chosen = tables if hdu is None else [i for i in tables if is_called(file.hdus, i, hdu)]
+        if len(chosen) != 1:
+            names = ", ".join(f"{i} {file.hdus[i].name}".strip() for i in tables) or "none"
+            raise LenszooError(
+                f"{name}: one table is needed; this FITS file's are: {names}. Choose one in "
+                "brackets, as in 'file.fits[1]'."
+            )
+        file.check_whole(chosen[0], "table")
+        return from_astropy(Table.read(file.hdus[chosen[0]], character_as_bytes=False), name)
+
+
+def holds_table(name: str) -> bool:
+    """Whether a FITS file holds tables and no image; False for one that cannot be read."""
+    hdu = split_hdu(name)[1]
+    with contextlib.suppress(LenszooError), opened_hdus(name) as file:
+        tables = _tables(file.hdus)
+        if hdu is not None:
+            return any(is_called(file.hdus, i, hdu) for i in tables)
+        return bool(tables) and not any(map(is_image, file.hdus))
+    return False
+
+
+def _tables(hdus: Any) -> list[int]:
+    from astropy.io import fits
+
+    kinds = (fits.BinTableHDU, fits.TableHDU)
+    return [i for i, hdu in enumerate(hdus) if isinstance(hdu, kinds) and not hdu.is_image]
+
+
+def read_votable(name: str) -> Any:
+    """Read the first table of a VOTable as a ``pyarrow.Table``.
+
+    Raises:
+        LenszooError: the file is missing, damaged or of another kind.
+    """
+    return _read(name, "votable", "VOTable")
+
+
+def read_ecsv(name: str) -> Any:
+    """Read an ECSV file, astropy's text format with units and types, as a ``pyarrow.Table``.
+
+    Raises:
+        LenszooError: the file is missing, damaged or of another kind.
+    """
+    return _read(name, "ascii.ecsv", "ECSV table")
+
+
+def _read(name: str, form: str, noun: str) -> Any:
+    from astropy.table import Table
+
+    open_regular(name).close()
+    try:
+        with quiet():
+            return from_astropy(Table.read(os.fspath(name), format=form), name)
+    except (LenszooError, MemoryError):
+        raise
+    except Exception as error:  # astropy raises nearly anything for damaged files
+        raise LenszooError(
+            f"{name}: no readable {noun} ({one_line(error)}); copy or make it again."
+        ) from error

@@ -1,0 +1,104 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from astropy import units
+from astropy.io import fits
+from astropy.table import MaskedColumn, QTable, Table
+from astropy.time import Time
+
+from lenszoo.data.astropy_table import from_astropy, holds_table, to_astropy
+from lenszoo.data.table import is_table_file, read_table
+from lenszoo.errors import LenszooError
+
+BIG = 2**60 + 1  # no float64 holds it
+
+
+@pytest.fixture
+def table():
+    rows = Table(
+        {
+            "id": np.array([BIG, 7, 8]),
+            "name": ["J0959", "DESI-1", "x"],
+            "ra": np.array([150.1, 2.5, 3.25]),
+            "flag": [True, False, True],
+            "flux": MaskedColumn([1.5, 0.0, 2.5], mask=[False, True, False], dtype=">f4"),
+            "n": MaskedColumn([1, 2, 3], mask=[False, False, True]),
+        }
+    )
+    rows["ra"].unit = "deg"
+    return rows
+
+
+WAYS = {
+    "t.fits": "fits",
+    "t.fits.gz": "fits",
+    "t.ecsv": "ascii.ecsv",
+    "t.vot": "votable",
+    "t.xml": "votable",
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_files_of_astropy_are_read_with_ids_text_and_gaps(table, name, tmp_path):
+    table.write(tmp_path / name, format=WAYS[name])
+    read = read_table(tmp_path / name)
+    assert is_table_file(tmp_path / name)
+    assert read.text("id") == [str(BIG), "7", "8"]
+    assert read.text("name") == ["J0959", "DESI-1", "x"]
+    assert read.numbers("ra").tolist() == [150.1, 2.5, 3.25]
+    assert read.numbers("flag").tolist() == [1, 0, 1]
+    np.testing.assert_array_equal(read.numbers("flux"), [1.5, np.nan, 2.5])
+    np.testing.assert_array_equal(read.numbers("n"), [1, 2, np.nan])
+
+
+def test_units_masks_and_types_survive_both_ways(table):
+    arrow = from_astropy(table, "t")
+    assert arrow.schema.field("ra").metadata == {b"unit": b"deg"}
+    assert arrow["id"].to_pylist() == [BIG, 7, 8]
+    assert arrow["flux"].to_pylist() == [1.5, None, 2.5]
+    back = to_astropy(arrow)
+    assert back["ra"].unit == units.deg
+    assert back["id"].tolist() == [BIG, 7, 8] and back["name"].tolist() == list(table["name"])
+    assert back["n"].mask.tolist() == [False, False, True]
+    np.testing.assert_array_equal(back["flux"], np.float32([1.5, np.nan, 2.5]))
+    with pytest.raises(ValueError, match="column 'v' holds list"):
+        to_astropy(pa.table({"v": [[1], [1, 2]]}))
+
+
+def test_quantities_times_and_vectors():
+    rows = QTable({"ra": [1.0, 2.0] * units.deg, "t": Time(["2026-01-01", "2026-01-02"])})
+    rows["v"] = np.arange(4).reshape(2, 2)
+    arrow = from_astropy(rows, "t")
+    assert arrow["ra"].to_pylist() == [1.0, 2.0]
+    assert arrow["t"].to_pylist()[0].startswith("2026-01-01")
+    assert arrow["v"].to_pylist() == [[0, 1], [2, 3]]
+
+
+def test_a_fits_file_is_a_table_when_it_holds_no_image(table, tmp_path):
+    image = fits.ImageHDU(np.zeros((4, 4), np.float32), name="SCI")
+    first, second = fits.table_to_hdu(table), fits.table_to_hdu(table[:1])
+    second.name = "OTHER"
+    fits.HDUList([fits.PrimaryHDU(), first, second]).writeto(tmp_path / "two.fits")
+    fits.HDUList([fits.PrimaryHDU(), image, first]).writeto(tmp_path / "both.fits")
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(image.data)]).writeto(tmp_path / "c.fits")
+    names = {"two.fits": True, "both.fits": False, "c.fits": False, "both.fits[2]": True}
+    for name, there in names.items():
+        assert holds_table(str(tmp_path / name)) is there, name
+    assert not holds_table(str(tmp_path / "none.fits"))
+    with pytest.raises(LenszooError, match=r"one table is needed; .* are: 1, 2 OTHER\. Choose"):
+        read_table(tmp_path / "two.fits")
+    assert len(read_table(str(tmp_path / "two.fits[OTHER]"))) == 1
+    with pytest.raises(LenszooError, match="one table is needed; this FITS file's are: none"):
+        read_table(tmp_path / "c.fits")
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_damaged_files_are_refused_in_one_line(table, name, tmp_path):
+    table.write(tmp_path / name, format=WAYS[name])
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 3])
+    with pytest.raises(LenszooError, match=name.replace(".", r"\.")) as caught:
+        read_table(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(LenszooError, match="no such file"):
+        read_table(tmp_path / f"none_{name}")
