@@ -28,17 +28,19 @@ def upscale(
     scaling: Annotated[
         str,
         typer.Option(
-            metavar="minmax|none|LOW,HIGH",
-            help="Values that the model sees as 0 and 1: the image's least and greatest, 0 and 1 "
-            "themselves, or these (for wide fields, which hold bright stars).",
+            metavar="auto|minmax|none|LOW,HIGH",
+            help="Values that the model sees as 0 and 1: the image's least and greatest (auto: of "
+            "most parts of a wide field, so that no star sets the range), 0 and 1 themselves, or "
+            "these.",
         ),
-    ] = "minmax",
+    ] = "auto",
     conserve_flux: Annotated[
         bool,
         typer.Option(
-            "--conserve-flux", help="Make every block's mean equal its input pixel (or its sum)."
+            "--conserve-flux/--no-conserve-flux",
+            help="Make every block's mean equal its input pixel (or its sum).",
         ),
-    ] = False,
+    ] = True,
     flux: Annotated[
         Literal["surface_brightness", "per_pixel"],
         typer.Option(help="What pixels hold; of flux per pixel (counts) each gets its share."),

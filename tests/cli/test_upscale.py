@@ -63,7 +63,7 @@ def test_going_on_and_failing(lenszoo, refused, weights, images, tmp_path):
     ("options", "message"),
     [
         (("--scale", "4"), "tiny.keras upscales by 2, not by 4"),
-        (("--scaling", "log"), "scaling must be 'minmax', 'none' or two numbers"),
+        (("--scaling", "log"), "scaling must be 'auto', 'minmax', 'none' or two numbers"),
         (("--scaling", "3"), "scaling must be"),
         (("--scaling", "3,1"), "scaling must be"),
         (("--hdu", "SCI"), "no HDU 'SCI'"),

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+import numpy as np
+
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.listing import as_index
 from lenszoo.data.readers import image_name
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import is_writable, is_written, replacing
+from lenszoo.inference.upscaling.checks import check_like_training
 from lenszoo.inference.upscaling.formats import open_image, suffixes_out
 from lenszoo.inference.upscaling.pixels import Scaling
 from lenszoo.inference.upscaling.tiles import Flux, Progress, Settings, upscale_one
@@ -49,11 +52,11 @@ def upscale(
     *,
     scale: int | None = None,
     hdu: int | str | None = None,
-    scaling: Scaling = "minmax",
+    scaling: Scaling = "auto",
     tile: int | None = None,
     overlap: int | None = None,
     batch_size: int | None = None,
-    conserve_flux: bool = False,
+    conserve_flux: bool = True,
     flux: Flux = "surface_brightness",
     png_out: PngOut = "npy",
     overwrite: bool = False,
@@ -126,7 +129,8 @@ def upscale(
         else:
             tiles = progress if len(jobs) == 1 else None
             try:
-                _upscale_file(upscaler, source, target, settings, hdu, tiles)
+                first = not any(result.status == "written" for result in results)
+                _upscale_file(upscaler, source, target, settings, hdu, tiles, first)
                 results.append(Upscaled(source, target, "written"))
             except LenszooError as error:
                 if on_error == "raise":
@@ -147,9 +151,16 @@ def _upscale_file(
     settings: Settings,
     hdu: int | str | None,
     progress: Progress | None,
+    first: bool,
 ) -> None:
     try:
         image = open_image(source, target, upscaler.scale, hdu)
+        if np.isinf(image.pixels).any() and not np.isfinite(image.pixels).any():
+            raise LenszooError(
+                f"{source}: its pixels go beyond float32, to 3.4e38; divide them by a number first."
+            )
+        if first:
+            check_like_training(upscaler, image.pixels, settings.scaling, source)
         upscaled = upscale_one(upscaler, image.pixels, settings, progress=progress, name=source)
         _make_folder(target.parent)
         with replacing(target) as (_, stream):
@@ -166,8 +177,8 @@ def _history(upscaler: Upscaler, settings: Settings) -> list[str]:
     return [
         f"lenszoo {facts['lenszoo']}: upscaled by {upscaler.scale} with {facts['weights']}",
         f"lenszoo weights sha256: {facts['weights_sha256'] or 'unknown'}",
-        f"lenszoo backend {facts['backend']}, scaling {settings.scaling}, flux {settings.flux}, "
-        f"flux conserved: {'yes' if settings.conserve_flux else 'no'}",
+        f"lenszoo backend {facts['backend']}, scaling {settings.scaling}",
+        f"lenszoo {settings.flux}, flux conserved: {'yes' if settings.conserve_flux else 'no'}",
     ]
 
 

@@ -1,17 +1,22 @@
 """Pixel values on their way into a network and back: bad ones mended, the rest scaled."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from lenszoo.errors import LenszooError
 
-Scaling: TypeAlias = Literal["minmax", "none"] | tuple[float, float]
+Scaling: TypeAlias = Literal["auto", "minmax", "none"] | tuple[float, float]
 """Which values of the image a network sees as 0 and 1; see :func:`find_range`."""
 
 _ROWS = 256
+BLOCK = 64
+"""Side of the blocks whose least and greatest pixels set the range of a wide field."""
+_SHARE = 0.1  # of the blocks, whose extremes do not count at either end
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,9 @@ class ValueRange:
 
 
 def check_scaling(scaling: Scaling) -> None:
-    """Raise LenszooError unless ``scaling`` is "minmax", "none" or (low, high)."""
+    """Raise LenszooError unless ``scaling`` is "auto", "minmax", "none" or (low, high)."""
     if isinstance(scaling, str):
-        if scaling in ("minmax", "none"):
+        if scaling in ("auto", "minmax", "none"):
             return
     else:
         try:
@@ -48,31 +53,64 @@ def check_scaling(scaling: Scaling) -> None:
         if math.isfinite(low) and math.isfinite(high) and low < high:
             return
     raise LenszooError(
-        f"scaling must be 'minmax', 'none' or two numbers (low, high), low < high, not {scaling!r}."
+        "scaling must be 'auto', 'minmax', 'none' or two numbers (low, high), low < high, not "
+        f"{scaling!r}."
     )
 
 
 def find_range(image: np.ndarray, bad: np.ndarray | None, scaling: Scaling) -> ValueRange:
     """Find the values of an image that become 0 and 1.
 
-    "minmax" takes the least and the greatest good pixel of the whole image. One map serves all
-    bands, so that their colours stay the same, and all tiles, so that there are no seams. A
-    constant image has no range, and stays constant.
+    "minmax" takes the least and the greatest good pixel of the whole image. "auto" does so for an
+    image of at most 128 pixels a side, a cutout as in training; of a wider field it takes the least
+    and the greatest pixel of each block of 64 x 64 pixels, and of these the 10th and the 90th
+    percentile, so that no single star sets the range. One map serves all bands, so that their
+    colours stay the same, and all tiles, so that there are no seams. A constant image has no range,
+    and stays constant.
 
     Args:
         image: (H, W, bands).
         bad: (H, W, bands) bool, pixels that do not count; None where all do.
-        scaling: "minmax", "none" (values go in as they are) or (low, high).
+        scaling: "auto", "minmax", "none" (values go in as they are) or (low, high).
     """
     check_scaling(scaling)
     if scaling == "none":
         return ValueRange(0.0, 1.0)
     if not isinstance(scaling, str):
         return ValueRange(float(scaling[0]), float(scaling[1]))
+    if scaling == "auto" and max(image.shape[:2]) > 2 * BLOCK:
+        lows, highs = _block_extremes(image, bad)
+        if len(lows):
+            low = float(np.quantile(lows, _SHARE, method="higher"))
+            high = float(np.quantile(highs, 1 - _SHARE, method="lower"))
+            if low < high:
+                return ValueRange(low, high)
     good = True if bad is None else ~bad
     low = float(image.min(initial=np.inf, where=good))
     high = float(image.max(initial=-np.inf, where=good))
     return ValueRange(low, high) if low <= high else ValueRange(0.0, 0.0)  # without a good pixel
+
+
+def blocks(shape: tuple[int, ...], side: int = BLOCK) -> Iterator[tuple[slice, slice]]:
+    """Yield the places of blocks of about ``side`` pixels that cover an image (H, W, ...)."""
+    edges = [
+        np.linspace(0, length, max(1, length // side) + 1).astype(int).tolist()
+        for length in shape[:2]
+    ]
+    for top, bottom in pairwise(edges[0]):
+        for left, right in pairwise(edges[1]):
+            yield slice(top, bottom), slice(left, right)
+
+
+def _block_extremes(image: np.ndarray, bad: np.ndarray | None) -> tuple[list[float], list[float]]:
+    """Return the least and the greatest good pixel of each block that has one."""
+    lows, highs = [], []
+    for place in blocks(image.shape):
+        good = image[place] if bad is None else image[place][~bad[place]]
+        if good.size:
+            lows.append(float(good.min()))
+            highs.append(float(good.max()))
+    return lows, highs
 
 
 def find_bad(image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray | None:

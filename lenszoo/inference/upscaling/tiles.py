@@ -1,5 +1,6 @@
 """Upscale an image of any size in tiles, as if it had gone through the network in one piece."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -8,6 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 
 from lenszoo.data.checks import unmasked
+from lenszoo.data.sky import measure_sky
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.inference.upscaling.pixels import (
     Scaling,
@@ -25,6 +27,9 @@ Progress: TypeAlias = Callable[[int, int], None]
 TILE = 128
 WHOLE = 256
 """Images of at most WHOLE x WHOLE pixels go in whole."""
+_CHANGES = 256
+"""Blocks of a tile whose flux is compared with the input's."""
+log = logging.getLogger("lenszoo")
 _STEP_PIXELS = WHOLE * WHOLE
 """Input pixels a step, by default."""
 
@@ -37,11 +42,11 @@ class Settings:
         LenszooError: an illegal value.
     """
 
-    scaling: Scaling = "minmax"
+    scaling: Scaling = "auto"
     tile: int | None = None
     overlap: int | None = None
     batch_size: int | None = None
-    conserve_flux: bool = False
+    conserve_flux: bool = True
     flux: Flux = "surface_brightness"
 
     def __post_init__(self) -> None:
@@ -60,11 +65,11 @@ def upscale_array(
     image: np.ndarray,
     *,
     mask: np.ndarray | None = None,
-    scaling: Scaling = "minmax",
+    scaling: Scaling = "auto",
     tile: int | None = None,
     overlap: int | None = None,
     batch_size: int | None = None,
-    conserve_flux: bool = False,
+    conserve_flux: bool = True,
     flux: Flux = "surface_brightness",
     progress: Progress | None = None,
 ) -> np.ndarray:
@@ -84,10 +89,11 @@ def upscale_array(
         image: (H, W, bands) or (H, W) of any real number type.
         mask: (H, W) or (H, W, bands), True where a pixel is bad; or None.
         scaling: which values the model sees as 0 and 1: "minmax", the least and the greatest good
-            pixel of the image, as in training, where images are cutouts of one object; "none",
-            for images that are scaled already; or (low, high), the better choice for a wide field,
-            where one bright star would leave all else at 0. The map is one for all bands, is
-            undone afterwards, and cuts nothing off.
+            pixel of the image, as in training, where images are cutouts of one object; "auto", the
+            same for images of up to 128 pixels a side, and in wider fields what most blocks of 64
+            pixels hold, so that no single star sets the range; "none", for images that are scaled
+            already; or (low, high). The map is one for all bands, is undone afterwards, and cuts
+            nothing off.
         tile: side of a tile in input pixels. By default images of up to 256 x 256 pixels go in
             whole, and others in tiles of 128 pixels, or 4 times the overlap where that is more.
         overlap: input pixels at each edge of a tile that are not kept where the image goes on; by
@@ -96,7 +102,8 @@ def upscale_array(
         conserve_flux: add to each scale x scale block what its mean differs by from the input
             pixel (back-projection, Irani & Peleg 1991), so that the flux in any aperture of whole
             input pixels is exactly the input's. It is an offset, not a factor, since sky-subtracted
-            pixels are near 0 or below; it also hands the noise of the input on.
+            pixels are near 0 or below; it also hands the noise of the input on. False leaves the
+            model's answer as it is, with a warning where it changes flux by more than the noise.
         flux: unit of the pixel values. "surface_brightness": flux per area; a block's mean is the
             value of the input pixel. "per_pixel": flux in the pixel, such as counts; a block's sum
             is, so that values are divided by scale**2.
@@ -143,6 +150,7 @@ def upscale_one(
     size = settings.batch_size or max(1, _STEP_PIXELS // (side[0] * side[1]))
     size = min(size, max(1, len(needed)))
     done = len(tiles) - len(needed)
+    changes: list[np.ndarray] = []
     for batch in _batches(needed, size):
         for tile, answer in zip(batch, _answer(upscaler, mended, batch, values, size), strict=True):
             inner = answer[tile.inner]
@@ -153,10 +161,40 @@ def upscale_one(
                 )
             good = mended[tile.kept], None if bad is None else bad[tile.kept]
             _finish(inner, *good, values, settings, out=result[tile.target])
+            if not settings.conserve_flux:
+                changes.append(_change(result[tile.target], *good, settings))
         done += len(batch)
         if progress is not None:
             progress(done, len(tiles))
+    if changes:
+        _tell_change(np.concatenate(changes), mended, upscaler, name)
+    if np.isinf(result).any():
+        raise LenszooError(f"{name}: upscaled values go beyond float32; divide the image first.")
     return result
+
+
+def _change(
+    fine: np.ndarray, image: np.ndarray, bad: np.ndarray | None, settings: Settings
+) -> np.ndarray:
+    """Return by how much the means of some blocks differ from their pixels, (n,)."""
+    height, width, bands = image.shape
+    scale = fine.shape[0] // height
+    means = fine.reshape(height, scale, width, scale, bands).mean((1, 3), dtype=np.float64)
+    means *= scale**2 if settings.flux == "per_pixel" else 1
+    change = means - image
+    kept = change.ravel() if bad is None else change[~bad]
+    return kept[:: max(1, kept.size // _CHANGES)]
+
+
+def _tell_change(changes: np.ndarray, image: np.ndarray, upscaler: Upscaler, name: str) -> None:
+    """Warn, in a line, where block means differ from the pixels by more than the noise."""
+    noise = measure_sky(image[None]).rms[0].max()
+    typical, shift = np.median(np.abs(changes)), np.median(changes)
+    if typical > noise or abs(shift) > noise / 2:
+        log.warning(
+            "%s: %s changes the flux of pixels by %.3g (median), the sky by %.3g, and the noise is "
+            "%.3g: keep the flux, conserve_flux=True.", name, upscaler.name, typical, shift, noise,
+        )  # fmt: skip
 
 
 def _as_image(image: np.ndarray, upscaler: Upscaler, name: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from lenszoo.data.input_scale import InputScale
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling.receptive_field import Reach, find_reach
 from lenszoo.models.build import model_config
@@ -31,6 +32,8 @@ class Upscaler:
         size: (height, width) where the model takes one size only, else (None, None).
         reach: how far the model looks.
         facts: lenszoo's version and backend, weights and their sha256 (None where unknown).
+        pixel_scale: arcsec a pixel of the coarse images of its training; None where unknown.
+        inputs: noise and sky level of these images, in [0, 1]; None where unknown.
     """
 
     model: keras.Model
@@ -40,6 +43,8 @@ class Upscaler:
     size: tuple[int | None, int | None]
     reach: Reach
     facts: dict[str, Any] = field(default_factory=dict)
+    pixel_scale: float | None = None
+    inputs: InputScale | None = None
     _compiled: dict[tuple[int, ...], keras.Model] = field(default_factory=dict, repr=False)
 
     def answer(self, batch: np.ndarray) -> np.ndarray:
@@ -88,7 +93,18 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
     model = _for_any_size(model)
     _, height, width, bands = model.input_shape
     facts = provenance() | {"weights": name, "weights_sha256": sha256}
-    return Upscaler(model, name, factor, bands, (height, width), find_reach(model), facts)
+    one = sources[0] if len(sources) == 1 else None
+    return Upscaler(
+        model,
+        name,
+        factor,
+        bands,
+        (height, width),
+        find_reach(model),
+        facts,
+        pixel_scale=None if one is None else one.pixel_scale,
+        inputs=None if one is None else one.inputs,
+    )
 
 
 def _check_scale(name: str, scale: int, expected: int | None) -> None:

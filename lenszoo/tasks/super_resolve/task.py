@@ -1,7 +1,7 @@
 """Super-resolution: a network of the zoo on a simulated sky of pairs or on files."""
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import keras
@@ -9,6 +9,7 @@ import numpy as np
 
 from lenszoo.data import Dataset, make_pairs, normalise, read_pairs
 from lenszoo.data.checks import OnBad
+from lenszoo.data.input_scale import measure_scale
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling.upscaler import Upscaler, open_upscaler
 from lenszoo.metrics import image_quality
@@ -28,6 +29,7 @@ from lenszoo.tasks.super_resolve.recipe import PairData, SuperResolveRecipe
 from lenszoo.tasks.super_resolve.report import SuperResolutionReport, super_resolution_report
 
 PREDICT_BATCH = 16
+SCALE_OF = 256  # images that noise, sky and peak are measured on
 DATA_RANGE = 1.0  # coarse images are scaled to [0, 1], fine ones by the same map
 
 
@@ -107,8 +109,14 @@ class SuperResolveTask(Task):
             "task": "super_resolve",
             "scale": self.source.scale,
             "pixel_scale": self.source.describe.get("pixel_scale"),
+            "inputs": self._inputs(),
             "data": self.source.describe,
         }
+
+    def _inputs(self) -> dict[str, Any] | None:
+        """Measure noise, sky level and peak of some coarse images; None without noise."""
+        scale = measure_scale(self.validation.images[:SCALE_OF])
+        return None if scale is None else asdict(scale)
 
     @classmethod
     def score(cls, model: keras.Model, data: Dataset, **about: Any) -> SuperResolutionReport:

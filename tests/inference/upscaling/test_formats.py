@@ -54,7 +54,7 @@ class TestWhatIsWritten:
         np.testing.assert_allclose(data, expected, atol=1e-3)
         np.testing.assert_array_equal(np.isnan(data), np.isnan(expected))
         history = "".join(written["HISTORY"])
-        assert "upscaled by 2 with tiny" in history and "scaling minmax" in history
+        assert "upscaled by 2 with tiny" in history and "scaling auto" in history
 
     def test_history_names_the_file_of_weights(self, tmp_path):
         model = tiny_upscaler()

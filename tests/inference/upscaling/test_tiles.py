@@ -1,3 +1,5 @@
+import functools
+import logging
 import os
 import subprocess
 import sys
@@ -10,7 +12,11 @@ from keras import layers
 from tinyupscaler import REACH, bicubic_upscaler, tiny_upscaler
 
 from lenszoo.errors import LenszooError
-from lenszoo.inference.upscaling import open_upscaler, upscale_array
+from lenszoo.inference import upscaling
+from lenszoo.inference.upscaling import open_upscaler
+
+# the network alone; what keeps the flux is added where it is tested
+upscale_array = functools.partial(upscaling.upscale_array, conserve_flux=False)
 
 TESTS = Path(__file__).parents[2]
 
@@ -265,11 +271,70 @@ class TestFlux:
         np.testing.assert_allclose(4 * block_means(kept), image, atol=1e-6)
 
 
+def star_field(side=320, star=300.0):
+    """Sky of 1e-4 with noise 0.002, galaxies, and one bright star."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(1e-4, 2e-3, (side, side))
+    y, x = np.mgrid[:side, :side]
+    for _ in range(40):
+        (cy, cx), width = rng.uniform(10, side - 10, 2), rng.uniform(1.5, 4)
+        light = np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * width**2))
+        image += rng.uniform(0.02, 0.5) * light
+    image += star * np.exp(-((y - 100.3) ** 2 + (x - 210.7) ** 2) / (2 * 2.5**2))
+    return image.astype(np.float32)[..., None]
+
+
+class TestWideField:
+    """A frame with one bright star keeps its flux and its sky."""
+
+    @pytest.fixture(scope="class")
+    def srcnn(self):
+        return open_upscaler("srcnn.sr_75_150_sim")
+
+    def test_flux_and_sky_are_kept_by_default(self, srcnn):
+        image = star_field()
+        fine = upscaling.upscale_array(srcnn, image)
+        assert fine.sum(dtype=float) / 4 == pytest.approx(image.sum(dtype=float), rel=1e-4)
+        assert np.median(fine) == pytest.approx(np.median(image), abs=2e-4)  # a tenth of the noise
+        np.testing.assert_allclose(block_means(fine), image, atol=1e-4)
+
+    def test_one_star_does_not_set_the_range(self, srcnn, caplog):
+        image = star_field()
+        fine = upscale_array(srcnn, image)  # without what keeps the flux
+        assert fine.sum(dtype=float) / 4 == pytest.approx(image.sum(dtype=float), rel=0.05)
+        assert np.median(fine) == pytest.approx(np.median(image), abs=5e-4)
+        assert not caplog.records
+
+    def test_a_model_that_cannot_is_told_of(self, srcnn, caplog):
+        with caplog.at_level(logging.WARNING, "lenszoo"):
+            upscale_array(srcnn, star_field(), scaling="minmax")
+        (record,) = caplog.records
+        assert "srcnn.sr_75_150_sim changes the flux of pixels by" in record.getMessage()
+        assert record.getMessage().endswith("keep the flux, conserve_flux=True.")
+
+    def test_the_range_of_a_cutout_is_that_of_training(self, tiny):
+        image = star_field(128)
+        np.testing.assert_array_equal(
+            upscale_array(tiny, image), upscale_array(tiny, image, scaling="minmax")
+        )
+        image = star_field(129)
+        image[100, 100] = 1e6
+        assert not np.array_equal(
+            upscale_array(tiny, image), upscale_array(tiny, image, scaling="minmax")
+        )
+
+    def test_what_goes_beyond_float32_is_refused(self):
+        image = np.full((30, 30), -3.4e38, np.float32)
+        image[:, 15:] = 3.4e38  # bicubic interpolation goes beyond both
+        with pytest.raises(LenszooError, match="beyond float32"):
+            upscale_array(bicubic_upscaler(), image)
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"scaling": "log"}, "scaling must be 'minmax', 'none' or two numbers"),
+            ({"scaling": "log"}, "scaling must be 'auto', 'minmax', 'none' or two numbers"),
             ({"scaling": (1, 1)}, "scaling must be"),
             ({"scaling": (0, np.inf)}, "scaling must be"),
             ({"scaling": (0, 1, 2)}, "scaling must be"),

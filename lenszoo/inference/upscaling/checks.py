@@ -1,0 +1,57 @@
+"""Images beside those that a super-resolution model learned on: pixel scale and noise."""
+
+import logging
+
+import numpy as np
+
+from lenszoo.data.fits import read_pixel_scale
+from lenszoo.data.input_scale import measure_each
+from lenszoo.inference.pixel_scale import TOLERANCE
+from lenszoo.inference.upscaling.pixels import Scaling, blocks, find_bad, find_range
+from lenszoo.inference.upscaling.upscaler import Upscaler
+
+NOISE_TOLERANCE = 3.0
+"""Factor between two noise levels, either way, from which on a warning is due."""
+
+_MOST = 64
+
+log = logging.getLogger("lenszoo")
+
+
+def check_like_training(upscaler: Upscaler, image: np.ndarray, scaling: Scaling, name: str) -> None:
+    """Warn, in a line each, where pixel scale or noise are not those of a model's training.
+
+    Args:
+        upscaler: the model; nothing is checked that it does not know.
+        image: float32 (H, W, bands), as read.
+        scaling: how its values become the model's.
+        name: the file.
+    """
+    scale, trained = read_pixel_scale(name), upscaler.pixel_scale
+    if scale is not None and trained is not None and abs(scale / trained - 1) > TOLERANCE:
+        log.warning(
+            "%s: %.3g arcsec a pixel, but %s learned at %.3g: what it adds is detail of another "
+            "camera.", name, scale, upscaler.name, trained,
+        )  # fmt: skip
+    if upscaler.inputs is None:
+        return
+    noise, learned = _noise(image, scaling), float(np.median(upscaler.inputs.noise))
+    if noise is not None and not 1 / NOISE_TOLERANCE <= noise / learned <= NOISE_TOLERANCE:
+        log.warning(
+            "%s: the noise of a pixel is %.2g of the range that the model sees as 0 to 1, but %s "
+            "learned at %.2g: do not trust the details; another range, scaling=, may help.",
+            name, noise, upscaler.name, learned,
+        )  # fmt: skip
+
+
+def _noise(image: np.ndarray, scaling: Scaling) -> float | None:
+    """Return the median noise of the blocks of an image, in the model's values."""
+    values = find_range(image, find_bad(image), scaling)
+    if not values.high > values.low:
+        return None
+    places = list(blocks(image.shape))
+    rows = np.linspace(0, len(places) - 1, min(len(places), _MOST)).astype(int).tolist()
+    parts = [image[places[row]][None] for row in rows]
+    noise = np.concatenate([measure_each(part).noise.ravel() for part in parts])
+    noise = noise[np.isfinite(noise)]
+    return float(np.median(noise)) / (values.high - values.low) if noise.size else None
