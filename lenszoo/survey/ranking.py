@@ -1,0 +1,181 @@
+"""Candidates of a search: ranked, joined on the sky, matched with a list of lenses."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from scipy.special import expit, logit
+
+from lenszoo.errors import LenszooError
+from lenszoo.files import replacing
+from lenszoo.inference.tables import KEY
+from lenszoo.survey.footprints import unit_vectors
+from lenszoo.survey.positions import Positions
+
+RADIUS = 2.0
+"""Candidates closer than this [arcsec] are one object."""
+
+TRAINED_PREVALENCE = 0.5
+"""Share of lenses in the skies that the zoo's lens finders were calibrated on."""
+
+_SPARE = 1000
+_ORDER = [("logit", "descending"), ("id", "ascending"), ("ra", "ascending"), ("dec", "ascending")]
+
+
+def best_of(files: Iterable[Path], count: int) -> pa.Table:
+    """Return the ``count`` rows of highest logit of many tables, ranked.
+
+    No more than twice as many rows, and one table, are in memory at once. Of equal logits the
+    lower id comes first.
+    """
+    best: pa.Table | None = None
+    least = -np.inf
+    for file in files:
+        table = pq.read_table(file).replace_schema_metadata(None)
+        table = table.filter(pc.fill_null(pc.greater_equal(table["logit"], least), False))
+        best = table if best is None else pa.concat_tables([best, table])
+        if len(best) >= 2 * count:
+            best = best.sort_by(_ORDER).slice(0, count).combine_chunks()
+            least = best["logit"][-1].as_py()
+    if best is None:
+        raise LenszooError("A search without parts has no candidates.")
+    return best.sort_by(_ORDER).slice(0, count).combine_chunks()
+
+
+def join_on_sky(table: pa.Table, radius: float = RADIUS) -> pa.Table:
+    """Join ranked rows within ``radius`` arcsec of a better one to it.
+
+    Returns:
+        The rows that are left, with the ids of those joined to them in ``duplicates``.
+    """
+    from scipy.spatial import cKDTree
+
+    points = unit_vectors(table["ra"].to_numpy(), table["dec"].to_numpy()).reshape(-1, 3)
+    joined: list[list[int]] = [[] for _ in range(len(table))]
+    taken = np.zeros(len(table), bool)
+    kept = []
+    if len(table):
+        neighbours = cKDTree(points).query_ball_point(points, np.radians(radius / 3600))
+        for row, near in enumerate(neighbours):
+            if taken[row]:
+                continue
+            kept.append(row)
+            joined[row] = [other for other in sorted(near) if other > row and not taken[other]]
+            taken[joined[row]] = True
+    ids = table["id"].to_pylist()
+    column = pa.array([[ids[k] for k in joined[row]] for row in kept], pa.list_(pa.string()))
+    return table.take(pa.array(kept, pa.int64())).append_column("duplicates", column)
+
+
+def match_listed(
+    table: pa.Table,
+    path: str | os.PathLike[str],
+    columns: Mapping[str, str] | None = None,
+    radius: float = RADIUS,
+) -> pa.Table:
+    """Mark candidates within ``radius`` arcsec of a lens of a list: its name and separation.
+
+    Args:
+        table: candidates with ``ra`` and ``dec``.
+        path: the list, a catalogue as a search takes it; its ids, or its column ``name``.
+        columns: the list's names of id, ra and dec.
+        radius: in arcsec.
+    """
+    from scipy.spatial import cKDTree
+
+    names: list[str] = []
+    vectors = []
+    for batch in _listed(path, dict(columns or {})):
+        sound = np.isfinite(batch.column("ra").to_numpy()) & np.isfinite(
+            batch.column("dec").to_numpy()
+        )
+        rows = batch.filter(pa.array(sound))
+        names += rows.column("id").to_pylist()
+        vectors.append(unit_vectors(rows.column("ra").to_numpy(), rows.column("dec").to_numpy()))
+    points = np.concatenate([np.empty((0, 3)), *vectors])
+    separations = np.full(len(table), np.inf)
+    nearest = np.zeros(len(table), np.int64)
+    if len(points) and len(table):
+        own = unit_vectors(table["ra"].to_numpy(), table["dec"].to_numpy())
+        chords, nearest = cKDTree(points).query(own)
+        separations = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
+    far = separations > radius
+    texts = [None if f else names[k] or "unnamed" for f, k in zip(far, nearest, strict=True)]
+    table = table.append_column("known", pa.array(texts, pa.string()))
+    column = pa.array(separations.astype(np.float32), mask=far)
+    return table.append_column("known_separation", column)
+
+
+def _listed(path: str | os.PathLike[str], columns: dict[str, str]) -> Iterable[pa.RecordBatch]:
+    """Yield the rows of a list; its names are taken for ids where it has no ids."""
+    try:
+        yield from Positions(path, columns).batches()
+    except LenszooError as error:
+        if "id" in columns or "no column 'id'" not in str(error):
+            raise
+        try:
+            yield from Positions(path, columns | {"id": "name"}).batches()
+        except LenszooError as second:
+            if "no column 'name'" not in str(second):
+                raise
+            yield from Positions(path, columns, optional_id=True).batches()
+
+
+def at_prevalence(
+    table: pa.Table, prevalence: float, trained: float = TRAINED_PREVALENCE
+) -> pa.Table:
+    """Add the probability where a share ``prevalence`` of the objects are lenses.
+
+    The log-odds of a calibrated finder move by those of the two shares (Saerens et al. 2002).
+
+    Raises:
+        LenszooError: a share that is not between 0 and 1.
+    """
+    if not 0 < prevalence < 1:
+        raise LenszooError(f"prevalence is the share of lenses, such as 1e-4, not {prevalence}.")
+    moved = table["logit"].to_numpy().astype(np.float64) + logit(prevalence) - logit(trained)
+    column = pa.array(expit(moved).astype(np.float32))
+    at = table.column_names.index("prob") + 1
+    return table.add_column(at, "prob_at_prevalence", column)
+
+
+def write_candidates(
+    files: Iterable[Path],
+    target: Path,
+    facts: dict[str, Any],
+    *,
+    top: int,
+    listed: str | os.PathLike[str] | None = None,
+    prevalence: float | None = None,
+) -> pa.Table:
+    """Write the ``top`` candidates of the answers of all parts.
+
+    Args:
+        files: answers of the parts.
+        target: a Parquet file.
+        facts: the provenance.
+        top: candidates.
+        listed: a list of lenses to match with.
+        prevalence: share of lenses among the objects.
+
+    Raises:
+        LenszooError: the list cannot be read, or the file cannot be written.
+    """
+    table = join_on_sky(best_of(files, 2 * top + _SPARE)).slice(0, top)
+    if listed is not None:
+        table = match_listed(table, listed)
+    if prevalence is not None:
+        table = at_prevalence(table, prevalence)
+        facts = facts | {"prevalence": prevalence, "trained_prevalence": TRAINED_PREVALENCE}
+    rank = pa.array(np.arange(1, len(table) + 1, dtype=np.int32))
+    table = table.add_column(0, "rank", rank)
+    table = table.replace_schema_metadata({KEY: json.dumps(facts, default=str)})
+    with replacing(target) as (_, stream):
+        pq.write_table(table, stream)
+    return table

@@ -1,0 +1,285 @@
+"""Score the objects of a part: cutouts of a tile, answers of each member, one Parquet file."""
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lenszoo.data.catalogue import Catalogue
+from lenszoo.data.checks import OnBad, apply_policy, check_policy
+from lenszoo.data.dataset import as_inputs
+from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
+from lenszoo.errors import LenszooError
+from lenszoo.files import replacing
+from lenszoo.inference.loaded_model import OpenedModel, open_model
+from lenszoo.inference.predictor import answer
+from lenszoo.inference.tables import KEY
+from lenszoo.inference.trained_inputs import as_trained
+from lenszoo.survey.cutouts import TileCutter
+from lenszoo.survey.footprints import Tile
+
+FAILED = "failed"
+"""Key in the metadata of a part whose tile could not be read; such a part is done again."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a search that change its answers.
+
+    Attributes:
+        weights: the members of the ensemble, names or paths.
+        lens_class: the class that is searched for.
+        bands: names of the bands, in the order that the weights take them.
+        pixel_scale: arcsec a pixel to resample to; None cuts pixels as they are.
+        on_bad: what happens to cutouts with NaN, infinite or constant bands.
+        zero_point: AB magnitude of flux 1 of tiles that name none; None leaves fluxes.
+        mask_value: pixel value that marks masked pixels.
+        sky: way to measure the sky level that is subtracted; None where it is subtracted.
+        batch_size: images a step.
+    """
+
+    weights: tuple[str, ...]
+    lens_class: str = "lens"
+    bands: tuple[str, ...] = ()
+    pixel_scale: float | None = None
+    on_bad: OnBad = "skip"
+    zero_point: float | None = None
+    mask_value: float | None = None
+    sky: SkyMethod | None = None
+    batch_size: int = 128
+
+
+class Outcome(NamedTuple):
+    """Outcome of a part: objects, those with an answer, and why its tile could not be read."""
+
+    rows: int
+    scored: int
+    failure: str | None
+
+
+class Members:
+    """The models of a search.
+
+    Args:
+        weights: names or paths.
+        lens_class: the class that is searched for.
+
+    Raises:
+        LenszooError: weights that cannot be loaded, that look at no images, do not tell
+            ``lens_class``, or differ in images, columns, bands or pixel scale.
+    """
+
+    def __init__(self, weights: Sequence[str], lens_class: str) -> None:
+        if not weights:
+            raise LenszooError("A search needs weights: a name of `lenszoo weights list`.")
+        self.opened = [open_model(name) for name in weights]
+        self.names = tuple(opened.name for opened in self.opened)
+        first = self.opened[0]
+        for opened in self.opened:
+            shape = opened.takes.get("images")
+            if shape is None or None in shape:
+                raise LenszooError(f"{opened.name} does not look at images of one size.")
+            if lens_class not in opened.classes:
+                raise LenszooError(
+                    f"{opened.name} tells {', '.join(opened.classes)} apart, not {lens_class!r}; "
+                    "name the class to search for with lens_class=."
+                )
+            for noun in ("takes", "columns", "bands", "pixel_scale"):
+                if getattr(opened, noun) != getattr(first, noun):
+                    raise LenszooError(
+                        f"The members differ: {opened.name} and {first.name} have "
+                        f"{getattr(opened, noun)} and {getattr(first, noun)} ({noun})."
+                    )
+        if len(set(self.names)) < len(self.names):
+            raise LenszooError("The weights of a search name a member twice.")
+        self._places = [opened.classes.index(lens_class) for opened in self.opened]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Image size and bands (H, W, bands)."""
+        height, width, bands = self.opened[0].takes["images"]
+        return height, width, bands
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that the models look at beside images."""
+        first = self.opened[0]
+        if "table" not in first.takes:
+            return ()
+        if len(first.columns) != first.takes["table"][0]:
+            raise LenszooError(f"{first.name} does not know the names of its columns.")
+        return first.columns
+
+    def logits(self, inputs: Any, size: int) -> np.ndarray:
+        """Return (n, members) float64 log-odds of the class that is searched for."""
+        logits = []
+        for opened, place in zip(self.opened, self._places, strict=True):
+            values = opened.logits(answer(opened.model, inputs, size))
+            others = np.delete(values, place, axis=1)
+            top = others.max(1)
+            rest = top + np.log(np.exp(others - top[:, None]).sum(1))
+            logits.append(values[:, place] - rest)
+        return np.stack(logits, axis=1)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Versions and backend, and a list of each fact of the weights, one item a member."""
+        facts = dict(self.opened[0].provenance)
+        for name in ("model", "weights", "weights_sha256", "recipe", "seed"):
+            facts[name] = [opened.provenance.get(name) for opened in self.opened]
+        return facts
+
+
+def trained_settings(opened: OpenedModel, catalogue: str, settings: Settings) -> Settings:
+    """Take zero point, mask value and sky from the model's training, where nothing is chosen."""
+    check_policy(settings.on_bad)
+    check_sky(settings.sky)
+    if settings.on_bad == "raise":
+        raise LenszooError("A search goes on past bad pixels: on_bad is skip, zero or fill.")
+    if settings.batch_size < 1:
+        raise LenszooError(f"batch_size must be at least 1, not {settings.batch_size}.")
+    chosen = Catalogue(
+        catalogue, bands=settings.bands, zero_point=settings.zero_point,
+        mask_value=settings.mask_value, sky=settings.sky,
+    )  # fmt: skip
+    learned = as_trained(opened, chosen)
+    return replace(
+        settings, zero_point=learned.zero_point, mask_value=learned.mask_value, sky=learned.sky
+    )
+
+
+class Scorer:
+    """Scores parts with loaded models and writes their answers.
+
+    Args:
+        settings: of the search.
+        folder: where the answers of parts go.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings, self.folder = settings, folder
+        self.members = Members(settings.weights, settings.lens_class)
+        self._facts = self.members.provenance | {
+            "lens_class": settings.lens_class,
+            "bands": settings.bands,
+            "on_bad": settings.on_bad,
+            "zero_point": settings.zero_point,
+            "mask_value": settings.mask_value,
+            "sky": settings.sky,
+            "pixel_scale": settings.pixel_scale,
+        }
+
+    def run(self, key: str, objects: pa.Table, tile: Tile) -> Outcome:
+        """Score the objects of a part and write them as ``KEY.parquet``.
+
+        Raises:
+            LenszooError: the answers cannot be written.
+        """
+        table, failure = self.score(objects, tile)
+        facts = self._facts | {"tile": tile.name} | ({FAILED: failure} if failure else {})
+        table = table.replace_schema_metadata({KEY: json.dumps(facts, default=str)})
+        with replacing(self.folder / f"{key}.parquet") as (_, stream):
+            pq.write_table(table, stream)
+        return Outcome(len(table), len(table) - table["logit"].null_count, failure)
+
+    def score(self, objects: pa.Table, tile: Tile) -> tuple[pa.Table, str | None]:
+        """Return the answers to the objects of a tile, and why the tile could not be read."""
+        n = len(objects)
+        logits = np.full((n, len(self.members.names)), np.nan)
+        bad = np.full(n, -1)
+        errors = np.full(n, None, object)
+        failure = None
+        try:
+            for rows, images in self._cutouts(objects, tile):
+                self._answer(objects, rows, images, logits, bad, errors)
+        except LenszooError as error:
+            failure = f"tile {tile.name}: {error}"
+            errors[bad < 0] = failure
+        return self._table(objects, tile, logits, bad, errors), failure
+
+    def _cutouts(self, objects: pa.Table, tile: Tile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield rows and their cutouts (n, H, W, bands); the next are cut while some are in use."""
+        ra, dec = (objects[name].to_numpy() for name in ("ra", "dec"))
+        step = self.settings.batch_size
+        scale, shape = self.settings.pixel_scale, self.members.shape[:2]
+        with TileCutter(tile, shape, scale) as cutter, ThreadPoolExecutor(1) as pool:
+            order = cutter.order(ra, dec)
+            batches = [order[i : i + step] for i in range(0, len(order), step)]
+            ahead = pool.submit(cutter.cut, ra[batches[0]], dec[batches[0]])
+            for rows, following in zip(batches, [*batches[1:], None], strict=True):
+                images = ahead.result()
+                if following is not None:
+                    ahead = pool.submit(cutter.cut, ra[following], dec[following])
+                yield rows, images
+
+    def _answer(
+        self,
+        objects: pa.Table,
+        rows: np.ndarray,
+        images: np.ndarray,
+        logits: np.ndarray,
+        bad: np.ndarray,
+        errors: np.ndarray,
+    ) -> None:
+        """Score a batch of cutouts into logits, counts of bad pixels and errors."""
+        settings = self.settings
+        if settings.mask_value is not None:
+            images[images == np.float32(settings.mask_value)] = np.nan
+        if settings.sky is not None:
+            subtract_sky(images, settings.sky)
+        ids = [""] * len(rows)
+        keep, counts = apply_policy(images, ids, settings.on_bad)
+        bad[rows] = counts
+        errors[rows[~keep]] = "NaN, infinite or constant pixels"
+        rows, images = rows[keep], images[keep]
+        if not len(rows):
+            return
+        table = None
+        if self.members.columns:
+            columns = [objects[name].to_numpy()[rows] for name in self.members.columns]
+            table = np.stack(columns, axis=1).astype(np.float32)
+        values = self.members.logits(as_inputs(images, table), settings.batch_size)
+        finite = np.isfinite(values).all(1)
+        errors[rows[~finite]] = "the model's answer is not finite"
+        logits[rows[finite]] = values[finite]
+
+    def _table(
+        self,
+        objects: pa.Table,
+        tile: Tile,
+        logits: np.ndarray,
+        bad: np.ndarray,
+        errors: np.ndarray,
+    ) -> pa.Table:
+        lacking = np.isnan(logits).any(1)
+        columns: dict[str, Any] = {name: objects[name] for name in ("id", "ra", "dec")}
+        columns["tile"] = pa.array([tile.name] * len(objects), pa.string())
+        scores = [("", logits.mean(1))]
+        if len(self.members.names) > 1:
+            scores += [(f"_{n}", logits[:, k]) for k, n in enumerate(self.members.names)]
+        for ending, values in scores:
+            with np.errstate(over="ignore", invalid="ignore"):
+                probability = 1 / (1 + np.exp(-values))
+            columns[f"logit{ending}"] = pa.array(values.astype(np.float32), mask=lacking)
+            columns[f"prob{ending}"] = pa.array(probability.astype(np.float32), mask=lacking)
+        columns["bad_pixels"] = pa.array(bad.astype(np.int32), mask=bad < 0)
+        columns["error"] = pa.array(errors.tolist(), pa.string())
+        return pa.table(columns)
+
+
+def read_outcome(path: Path) -> Outcome | None:
+    """Return the outcome of a finished part from its file; None where there is no sound one."""
+    try:
+        with pq.ParquetFile(path) as file:
+            facts = json.loads((file.schema_arrow.metadata or {}).get(KEY, b"{}"))
+            rows = file.metadata.num_rows
+            scored = rows - file.read(["logit"])["logit"].null_count
+    except (OSError, pa.ArrowException, ValueError):
+        return None
+    return Outcome(rows, scored, facts.get(FAILED))

@@ -1,0 +1,368 @@
+"""Search a survey for lenses: tiles and a catalogue in, ranked candidates out."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lenszoo.data.checks import OnBad
+from lenszoo.data.sky import SkyMethod
+from lenszoo.errors import LenszooError
+from lenszoo.files import STALE_HOURS, hold, is_writable, replacing, sweep, write_bytes
+from lenszoo.survey.cutouts import suits
+from lenszoo.survey.footprints import Tile, read_tiles
+from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
+from lenszoo.survey.positions import Positions
+from lenszoo.survey.progress import Meter, log_to
+from lenszoo.survey.ranking import write_candidates
+from lenszoo.survey.scoring import Members, Outcome, Settings, read_outcome, trained_settings
+from lenszoo.survey.tiles import list_tiles
+from lenszoo.survey.workers import score_parts
+
+log = logging.getLogger("lenszoo")
+
+TOP = 1000
+"""Candidates of a search, unless told otherwise."""
+
+Progress = Callable[[int, int], None]
+Path_ = str | os.PathLike[str]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Outcome of a search, as ``summary.json`` keeps it.
+
+    Attributes:
+        out: the folder of results.
+        complete: whether all parts are done and sound; candidates are written when all are done.
+        objects: rows of the catalogue.
+        searched: those in sound tiles, of which ``scored`` have a score.
+        scored: rows with a score.
+        left_out: counts of other rows by reason.
+        candidates: rows of ``candidates.parquet``; None while parts are not done.
+        tiles: tiles in all.
+        bad_tiles: faults of tiles that were not searched.
+        failures: faults of parts that could not be read.
+        parts: parts in all, of which ``parts_done`` are done.
+        parts_done: parts with a file of answers.
+        seconds: seconds that this call scored, at ``rate`` objects a second.
+        rate: objects a second; None when all had been done before.
+    """
+
+    out: Path
+    complete: bool
+    objects: int
+    searched: int
+    scored: int
+    left_out: dict[str, int]
+    candidates: int | None
+    tiles: int
+    bad_tiles: list[str]
+    failures: list[str]
+    parts: int
+    parts_done: int
+    seconds: float
+    rate: float | None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def search(
+    catalogue: Path_,
+    tiles: Path_,
+    weights: Path_ | Sequence[Path_],
+    out: Path_,
+    *,
+    pattern: str | None = None,
+    bands: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    resample: bool = False,
+    on_bad: OnBad = "skip",
+    zero_point: float | None = None,
+    mask_value: float | None = None,
+    sky: SkyMethod | None = None,
+    lens_class: str = "lens",
+    top: int = TOP,
+    known_lenses: Path_ | None = None,
+    prevalence: float | None = None,
+    workers: int = 0,
+    shard: tuple[int, int] | None = None,
+    batch_size: int = 128,
+    part_rows: int = PART_ROWS,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Search the objects of a catalogue for lenses on the tiles of a survey.
+
+    The catalogue is streamed and sorted to tiles, then scored in parts, each of which becomes one
+    Parquet file: ``id, ra, dec, tile, logit, prob``, with several weights ``logit_NAME, prob_NAME``
+    of each, ``bad_pixels`` and ``error``. The ensemble's logit is the mean. The same call goes on
+    where the last one stopped: finished parts stay. When all parts are done,
+    ``out/candidates.parquet`` holds the best, and ``out/summary.json`` the counts.
+
+    Args:
+        catalogue: CSV, Parquet, a folder of either (HATS too), a FITS table or a VOTable with id,
+            ra, dec [deg, ICRS].
+        tiles: a folder, or a table with the columns tile, band, path, zero_point.
+        weights: a name of ``list_weights()``, a run folder or a file; several make an ensemble.
+        out: the folder of results, of this search alone.
+        pattern: where tiles lie in the folder, by default ``"{tile}/{band}.fits"``.
+        bands: the survey's names of the bands, in the order of the weights'; by default theirs.
+        columns: the catalogue's names of id, ra, dec and of the columns of a model with a table.
+        resample: interpolate to the pixel scale of the weights' training, each band by its own
+            coordinates; else pixels are cut as they are.
+        on_bad: cutouts with NaN, infinite or constant bands: "skip" gives them no score, "zero" and
+            "fill" (the band's median) mend them. Beyond a tile's edge all is NaN.
+        zero_point: AB magnitude of flux 1 in the tiles; fluxes are scaled to 25. By default that of
+            the weights' training data, else fluxes are left.
+        mask_value: pixel value that marks masked pixels.
+        sky: subtract the sky level, measured by "median" or "border".
+        lens_class: the class that is searched for, for weights that call it otherwise.
+        top: candidates; those within 2 arcsec of a better one are joined to it.
+        known_lenses: a list of lenses (as a catalogue); candidates within 2 arcsec are marked.
+        prevalence: share of lenses among the objects; adds ``prob_at_prevalence``, on the premise
+            that the weights were calibrated on half lenses, as the zoo's are.
+        workers: processes; 0 scores in this one.
+        shard: (i, n), the i-th of n processes that share the work without knowing of each other;
+            whichever is last writes the candidates.
+        batch_size: images a step.
+        part_rows: most objects of a part.
+        progress: is told (objects done, objects in all).
+
+    Raises:
+        LenszooError: in one line, for a catalogue, tiles or weights that cannot be read or do not
+            fit together, for ``out`` of another search, and for a disk that is full. A bad tile is
+            told of and the rest goes on.
+    """
+    folder = Path(out)
+    if top < 1 or workers < 0 or part_rows < 1:
+        raise LenszooError("top and part_rows are at least 1, workers at least 0.")
+    if shard is not None and not 1 <= shard[0] <= shard[1]:
+        raise LenszooError(f"shard is (i, n) with i from 1 to n, not {tuple(shard)}.")
+    names = [weights] if isinstance(weights, str | os.PathLike) else list(weights)
+    paths = tuple(os.fspath(name) for name in names)
+    settings = Settings(
+        paths, lens_class, tuple(bands or ()), None, on_bad, zero_point, mask_value, sky, batch_size
+    )
+    members = Members(settings.weights, lens_class)
+    positions = Positions(catalogue, dict(columns or {}), members.columns)
+    settings = _fitted(settings, members, str(catalogue), resample)
+    identity = _identity(positions, tiles, pattern, settings, members)
+    _check_identity(folder, identity)
+    if (reason := is_writable(folder)) is not None:
+        raise LenszooError(f"{folder}: cannot be written ({reason}); choose another folder.")
+    with _held(folder, shard):
+        _check_identity(folder, identity)
+        write_bytes(folder / "search.json", json.dumps(identity, indent=1).encode())
+        label = " + ".join(members.names)
+        all_tiles = read_tiles(
+            list_tiles(tiles, settings.bands, pattern, settings.zero_point),
+            settings.bands,
+            folder / "tiles.parquet",
+            lambda grids: suits(grids, members.opened[0].pixel_scale, resample, label),
+        )
+        _tell_of(all_tiles, tiles)
+        plan = make_plan(folder, positions, all_tiles, part_rows)
+        if shard is None:
+            sweep_plans(folder, plan.folder)
+        _tell_left_out(plan)
+        seconds, rate = _score(folder, settings, plan, all_tiles, workers, shard, progress)
+        return _finish(
+            folder, plan, all_tiles, members.provenance | {"search": identity}, seconds, rate,
+            {"top": top, "listed": known_lenses, "prevalence": prevalence},
+        )  # fmt: skip
+
+
+def _fitted(settings: Settings, members: Members, catalogue: str, resample: bool) -> Settings:
+    """Settle bands, pixel scale and how pixels are prepared by what the weights know."""
+    first = members.opened[0]
+    bands = settings.bands or first.bands
+    count = members.shape[2]
+    if len(bands) != count or len(set(bands)) != count:
+        own = f" ({', '.join(first.bands)})" if first.bands else ""
+        have = f"bands= names {len(bands)}" if bands else "it does not know their names"
+        raise LenszooError(
+            f"{first.name} takes {count} band(s){own}, but {have}; name the survey's bands in its "
+            "order with bands=."
+        )
+    if resample and first.pixel_scale is None:
+        raise LenszooError(
+            f"{first.name} does not know the pixel scale of its training, so nothing can be "
+            "resampled to it; leave out resample=True."
+        )
+    settings = replace(settings, bands=bands, pixel_scale=first.pixel_scale if resample else None)
+    return trained_settings(first, catalogue, settings)
+
+
+def _identity(
+    positions: Positions,
+    tiles: Path_,
+    pattern: str | None,
+    settings: Settings,
+    members: Members,
+) -> dict[str, Any]:
+    """Return the facts that two calls of one search share."""
+    facts = asdict(settings)
+    del facts["batch_size"]
+    return {
+        "catalogue": Path(positions.path).name,
+        "catalogue_sha256": positions.fingerprint(),
+        "columns": dict(positions.columns),
+        "tiles": str(Path(tiles).resolve()),
+        "pattern": pattern,
+        **facts,
+        "weights": list(members.names),
+        "weights_sha256": members.provenance["weights_sha256"],
+    }
+
+
+def _check_identity(folder: Path, identity: dict[str, Any]) -> None:
+    """Refuse a folder of another search, or of other things."""
+    file = folder / "search.json"
+    if not file.exists():
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+        others = [p.name for p in entries if not (p.name.startswith(".") or p.suffix == ".log")]
+        if others:
+            raise LenszooError(
+                f"{folder}: holds {others[0]} and no search; choose a new or an empty folder."
+            )
+        return
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LenszooError(f"{file}: damaged; choose another folder.") from error
+    identity = json.loads(json.dumps(identity))
+    for name, value in identity.items():
+        if before.get(name) != value:
+            there, here = before.get(name), value
+            if name.endswith("sha256"):
+                there, here = str(there)[:14], str(here)[:14]
+            raise LenszooError(
+                f"{folder}: holds another search ({name}: {there} there, {here} here); choose "
+                "another folder, or call it as before."
+            )
+
+
+@contextmanager
+def _held(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
+    """Hold the folder against another search, or against the same shard; log into it."""
+    name = "search" if shard is None else f"search-{shard[0]}-of-{shard[1]}"
+    busy = f"{folder}: another process is searching into it; wait for it, or use --shard."
+    folder.mkdir(parents=True, exist_ok=True)
+    with hold(folder, "results folder", f".{name}.lock", busy):
+        handler = log_to(folder / f"{name}.log")
+        log.addHandler(handler)
+        try:
+            # other shards may be writing: only what is old is nobody's
+            sweep(folder / "parts", 0 if shard is None else STALE_HOURS)
+            yield
+        finally:
+            log.removeHandler(handler)
+            handler.close()
+
+
+def _tell_of(tiles: Sequence[Tile], source: Path_) -> None:
+    """Warn of tiles with faults; refuse when no tile is sound."""
+    faults = [tile.fault for tile in tiles if tile.fault is not None]
+    if len(faults) == len(tiles):
+        raise LenszooError(f"{source}: none of {len(tiles)} tiles can be searched: {faults[0]}.")
+    for fault in faults[:_SHOWN]:
+        log.warning("Tile left out: %s", fault)
+    if len(faults) > _SHOWN:
+        log.warning("... and %d other tiles; summary.json lists them.", len(faults) - _SHOWN)
+
+
+def _tell_left_out(plan: Plan) -> None:
+    for reason, count in sorted(plan.left_out.items(), key=lambda item: -item[1])[:_SHOWN]:
+        log.info("Left out: %s of %s objects: %s.", f"{count:,}", f"{plan.objects:,}", reason)
+    if not plan.parts:
+        reason, count = max(plan.left_out.items(), key=lambda item: item[1])
+        raise LenszooError(
+            f"None of {plan.objects:,} objects can be searched; of {count:,}: {reason}."
+        )
+
+
+def _score(
+    folder: Path,
+    settings: Settings,
+    plan: Plan,
+    tiles: Sequence[Tile],
+    workers: int,
+    shard: tuple[int, int] | None,
+    progress: Progress | None,
+) -> tuple[float, float | None]:
+    """Score the parts that are not done; return seconds and objects a second."""
+    answers = folder / "parts"
+    answers.mkdir(exist_ok=True)
+    mine = plan.parts if shard is None else plan.parts[shard[0] - 1 :: shard[1]]
+    open_parts = [part for part in mine if not _is_done(answers, part)]
+    rows = sum(part.rows for part in open_parts)
+    before = sum(part.rows for part in mine) - rows
+    if before:
+        log.info("Going on: %s of %s objects are done.", f"{before:,}", f"{before + rows:,}")
+    meter = Meter(rows, progress)
+    for _, outcome in score_parts(settings, plan, open_parts, tiles, answers, workers):
+        meter.add(outcome.rows)
+        if outcome.failure is not None:
+            log.warning("%s", outcome.failure)
+    if not rows:
+        return 0.0, None
+    log.info("%s", meter)
+    return round(meter.seconds, 3), round(meter.rate, 3)
+
+
+def _is_done(answers: Path, part: Part) -> bool:
+    outcome = read_outcome(answers / f"{part.key}.parquet")
+    return outcome is not None and outcome.failure is None
+
+
+def _finish(
+    folder: Path,
+    plan: Plan,
+    tiles: Sequence[Tile],
+    provenance: dict[str, Any],
+    seconds: float,
+    rate: float | None,
+    ranking: dict[str, Any],
+) -> SearchResult:
+    """Write candidates, when all parts are done, and the summary."""
+    answers = folder / "parts"
+    outcomes: dict[Part, Outcome] = {}
+    for part in plan.parts:
+        outcome = read_outcome(answers / f"{part.key}.parquet")
+        if outcome is not None:
+            outcomes[part] = outcome
+    done = len(outcomes) == len(plan.parts)
+    candidates = None
+    if done:
+        files = (answers / f"{part.key}.parquet" for part in plan.parts)
+        table = write_candidates(files, folder / "candidates.parquet", provenance, **ranking)
+        candidates = len(table)
+        with replacing(folder / "left_out.parquet") as (_, stream):
+            stream.write(plan.left_out_file.read_bytes())
+    failures = sorted({o.failure for o in outcomes.values() if o.failure is not None})
+    bad_tiles = [tile.fault for tile in tiles if tile.fault is not None]
+    result = SearchResult(
+        out=folder,
+        complete=done and not failures and not bad_tiles,
+        objects=plan.objects,
+        searched=sum(part.rows for part in plan.parts),
+        scored=sum(outcome.scored for outcome in outcomes.values()),
+        left_out=plan.left_out,
+        candidates=candidates,
+        tiles=len(tiles),
+        bad_tiles=bad_tiles,
+        failures=failures,
+        parts=len(plan.parts),
+        parts_done=len(outcomes),
+        seconds=seconds,
+        rate=rate,
+        provenance=provenance,
+    )
+    text = json.dumps(asdict(result), indent=1, default=str)
+    write_bytes(folder / "summary.json", text.encode())
+    return result
