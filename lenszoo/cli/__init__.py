@@ -17,6 +17,7 @@ from lenszoo.cli.models import models
 from lenszoo.cli.predict import predict
 from lenszoo.cli.pretrain import pretrain
 from lenszoo.cli.quickstart import quickstart
+from lenszoo.cli.search import search
 from lenszoo.cli.simulate import simulate
 from lenszoo.cli.train import train
 from lenszoo.cli.upscale import upscale
@@ -81,6 +82,11 @@ _add(
 )
 _add(embed, "lenszoo embed resnet18_slim.common_test_sim_v2 cutouts --out features.parquet")
 _add(upscale, "lenszoo upscale srcnn.sr_75_150_sim images --out upscaled")
+_add(
+    search,
+    "lenszoo search catalogue.parquet --tiles tiles --pattern '{tile}/{band}.fits.fz' "
+    "--weights lens_finder.hard_sim_image --out results --workers 2",
+)
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")
 

@@ -32,6 +32,8 @@ _OPTIONS = (
     (re.compile(r"\bany_scale=True"), "--any-scale"),
     (re.compile(r"\bsky='(\w+)'"), r"--sky \1"),
     (re.compile(r"\bzero_point=(?=[\s,;.]|$)"), "--zero-point"),
+    (re.compile(r"\bresample=True"), "--resample"),
+    (re.compile(r"\blens_class=(?=[\s,;.]|$)"), "--lens-class"),
     (re.compile(r"\boverwrite=True"), "--overwrite"),
     (re.compile(r"\bskip_existing=True"), "--skip-existing"),
     (re.compile(r"\bon_missing='(\w+)'"), r"--on-missing \1"),
@@ -200,10 +202,17 @@ def progress_bar(title: str) -> Iterator[Progress | None]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    texts = (TextColumn("{task.description}"), TextColumn("{task.fields[rate]}"))
+    columns = (texts[0], BarColumn(), MofNCompleteColumn(), texts[1], Remaining())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(title, total=None, rate="")
+
+        def move(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            rate = "" if speed is None else f"{speed:,.0f}/s"
+            bar.update(task, completed=done, total=total, rate=rate)
+
+        yield move
 
 
 def comma_list(text: str | None) -> list[str] | None:

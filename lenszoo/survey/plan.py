@@ -97,7 +97,8 @@ def make_plan(
     stamp = [
         (t.name, t.fault, [g and (g.path, g.size, g.modified) for g in t.grids]) for t in tiles
     ]
-    digest = hashlib.sha256(json.dumps([stamp, part_rows]).encode()).hexdigest()[:12]
+    facts = [positions.fingerprint(), sorted(positions.columns.items()), part_rows, stamp]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     folder = out / f"plan-{digest}"
     if not (folder / _FILE).exists():
         temporary = out / f".plan-{digest}-{secrets.token_hex(6)}"
@@ -111,9 +112,9 @@ def make_plan(
                 raise disk_error(folder, error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    facts = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    parts = tuple(Part(**part) for part in facts["parts"])
-    return Plan(folder, parts, facts["objects"], facts["left_out"])
+    plan = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    parts = tuple(Part(**part) for part in plan["parts"])
+    return Plan(folder, parts, plan["objects"], plan["left_out"])
 
 
 def sweep_plans(out: Path, keep: Path) -> None:

@@ -185,7 +185,7 @@ class Positions:
                 ) from error
         with hdus:
             if not tables:
-                raise LenszooError(f"{file}: holds no table; tiles are named with tiles=.")
+                raise LenszooError(f"{file}: holds images and no table; name a table of objects.")
             hdu = tables[0]
             names = self._names(hdu.columns.names)
             self._check_units({key: hdu.columns[column].unit for key, column in names.items()})

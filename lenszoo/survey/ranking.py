@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -73,22 +73,19 @@ def join_on_sky(table: pa.Table, radius: float = RADIUS) -> pa.Table:
     return table.take(pa.array(kept, pa.int64())).append_column("duplicates", column)
 
 
-def match_listed(
-    table: pa.Table,
-    path: str | os.PathLike[str],
-    columns: Mapping[str, str] | None = None,
-    radius: float = RADIUS,
-) -> pa.Table:
-    """Mark candidates within ``radius`` arcsec of a lens of a list: its name and separation.
+class Lenses(NamedTuple):
+    """A list of lenses: n names, and unit vectors (n, 3)."""
 
-    Args:
-        table: candidates with ``ra`` and ``dec``.
-        path: the list, a catalogue as a search takes it; its ids, or its column ``name``.
-        columns: the list's names of id, ra and dec.
-        radius: in arcsec.
+    names: list[str]
+    points: np.ndarray
+
+
+def read_lenses(path: str | os.PathLike[str], columns: Mapping[str, str] | None = None) -> Lenses:
+    """Read a list of lenses: a catalogue as a search takes it, with ids or a column ``name``.
+
+    Raises:
+        LenszooError: as :meth:`Positions.batches`.
     """
-    from scipy.spatial import cKDTree
-
     names: list[str] = []
     vectors = []
     for batch in _listed(path, dict(columns or {})):
@@ -98,7 +95,14 @@ def match_listed(
         rows = batch.filter(pa.array(sound))
         names += rows.column("id").to_pylist()
         vectors.append(unit_vectors(rows.column("ra").to_numpy(), rows.column("dec").to_numpy()))
-    points = np.concatenate([np.empty((0, 3)), *vectors])
+    return Lenses(names, np.concatenate([np.empty((0, 3)), *vectors]))
+
+
+def match_lenses(table: pa.Table, lenses: Lenses, radius: float = RADIUS) -> pa.Table:
+    """Mark candidates within ``radius`` arcsec of a lens of a list: its name and separation."""
+    from scipy.spatial import cKDTree
+
+    names, points = lenses
     separations = np.full(len(table), np.inf)
     nearest = np.zeros(len(table), np.int64)
     if len(points) and len(table):
@@ -127,6 +131,12 @@ def _listed(path: str | os.PathLike[str], columns: dict[str, str]) -> Iterable[p
             yield from Positions(path, columns, optional_id=True).batches()
 
 
+def check_prevalence(prevalence: float) -> None:
+    """Raise LenszooError unless a share of lenses is between 0 and 1."""
+    if not 0 < prevalence < 1:
+        raise LenszooError(f"prevalence is the share of lenses, such as 1e-4, not {prevalence}.")
+
+
 def at_prevalence(
     table: pa.Table, prevalence: float, trained: float = TRAINED_PREVALENCE
 ) -> pa.Table:
@@ -137,8 +147,7 @@ def at_prevalence(
     Raises:
         LenszooError: a share that is not between 0 and 1.
     """
-    if not 0 < prevalence < 1:
-        raise LenszooError(f"prevalence is the share of lenses, such as 1e-4, not {prevalence}.")
+    check_prevalence(prevalence)
     moved = table["logit"].to_numpy().astype(np.float64) + logit(prevalence) - logit(trained)
     column = pa.array(expit(moved).astype(np.float32))
     at = table.column_names.index("prob") + 1
@@ -151,7 +160,7 @@ def write_candidates(
     facts: dict[str, Any],
     *,
     top: int,
-    listed: str | os.PathLike[str] | None = None,
+    lenses: Lenses | None = None,
     prevalence: float | None = None,
 ) -> pa.Table:
     """Write the ``top`` candidates of the answers of all parts.
@@ -161,15 +170,15 @@ def write_candidates(
         target: a Parquet file.
         facts: the provenance.
         top: candidates.
-        listed: a list of lenses to match with.
+        lenses: a list of lenses to match with.
         prevalence: share of lenses among the objects.
 
     Raises:
         LenszooError: the list cannot be read, or the file cannot be written.
     """
     table = join_on_sky(best_of(files, 2 * top + _SPARE)).slice(0, top)
-    if listed is not None:
-        table = match_listed(table, listed)
+    if lenses is not None:
+        table = match_lenses(table, lenses)
     if prevalence is not None:
         table = at_prevalence(table, prevalence)
         facts = facts | {"prevalence": prevalence, "trained_prevalence": TRAINED_PREVALENCE}

@@ -18,7 +18,7 @@ from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
 from lenszoo.survey.positions import Positions
 from lenszoo.survey.progress import Meter, log_to
-from lenszoo.survey.ranking import write_candidates
+from lenszoo.survey.ranking import check_prevalence, read_lenses, write_candidates
 from lenszoo.survey.scoring import Members, Outcome, Settings, read_outcome, trained_settings
 from lenszoo.survey.tiles import list_tiles
 from lenszoo.survey.workers import score_parts
@@ -32,6 +32,7 @@ Progress = Callable[[int, int], None]
 Path_ = str | os.PathLike[str]
 
 _SHOWN = 5
+_BEFORE = (".", "search", "tiles.parquet", "plan-")  # written before a search is settled
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,9 @@ def search(
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise LenszooError(f"shard is (i, n) with i from 1 to n, not {tuple(shard)}.")
     names = [weights] if isinstance(weights, str | os.PathLike) else list(weights)
+    if prevalence is not None:
+        check_prevalence(prevalence)
+    lenses = None if known_lenses is None else read_lenses(known_lenses)
     paths = tuple(os.fspath(name) for name in names)
     settings = Settings(
         paths, lens_class, tuple(bands or ()), None, on_bad, zero_point, mask_value, sky, batch_size
@@ -157,7 +161,6 @@ def search(
         raise LenszooError(f"{folder}: cannot be written ({reason}); choose another folder.")
     with _held(folder, shard):
         _check_identity(folder, identity)
-        write_bytes(folder / "search.json", json.dumps(identity, indent=1).encode())
         label = " + ".join(members.names)
         all_tiles = read_tiles(
             list_tiles(tiles, settings.bands, pattern, settings.zero_point),
@@ -170,10 +173,11 @@ def search(
         if shard is None:
             sweep_plans(folder, plan.folder)
         _tell_left_out(plan)
+        write_bytes(folder / "search.json", json.dumps(identity, indent=1).encode())
         seconds, rate = _score(folder, settings, plan, all_tiles, workers, shard, progress)
         return _finish(
             folder, plan, all_tiles, members.provenance | {"search": identity}, seconds, rate,
-            {"top": top, "listed": known_lenses, "prevalence": prevalence},
+            {"top": top, "lenses": lenses, "prevalence": prevalence},
         )  # fmt: skip
 
 
@@ -186,8 +190,8 @@ def _fitted(settings: Settings, members: Members, catalogue: str, resample: bool
         own = f" ({', '.join(first.bands)})" if first.bands else ""
         have = f"bands= names {len(bands)}" if bands else "it does not know their names"
         raise LenszooError(
-            f"{first.name} takes {count} band(s){own}, but {have}; name the survey's bands in its "
-            "order with bands=."
+            f"{first.name} takes {count} band(s){own}, but {have}; name the survey's bands "
+            "in order: bands=."
         )
     if resample and first.pixel_scale is None:
         raise LenszooError(
@@ -225,7 +229,7 @@ def _check_identity(folder: Path, identity: dict[str, Any]) -> None:
     file = folder / "search.json"
     if not file.exists():
         entries = sorted(folder.iterdir()) if folder.is_dir() else []
-        others = [p.name for p in entries if not (p.name.startswith(".") or p.suffix == ".log")]
+        others = [p.name for p in entries if not p.name.startswith(_BEFORE)]
         if others:
             raise LenszooError(
                 f"{folder}: holds {others[0]} and no search; choose a new or an empty folder."

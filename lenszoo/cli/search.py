@@ -1,0 +1,153 @@
+"""``lenszoo search``: ranked lens candidates from tiles and a catalogue."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from lenszoo.cli._options import BatchSize, OutFolder, weights_list
+from lenszoo.cli._verb import comma_list, progress_bar, verb
+from lenszoo.errors import LenszooError
+
+STOPPED = "stopped; finished parts are kept, and the same command goes on from them."
+
+
+@verb(backend=True, stopped=STOPPED)
+def search(
+    catalogue: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CATALOGUE",
+            help="Positions: CSV, Parquet, a folder of either (HATS too), a FITS table, a VOTable.",
+            show_default=False,
+        ),
+    ],
+    tiles: Annotated[
+        Path,
+        typer.Option(
+            help="A folder of FITS tiles, or a table with columns tile, band, path, zero_point.",
+            show_default=False,
+        ),
+    ],
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="Names of `lenszoo weights list`, run folders or files; several with commas "
+            "between them make an ensemble.",
+            show_default=False,
+        ),
+    ],
+    out: OutFolder,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="Where tiles lie in the folder, such as '{tile}/{band}.fits.fz' or "
+            "'{tile}.fits[{band}]'; by default '{tile}/{band}.fits'."
+        ),
+    ] = None,
+    band_names: Annotated[
+        str | None,
+        typer.Option(help="The survey's bands in the order of the weights', such as g,r,i."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="The catalogue's names, such as id=objid,ra=RAJ2000,dec=DEJ2000."),
+    ] = None,
+    resample: Annotated[
+        bool,
+        typer.Option(
+            "--resample", help="Interpolate to the pixel scale that the weights learned at."
+        ),
+    ] = False,
+    on_bad: Annotated[
+        Literal["skip", "zero", "fill"],
+        typer.Option(help="Cutouts with bad pixels: no score, set to 0, or fill in the median."),
+    ] = "skip",
+    zero_point: Annotated[
+        float | None, typer.Option(help="AB magnitude of flux 1 in the tiles.")
+    ] = None,
+    mask_value: Annotated[float | None, typer.Option(help="Value of masked pixels.")] = None,
+    sky: Annotated[
+        Literal["border", "median"] | None, typer.Option(help="Sky level to subtract.")
+    ] = None,
+    lens_class: Annotated[
+        str, typer.Option(help="The class to search for, for weights that call it otherwise.")
+    ] = "lens",
+    top: Annotated[int, typer.Option(min=1, help="Candidates to list.")] = 1000,
+    known_lenses: Annotated[
+        Path | None,
+        typer.Option("--known", help="A list of lenses; candidates within 2 arcsec are marked."),
+    ] = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(help="Share of lenses among the objects, such as 1e-4, for probabilities."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one.")] = 0,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="I/N: the I-th of N commands of a batch system that share the work."),
+    ] = None,
+    batch_size: BatchSize = 128,
+) -> None:
+    """Search a survey for lenses: a catalogue and tiles in, ranked candidates out.
+
+    Writes OUT/candidates.parquet, the scores of all objects in OUT/parts, and OUT/summary.json. The
+    same command goes on where it stopped.
+    """
+    from lenszoo.survey import search as search_survey
+
+    with progress_bar("Searching") as progress:
+        result = search_survey(
+            catalogue,
+            tiles,
+            weights_list(weights),
+            out,
+            pattern=pattern,
+            bands=comma_list(band_names),
+            columns=_pairs(columns),
+            resample=resample,
+            on_bad=on_bad,
+            zero_point=zero_point,
+            mask_value=mask_value,
+            sky=sky,
+            lens_class=lens_class,
+            top=top,
+            known_lenses=known_lenses,
+            prevalence=prevalence,
+            workers=workers,
+            shard=_shard(shard),
+            batch_size=batch_size,
+            progress=progress,
+        )
+    counts = f"{result.scored:,} of {result.objects:,} objects scored"
+    if result.candidates is None:
+        typer.echo(f"{out}: {counts}; {result.parts_done:,} of {result.parts:,} parts are done")
+    else:
+        typer.echo(f"{out / 'candidates.parquet'}: {result.candidates:,} candidates; {counts}")
+    faults = len(result.bad_tiles) + len(result.failures)
+    if faults:
+        typer.echo(
+            f"{faults} fault{'s' if faults > 1 else ''} of tiles: see {out / 'summary.json'}; mend "
+            "them and run the same command again.",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _pairs(text: str | None) -> dict[str, str]:
+    """Split ``"id=objid,ra=RA"`` into names."""
+    pairs = [part.partition("=") for part in comma_list(text) or []]
+    for name, equals, column in pairs:
+        if not (name.strip() and equals and column.strip()):
+            raise LenszooError(f"--columns {text!r}: write id=objid,ra=RAJ2000,dec=DEJ2000.")
+    return {name.strip(): column.strip() for name, _, column in pairs}
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    """Split ``"3/16"``."""
+    if text is None:
+        return None
+    first, _, count = text.partition("/")
+    if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise LenszooError(f"--shard {text!r}: write I/N with I from 1 to N, such as 3/16.")
+    return int(first), int(count)
