@@ -19,6 +19,7 @@ from lenszoo.cli.pretrain import pretrain
 from lenszoo.cli.quickstart import quickstart
 from lenszoo.cli.search import search
 from lenszoo.cli.simulate import simulate
+from lenszoo.cli.surveys import surveys
 from lenszoo.cli.train import train
 from lenszoo.cli.upscale import upscale
 from lenszoo.cli.weights import weights
@@ -58,7 +59,12 @@ def _add(verb: Callable[..., None], *examples: str) -> None:
 _add(quickstart, "lenszoo quickstart")
 _add(models, "lenszoo models 'resnet*'")
 app.add_typer(weights, name="weights")
-_add(simulate, "lenszoo simulate common_test_sim images --train 3000 --val 750")
+_add(
+    simulate,
+    "lenszoo simulate common_test_sim images --train 3000 --val 750",
+    "lenszoo simulate --survey des_grizY --galaxies galaxies.csv --images-in cutouts painted",
+)
+_add(surveys, "lenszoo surveys des_grizY")
 _add(
     train,
     "lenszoo train resnet18_slim --data images --weights resnet18_slim.common_test_sim_v2 "

@@ -6,6 +6,7 @@ from lenszoo.simulation.paint_galaxies import Galaxies, make_galaxies, read_gala
 from lenszoo.simulation.paint_law import PaintLaw
 from lenszoo.simulation.paint_simulated import simulate_galaxies
 from lenszoo.simulation.paint_stamps import make_stamps, read_stamps
+from lenszoo.simulation.paint_write import PaintedSummary, write_paintings
 from lenszoo.simulation.perturbed import perturbed, varied
 from lenszoo.simulation.presets import get_preset, list_presets
 from lenszoo.simulation.sample import SPLIT_START, Sample, sample, sample_scenes
@@ -19,6 +20,7 @@ __all__ = [
     "Galaxies",
     "ImagingSurvey",
     "PaintLaw",
+    "PaintedSummary",
     "Paintings",
     "Sample",
     "SimulatedDataset",
@@ -40,4 +42,5 @@ __all__ = [
     "stream",
     "varied",
     "write_dataset",
+    "write_paintings",
 ]

@@ -20,6 +20,7 @@ from lenszoo.simulation.random import noise_key
 from lenszoo.simulation.scene import ellipticity
 
 _GRID = 64  # samples a side of the coarse grid
+_CELLS = 72  # a side of the grid on which images are sought
 _SLOPE = 0.3  # of the counts of sources, log10 a magnitude
 _UNIT = 25.0  # magnitude at which floors are computed [mag]
 
@@ -246,13 +247,16 @@ def image_positions(lens: Lens, bx: float, by: float) -> np.ndarray:
     singular centre, which has no light, is left out.
     """
     half = 3.0 * lens.einstein_radius
-    axis = np.linspace(-half, half, 91) + 1e-4 * half
+    axis = np.linspace(-half, half, _CELLS + 1) + 1e-4 * half
     x, y = np.meshgrid(axis, axis)
     ax, ay = lens.deflection(x, y)
     u, v = x - ax - bx, y - ay - by
     starts = []
     for corners in (((0, 0), (0, 1), (1, 0)), ((1, 1), (1, 0), (0, 1))):
-        points = [(u[i : i + 90, j : j + 90], v[i : i + 90, j : j + 90]) for i, j in corners]
+        points = [
+            (u[i : i + _CELLS, j : j + _CELLS], v[i : i + _CELLS, j : j + _CELLS])
+            for i, j in corners
+        ]
         sides = [
             a[0] * b[1] - a[1] * b[0] for a, b in zip(points, points[1:] + points[:1], strict=True)
         ]
@@ -283,6 +287,8 @@ def _polished(lens: Lens, places: np.ndarray, bx: float, by: float, step: float)
         )
         length = np.sqrt((shift**2).sum(1, keepdims=True))
         places = places - shift * np.minimum(1.0, step / np.maximum(length, 1e-12))
+        if length.max(initial=0.0) < 1e-10:
+            break
     ax, ay = lens.deflection(places[:, 0], places[:, 1])
     miss = np.hypot(places[:, 0] - ax - bx, places[:, 1] - ay - by)
     radius = np.hypot(places[:, 0], places[:, 1])

@@ -83,9 +83,13 @@ def traced(arrays: Mapping[str, Any], x, y):
     return x - ax - sx - arrays["source_x"], y - ay - sy - arrays["source_y"]
 
 
-def sersic_with_clumps(arrays: Mapping[str, Any], x, y):
-    """Brightness at unit flux of body and clumps, (batch, 2, n) [1/arcsec^2]."""
-    x, y = traced(arrays, x, y)
+def sersic_with_clumps(arrays: Mapping[str, Any], x, y) -> tuple[Any, ...]:
+    """Brightness at unit flux of body and of clumps, (batch, n) each [1/arcsec^2].
+
+    Args:
+        arrays: parameters of the sources.
+        x, y: source-plane positions from the source's centre, (batch, n) [arcsec].
+    """
     body = shine.sersic(
         x, y, arrays["amplitude"], arrays["r_eff"], arrays["index"], arrays["source_e1"],
         arrays["source_e2"], arrays["core"],
@@ -95,12 +99,11 @@ def sersic_with_clumps(arrays: Mapping[str, Any], x, y):
         cx, cy, inverse, peak = (arrays["clumps"][:, k, i : i + 1] for i in range(4))
         dx, dy = x - cx, y - cy
         clumps = clumps + peak * ops.exp(-inverse * (dx * dx + dy * dy))
-    return ops.stack([body, clumps], axis=1)
+    return body, clumps
 
 
-def stamp(arrays: Mapping[str, Any], x, y):
-    """Brightness at unit flux of a stamp, bilinear, and zeros, (batch, 2, n) [1/arcsec^2]."""
-    x, y = traced(arrays, x, y)
+def stamp(arrays: Mapping[str, Any], x, y) -> tuple[Any, ...]:
+    """Brightness at unit flux of a stamp, bilinear, (batch, n) [1/arcsec^2]."""
     u = (arrays["cosine"] * x + arrays["sine"] * y) / arrays["step"] + (SIDE - 1) / 2
     v = (arrays["cosine"] * y - arrays["sine"] * x) / arrays["step"] + (SIDE - 1) / 2
     # the rim of a stamp is empty
@@ -114,57 +117,69 @@ def stamp(arrays: Mapping[str, Any], x, y):
 
     upper = (1 - b) * corner(0) + b * corner(1)
     lower = (1 - b) * corner(SIDE) + b * corner(SIDE + 1)
-    light = ((1 - a) * upper + a * lower) / (arrays["step"] * arrays["step"])
-    return ops.stack([light, ops.zeros_like(light)], axis=1)
+    return (((1 - a) * upper + a * lower) / (arrays["step"] * arrays["step"]),)
 
 
-def sampled(arrays: Mapping[str, Any], grid: Grid, shine_at: Callable[..., Any]):
-    """Brightness of body and clumps at the samples, (batch, 2, side^2) [1/arcsec^2].
-
-    Samples in the middle are means of finer ones: inner images of a source are small.
-    """
-    light = shine_at(arrays, *_mesh(grid.samples()))
-    n, side = grid.inner, grid.side
-    inner = shine_at(arrays, *_mesh(grid.inner_samples()))
-    inner = ops.mean(ops.reshape(inner, (-1, 2, n, _REFINED, n, _REFINED)), axis=(3, 5))
-    rim = (side - n) // 2
-    inner = ops.pad(inner, ((0, 0), (0, 0), (rim, rim), (rim, rim)))
-    outside = np.ones((side, side), np.float32)
-    outside[rim : side - rim, rim : side - rim] = 0.0
-    return light * ops.convert_to_tensor(outside.ravel()) + ops.reshape(inner, (-1, 2, side**2))
-
-
-def _mesh(axis: np.ndarray):
+def mesh(axis: np.ndarray) -> tuple[Any, Any]:
+    """Positions x and y of a square grid, (1, n) each, from those along its axis."""
     y, x = np.meshgrid(axis.astype(np.float32), axis.astype(np.float32), indexing="ij")
     return ops.convert_to_tensor(x.reshape(1, -1)), ops.convert_to_tensor(y.reshape(1, -1))
 
 
-def exposed(light, arrays: Mapping[str, Any], grid: Grid) -> dict[str, Any]:
-    """Blur body and clumps into pixels and add the photons' noise.
+def exposed(outer, inner, arrays: Mapping[str, Any], grid: Grid) -> dict[str, Any]:
+    """Blur the parts of the source into pixels and add the photons' noise.
+
+    Args:
+        outer: brightness of each part at unit flux at the samples, (batch, side^2).
+        inner: the same at the finer samples, which take the place of those in the middle: inner
+            images of a source are small.
+        arrays: with ``fluxes`` of the parts, (batch, bands, parts), ``rows`` and ``columns`` of the
+            PSF, (batch or 1, bands, terms, pixels, side), and ``keys``.
+        grid: pixels and samples.
 
     Returns:
         ``arcs`` without noise and ``noisy``, (batch, bands, pixels, pixels), in the cutouts' unit
-        of flux; ``lensed``, brightness summed over the samples, (batch, 2).
+        of flux; ``lensed``, mean brightness of each part times the samples, (batch, parts).
     """
-    fluxes = arrays["fluxes"]  # (batch, bands, 2)
-    bands, pixels = fluxes.shape[1], grid.size
-    bright = ops.reshape(ops.matmul(fluxes, light), (-1, bands, 1, grid.side, grid.side))
-    rows, columns = arrays["rows"], arrays["columns"]  # (batch or 1, bands, terms, pixels, side)
-    terms = ops.matmul(ops.matmul(rows, bright), ops.swapaxes(columns, -1, -2))
-    arcs = ops.sum(terms, axis=2)
+    fluxes, rows, columns = (arrays[name] for name in ("fluxes", "rows", "columns"))
+    bands, pixels, side, n = fluxes.shape[1], grid.size, grid.side, grid.inner
+    rim = (side - n) // 2
+    outside = np.ones((side, side), np.float32)
+    outside[rim : side - rim, rim : side - rim] = 0.0
+    mask = ops.convert_to_tensor(outside.reshape(1, -1))
+    outer = [part * mask for part in outer]
+    inner = [
+        ops.reshape(
+            ops.mean(ops.reshape(part, (-1, n, _REFINED, n, _REFINED)), axis=(2, 4)), (-1, n * n)
+        )
+        for part in inner
+    ]
+    middle = slice(rim, side - rim)
+    arcs = _blurred(outer, fluxes, rows, columns, side)
+    arcs = arcs + _blurred(inner, fluxes, rows[..., middle], columns[..., middle], n)
     electrons = ops.convert_to_tensor(np.array(grid.gain, np.float32).reshape(1, -1, 1, 1))
-    n = pixels * pixels
-    uniform = [pixel_uniform(arrays["keys"][:, band], n) for band in range(bands)]
+    uniform = [pixel_uniform(arrays["keys"][:, band], pixels**2) for band in range(bands)]
     uniform = ops.reshape(ops.stack(uniform, axis=1), (-1, bands, pixels, pixels))
     counts = poisson_from_uniform(ops.maximum(arcs, 0.0) * electrons, uniform)
-    return {"arcs": arcs, "noisy": counts / electrons, "lensed": ops.sum(light, axis=2)}
+    lensed = [ops.sum(a, axis=1) + ops.sum(b, axis=1) for a, b in zip(outer, inner, strict=True)]
+    return {"arcs": arcs, "noisy": counts / electrons, "lensed": ops.stack(lensed, axis=1)}
+
+
+def _blurred(parts, fluxes, rows, columns, side: int):
+    """Flux in pixels of parts at unit flux, (batch, bands, pixels, pixels)."""
+    bright = 0.0
+    for k, part in enumerate(parts):
+        bright = bright + fluxes[:, :, k : k + 1] * part[:, None, :]
+    bright = ops.reshape(bright, (-1, fluxes.shape[1], 1, side, side))
+    terms = ops.matmul(ops.matmul(rows, bright), ops.swapaxes(columns, -1, -2))
+    return ops.sum(terms, axis=2)
 
 
 @lru_cache(maxsize=32)
-def _programs(grid: Grid, stamps: bool, backend: str) -> tuple[Callable, Callable]:
-    """Two programs, not one: in one, XLA would trace each ray again for each use of it."""
-    shine_program = partial(sampled, grid=grid, shine_at=stamp if stamps else sersic_with_clumps)
-    return compiled(shine_program), compiled(partial(exposed, grid=grid))
+def _programs(grid: Grid, stamps: bool, backend: str) -> tuple[Callable, ...]:
+    """Three programs: in one, XLA would trace each ray again for each use of it."""
+    shine_at = stamp if stamps else sersic_with_clumps
+    return compiled(traced), compiled(shine_at), compiled(partial(exposed, grid=grid))
 
 
 def render_paintings(
@@ -190,7 +205,8 @@ def render_paintings(
         unlensed flux of the source in the reference band, within the cutout and its rim.
     """
     grid = Grid.of(survey)
-    shine_program, expose = _programs(grid, stamps is not None, keras.backend.backend())
+    trace, shine_at, expose = _programs(grid, stamps is not None, keras.backend.backend())
+    rays = [mesh(axis) for axis in (grid.samples(), grid.inner_samples())]
     size, bands = grid.size, len(survey.names)
     result: dict[str, np.ndarray] = {
         "arcs": np.empty((len(paintings), size, size, bands), np.float32),
@@ -208,7 +224,8 @@ def render_paintings(
         )
         stacked |= _matrices(survey, psfs, width, grid)
         arrays = {name: ops.convert_to_tensor(value) for name, value in stacked.items()}
-        done = expose(shine_program(arrays), arrays)
+        light = [shine_at(arrays, *trace(arrays, *positions)) for positions in rays]
+        done = expose(*light, arrays)
         rows = slice(start, start + n)
         for name in ("arcs", "noisy"):
             values = ops.convert_to_numpy(done[name])[:n]
@@ -254,12 +271,15 @@ def _arrays(
 
 
 def source_fluxes(p: Painting, survey: ImagingSurvey, stamp_source: bool) -> np.ndarray:
-    """Unlensed flux of body and clumps in the bands, (bands, 2), in the cutouts' unit."""
+    """Unlensed flux of body and clumps, or of a stamp, in the cutouts' unit, (bands, parts)."""
     share = 0.0 if stamp_source else float(p.source.clumps[:, 3].sum())
     parts = ((1 - share, p.source.colour), (share, p.source.clump_colour))
     return np.array(
         [
-            [part * float(band.flux(p.magnitude + colour[b])) for part, colour in parts]
+            [
+                part * float(band.flux(p.magnitude + colour[b]))
+                for part, colour in parts[: 2 - stamp_source]
+            ]
             for b, band in enumerate(survey.bands)
         ]
     )

@@ -15,6 +15,7 @@ VERBS = (
     "models",
     "weights",
     "simulate",
+    "surveys",
     "train",
     "pretrain",
     "adapt",

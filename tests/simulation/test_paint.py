@@ -14,9 +14,10 @@ from lenszoo.simulation.paint_draw import Painter, image_positions
 from lenszoo.simulation.paint_render import (
     Grid,
     _arrays,
-    _mesh,
+    mesh,
     sersic_with_clumps,
     source_fluxes,
+    traced,
 )
 from lenszoo.simulation.paint_source import Source
 from lenszoo.simulation.random import scene_generator
@@ -145,9 +146,10 @@ def test_traced_image_is_lenstronomys(galaxies):
     stacked = _arrays(paintings, survey, None, 1)
     stacked["core"] = np.full_like(stacked["core"], 1e-4)
     arrays = {name: ops.convert_to_tensor(value) for name, value in stacked.items()}
-    ours = ops.convert_to_numpy(sersic_with_clumps(arrays, *_mesh(axis)))
-    for p, (body, clumps), amplitude in zip(
-        paintings, ours, stacked["amplitude"][:, 0], strict=True
+    parts = sersic_with_clumps(arrays, *traced(arrays, *mesh(axis)))
+    bodies, spots = (ops.convert_to_numpy(part) for part in parts)
+    for p, body, clumps, amplitude in zip(
+        paintings, bodies, spots, stacked["amplitude"][:, 0], strict=True
     ):
         s = p.source
         centre = {"center_x": p.x, "center_y": p.y}

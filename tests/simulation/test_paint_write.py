@@ -1,0 +1,82 @@
+import csv
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from oneline import one_line
+
+from lenszoo.data import read_image
+from lenszoo.simulation import PaintLaw, paint, simulate_galaxies, write_paintings
+from lenszoo.simulation.paint_write import split_galaxies
+
+SMALL = PaintLaw(einstein_radius_arcsec=(0.8, 2.4))
+
+
+@pytest.fixture(scope="module")
+def galaxies():
+    return simulate_galaxies("cfhtls_gri", 10, seed=3)
+
+
+@pytest.fixture(scope="module")
+def painted(galaxies, tmp_path_factory):
+    out = tmp_path_factory.mktemp("painted") / "out"
+    return write_paintings(galaxies, out, n_train=16, n_val=4, seed=5, law=SMALL)
+
+
+def test_no_galaxy_is_on_both_sides(painted):
+    rows = pq.read_table(painted.path / "truth.parquet").to_pylist()
+    sides = {
+        side: {row["galaxy"] for row in rows if row["split"] == side} for side in painted.counts
+    }
+    assert not sides["train"] & sides["val"]
+    assert {len(side) for side in sides.values()} == {8, 2}
+    for side, counts in painted.counts.items():
+        assert counts["nonlens"] == len(sides[side])
+        assert counts["lens"] + _given_up(painted, side) == {"train": 16, "val": 4}[side]
+
+
+def _given_up(painted, side):
+    rows = list(csv.DictReader((painted.path / "not_painted.csv").open()))
+    assert len(rows) == painted.not_painted
+    return sum(row["split"] == side for row in rows)
+
+
+def test_images_and_truth(painted, galaxies):
+    rows = pq.read_table(painted.path / "truth.parquet").to_pylist()
+    train, _ = split_galaxies(galaxies, 0.2)
+    lenses = paint(train, 16, seed=5, law=SMALL)
+    images = dict(zip(lenses.index.tolist(), lenses.images, strict=True))
+    for row in rows:
+        image = read_image(str(painted.path / row["path"]))
+        if row["label"] == 0:
+            expected = galaxies.images[galaxies.ids.index(row["galaxy"])]
+            assert row["einstein_radius"] is None
+        elif row["split"] == "val":
+            continue
+        else:
+            expected = images[row["index"]]
+            assert len(row["image_x"]) == row["images"]
+        np.testing.assert_array_equal(image, expected)
+    facts = json.loads((painted.path / "dataset.json").read_text())
+    assert facts["survey"]["name"] == "cfhtls_gri" and facts["zero_point"] == 30.0
+    assert PaintLaw.model_validate(facts["law"]) == SMALL
+
+
+def test_split_does_not_depend_on_the_order(galaxies):
+    train, val = split_galaxies(galaxies, 0.3)
+    other_train, other_val = split_galaxies(galaxies.take(range(9, -1, -1)), 0.3)
+    assert set(train.ids) == set(other_train.ids) and set(val.ids) == set(other_val.ids)
+    assert len(val) == 3
+    one_line("split into two sides", lambda: split_galaxies(galaxies.take([0]), 0.3))
+
+
+def test_bad_input(galaxies, painted, tmp_path):
+    def write(out, **options):
+        return lambda: write_paintings(galaxies, out, **{"n_train": 2, "n_val": 0} | options)
+
+    one_line("is not empty", write(painted.path))
+    one_line("make no dataset", write(tmp_path / "none", n_train=0))
+    hard = PaintLaw(arc_signal_to_noise=1e6, tries=3)
+    line = one_line("Not one of 2 lenses passes", write(tmp_path / "hard", law=hard))
+    assert "arcs below a signal-to-noise of 1e+06" in line
