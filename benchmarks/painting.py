@@ -2,11 +2,11 @@
 
     python benchmarks/painting.py [--rounds 5] [--seed 1]
 
-Both render the same lenses on the same simulated galaxies of `kids_ugri`, in turns, pinned to
-one core; seconds are the processor's, the ratio is that of the medians. lenszoo draws the lenses too, checks the floors and adds the photons' noise.
-lenstronomy renders drawn ones: the ellipsoid, shear, a Sersic body and its clumps, on the same
-number of samples a pixel (without lenszoo's finer ones in the middle), blurred by a Gaussian PSF a
-band. Needs the extra `oracle`.
+Both render the same lenses on the same simulated galaxies of `kids_ugri`, in turns, pinned to one
+core; seconds are the processor's, the ratio is that of the medians. lenszoo draws the lenses too,
+checks the floors and adds the photons' noise. lenstronomy renders drawn ones: the ellipsoid, shear,
+a Sersic body and its clumps, on the same number of samples a pixel (without lenszoo's finer ones in
+the middle), blurred by a Gaussian PSF a band. Needs the extra `oracle`.
 """
 
 import argparse
