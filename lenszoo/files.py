@@ -8,6 +8,7 @@ half a file, also on cluster file systems where a lock is a silent no-op. The lo
 import contextlib
 import errno
 import hashlib
+import json
 import logging
 import os
 import re
@@ -15,9 +16,9 @@ import secrets
 import socket
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from lenszoo.errors import LenszooError
 
@@ -28,6 +29,9 @@ BLOCK = 1 << 18
 
 STALE_HOURS = 6.0
 """A temporary file untouched for this long belongs to nobody: downloads time out long before."""
+
+RUN_FILES = ("run.json", "recipe.json")
+"""Files by which a folder is known to be that of a run."""
 
 _DISK_FULL = {
     code for code in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None)) if code is not None
@@ -109,6 +113,77 @@ def is_written(target: Path) -> bool:
         raise disk_error(target, error) from error
 
 
+def check_output(
+    target: str | os.PathLike[str],
+    inputs: Iterable[str | os.PathLike[str] | None] = (),
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Check the place of an output before any work is done for it: the one check of every verb.
+
+    Args:
+        target: a file, or a folder.
+        inputs: files and folders that are read; names of other things, and None, are passed over.
+        overwrite: whether a file, or a folder that is not empty, may be there already. A verb that
+            goes on where it stopped sets it and looks itself at what is there.
+
+    Raises:
+        LenszooError: the target is an input or a run folder, or is there already.
+    """
+    path = Path(target)
+    place = path.resolve()
+    for each in inputs:
+        if each is None or not (source := Path(each)).exists():
+            continue
+        if place == source.resolve():
+            raise LenszooError(f"{path}: is an input itself; choose another name or folder.")
+    if any((path / name).is_file() for name in RUN_FILES):
+        raise LenszooError(
+            f"{path}: is the folder of a run, whose files would be overwritten; choose another."
+        )
+    if overwrite:
+        return
+    if path.is_dir():
+        if any(not each.name.startswith(".") for each in path.iterdir()):
+            raise LenszooError(
+                f"{path}: is not empty; choose another folder, or pass overwrite=True."
+            )
+    elif path.exists():
+        raise LenszooError(f"{path}: is there already; choose another, or pass overwrite=True.")
+
+
+def check_beside(target: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise LenszooError where a folder of outputs lies within one that is read.
+
+    The next call would read the outputs too.
+    """
+    for each in map(Path, inputs):
+        if each.is_dir() and Path(target).resolve().is_relative_to(each.resolve()):
+            raise LenszooError(
+                f"{target}: lies within the folder of inputs {each}; choose a folder outside it."
+            )
+
+
+def read_json(path: Path, remedy: str = "") -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Args:
+        path: the file.
+        remedy: the end of the message, a sentence.
+
+    Raises:
+        LenszooError: it is missing, damaged, nested too deeply, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise LenszooError(f"{path} cannot be read ({reason}). {remedy}".rstrip()) from error
+    if not isinstance(content, dict):
+        raise LenszooError(f"{path} is damaged: it holds no JSON object. {remedy}".rstrip())
+    return content
+
+
 def disk_error(target: Path, error: OSError) -> LenszooError:
     """Turn a failed write of ``target`` into one line that says what to do."""
     reason = error.strerror or str(error)
@@ -167,21 +242,35 @@ def fault_of(path: Path, size: int, sha256: str) -> str | None:
     return None
 
 
-def sweep(folder: Path, older_than_hours: float = STALE_HOURS) -> list[Path]:
+def is_temporary(path: Path) -> bool:
+    """Whether a file is named as ``create_temporary`` names them."""
+    return _TEMPORARY.match(path.name) is not None
+
+
+def sweep(folder: Path, older_than_hours: float = STALE_HOURS, own: bool = False) -> list[Path]:
     """Remove temporary files that a killed process left in ``folder``; return those removed.
 
     Only files named as ``create_temporary`` names them, untouched for ``older_than_hours``, and
     never one whose process still lives on this machine.
+
+    Args:
+        folder: where to look.
+        older_than_hours: the age from which on a file belongs to nobody.
+        own: remove also those under the number of this process, which in a container an earlier
+            one had too; only where no other thread writes in the folder.
     """
     removed: list[Path] = []
     limit = time.time() - 3600.0 * older_than_hours
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
             match = _TEMPORARY.match(path.name)
-            if match is None or _lives(match["host"], int(match["pid"])):
+            if match is None:
+                continue
+            pid = int(match["pid"])
+            if _lives(match["host"], pid) and not (own and pid == os.getpid()):
                 continue
             with contextlib.suppress(OSError):
-                if path.stat().st_mtime < limit:
+                if path.stat().st_mtime < limit or not older_than_hours:
                     path.unlink()
                     removed.append(path)
     return removed
@@ -224,7 +313,7 @@ def hold(folder: Path, noun: str, lock_name: str, busy: str) -> Iterator[None]:
     except OSError as error:
         raise LenszooError(f"Cannot write the {noun} {folder}: {error.strerror}.") from error
     try:
-        sweep(folder, 0)
+        sweep(folder, 0, own=True)
         yield
     finally:
         lock.release()

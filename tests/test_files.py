@@ -114,3 +114,62 @@ def test_names_as_long_as_a_system_allows(tmp_path, letter):
     target = tmp_path / (letter * (255 // size))
     files.write_bytes(target, b"x")
     assert target.read_bytes() == b"x" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_output_is_no_input_no_run_and_nothing_that_is_there(tmp_path):
+    table, run, full = tmp_path / "t.csv", tmp_path / "run", tmp_path / "full"
+    table.write_text("id\n")
+    for folder in (run, full):
+        folder.mkdir()
+        (folder / ("run.json" if folder is run else "notes.txt")).write_text("{}")
+    (tmp_path / "link.csv").symlink_to(table)
+    refused = [
+        (table, [table], True, "is an input"),
+        (table, [tmp_path / "link.csv"], True, "is an input"),
+        (tmp_path / "x" / ".." / "t.csv", [str(table)], True, "is an input"),
+        (full, [full], True, "is an input"),
+        (run, [], True, "folder of a run"),
+        (full, [], False, "is not empty"),
+        (table, [], False, "is there already"),
+    ]
+    (tmp_path / "x").mkdir()
+    for target, inputs, overwrite, text in refused:
+        with pytest.raises(LenszooError, match=text) as caught:
+            files.check_output(target, inputs, overwrite=overwrite)
+        assert "\n" not in str(caught.value)
+    for target, inputs, overwrite in [
+        (table, ["resnet18_slim.common_test_sim_v2", None, full], True),
+        (full, [table], True),
+        (tmp_path / "x", [table], False),
+        (tmp_path / "new.csv", [table], False),
+    ]:
+        files.check_output(target, inputs, overwrite=overwrite)
+
+
+def test_outputs_among_inputs_would_be_inputs(tmp_path):
+    (tmp_path / "images").mkdir()
+    files.check_beside(tmp_path / "run", [tmp_path / "images", "name"])
+    for folder in (tmp_path / "images", tmp_path / "images" / "run"):
+        with pytest.raises(LenszooError, match="lies within the folder of inputs"):
+            files.check_beside(folder, [tmp_path / "images"])
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("", "Expecting value"),
+        ("[" * 200_000, "cannot be read"),
+        ('{"a": ' + "9" * 5000 + "}", "digits"),
+        ("[]", "no JSON object"),
+        (b"\xff", "decode"),
+        (None, "No such file"),
+    ],
+)
+def test_json_that_cannot_be_read_is_one_line(tmp_path, content, text):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(LenszooError, match=text) as caught:
+        files.read_json(path, "Mend it.")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    assert "Mend it." in str(caught.value)

@@ -44,8 +44,10 @@ def run_recipe(
     """
     from lenszoo import tasks
     from lenszoo.cli._options import check_images
+    from lenszoo.cli._verb import start_backend
+    from lenszoo.tasks.finished import finished_metrics
+    from lenszoo.tasks.recipes import Recipe
     from lenszoo.tasks.settings import set_field, set_text
-    from lenszoo.training import Recipe, cross_validate, train
 
     check_images(options.get("data.images"), *presets)
     for name, value in options.items():
@@ -53,6 +55,15 @@ def run_recipe(
     for setting in settings or ():
         set_text(fields, setting)
     recipe = Recipe(**fields)
+    kind, page = tasks.find(recipe.task), out / "report.html"
+    metrics = finished_metrics(out, recipe)
+    if metrics is not None:
+        score = kind.line(metrics)
+        typer.echo(f"{out}: finished already; nothing trained. {score}; open {page}")
+        return
+    start_backend()
+    from lenszoo.training import cross_validate, train
+
     if getattr(recipe, "folds", None) is not None:
         summary = cross_validate(recipe, out)
         for name, mean in summary["mean"].items():
@@ -60,5 +71,4 @@ def run_recipe(
             typer.echo(f"{name} {mean:.4f} +- {spread:.4f} over {recipe.folds} folds")
         return
     metrics = train(recipe, out, verbose=sys.stdout.isatty()).metrics
-    line = tasks.find(recipe.task).line(metrics)
-    typer.echo(f"{out}: {line or 'done'}; open {out / 'report.html'}")
+    typer.echo(f"{out}: {kind.line(metrics) or 'done'}; open {page}")

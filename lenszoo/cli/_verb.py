@@ -85,7 +85,7 @@ def verb(
                         options["catalogue"] = catalogue_options(options)
                         options["preparing"] = preparing_options(options)
                     if backend:
-                        _start_backend()
+                        start_backend()
                     function(*args, **options)
                 except (typer.Exit, BrokenPipeError):
                     raise
@@ -139,7 +139,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (--debug shows where)", 1
 
 
-def _start_backend() -> None:
+def start_backend() -> None:
     """Import keras, which imports its backend."""
     try:
         import keras

@@ -11,7 +11,7 @@ from lenszoo.cli._recipe import run_recipe
 from lenszoo.cli._verb import verb
 
 
-@verb(backend=True, recipe=True, stopped=_recipe.STOPPED)
+@verb(recipe=True, stopped=_recipe.STOPPED)
 def adapt(
     weights: Weights,
     out: OutFolder,

@@ -10,7 +10,7 @@ from lenszoo.cli._recipe import run_recipe
 from lenszoo.cli._verb import verb
 
 
-@verb(backend=True, recipe=True, stopped=_recipe.STOPPED)
+@verb(recipe=True, stopped=_recipe.STOPPED)
 def pretrain(
     model: Annotated[
         str, typer.Argument(help="A classifier, see `lenszoo models --task classify`.")

@@ -11,11 +11,13 @@ import numpy as np
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.columns import find_id, read_labels, read_numbers
+from lenszoo.data.content import check_one_label, hash_files, same_rows
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale, split_hdu
 from lenszoo.data.layouts import Layout, find_layout
 from lenszoo.data.matching import ObjectFiles, match_by_name, match_by_pattern
 from lenszoo.data.memory_table import describe, is_table
+from lenszoo.data.names import GROUP
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.readers import ImageFiles, read_images
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
@@ -118,8 +120,10 @@ class Catalogue:
 
         Args:
             model_columns: what a model calls its columns; none reads ids only. By default the
-                table's are ``columns``, or all that hold numbers only, but never the id and the
-                label, nor a column that is called like one ("is_lens").
+                table's are ``columns``, or all that hold numbers only and are properties of the
+                objects: not the id, the label, the group, nor columns that are called like those
+                or hold positions, times, parts of a survey or an index. Notes name what is left
+                out.
             label: the column of labels; None reads none.
             unlabelled: allow objects without a label; they get -1.
 
@@ -151,8 +155,13 @@ class Catalogue:
         )
         sha256 = None if is_table(self.path) else sha256_of(Path(split_hdu(table.source)[0]))
         beside = table.typed(column for column in table.columns if column != id)
+        groups = None
+        if GROUP in table.columns:  # an object without one is a group by itself
+            cells = enumerate(table.text(GROUP))
+            groups = np.array([text or f"row {row}" for row, text in cells])
         return Dataset(
             tuple(ids), None, values, names, labels, settings.bands, notes=notes, beside=beside,
+            groups=groups,
             provenance={"catalogue": table.source, "sha256": sha256, "layout": self.layout},
         )  # fmt: skip
 
@@ -231,7 +240,7 @@ class Catalogue:
             notes.append(f"Objects with bad pixels, left out: {len(paths) - len(kept)}.")
         elif counts.any():
             notes.append(f"Images with bad pixels (on_bad={on_bad!r}): {(counts > 0).sum()}.")
-        chosen = rows.take(present[kept])
+        chosen = _grouped(rows.take(present[kept]), [paths[i] for i in kept])
         facts = {"pixel_scale": read_pixel_scale(paths[0]), "on_bad": on_bad, "on_missing": policy}
         return replace(
             chosen, images=pixels, bad_counts=counts[kept], notes=tuple(notes),
@@ -343,6 +352,19 @@ def read_catalogue(
     return Catalogue(path, on_missing=on_missing, **attributes).load(
         on_bad=on_bad, size=size, unlabelled=unlabelled, table_only=table_only
     )
+
+
+def _grouped(rows: Dataset, paths: Sequence[Any]) -> Dataset:
+    """Hash the images of objects; those of equal content form a group, and have one label."""
+    contents = hash_files(paths)
+    if rows.labels is not None:
+        labelled = np.flatnonzero(rows.labels >= 0)
+        check_one_label(
+            [contents[i] for i in labelled], rows.labels[labelled],
+            [rows.ids[i] for i in labelled], rows.class_names, rows.provenance["catalogue"],
+        )  # fmt: skip
+    names = [] if rows.groups is None else [rows.groups.tolist()]
+    return replace(rows, contents=np.array(contents), groups=same_rows(contents, *names))
 
 
 def _flux_factor(zero_point: float) -> np.float32:

@@ -46,6 +46,7 @@ class Dataset:
         targets: (n, scale * H, scale * W, bands) float32, the fine images of pairs; None without.
         groups: (n,) names of groups that no split may divide, such as repeated images of one sky
             position; None where every object is its own.
+        contents: (n,) hashes of the images' files; None where nobody read them.
         files: the images' files, read as they are asked for; None where ``images`` hold them.
         beside: further columns of the catalogue, a ``pyarrow.Table`` with as many rows, or None.
 
@@ -70,6 +71,7 @@ class Dataset:
     truth: dict[str, np.ndarray] | None = None
     targets: Array = None
     groups: np.ndarray | None = None
+    contents: np.ndarray | None = None
     files: ImageFiles | None = None
     beside: Any = None
 
@@ -117,7 +119,7 @@ class Dataset:
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
         """Return the objects at some positions, in that order."""
         rows = np.asarray(rows, np.int64)
-        arrays = ("images", "table", "labels", "bad_counts", "targets", "groups")
+        arrays = ("images", "table", "labels", "bad_counts", "targets", "groups", "contents")
         parts: dict[str, Any] = {}
         for name in arrays:
             part = getattr(self, name)

@@ -5,16 +5,19 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.content import check_one_label, hash_files, same_rows
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file, split_hdu
 from lenszoo.data.memory_table import describe, is_table
 from lenszoo.data.names import (
+    GROUP,
     LENS_CLASSES,
     SET_PREFIXES,
     canonical_class,
@@ -50,6 +53,8 @@ class DatasetIndex:
         class_names: the classes, in the order of the labels.
         source: its name in messages.
         beside: further columns of the table that it came from, a ``pyarrow.Table``, or None.
+        group_names: N names of groups that no split may divide, such as repeated images of one sky
+            position; empty where every image is its own.
 
     Example:
         >>> from lenszoo.data import DatasetIndex
@@ -66,6 +71,7 @@ class DatasetIndex:
     class_names: tuple[str, ...] = ()
     source: str = field(default="the dataset")
     beside: Any = field(default=None)
+    group_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -156,6 +162,7 @@ class DatasetIndex:
         id_column: str | None = "id",
         path_column: str | Sequence[str] = "path",
         label_column: str | None = "label",
+        group_column: str | None = None,
         classes: Sequence[str] | None = None,
     ) -> "DatasetIndex":
         """Index the images listed in a CSV table with a header line, in its order.
@@ -170,16 +177,21 @@ class DatasetIndex:
             path_column: the column of paths, or a list of columns, one for each band.
             label_column: the column of class names or of integer positions in ``classes``; None
                 for a table without labels.
+            group_column: the column of groups that no split may divide; by default "group" where
+                there is one beside labels.
             classes: a model's class names, as in :meth:`from_directory`.
 
         Raises:
             LenszooError: no such file or column, a row without a value, an id twice, a file that
-                does not exist, or a label that is none of ``classes``.
+                does not exist or has two labels, or a label that is none of ``classes``.
         """
         table = describe(csv) if is_table(csv) else os.fspath(csv)
         path_columns = [path_column] if isinstance(path_column, str) else list(path_column)
-        columns = [c for c in (id_column, *path_columns, label_column) if c is not None]
         read = read_table(csv)
+        if group_column is None and label_column is not None and GROUP in read.columns:
+            group_column = GROUP
+        named = (id_column, *path_columns, label_column, group_column)
+        columns = [c for c in named if c is not None]
         read.need(
             columns, "Name yours with id_column=, path_column= and label_column= (None: none)."
         )
@@ -199,7 +211,10 @@ class DatasetIndex:
             positions = {t: _label(t, names, table, classes is not None) for t in set(texts)}
             labels = np.array([positions[t] for t in texts], np.int32)
         others = [column for column in read.columns if column not in columns]
-        index = cls(ids, paths, labels, names, table, read.typed(others))
+        groups = () if group_column is None else tuple(cells[group_column])
+        index = cls(ids, paths, labels, names, table, read.typed(others), groups)
+        if labels is not None:
+            check_one_label(list(map(str, paths)), labels, ids, names, table)
         start = "root=" if root is not None else "the table's folder"
         _check_exist(index, f" Relative paths start from {start}, {base}.")
         return index
@@ -219,17 +234,37 @@ class DatasetIndex:
         counts = np.bincount(self.labels, minlength=len(self.class_names))
         return dict(zip(self.class_names, counts.tolist(), strict=True))
 
+    @cached_property
+    def contents(self) -> tuple[str, ...]:
+        """A hash of each image's file; every file is read once."""
+        return hash_files(self.paths)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(N,) numbers of the groups that a split keeps whole: the same image, the same group.
+
+        Raises:
+            LenszooError: the same image has two labels.
+        """
+        if self.labels is not None:
+            check_one_label(self.contents, self.labels, self.ids, self.class_names, self.source)
+        return same_rows(self.contents, *([self.group_names] if self.group_names else []))
+
     def subset(self, positions: Sequence[int] | np.ndarray) -> "DatasetIndex":
         """Return the index of the images at ``positions``, in that order."""
         picked = [int(i) for i in positions]
-        return DatasetIndex(
+        part = DatasetIndex(
             tuple(self.ids[i] for i in picked),
             tuple(self.paths[i] for i in picked),
             None if self.labels is None else self.labels[picked],
             self.class_names,
             self.source,
             None if self.beside is None else self.beside.take(picked),
+            tuple(self.group_names[i] for i in picked) if self.group_names else (),
         )
+        if "contents" in vars(self):
+            vars(part)["contents"] = tuple(self.contents[i] for i in picked)
+        return part
 
     def load(self, on_bad: OnBad = "raise", size: tuple[int, ...] | None = None) -> Dataset:
         """Read and check all images, in parallel, without TensorFlow.
@@ -257,6 +292,7 @@ class DatasetIndex:
             images,
             labels=None if self.labels is None else self.labels[kept],
             bad_counts=bad_counts[kept],
+            contents=np.array(self.contents)[kept] if "contents" in vars(self) else None,
             class_names=self.class_names,
             provenance={
                 "directory": self.source,
@@ -268,19 +304,24 @@ class DatasetIndex:
     def split(self, fraction: float, seed: int) -> tuple["DatasetIndex", "DatasetIndex"]:
         """Split into (train, validation), class by class, the same for the same seed.
 
+        Files of equal content, and images of one group, go to the same side.
+
         Args:
             fraction: the part of each class that goes to validation, in (0, 1); at least one
                 image of every class that has any goes to each side.
             seed: an integer in 0..2**32 - 1.
 
         Raises:
-            LenszooError: a class has a single image, or ``fraction`` is not in (0, 1).
+            LenszooError: a class has a single image or group, one image has two labels, or
+                ``fraction`` is not in (0, 1).
         """
         train, held_out = split_rows(self, fraction, seed)
         return self.subset(train), self.subset(held_out)
 
     def folds(self, k: int, seed: int) -> Iterator[tuple["DatasetIndex", "DatasetIndex"]]:
         """Yield k pairs (train, validation) of a stratified k-fold cross-validation.
+
+        Files of equal content, and images of one group, go to the same fold.
 
         Args:
             k: the number of folds, at least 2.

@@ -11,6 +11,9 @@ LENS_CLASSES = ("nonlens", "lens")
 SET_PREFIXES = ("train_", "val_", "test_")
 """Beginnings of class folders where several sets of a dataset lie side by side."""
 
+GROUP = "group"
+"""The column of a table that names the groups which no split may divide."""
+
 _WHOLE = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")  # labels that went through a float
 _NEGATIONS = ("non", "non_", "non-", "no", "no_", "not_")
 _LENS_NAMES = {f"{no}{name}": "nonlens" for no in _NEGATIONS for name in ("lens", "lenses")}

@@ -87,10 +87,13 @@ def _check(data: Any, seed: int, least: int, purpose: str) -> None:
     if not 0 <= seed < 2**32:
         raise LenszooError(f"The seed of a split must lie in 0..2**32 - 1, not {seed}.")
     source = getattr(data, "source", None) or "The dataset"
-    counts = data.class_counts() or {"(no labels)": len(data)}
-    for name, n in counts.items():
-        if n < least and (n or len(counts) == 1):
+    strata, group = _strata(data)
+    names = list(data.class_counts()) or ["(no labels)"]
+    counts = np.bincount(strata[strata >= 0], minlength=len(names))
+    noun = "image" if len(strata) == len(group) else "different image"
+    for name, n in zip(names, counts.tolist(), strict=True):
+        if n < least and (n or len(names) == 1):
             raise LenszooError(
-                f"{source}: class {name!r} has {n} image{'s' * (n != 1)}, but {purpose} needs at "
+                f"{source}: class {name!r} has {n} {noun}{'s' * (n != 1)}, but {purpose} needs at "
                 f"least {least} of each; add images or leave the class out."
             )

@@ -1,12 +1,12 @@
 """The weights that a model in memory was loaded from, for as long as it still has them."""
 
 import weakref
-import zlib
 from collections.abc import Sequence
 
 import keras
 
 from lenszoo.pretrained.source import WeightsSource
+from lenszoo.pretrained.temperature import weights_checksum
 
 _ORIGINS: weakref.WeakKeyDictionary[keras.Model, tuple[list[WeightsSource], int]] = (
     weakref.WeakKeyDictionary()
@@ -15,7 +15,7 @@ _ORIGINS: weakref.WeakKeyDictionary[keras.Model, tuple[list[WeightsSource], int]
 
 def remember(model: keras.Model, sources: Sequence[WeightsSource]) -> keras.Model:
     """Note the sources that a model was loaded from, and return the model."""
-    _ORIGINS[model] = list(sources), _checksum(model)
+    _ORIGINS[model] = list(sources), weights_checksum(model)
     return model
 
 
@@ -26,13 +26,6 @@ def recall(model: keras.Model) -> list[WeightsSource] | None:
     is another.
     """
     sources, checksum = _ORIGINS.get(model, ([], 0))
-    if not sources or checksum != _checksum(model):
+    if not sources or checksum != weights_checksum(model):
         return None
     return sources if all(source.unchanged for source in sources) else None
-
-
-def _checksum(model: keras.Model) -> int:
-    total = 0
-    for values in model.get_weights():
-        total = zlib.crc32(values.tobytes(), total)
-    return total

@@ -1,8 +1,10 @@
 """Weight files and model files: writing, identity and strict loading."""
 
 import contextlib
+import hashlib
 import io
 import json
+import math
 import os
 import warnings
 from collections import Counter
@@ -14,10 +16,11 @@ import h5py
 import keras
 import numpy as np
 
-from lenszoo.errors import LenszooError, one_line
+from lenszoo.errors import LenszooError, one_line, unreadable
 from lenszoo.files import write_bytes
 from lenszoo.models.build import check_channels, model_config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
+from lenszoo.pretrained.temperature import set_temperature, temperature_of
 from lenszoo.pretrained.untrusted import READ_ERRORS, open_hdf5, open_zip
 
 WEIGHTS = ".weights.h5"
@@ -25,6 +28,9 @@ MODEL = ".keras"
 RUN_FILE = "run.json"
 BEST = "best" + WEIGHTS
 _ATTRIBUTE = "lenszoo"
+_TEMPERATURE = "lenszoo_temperature"
+_SEAL = b"lenszoo sha256 "  # then 64 digits and a line end, after the HDF5: readers do not mind
+_SEAL_BYTES = len(_SEAL) + 64 + 1
 _IDENTITY: dict[str, Any] = {
     "model": str,
     "input_shape": list,
@@ -48,7 +54,9 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     """Save a model's weights, without its optimizer, as a ``.weights.h5`` that knows its model.
 
     It is a plain Keras weights file with one attribute more, ``lenszoo``, which holds
-    :func:`model_config` as JSON, so that ``load_model`` needs nothing but the file. It appears
+    :func:`model_config` as JSON, so that ``load_model`` needs nothing but the file, and
+    ``lenszoo_temperature`` where the model has one (``set_temperature``); and at its end
+    stands the sha256 of all before it, so that a file with a changed byte is refused. It appears
     whole or not at all. A model with a network beside its graph, such as ``srgan`` with its
     discriminator, says with a method ``bare()`` which networks the file has to hold.
 
@@ -70,8 +78,33 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     bare.save_weights(memory)
     with h5py.File(memory, "r+") as file:
         file.attrs[_ATTRIBUTE] = identity
-    write_bytes(path, memory.getvalue())
+        if (temperature := temperature_of(model)) != 1:
+            file.attrs[_TEMPERATURE] = temperature
+    content = memory.getvalue()
+    write_bytes(path, content + _seal(content))
     return path
+
+
+def _seal(content: bytes | memoryview) -> bytes:
+    return _SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
+
+
+def check_seal(path: Path) -> None:
+    """Raise LenszooError where a file of weights is not as :func:`save_weights` wrote it.
+
+    Files without a seal, of Keras itself or of earlier versions, pass.
+    """
+    try:
+        content = memoryview(path.read_bytes())
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    body, seal = content[:-_SEAL_BYTES], bytes(content[-_SEAL_BYTES:])
+    # also a seal that is damaged itself, or cut short
+    alike = sum(a == b for a, b in zip(seal, _SEAL, strict=False))
+    if (alike > len(_SEAL) // 2 or _SEAL in seal) and seal != _seal(body):
+        raise LenszooError(
+            f"{path} is damaged: its content is not that of its checksum. Get or make it again."
+        )
 
 
 def read_identity(path: Path) -> dict[str, Any] | None:
@@ -117,6 +150,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Raises:
         LenszooError: when the file is damaged or is not of this model.
     """
+    check_seal(path)
     beside = [name for name in _BESIDE if hasattr(model, name)]
     stored = _stored_shapes(path, beside)
     needed = Counter(tuple(variable.shape) for variable in model.weights)
@@ -135,6 +169,11 @@ def load_weights(model: keras.Model, path: Path) -> None:
             model.load_weights(path, objects_to_skip=seeds)
     except (*READ_ERRORS, UserWarning) as error:
         raise LenszooError(f"{path} does not fit {model.name}: {one_line(error)}.") from error
+    with open_hdf5(path) as file:
+        temperature = file.attrs.get(_TEMPERATURE, 1.0)
+    if not (isinstance(temperature, float) and 0 < temperature < math.inf):
+        raise LenszooError(f"{path}: its temperature {temperature!r} is no positive number.")
+    set_temperature(model, temperature)
 
 
 def load_keras(path: Path) -> keras.Model:

@@ -11,7 +11,7 @@ import keras
 
 from lenszoo.data import Dataset
 from lenszoo.data.checks import OnBad
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, unknown
 from lenszoo.inference.preparing import Preparing
 from lenszoo.pretrained.loading import model_config
 from lenszoo.provenance import provenance
@@ -19,8 +19,10 @@ from lenszoo.reporting.report import Report
 from lenszoo.simulation import get_preset
 from lenszoo.tasks.compute import jit
 from lenszoo.tasks.optimizers import build_optimizer
+from lenszoo.tasks.parts import Part
 from lenszoo.tasks.recipes import RecipeBase
 from lenszoo.tasks.sources import draw_split
+from lenszoo.tasks.warm_start import weights_of
 
 Bands = Sequence[str] | None
 
@@ -155,24 +157,67 @@ class Task(ABC):
         self, model: keras.Model, history: list[dict[str, Any]], folder: Path
     ) -> dict[str, Any]:
         """Write the report of the best model into ``folder`` and return its metrics."""
-        split, data = self.held_out()
+        report = self.report_on(model, *self.held_out(), history)
+        report.save(folder)
+        return report.metrics
+
+    def part(self, split: str) -> Any:
+        """Return the examples of a part of the data: ``train``, ``val`` or ``test``.
+
+        Of a sky with fresh scenes every epoch the training examples are those of the first.
+
+        Raises:
+            LenszooError: there is no such part.
+        """
+        makers = {
+            "train": getattr(self.source, "first", None),
+            "val": lambda: self.validation,
+            "test": self.source.test,
+        }
+        if split not in makers:
+            raise unknown("part of a run's data (split)", split, makers)
+        maker = makers[split]
+        if maker is None:
+            raise LenszooError(
+                f"This run has no {split} part: of data in files a part trains (train) and a part "
+                "validates (val)."
+            )
+        return maker()
+
+    def report_on(
+        self, model: keras.Model, split: str, data: Any, history: list[dict[str, Any]] | None
+    ) -> Report:
+        """Score a model that this training made on a part of its data."""
         about = {"model": model_config(model)["model"], "data": self.source.describe}
         report = self.score(
             model,
             data,
             history=history,
             title=f"{self.recipe.model} on {len(data.ids):,} {split} {self.noun}",
-            provenance=provenance(self.recipe.seed) | about | {"split": split} | self.about(),
+            provenance=provenance(self.recipe.seed)
+            | about
+            | {"split": split, "start": self.start or None}
+            | self.about(),
             seed=self.recipe.seed,
             **self.beside(model, data),
         )
-        report.save(folder)
-        return report.metrics
+        report.notes = [*report.notes, *getattr(self.source, "notes", ())]
+        return report
 
     @classmethod
     def images_an_epoch(cls, recipe: Any) -> int:
         """Count the simulated images that the steps of an epoch are given, repeats included."""
         return recipe.data.images
+
+    @property
+    def parts_of_data(self) -> dict[str, Part]:
+        """The examples of each part of data in files; empty for a simulated sky."""
+        return getattr(self.source, "parts", {})
+
+    @functools.cached_property
+    def start(self) -> dict[str, Any]:
+        """Name and sha256 of each of the weights that the training starts or learns from."""
+        return weights_of(self.recipe)
 
     # --- scores -------------------------------------------------------------------------------
 

@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import keras
 
 from lenszoo import tasks
 from lenszoo.data.checks import OnBad
 from lenszoo.errors import LenszooError
+from lenszoo.files import read_json
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.preparing import Preparing
 from lenszoo.models.build import model_config
@@ -18,6 +19,8 @@ from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.source import WeightsName
 from lenszoo.reporting.report import Report
 from lenszoo.tasks.base import Options
+from lenszoo.tasks.parts import SPLIT_FILE, first_change, read_parts
+from lenszoo.tasks.recipes import validate
 
 EVALUATION_SEED = 2026
 """Seed of the scenes that all released weights are scored on, from the test split."""
@@ -31,6 +34,7 @@ def evaluate(
     data: Any = None,
     *,
     preset: str | None = None,
+    split: Literal["train", "val", "test"] | None = None,
     images: int = IMAGES,
     seed: int = 0,
     batch_size: int | None = None,
@@ -57,6 +61,8 @@ def evaluate(
             ones. Of a backbone that learned without labels, as for a classifier, or a folder of
             images without labels.
         preset: a simulated sky in place of ``data``; its test split is drawn.
+        split: the part of a run folder's own data in place of ``data``: the images that it trained
+            on, those that chose its best epoch, or its test scenes. The data must be unchanged.
         images: examples of the sky.
         seed: of the scenes, of the bootstrap and of the baselines.
         batch_size, on_bad, resize, bands, progress: as in :func:`lenszoo.predict`; images that
@@ -83,11 +89,18 @@ def evaluate(
         >>> report.metrics["n"]
         8
     """
-    if (data is None) == (preset is None):
-        raise LenszooError("Give data or preset, the name of a simulated sky: one of them.")
+    if sum(each is not None for each in (data, preset, split)) != 1:
+        raise LenszooError(
+            "Give data, preset (the name of a simulated sky) or split (a part of a run's own "
+            "data): one of them."
+        )
     if isinstance(model, list | tuple) and len(model) == 1:
         model = model[0]  # no ensemble
     loaded = model if isinstance(model, keras.Model | OpenedModel) else load_model(model)
+    if split is not None:
+        options = Options(None, on_bad, classes, resize, bands, tta, preparing=preparing)
+        options.refuse("is scored on a part of its own data", *vars(options))
+        return _on_split(loaded, split)
     task = task_of(loaded).task
     if preset is not None:
         graph = loaded.model if isinstance(loaded, OpenedModel) else loaded
@@ -96,6 +109,28 @@ def evaluate(
     options = Options(batch_size, on_bad, classes, resize, bands, tta, seed, progress, preparing)
     about = {"title": title, "provenance": provenance, "history": _history(loaded), "seed": seed}
     return task.evaluate(loaded, data, options, **about)
+
+
+def _on_split(model: keras.Model | OpenedModel, split: str) -> Report:
+    """Score the model of a run on a part of the data it was trained with."""
+    graph = model.model if isinstance(model, OpenedModel) else model
+    source = next(iter(recall(graph) or ()), None)
+    folder = None if source is None else source.run_dir
+    if folder is None:
+        raise LenszooError("split is for a run folder, which knows its data; give data or preset.")
+    recipe = validate(read_json(folder / "recipe.json"), str(folder / "recipe.json"))
+    kind, change = tasks.find(recipe.task).task, None
+    parts = read_parts(folder / SPLIT_FILE)
+    folds = getattr(recipe, "folds", None)
+    for task in kind.folds(recipe, folds) if folds else [kind(recipe)]:
+        change = first_change(parts, task.parts_of_data)
+        if change is None:
+            name = "validation" if split == "val" else split
+            return task.report_on(graph, name, task.part(split), _history(model))
+    raise LenszooError(
+        f"{folder}: the data are no longer those it was trained with: {change}. Put them back as "
+        "they were, or name what to score on."
+    )
 
 
 def task_of(model: keras.Model | OpenedModel) -> tasks.TaskInfo:

@@ -20,6 +20,7 @@ from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.predictor import BATCH_SIZE, run
 from lenszoo.simulation import SPLIT_START, Sample
 from lenszoo.tasks.base import Options
+from lenszoo.tasks.parts import seen_notes
 
 Labelled: TypeAlias = DatasetIndex | Sample | Dataset | Catalogue | str | os.PathLike[str] | Any
 
@@ -87,7 +88,10 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
         labels.values[rows],
         tuple(_bands(opened, candidates) or ()),
         class_names=opened.classes,
-        notes=tuple(_left_out(answers.errors, answers.kept, labels.values)),
+        notes=(
+            *_left_out(answers.errors, answers.kept, labels.values),
+            *seen_notes(opened.run_dir, candidates.paths),
+        ),
         provenance={"data": labels.source if objects is None else objects.provenance},
         truth=truth and {name: values[rows] for name, values in truth.items()},
     )

@@ -81,7 +81,12 @@ class Optimizer(Strict):
     """The optimizer and its learning rate over the run."""
 
     name: Literal["adamw", "adam"] = Field("adamw", description="AdamW or Adam.")
-    learning_rate: float = Field(1e-3, gt=0, description="Highest learning rate, per step.")
+    learning_rate: float = Field(
+        1e-3,
+        gt=0,
+        description="Highest learning rate, per step; from weights, by default 1e-4, which keeps "
+        "what they know (1e-3 where the backbone stays frozen).",
+    )
     min_learning_rate: float = Field(
         0.0, ge=0, description="Lowest of cosine and cyclic, per step."
     )
@@ -129,6 +134,8 @@ class RecipeBase(Strict):
     """Whether the task knows ``freeze`` and ``curriculum``."""
     grows: ClassVar[bool] = False
     """Whether the task knows ``grow``."""
+    fine_tuning_rate: ClassVar[float | None] = 1e-4
+    """Learning rate from weights where the recipe names none; None: as without."""
 
     task: str = Field(description="Name of the task, see `lenszoo.tasks`.")
     model: str = Field(description="Row of the registry, see `lenszoo models`.")
@@ -174,6 +181,19 @@ class RecipeBase(Strict):
         default_factory=list, description="Stages before the true sky (strength 1); presets only."
     )
     early_stopping: EarlyStopping | None = Field(None, description="By default every epoch is run.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_from_weights(cls, values: Any) -> Any:
+        if cls.fine_tuning_rate is None or not isinstance(values, dict):
+            return values
+        frozen = values.get("freeze") == "backbone" and values.get("unfreeze_after") is None
+        table = values.get("optimizer", {})
+        if isinstance(table, Optimizer):
+            table = table.model_dump(exclude_unset=True)
+        if not values.get("weights") or frozen or not isinstance(table, dict):
+            return values
+        return values | {"optimizer": {"learning_rate": cls.fine_tuning_rate} | table}
 
     @field_validator("freeze", mode="plain")
     @classmethod
@@ -233,6 +253,22 @@ class RecipeBase(Strict):
 RENAMED = {"widen": "grow"}
 
 
+PLACES = ("directory", "csv", "catalogue", "folder", "high", "low", "images_in")
+"""Fields of a table of data that say where files lie."""
+
+
+def places_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return by dotted name those of a recipe's fields that say where data and weights lie.
+
+    They may change while a run goes on, as long as what lies there is the same.
+    """
+    tables = {name: fields.get(name) or {} for name in ("data", "source")}
+    places = {f"{t}.{name}": table.get(name) for t, table in tables.items() for name in PLACES}
+    teacher = (fields.get("distill") or {}).get("teacher")
+    places |= {"weights": fields.get("weights"), "grow": fields.get("grow")}
+    return places | {"distill.teacher": teacher}
+
+
 class Recipe:
     """Makes recipes from keywords, a TOML file or a packaged name.
 
@@ -263,8 +299,9 @@ class Recipe:
             fields = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise LenszooError(f"There is no recipe {path}.") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise LenszooError(f"Cannot read recipe {path}: {error}.") from error
+        except (OSError, ValueError, RecursionError) as error:
+            reason = str(error) or type(error).__name__
+            raise LenszooError(f"Cannot read recipe {path}: {reason}.") from error
         return validate(fields, str(path))
 
 

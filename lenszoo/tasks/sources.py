@@ -1,14 +1,11 @@
 """Training data of the tasks: a simulated sky or files, behind one type."""
 
 import functools
-import hashlib
-import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lenszoo.data import Dataset, DatasetIndex, Leak
 from lenszoo.data.batches import Batches
@@ -19,10 +16,13 @@ from lenszoo.simulation.preset import Preset
 from lenszoo.tasks.checks import check_classes
 from lenszoo.tasks.classify.recipe import Data
 from lenszoo.tasks.find_lenses.recipe import LensData
+from lenszoo.tasks.parts import TRAIN, VALIDATION, Part, digest, overlap, part_of
 from lenszoo.tasks.pretext.recipe import PoolData
 from lenszoo.tasks.recipes import RecipeBase
 from lenszoo.tasks.super_resolve.recipe import PairData
 from lenszoo.tasks.warm_start import check_images
+
+log = logging.getLogger("lenszoo")
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,10 @@ class TrainingData:
         columns: names of the table's columns; empty without a table.
         bands: names of the images' bands; empty where nobody named them.
         scale: of pairs, fine pixels a side of a coarse one.
-        first: a function that loads training data to take statistics from.
+        first: a function that loads the training examples, of a sky those of the first epoch.
         leaks: columns that give the label away.
+        parts: of data in files, the examples of each part; empty for a simulated sky.
+        notes: sentences for the report.
     """
 
     train_images: int
@@ -56,6 +58,8 @@ class TrainingData:
     scale: int = 1
     first: Any = None
     leaks: list[Leak] = field(default_factory=list)
+    parts: dict[str, Part] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def open_source(recipe: RecipeBase) -> TrainingData:
@@ -115,6 +119,7 @@ def sky_data(
         functools.partial(draw_split, preset, "test", data.test_images, seed),
         describe_sky(preset, seed),
         image_shape=preset.image_shape,
+        first=functools.partial(draw_split, preset, "train", data.images, seed),
         **more,
     )
 
@@ -175,10 +180,23 @@ def split_folder(
     return DatasetIndex.from_directory(root, classes=classes).split(data.val_fraction, seed)
 
 
-def _digest(*parts: DatasetIndex) -> str:
-    """Hash which images train and which validate, and their labels."""
-    content = [[part.ids, np.asarray(part.labels).tolist(), part.class_names] for part in parts]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+def held_parts(train: Dataset | DatasetIndex, held: Dataset | DatasetIndex) -> dict[str, Part]:
+    """Return the two parts of data in files."""
+    return {TRAIN: part_of(train), VALIDATION: part_of(held)}
+
+
+def overlap_notes(parts: dict[str, Part]) -> tuple[str, ...]:
+    """Count images that lie in both parts and say so, in the log too; a split of ours has none."""
+    n, first = overlap(parts[TRAIN], parts[VALIDATION])
+    if not n:
+        return ()
+    total = len(parts[VALIDATION].ids)
+    note = (
+        f"{n} of {total} validation images are also training images (the first: {first}): the "
+        "scores are too good; take them out of one of the two."
+    )
+    log.warning("%s", note)
+    return (note,)
 
 
 def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> TrainingData:
@@ -187,6 +205,8 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
         check_classes(val.labels, val.class_names)
     if train.labels is None or val.labels is None:
         raise LenszooError("Training needs labels: a folder a class, or a CSV with a label column.")
+    parts = held_parts(train, val)
+    notes = overlap_notes(parts)
     loaded = train.load(recipe.data.on_bad)
     if recipe.weights is not None:
         check_images(recipe.model, recipe.weights, loaded.images, list(loaded.ids))
@@ -201,7 +221,7 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
         "seed": recipe.data_seed,
         "pixel_scale": read_pixel_scale(train.paths[0]),
         "files": len(train),
-        "digest": _digest(train, val),
+        "digest": digest(parts, train.class_names),
         "bad_pixels": loaded.provenance["bad_pixels"],
         "skipped": loaded.provenance["skipped"],
     }
@@ -214,4 +234,7 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
         describe,
         image_shape=(height, width, bands),
         class_names=tuple(train.class_names),
+        first=lambda: loaded,
+        parts=parts,
+        notes=notes,
     )

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from lenszoo.data.brightness import check_brightness, span
 from lenszoo.data.index import canonical_class
+from lenszoo.files import sha256_of
 from lenszoo.pretrained.imported import is_published
 from lenszoo.pretrained.source import as_path, resolve
 
@@ -46,6 +48,29 @@ def match_head(model: keras.Model, row: str, weights: str, classes: Sequence[str
         "%s knows the classes %s, the images are of %s: a new head starts on the trained backbone.",
         weights, ", ".join(source.classes), ", ".join(classes),
     )  # fmt: skip
+
+
+def weights_of(recipe: Any) -> dict[str, dict[str, str | None]]:
+    """Return name and sha256 of the weights that a recipe names, by their field.
+
+    The sha256 of weights that another project published is None, where they have no path.
+    """
+    distill = getattr(recipe, "distill", None)
+    fields = {"weights": recipe.weights, "grow": recipe.grow}
+    teachers = distill.teacher if distill else ()
+    fields |= {f"teacher {n}": name for n, name in enumerate(teachers, start=1)}
+    return {
+        field: {"name": name, "sha256": _sha256(name, recipe.model)}
+        for field, name in fields.items()
+        if name is not None
+    }
+
+
+def _sha256(name: str, row: str) -> str | None:
+    if not is_published(name):
+        return resolve(name, model=row).sha256
+    path = as_path(name)
+    return sha256_of(path) if path is not None and path.is_file() else None
 
 
 def check_images(row: str, weights: str, images: np.ndarray, names: Sequence[str]) -> None:

@@ -1,10 +1,9 @@
 """The one training loop, with exact resume, for every task."""
 
-import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,25 @@ import keras
 from lenszoo import tasks
 from lenszoo.data.batches import feed
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.loading import load_model, save_weights
+from lenszoo.pretrained.loading import load_model
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
 from lenszoo.training.build_loss import settle
 from lenszoo.training.deadline import Deadline
 from lenszoo.training.interrupt import heard
-from lenszoo.training.run_folder import BEST, LAST, open_run, write_history, write_run
+from lenszoo.training.run_folder import (
+    BEST,
+    LAST,
+    check_same,
+    open_run,
+    place_weights,
+    read_metrics,
+    settle_weights,
+    stage_weights,
+    write_history,
+    write_run,
+)
 from lenszoo.training.state import (
     Progress,
     read_progress,
@@ -103,11 +113,14 @@ def train(
             f"lenszoo.training.cross_validate, or --folds {folds}."
         )
     folder = Path(out)
-    with open_run(folder, plan):
+    with open_run(folder, plan) as moved:
         progress = read_progress(folder)
+        settle_weights(folder, progress)
         if progress is not None and progress.finished:
-            metrics = json.loads((folder / "report.json").read_text(encoding="utf-8"))["metrics"]
-            return TrainingResult(folder, metrics, progress.history)
+            if moved:
+                check_same(folder, task or tasks.find(plan.task).task(plan))
+            log.info("%s: finished already; nothing trained", folder)
+            return TrainingResult(folder, read_metrics(folder), progress.history)
         keras.utils.set_random_seed(plan.seed)
         task = task or tasks.find(plan.task).task(plan)
         model = task.build()
@@ -139,12 +152,15 @@ def _epochs(
 ) -> None:
     recipe = task.recipe
     board = _tensorboard(folder)
+    if recipe.weights is not None and not progress.epoch and progress.start is None:
+        _score_start(task, model, progress, folder)
     while progress.epoch < recipe.epochs and not progress.stopped:
         epoch, start = progress.epoch, time.monotonic()
         if epoch and epoch in task.phases:
             _enter_phase(task, model, epoch)
         data = feed(task.epoch(epoch))
         settle(model, data)
+        rate = float(model.optimizer.learning_rate)
         fitted = model.fit(
             data,
             initial_epoch=epoch,
@@ -158,19 +174,38 @@ def _epochs(
         answers = task.answers(model)
         check_weights(answers, epoch + 1)
         row |= task.validate(answers)
-        row["learning_rate"] = float(model.optimizer.learning_rate)
+        row["learning_rate"] = rate
         row["strength"] = recipe.strength(epoch)
         row["seconds"] = round(time.monotonic() - start, 1)
         progress.epoch += 1
         progress.history.append(row)
-        if _is_best(task, progress):
-            save_weights(answers, folder / BEST)
-        save_weights(answers, folder / LAST)
+        better = _is_best(task, progress)
         write_history(folder, progress)
         board(row)
-        save_state(folder, model, progress)
-        log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(row))
+        _save(task, model, progress, folder, (BEST, LAST) if better else (LAST,))
+        shown = row if recipe.curriculum else {k: v for k, v in row.items() if k != "strength"}
+        log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(shown))
         check()
+
+
+def _score_start(task: Task, model: keras.Model, progress: Progress, folder: Path) -> None:
+    """Score the weights that a run starts from; they stay the best unless an epoch beats them."""
+    scores = task.validate(task.answers(model))
+    progress.start = {"epoch": 0} | scores
+    if not math.isnan(scores[task.monitor]):
+        progress.best = scores[task.monitor]
+    _save(task, model, progress, folder, (BEST, LAST))
+    log.info("start (%s): %s", task.recipe.weights, _summary(progress.start))
+
+
+def _save(
+    task: Task, model: keras.Model, progress: Progress, folder: Path, names: Sequence[str]
+) -> None:
+    """Save weights and the state that they belong to: all of it counts, or nothing."""
+    answers = task.answers(model)
+    progress.files |= {name: stage_weights(answers, folder, name) for name in names}
+    save_state(folder, model, progress)
+    place_weights(folder, names)
 
 
 def _is_best(task: Task, progress: Progress) -> bool:
@@ -191,13 +226,14 @@ def _is_best(task: Task, progress: Progress) -> bool:
     rises = progress.best is None or score > progress.best + margin
     better = rises
     if not rises and score == progress.best and LOG_LOSS in row:
-        better = row[LOG_LOSS] < progress.history[progress.best_epoch - 1][LOG_LOSS]
+        better = row[LOG_LOSS] < progress.scores(progress.best_epoch)[LOG_LOSS]
     if better:
         progress.best, progress.best_epoch = score, progress.epoch
     if stopping and not rises:
         # a phase or a stage is over when its epochs are, however flat its scores
         staged = sum(stage.epochs for stage in task.recipe.curriculum)
-        reached = next(r["epoch"] for r in progress.history if r[task.monitor] == progress.best)
+        rows = [*([progress.start] if progress.start else []), *progress.history]
+        reached = next(r["epoch"] for r in rows if r[task.monitor] == progress.best)
         since = max(reached, task.phases[-1], staged)
         progress.stopped = progress.epoch - since >= stopping.patience
     return better
@@ -224,4 +260,6 @@ def _tensorboard(folder: Path) -> Callable[[dict[str, float]], None]:
 
 
 def _summary(row: dict[str, Any]) -> str:
-    return ", ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")
+    formats = {"learning_rate": ".2g"}
+    values = {name: value for name, value in row.items() if name != "epoch"}
+    return ", ".join(f"{name} {v:{formats.get(name, '.4g')}}" for name, v in values.items())

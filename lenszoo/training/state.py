@@ -30,6 +30,9 @@ class Progress:
         stopped: whether early stopping ended the run.
         finished: whether nothing is left to train.
         history: one row an epoch: epoch, loss, validation scores, seconds ...
+        start: validation scores of the weights that the run started from, as of an epoch 0; None
+            where they were not scored.
+        files: sha256 of the files of weights that belong to this state, by name.
     """
 
     epoch: int = 0
@@ -38,6 +41,12 @@ class Progress:
     stopped: bool = False
     finished: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
+    start: dict[str, Any] | None = None
+    files: dict[str, str] = field(default_factory=dict)
+
+    def scores(self, epoch: int) -> dict[str, Any]:
+        """Return the row of an epoch; of 0 that of the start."""
+        return self.history[epoch - 1] if epoch else self.start or {}
 
 
 def _variables(model: keras.Model) -> list[Any]:
@@ -70,11 +79,12 @@ def read_progress(folder: Path) -> Progress | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Progress(**json.loads(str(file["progress"])))
+            progress = Progress(**json.loads(str(file["progress"])))
+        if type(progress.epoch) is not int or len(progress.history) != progress.epoch:
+            raise ValueError("its history is not that of its epochs")
+        return progress
     except Exception as error:
-        raise LenszooError(
-            f"{path} is damaged ({type(error).__name__}); delete the run folder to start again."
-        ) from error
+        raise _damaged(path, error) from error
 
 
 def restore_state(folder: Path, model: keras.Model) -> Progress:
@@ -86,14 +96,24 @@ def restore_state(folder: Path, model: keras.Model) -> Progress:
     progress = read_progress(folder)
     if progress is None:
         return Progress()
-    variables = _variables(model)
-    with np.load(folder / STATE_FILE, allow_pickle=False) as file:
-        if len(file.files) != len(variables) + 1 or any(
-            file[f"v{i}"].shape != tuple(v.shape) for i, v in enumerate(variables)
-        ):
-            raise LenszooError(
-                f"{folder / STATE_FILE} is of another model; choose another run folder."
-            )
-        for i, variable in enumerate(variables):
-            variable.assign(file[f"v{i}"])
+    variables, path = _variables(model), folder / STATE_FILE
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            stored = {name: file[name] for name in file.files if name != "progress"}
+    except Exception as error:
+        raise _damaged(path, error) from error
+    names = [f"v{i}" for i in range(len(variables))]
+    if len(stored) != len(variables) or any(
+        name not in stored or stored[name].shape != tuple(variable.shape)
+        for name, variable in zip(names, variables, strict=True)
+    ):
+        raise LenszooError(f"{path} is of another model; choose another run folder.")
+    for name, variable in zip(names, variables, strict=True):
+        variable.assign(stored[name])
     return progress
+
+
+def _damaged(path: Path, error: Exception) -> LenszooError:
+    return LenszooError(
+        f"{path} is damaged ({type(error).__name__}); delete the run folder to start again."
+    )

@@ -129,3 +129,27 @@ def test_strength_follows_the_stages():
     stages = [{"epochs": 2, "strength": 4.0}, {"epochs": 1, "strength": 2.0}]
     recipe = Recipe(model="simple_cnn", data=SKY, epochs=5, curriculum=stages)
     assert [recipe.strength(e) for e in range(5)] == [4.0, 4.0, 2.0, 1.0, 1.0]
+
+
+def test_from_weights_the_rate_is_low_unless_it_is_named():
+    def rate(task="classify", **fields):
+        fields = {"model": "simple_cnn", "data": {"preset": "common_test_sim"}} | fields
+        return Recipe(task=task, **fields).optimizer.learning_rate
+
+    start = {"weights": "simple_cnn.common_test_sim_v2"}
+    assert rate() == 1e-3
+    assert rate(**start) == 1e-4
+    assert rate(**start, optimizer={"weight_decay": 0.1}) == 1e-4
+    assert rate(**start, optimizer={"learning_rate": 2e-3}) == 2e-3
+    assert rate(**start, freeze="backbone") == 1e-3
+    assert rate(**start, freeze="backbone", unfreeze_after=1) == 1e-4
+    assert rate(**start, freeze=2) == 1e-4
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "epochs = " + "9" * 5000, "a = \xff"])
+def test_toml_that_cannot_be_read_is_one_line(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(LenszooError, match=r"Cannot read recipe .*mine\.toml") as caught:
+        Recipe.load(path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500

@@ -193,7 +193,7 @@ def test_a_run_goes_on_with_the_data_it_began_with(fields, images, tmp_path):
         train(recipe, tmp_path / "run", task=Cut(recipe))
     (gone, *_) = sorted(images.rglob("*.npy"))
     kept = gone.rename(tmp_path / "kept.npy")
-    with pytest.raises(LenszooError, match="training files were there when this run began, now"):
+    with pytest.raises(LenszooError, match=r"bar/0\.npy is gone"):
         train(recipe, tmp_path / "run")
     kept.rename(gone)
     assert len(train(recipe, tmp_path / "run").history) == 2
@@ -282,7 +282,7 @@ def test_turned_copies_need_square_images(tmp_path, fields):
     for name in ("bar", "dot"):
         (tmp_path / "wide" / name).mkdir(parents=True)
         for i in range(4):
-            image = np.random.default_rng(i).random((1, 24, 30))
+            image = np.random.default_rng([i, len(name), ord(name[0])]).random((1, 24, 30))
             np.save(tmp_path / "wide" / name / f"{i}.npy", image)
     wide = fields | {"data": {"directory": str(tmp_path / "wide")}, "augment": "none", "tta": True}
     with pytest.raises(LenszooError, match="needs square ones, not 24 x 30: leave it out"):

@@ -26,6 +26,7 @@ from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.tasks.find_lenses.input_scale import check_inputs
 from lenszoo.tasks.find_lenses.recipe import AdaMatch, AdaptRecipe, Dann, LensData, MeanTeacher
 from lenszoo.tasks.find_lenses.task import FindLensesTask, check_bands, check_finder
+from lenszoo.tasks.parts import Part, part_of
 from lenszoo.tasks.recipes import Strict
 from lenszoo.tasks.sources import TrainingData
 
@@ -156,6 +157,13 @@ class AdaptTask(FindLensesTask):
             augment=None if recipe.augment == "none" else recipe.augment,
             views=self.settings if self.method.views else None,
         )
+
+    @property
+    def parts_of_data(self) -> dict[str, Part]:
+        """The target's parts, and the source sky."""
+        sky = self._labelled_sky
+        source = {} if sky is None or sky.contents is None else {"source": part_of(sky)}
+        return super().parts_of_data | source
 
     @classmethod
     def images_an_epoch(cls, recipe: AdaptRecipe) -> int:

@@ -13,7 +13,14 @@ from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
 from lenszoo.tasks.find_lenses.batches import StreamedBatches, as_targets
 from lenszoo.tasks.find_lenses.recipe import LensData
-from lenszoo.tasks.sources import TrainingData, describe_sky, split_folder
+from lenszoo.tasks.parts import digest
+from lenszoo.tasks.sources import (
+    TrainingData,
+    describe_sky,
+    held_parts,
+    overlap_notes,
+    split_folder,
+)
 
 STATISTICS = 4096  # candidates that scales and means are taken from
 
@@ -98,6 +105,7 @@ def _catalogue(data: LensData, use: str) -> Dataset:
 
 def _folder(index: DatasetIndex, data: LensData) -> Dataset:
     """Load the images of class folders, without a table."""
+    _ = index.contents  # loaded along
     loaded = index.load(data.on_bad or "raise")
     bands = loaded.images.shape[-1]
     if data.bands is not None and len(data.bands) != bands:
@@ -106,18 +114,21 @@ def _folder(index: DatasetIndex, data: LensData) -> Dataset:
 
 
 def _held(train: Dataset, val: Dataset, seed: int, allow_leaks: bool) -> TrainingData:
+    parts = held_parts(train, val)
     return TrainingData(
         len(train),
         functools.partial(_batches, train, seed),
         lambda: val,
         None,
-        train.describe() | {"seed": seed},
+        train.describe() | {"seed": seed, "digest": digest(parts, LENS_CLASSES)},
         image_shape=None if train.images is None else tuple(train.images.shape[1:]),
         class_names=LENS_CLASSES,
         columns=train.columns,
         bands=train.bands,
         first=lambda: train,
         leaks=check_leaks(train.table, train.columns, train.known_labels(), allow=allow_leaks),
+        parts=parts,
+        notes=overlap_notes(parts),
     )
 
 

@@ -191,6 +191,8 @@ class FindLensesRecipe(RecipeBase):
 class AdaptRecipe(RecipeBase):
     """Adapt a lens finder to a sky with few labels, from one with many."""
 
+    fine_tuning_rate: ClassVar = None
+
     task: Literal["adapt"]
     model: str = Field("lens_finder", description="Row of the registry that finds lenses.")
     weights: str = Field(description="The lens finder to adapt: a name or a path.")

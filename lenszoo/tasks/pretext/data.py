@@ -12,6 +12,7 @@ from lenszoo.data.epochs import randomness
 from lenszoo.data.listing import as_index
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SimulatedDataset
+from lenszoo.tasks.parts import TRAIN, digest, part_of
 from lenszoo.tasks.pretext.recipe import PretextRecipe
 from lenszoo.tasks.sources import TrainingData, scenes, single_sky, sky_data
 
@@ -26,8 +27,11 @@ def open_pool(recipe: PretextRecipe) -> TrainingData:
     """
     if recipe.data.preset is not None:
         return _simulated(recipe)
-    images = as_index(recipe.data.images_in or "").load(recipe.data.on_bad).images
-    return held_pool(recipe, images, {"images_in": recipe.data.images_in})
+    index = as_index(recipe.data.images_in or "")
+    parts = {TRAIN: part_of(index)}
+    facts = {"images_in": recipe.data.images_in, "digest": digest(parts)}
+    pool = held_pool(recipe, index.load(recipe.data.on_bad).images, facts)
+    return replace(pool, parts=parts)
 
 
 def _simulated(recipe: PretextRecipe) -> TrainingData:

@@ -3,13 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from lenszoo.data import make_pairs, normalise, read_pairs
 from lenszoo.data.batches import Batches
+from lenszoo.data.content import hash_arrays, same_rows
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SimulatedDataset, get_preset, list_presets
+from lenszoo.tasks.parts import digest
 from lenszoo.tasks.sources import (
     TrainingData,
     augmentation,
+    held_parts,
     scenes,
     sky_data,
 )
@@ -54,8 +59,15 @@ def _from_files(recipe: SuperResolveRecipe) -> TrainingData:
         pairs = read_pairs(data.low, data.high or "", data.on_bad)
     else:
         pairs = make_pairs(data.high or "", **how, seed=seed, on_bad=data.on_bad)
+    contents = hash_arrays(pairs.images, pairs.targets)
     images, targets = normalise(pairs.images, pairs.targets)
-    pairs = replace(pairs, images=images, targets=targets)
+    pairs = replace(
+        pairs,
+        images=images,
+        targets=targets,
+        contents=np.array(contents),
+        groups=same_rows(contents),
+    )
     if len(pairs) < 2:
         raise LenszooError(
             f"{len(pairs)} pair(s) are too few to train on some and validate on others."
@@ -65,7 +77,9 @@ def _from_files(recipe: SuperResolveRecipe) -> TrainingData:
     def epoch(e: int) -> Batches:
         return Batches(training, **_cut(recipe), seed=seed, epoch=e)
 
+    parts = held_parts(training, held)
     describe = {
+        "digest": digest(parts),
         "high": data.high,
         "low": data.low,
         "degrade": None if data.low is not None else how,
@@ -82,4 +96,5 @@ def _from_files(recipe: SuperResolveRecipe) -> TrainingData:
         describe,
         image_shape=tuple(pairs.images.shape[1:]),
         scale=pairs.scale,
+        parts=parts,
     )

@@ -1,0 +1,38 @@
+"""Finished runs: recognised without a backend, whose start takes many seconds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lenszoo.errors import LenszooError
+from lenszoo.files import read_json, sha256_of
+from lenszoo.tasks.recipes import RecipeBase, validate
+
+RECIPE, REPORT, STATE = "recipe.json", "report.json", "state.npz"
+BEST = "best.weights.h5"
+
+
+def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
+    """Return the scores of a finished run of this recipe, with sound weights.
+
+    Args:
+        folder: the run folder.
+        recipe: what would be trained.
+
+    Returns:
+        The ``metrics`` of its report; None where the folder holds anything else, about which
+        :func:`lenszoo.training.train` says more.
+    """
+    try:
+        old = validate(read_json(folder / RECIPE), str(folder / RECIPE))
+        if old.model_dump(mode="json") != recipe.model_dump(mode="json"):
+            return None
+        with np.load(folder / STATE, allow_pickle=False) as file:
+            progress = json.loads(str(file["progress"]))
+        sound = sha256_of(folder / BEST) == progress["files"][BEST]
+        metrics = read_json(folder / REPORT)["metrics"]
+    except (LenszooError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return metrics if progress["finished"] and sound and isinstance(metrics, dict) else None

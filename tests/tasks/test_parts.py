@@ -1,0 +1,108 @@
+"""Parts of a run's data: scored on by name, and noticed when they are scored on again."""
+
+import shutil
+
+import numpy as np
+import pytest
+from tinyrun import recipe_fields, write_images
+
+from lenszoo import evaluate
+from lenszoo.data import DatasetIndex
+from lenszoo.errors import LenszooError
+from lenszoo.tasks.parts import SPLIT_FILE, read_parts
+from lenszoo.training import cross_validate, train
+
+SKY = {"preset": "common_test_sim", "images": 6, "val_images": 6, "test_images": 9}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    root = tmp_path_factory.mktemp("parts")
+    images = write_images(root / "images", per_class=8)
+    fields = recipe_fields(images) | {"epochs": 1, "options": {"width": 2}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lenszoo.reporting.report.Report.save", lambda report, folder: None)
+        train(fields, root / "run")
+    return images, fields, root / "run"
+
+
+def test_a_run_keeps_its_split_and_is_scored_on_each_part(trained):
+    images, _, run = trained
+    parts = read_parts(run / SPLIT_FILE)
+    index = DatasetIndex.from_directory(images)
+    assert sorted(parts["train"].ids + parts["validation"].ids) == sorted(index.ids)
+    for split, part, n in (("train", "train", 12), ("val", "validation", 4)):
+        report = evaluate(run, split=split)
+        assert report.metrics["n"] == n == len(parts[part].ids)
+        assert report.provenance["split"] == part
+    held = [index.ids.index(name) for name in parts["validation"].ids]
+    same = evaluate(run, index.subset(held)).metrics
+    for key in ("macro_ovr_auc", "accuracy", "log_loss"):
+        assert evaluate(run, split="val").metrics[key] == pytest.approx(same[key], abs=1e-6)
+    with pytest.raises(LenszooError, match="has no test part"):
+        evaluate(run, split="test")
+
+
+def test_scoring_on_images_of_the_training_is_told(trained, tmp_path):
+    images, _, run = trained
+    notes = evaluate(run, images).notes
+    assert any("12 of 16 images are among those that it was trained on" in n for n in notes)
+    assert any("4 of 16 images are among those that chose its best epoch" in n for n in notes)
+    table = tmp_path / "train.csv"
+    elsewhere = shutil.copytree(images, tmp_path / "copies")
+    names = read_parts(run / SPLIT_FILE).get("train").ids
+    table.write_text(
+        "id,path,label\n" + "".join(f"x{i},{elsewhere / i},{i.split('/')[0]}\n" for i in names)
+    )
+    assert any("12 of 12 images are among" in n for n in evaluate(run, table).notes)
+    others = write_images(tmp_path / "others", per_class=3)
+    for file in others.rglob("*.npy"):
+        np.save(file, np.load(file) * 0.9)
+    assert not any("among those" in n for n in evaluate(run, others).notes)
+
+
+def test_images_in_train_and_val_are_counted_and_told(trained, tmp_path, caplog):
+    images, fields, _ = trained
+    for part in ("train", "val"):
+        shutil.copytree(images, tmp_path / "set" / part)
+    for name in ("bar", "dot"):
+        pixels = np.load(tmp_path / "set" / "val" / name / "0.npy")
+        np.save(tmp_path / "set" / "val" / name / "0.npy", pixels * 0.9)
+    data = {"directory": str(tmp_path / "set")}
+    with pytest.MonkeyPatch.context() as patch:
+        kept = []
+        patch.setattr("lenszoo.reporting.report.Report.save", lambda r, folder: kept.append(r))
+        train(fields | {"data": data}, tmp_path / "run")
+    note = "14 of 16 validation images are also training images"
+    assert note in caplog.text
+    assert any(note in each for each in kept[0].notes)
+
+
+def test_split_is_for_runs_whose_data_are_unchanged(trained, tmp_path):
+    images, _, run = trained
+    with pytest.raises(LenszooError, match="one of them"):
+        evaluate(run, images, split="val")
+    with pytest.raises(LenszooError, match="split is for a run folder"):
+        evaluate("simple_cnn.common_test_sim_v2", split="val")
+    with pytest.raises(LenszooError, match="tta= does not apply"):
+        evaluate(run, split="val", tta=True)
+    run = shutil.copytree(run, tmp_path / "run")
+    recipe = run / "recipe.json"
+    moved = shutil.copytree(images, tmp_path / "images")
+    recipe.write_text(recipe.read_text().replace(str(images), str(moved)))
+    evaluate(run, split="val")
+    (moved / "dot" / "1.npy").unlink()
+    with pytest.raises(LenszooError, match=r"no longer those it was trained with: dot/1\.npy"):
+        evaluate(run, split="val")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("blank_figures")
+def test_folds_and_simulated_skies_have_their_parts_too(trained, tmp_path):
+    _, fields, _ = trained
+    cross_validate(fields, tmp_path / "folds", folds=2)
+    for fold in (1, 2):
+        assert evaluate(tmp_path / "folds" / f"fold_{fold}", split="val").metrics["n"] == 8
+    train(fields | {"data": SKY, "batch_size": 3}, tmp_path / "sky")
+    for split, n in (("train", 6), ("val", 6), ("test", 9)):
+        assert evaluate(tmp_path / "sky", split=split).metrics["n"] == n
