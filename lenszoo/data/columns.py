@@ -5,19 +5,36 @@ from collections.abc import Sequence
 import numpy as np
 
 from lenszoo.data.dataset import UNLABELLED
-from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.names import GROUP, LENS_CLASSES, canonical_class
 from lenszoo.data.table import MISSING, NotNumbersError, Table
 from lenszoo.errors import LenszooError
 
 # These say which class an object is, so they are no part of the table, even unasked.
 _LABEL_NAMES = frozenset(("label", "labels", "is_lens", "islens", "lens", "class", "target"))
+
+# Columns of numbers that say where, when or which and not what: no part of the table, unasked.
+_KINDS = {
+    "a position": "ra dec ra_deg dec_deg raj2000 dej2000 decj2000 ra_j2000 dec_j2000 alpha_j2000 "
+    "delta_j2000 ramean decmean glon glat elon elat healpix hpix",
+    "a part of the survey": "tile tilename tile_index field fieldid brick brickid brickname ccd "
+    "ccdnum chip exposure expnum plate fiber fiberid camcol patch tract",
+    "a time": "time date datetime mjd jd bjd hjd timestamp obs_time obstime obsdate mjd_obs",
+    "an index": "index level_0 unnamed row rownum row_number",
+    "an id": "id ids objid object object_id objectid source_id sourceid number name targetid",
+}
+_NO_FEATURES = {name: kind for kind, names in _KINDS.items() for name in names.split()}
+_ROWS = 20  # of fewer, any numbers might count the rows
+_LARGE = 2**31  # whole numbers beyond, all different, are ids
+
 _LABELS = {"1": 1, "1.0": 1, "true": 1, "yes": 1, "0": 0, "0.0": 0, "false": 0, "no": 0}
 
 
 def find_id(table: Table, id: str | None) -> str:
-    """Return the name of the column of ids: the one that was named, or "id" in any case."""
+    """Return the name of the column of ids: the one that was named, else "id", else "ID"."""
     if id is not None:
         return id
+    if "id" in table.columns:
+        return "id"
     return next((column for column in table.columns if column.casefold() == "id"), "id")
 
 
@@ -81,10 +98,14 @@ def read_numbers(
                 )
     names, values = [], []
     for column in columns if columns is not None else table.columns:
-        if columns is None and column in (id, label):
+        if columns is None and column in (id, label, GROUP):
             continue
         if columns is None and column.casefold() in _LABEL_NAMES:
             notes.append(f"Column {column!r} looks like a label and was left out of the table.")
+            continue
+        kind = None if columns is not None else _named_kind(column)
+        if kind is not None:
+            notes.append(_left_out(column, kind))
             continue
         table.need([column], "")
         try:
@@ -93,6 +114,9 @@ def read_numbers(
             if columns is not None:
                 raise
             notes.append(f"Column {column!r} holds no numbers and was left out of the table.")
+            continue
+        if columns is None and (kind := _counted_kind(numbers)) is not None:
+            notes.append(_left_out(column, kind))
             continue
         names.append(column)
         values.append(_floats(numbers, column, missing_values, notes))
@@ -105,6 +129,32 @@ def read_numbers(
         names, values = list(named), [read.get(name, empty) for name in named]
     stacked = np.stack(values, axis=1) if values else np.empty((len(table), 0), np.float32)
     return stacked, tuple(names), tuple(notes)
+
+
+def _left_out(column: str, kind: str) -> str:
+    return f"Column {column!r} is {kind} and was left out of the table; columns= takes it."
+
+
+def _named_kind(column: str) -> str | None:
+    """Say what a column is by its name where it is no property of the objects, else None."""
+    name = column.strip().casefold().partition(":")[0]  # pandas calls an index "Unnamed: 0"
+    if not name:
+        return "an index"
+    if name in _NO_FEATURES:
+        return _NO_FEATURES[name]
+    if name.endswith(("_id", " id")) or name.startswith("id_"):
+        return "an id"
+    return None
+
+
+def _counted_kind(numbers: np.ndarray) -> str | None:
+    """Say what a column is where its numbers are all different and count or name the rows."""
+    if len(numbers) < _ROWS or np.any(numbers != np.rint(numbers)):  # also of NaN
+        return None
+    if np.all(np.diff(numbers) == 1) and numbers[0] in (0, 1):
+        return "an index"
+    large = np.abs(numbers).min() > _LARGE
+    return "an id" if large and len(np.unique(numbers)) == len(numbers) else None
 
 
 def _floats(

@@ -71,3 +71,27 @@ def test_objects_without_a_label(survey):
     cutouts = read_rows(path, label="y", unlabelled=True)
     assert cutouts.labels.tolist() == [1, -1, 0]
     assert cutouts.class_counts() == {"nonlens": 1, "lens": 1}
+
+
+def test_positions_times_tiles_and_indices_are_no_features(survey):
+    header = ",id,ID,RA,dec,tile,MJD,object_id,Unnamed: 0,flux,size,group"
+    row = "{0},{0},{1},{0}.5,-{0}.25,3,59000.{0},{0},{0},{0}.75,{2},g{3}"
+    rows = [row.format(i, i + 7, i % 3, i // 2) for i in range(5)]
+    cutouts = read_rows(survey("\n".join([header, *rows]) + "\n"))
+    assert cutouts.ids == tuple("01234")  # the exact name, not ID
+    assert cutouts.columns == ("flux", "size")
+    told = "\n".join(cutouts.notes)
+    for column in ("", "ID", "RA", "dec", "tile", "MJD", "object_id", "Unnamed: 0"):
+        assert f"Column {column!r} is " in told
+    assert cutouts.groups.tolist() == ["g0", "g0", "g1", "g1", "g2"]
+    named = read_rows(survey("\n".join([header, *rows]) + "\n"), columns=["flux", "RA"])
+    assert named.columns == ("flux", "RA")
+
+
+def test_columns_that_count_or_name_the_rows_are_no_features(survey):
+    rows = [f"{i},{i},{i + 1},{10**12 + 37 * i},{i * i},{i}.5" for i in range(30)]
+    text = "id,a,b,c,square,flux\n" + "\n".join(rows) + "\n"
+    cutouts = read_rows(survey(text))
+    assert cutouts.columns == ("square", "flux")
+    assert sum("is an index" in note for note in cutouts.notes) == 2
+    assert sum("is an id" in note for note in cutouts.notes) == 1

@@ -1,5 +1,6 @@
 """Lens finding: images and a table, of a simulated sky or of a catalogue."""
 
+import logging
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics import classification as metrics
 from lenszoo.metrics.lens_finding import tpr10
-from lenszoo.metrics.temperature import LOWEST, fit_temperature
+from lenszoo.metrics.temperature import settled_temperature
 from lenszoo.models.in_batches import in_batches
 from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.models.registry import model_info
@@ -27,6 +28,8 @@ from lenszoo.tasks.find_lenses.recipe import FindLensesRecipe
 from lenszoo.tasks.find_lenses.report import LensFindingReport, lens_finding_report
 from lenszoo.tasks.labelled import answer_labelled
 from lenszoo.tasks.sources import TrainingData
+
+log = logging.getLogger("lenszoo")
 
 PREDICT_BATCH = 256
 
@@ -53,6 +56,8 @@ class FindLensesTask(Task):
     def build(self) -> keras.Model:
         """The lens finder, its scales and means taken from the training cutouts."""
         recipe, source = self.recipe, self.source
+        if source.columns and source.parts:
+            log.info("columns to learn from: %s", ", ".join(source.columns))
         shape = images_shape(recipe.input_shape, source.image_shape)
         options = {"use": recipe.use, "columns": list(source.columns), **recipe.options}
         with precision(recipe.mixed_precision):
@@ -254,9 +259,7 @@ def calibrate(model: keras.Model, held: Cutouts) -> dict[str, float]:
     logits = lens_logits(model, held.inputs())
     check_answers(logits)
     labels = held.known_labels()
-    fitted = fit_temperature(labels, logits)
-    if fitted <= LOWEST:
-        fitted = 1.0
+    fitted = settled_temperature(labels, logits)
     temperature.assign(fitted)
     return {
         "val_auc": metrics.roc_auc(labels, logits),
