@@ -42,6 +42,7 @@ from lenszoo.reporting.report import Report as Report
 from lenszoo.reporting.saliency import attention_rollout as attention_rollout
 from lenszoo.reporting.saliency import grad_cam as grad_cam
 from lenszoo.reporting.saliency import saliency as saliency
+from lenszoo.tasks.calibrate import calibrate as calibrate
 from lenszoo.tasks.classify.report import ClassificationReport as ClassificationReport
 from lenszoo.tasks.classify.report import classification_report as classification_report
 from lenszoo.tasks.find_lenses.candidates_page import candidates_page as candidates_page
@@ -69,6 +70,7 @@ __all__ = [
     "bicubic",
     "bootstrap_interval",
     "bright_pixels",
+    "calibrate",
     "calibration_bins",
     "candidates_page",
     "classification_report",

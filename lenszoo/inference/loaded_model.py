@@ -20,6 +20,7 @@ from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
+from lenszoo.pretrained.temperature import set_temperature, temperature_of
 from lenszoo.provenance import provenance
 
 
@@ -39,6 +40,8 @@ class OpenedModel:
         bands: names of the bands it was trained on; empty where nobody named them.
         pixel_scale: arcsec a pixel of the images it was trained on; None where unknown.
         inputs: noise, sky level, peak and zero point of these images; None where unknown.
+        temperature: divides a classifier's logits for calibrated probabilities; 1 where unknown,
+            for ensembles, and for lens finders, which have a layer for it.
     """
 
     model: keras.Model
@@ -50,6 +53,7 @@ class OpenedModel:
     bands: tuple[str, ...] = ()
     pixel_scale: float | None = None
     inputs: InputScale | None = None
+    temperature: float = 1.0
 
     @property
     def zero_point(self) -> float | None:
@@ -98,7 +102,7 @@ class OpenedModel:
     def logits(self, answers: np.ndarray) -> np.ndarray:
         """Turn raw answers (n, outputs) into logits (n, classes), float64.
 
-        Their softmax is the probability of each class. One output is the log-odds of the second
+        One output is the log-odds of the second
         class, and becomes ``[0, logit]``. Networks that end in probabilities give their logarithm,
         or with one output its log-odds.
         """
@@ -111,8 +115,8 @@ class OpenedModel:
         return np.concatenate([np.zeros_like(values), values], axis=1) if single else values
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """Softmax of logits (n, classes), float64."""
-        return np.exp(log_softmax(logits))
+        """Softmax of logits (n, classes) over the temperature, float64."""
+        return np.exp(log_softmax(np.asarray(logits) / self.temperature))
 
 
 # by the number of axes
@@ -167,6 +171,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         bands=sources[0].bands if sources else (),
         pixel_scale=sources[0].pixel_scale if sources else None,
         inputs=sources[0].inputs if sources else None,
+        temperature=temperature_of(model),
     )
 
 
@@ -176,10 +181,15 @@ _UNKNOWN = dict.fromkeys(("weights", "weights_sha256", "recipe", "seed"))
 def _load(source: Any) -> tuple[keras.Model, list[WeightsSource]]:
     """Return the network and the weights that it holds, as far as they are known."""
     if isinstance(source, keras.Model):
-        return as_graph(source), recall(source) or []
+        return _graph(source), recall(source) or []
     one = isinstance(source, str | os.PathLike | WeightsSource)
     sources = [resolve(name) for name in ([source] if one else source)]
-    return as_graph(load_sources(sources, one=len(sources) == 1)), sources
+    return _graph(load_sources(sources, one=len(sources) == 1)), sources
+
+
+def _graph(model: keras.Model) -> keras.Model:
+    """Return the network without what stands beside it, at its temperature."""
+    return set_temperature(as_graph(model), temperature_of(model))
 
 
 def _renamed(opened: OpenedModel, classes: Sequence[str]) -> OpenedModel:

@@ -39,12 +39,14 @@ def predict(
     """Classify images or lens candidates and return a table, a row each, in their order.
 
     The columns: ``id``; ``path`` (null for arrays); ``predicted``, a class name;
-    ``prob_<class>`` and ``logit_<class>`` (float32; the softmax of a row's logits is its
-    probabilities, with tta and for ensembles too; rank on logits, which do not saturate);
+    ``prob_<class>`` and ``logit_<class>`` (float32; the softmax of a row's logits, divided by the
+    temperature that was fitted to the weights, is its probabilities, with tta and for ensembles
+    too; rank on logits, which do not saturate);
     ``bad_pixels``, NaN or infinite pixels or those of a constant band; ``error``, why a row holds
     no answer, else null; then the other columns of the inputs' table, such as ``ra`` and ``dec``,
     but for those of the names above. The table's metadata under ``lenszoo`` (see
-    :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed.
+    :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed
+    and ``temperature`` (1 where none was fitted).
 
     A lens finder's classes are ``nonlens`` and ``lens``. Its logits are divided by the temperature
     that was fitted on its validation data, so ``prob_lens`` is calibrated for objects like those,
@@ -121,7 +123,8 @@ def _answer_table(
         for k, name in enumerate(opened.classes):
             column = values[:, k].astype(np.float32)
             columns[f"{kind}_{name}"] = pa.array(column, mask=~kept)
-    return _table(opened, candidates, answers, columns, {"tta": tta})
+    facts = {"tta": tta, "temperature": opened.temperature}
+    return _table(opened, candidates, answers, columns, facts)
 
 
 def embed(

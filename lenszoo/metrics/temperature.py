@@ -59,6 +59,16 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     return temperature if log_loss(y, scores / temperature) <= log_loss(y, scores) else 1.0
 
 
+def settled_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
+    """Fit a temperature as :func:`fit_temperature`; 1 where the data do not settle one.
+
+    Examples that the logits tell apart without an error set no temperature but 0, and logits no
+    better than chance none but infinity.
+    """
+    fitted = fit_temperature(labels, logits)
+    return fitted if LOWEST < fitted < HIGHEST else 1.0
+
+
 def _slope(inverse: float, labels: Ints, scores: Floats) -> float:
     """Derivative of the log loss of ``inverse * scores``, mean of E_p[z] - z_y; monotonic."""
     p = np.exp(log_softmax(inverse * scores))

@@ -27,6 +27,7 @@ from lenszoo.pretrained.ensembles import ensemble
 from lenszoo.pretrained.origin import remember
 from lenszoo.pretrained.saving import load_keras, load_weights, save_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, config_of, resolve
+from lenszoo.pretrained.temperature import set_temperature, temperature_of
 from lenszoo.pretrained.untrusted import open_hdf5
 
 __all__ = [
@@ -236,6 +237,7 @@ def _adapted(
         for name in HEAD:
             if any(layer.name == name for layer in model.layers):
                 model.get_layer(name).set_weights(reference.get_layer(name).get_weights())
+        set_temperature(model, temperature_of(reference))
     return model
 
 
@@ -304,6 +306,8 @@ def _restore(source: WeightsSource, config: Config) -> keras.Model:
         load_weights(model, source.file)
         if source.entry is not None:
             _check_fingerprint(model, source.entry)
+            if source.entry.temperature is not None:
+                set_temperature(model, source.entry.temperature)
     return model
 
 

@@ -109,6 +109,8 @@ class WeightsEntry(_Strict):
         fingerprint: the model's answer to a fixed input.
         pixel_scale: arcsec a pixel of the training images, where it matters.
         inputs: noise, sky level, peak and zero point of the training images, where they matter.
+        temperature: divides a classifier's logits for calibrated probabilities; None: the file
+            holds it, or it is 1.
         created: the day they were made.
         lenszoo_version: the version that made them.
     """
@@ -128,6 +130,7 @@ class WeightsEntry(_Strict):
     fingerprint: Fingerprint
     pixel_scale: Annotated[float, Field(gt=0)] | None = None
     inputs: InputScale | None = None
+    temperature: Annotated[float, Field(gt=0)] | None = None
     created: datetime.date
     lenszoo_version: Annotated[str, StringConstraints(min_length=1)]
 

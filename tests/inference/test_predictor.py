@@ -25,7 +25,8 @@ def test_table_is_what_the_model_says_of_each_image(zoo, opened, stack):
     assert table.column_names == ["id", "path", "predicted", *names, "bad_pixels", "error"]
     expected = load_model(zoo.run).predict(images, verbose=0)
     np.testing.assert_allclose(logits_of(table), expected, atol=1e-5)
-    shares = np.exp(expected - expected.max(1, keepdims=True))
+    scaled = expected / provenance_of(table)["temperature"]
+    shares = np.exp(scaled - scaled.max(1, keepdims=True))
     shares /= shares.sum(1, keepdims=True)
     np.testing.assert_allclose(table["prob_vort"].to_numpy(), shares[:, 2], atol=1e-6)
     assert table["predicted"].to_pylist() == [CLASSES[k] for k in expected.argmax(1)]

@@ -17,6 +17,7 @@ class Outcome(NamedTuple):
     logits: m.Floats  # (N, K)
     names: Sequence[str]  # of the K classes
     ids: Sequence[str]  # of the N samples
+    temperature: float  # divides the logits for calibrated probabilities
     predicted: m.Ints  # (N,)
     probability: m.Floats  # (N,) of the predicted class
     confidence: m.Floats  # (N,) log-odds of the predicted class
@@ -42,6 +43,7 @@ def check_outcome(
     logits: ArrayLike,
     class_names: Sequence[str],
     ids: Sequence[object] | None,
+    temperature: float = 1.0,
 ) -> Outcome:
     """Check that labels, logits, class names and ids fit together.
 
@@ -64,6 +66,6 @@ def check_outcome(
     y = m.check_labels(labels, len(scores), len(names))
     keys = [str(i) for i in (range(len(y)) if ids is None else ids)]
     predicted, rows = scores.argmax(axis=1), np.arange(len(y))
-    chance = np.exp(m.log_softmax(scores)[rows, predicted])
+    chance = np.exp(m.log_softmax(scores / temperature)[rows, predicted])
     confidence = m.log_odds(scores)[rows, predicted]
-    return Outcome(y, scores, names, keys, predicted, chance, confidence)
+    return Outcome(y, scores, names, keys, temperature, predicted, chance, confidence)

@@ -101,11 +101,13 @@ def cards(values: Mapping[str, Any]) -> list[Card]:
     """The headline numbers."""
     bounds, base = values["intervals"] or {}, values["shortcut"] or {}
     auc = "AUC" if len(values["classes"]) == 2 else "Macro AUC, OVR"
+    calibrated = values["calibrated"] or values
+    before = f"; {number(values['ece'], 3)} uncalibrated" if values["calibrated"] else ""
     return [
         panels.score_card(auc, values["macro_ovr_auc"], bounds.get("macro_ovr_auc"), COLUMNS[0]),
         panels.score_card("Accuracy", values["accuracy"], bounds.get("accuracy"), _PERCENT),
-        Card("Log loss", number(values["log_loss"], 3), "nats an image"),
-        Card("Calibration error", number(values["ece"], 3), "expected, 15 bins"),
+        Card("Log loss", number(calibrated["log_loss"], 3), "nats an image"),
+        Card("Calibration error", number(calibrated["ece"], 3), f"expected, 15 bins{before}"),
         Card("Shortcut baseline", number(base.get("macro_ovr_auc")), "AUC to beat"),
     ]
 
@@ -120,6 +122,9 @@ def tables(values: Mapping[str, Any], outcome: Outcome, mistakes: Sequence[int])
     bounds = values["intervals"] or {}
     base = values["shortcut"] or dict.fromkeys(column.key for column in columns)
     rows = [Row("this model", values, bounds), Row("shortcut baseline", base)]
+    if calibrated := values["calibrated"]:
+        name = f"at temperature {calibrated['temperature']:.3g}"
+        rows.insert(1, Row(name, values | calibrated))
     shown = [panels.scores_table("Scores", columns, rows, note + _SHORTCUT_NOTE)]
     if "tta" in values:
         rows = [Row("one look", values), Row("eight looks", values["tta"])]

@@ -33,9 +33,11 @@ class ClassificationReport(Report):
 
     ``metrics`` holds ``n``, ``classes``, ``class_counts``, ``macro_ovr_auc``, ``macro_ovo_auc``,
     ``per_class_auc``, ``per_class_recall``, ``per_class_precision``, ``accuracy``, ``log_loss``,
-    ``ece``, ``confusion_matrix``, ``intervals`` (the same names, [low, high]), ``shortcut`` (the
-    same names, with ``n``, ``folds``, ``seed`` and ``reason``) and, with test-time augmentation,
-    ``tta`` (the scores of eight looks). Undefined scores are None.
+    ``ece`` (both of the logits as they are), ``calibrated`` (``temperature``, ``log_loss`` and
+    ``ece`` of calibrated probabilities; None at temperature 1), ``confusion_matrix``,
+    ``intervals`` (the same names, [low, high]), ``shortcut`` (the same names, with ``n``,
+    ``folds``, ``seed`` and ``reason``) and, with test-time augmentation, ``tta`` (the scores of
+    eight looks). Undefined scores are None.
 
     Example:
         >>> from lenszoo.evaluation import classification_report
@@ -54,6 +56,7 @@ def classification_report(
     *,
     images: ArrayLike | None = None,
     model: Any = None,
+    temperature: float = 1.0,
     tta: ArrayLike | None = None,
     ids: Sequence[object] | None = None,
     history: History | None = None,
@@ -73,6 +76,8 @@ def classification_report(
             baseline and the galleries; a memory map will do.
         model: the classifier of the zoo that gave the logits; with the images it adds a gallery of
             saliency maps (:mod:`lenszoo.reporting.saliency`).
+        temperature: divides the logits for calibrated probabilities, fitted on other images
+            (:func:`lenszoo.evaluation.fit_temperature`); 1 leaves them.
         tta: logits of the same samples averaged over turns and flips
             (:func:`lenszoo.evaluation.tta_logits`), to be scored beside the plain ones.
         ids: N names of the samples; row numbers when absent.
@@ -92,7 +97,7 @@ def classification_report(
         >>> report.metrics["macro_ovr_auc"], report.metrics["accuracy"]
         (1.0, 1.0)
     """
-    outcome = check_outcome(labels, logits, class_names, ids)
+    outcome = check_outcome(labels, logits, class_names, ids, temperature)
     y, names = outcome.labels, outcome.names
     stack = None if images is None else np.asanyarray(images)
     if stack is not None and len(stack) != len(y):
@@ -101,11 +106,12 @@ def classification_report(
         shortcut = shortcut_baseline(stack, y, len(names), seed=seed)
 
     values = _metrics(outcome)
+    values["calibrated"] = _calibrated(outcome)
     values["intervals"] = _intervals(outcome, seed, n_resamples)
     values["shortcut"] = None if shortcut is None else _shortcut_metrics(shortcut, outcome)
     if tta is not None:
         values["tta"] = _scores(y, check_outcome(labels, tta, class_names, ids).logits)
-    bins = calibration_bins(y, outcome.logits)
+    bins = calibration_bins(y, outcome.logits / temperature)
     curves, baselines = panels.roc_curves(y, outcome.logits, names), []
     if shortcut is not None and shortcut.scores is not None:
         baselines = panels.roc_curves(y[shortcut.rows], shortcut.scores, names)
@@ -167,6 +173,15 @@ def _scores(y: m.Ints, scores: m.Floats) -> dict[str, float]:
         "log_loss": m.log_loss(y, scores),
         "ece": expected_calibration_error(y, scores),
     }
+
+
+def _calibrated(outcome: Outcome) -> dict[str, float] | None:
+    """Scores of the probabilities under the temperature; None where that is 1."""
+    if outcome.temperature == 1:
+        return None
+    scores = _scores(outcome.labels, outcome.logits / outcome.temperature)
+    calibrated = {key: scores[key] for key in ("log_loss", "ece")}
+    return {"temperature": outcome.temperature} | calibrated
 
 
 def _intervals(outcome: Outcome, seed: int, n_resamples: int) -> dict[str, Any] | None:

@@ -13,9 +13,11 @@ from lenszoo.inference.gathered import LOOKS
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.inference.tta import tta_logits
 from lenszoo.metrics import classification as metrics
+from lenszoo.metrics.temperature import settled_temperature
 from lenszoo.models.build import check_logits
 from lenszoo.models.in_batches import in_batches
 from lenszoo.pretrained.loading import build_model
+from lenszoo.pretrained.temperature import set_temperature, temperature_of
 from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.blocks import freeze, layer_rates
 from lenszoo.tasks.checks import check_answers, check_classes, images_shape
@@ -115,16 +117,22 @@ class ClassifyTask(Task):
         return self._corpus
 
     def validate(self, model: keras.Model) -> dict[str, float]:
-        """Exact macro ROC-AUC (one against the rest), accuracy and log loss."""
+        """Exact macro ROC-AUC (one against the rest), accuracy and log loss.
+
+        The temperature that calibrates the probabilities is fitted on the way.
+        """
         held = self.validation
         # images with bad pixels may have been left out
         check_classes(held.labels, self.source.class_names)
         logits = predict_logits(model, held.images)
         check_answers(logits)
+        temperature = settled_temperature(held.labels, logits)
+        set_temperature(model, temperature)
         return {
             "val_auc": metrics.roc_auc(held.labels, logits),
             "val_accuracy": metrics.accuracy(held.labels, logits),
             "val_log_loss": metrics.log_loss(held.labels, logits),
+            "temperature": temperature,
         }
 
     def identity(self) -> dict[str, Any]:
@@ -191,6 +199,7 @@ class ClassifyTask(Task):
             data.class_names,
             images=data.images,
             model=model,
+            temperature=temperature_of(model),
             tta=tta,
             ids=data.ids,
             **about,

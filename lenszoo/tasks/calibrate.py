@@ -1,0 +1,53 @@
+"""Fit a temperature to a trained model on a user's labelled images, and keep it in the model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from lenszoo.inference.loaded_model import open_model
+from lenszoo.metrics.temperature import settled_temperature
+from lenszoo.pretrained.temperature import set_temperature
+from lenszoo.tasks.base import Options
+from lenszoo.tasks.labelled import answer_labelled
+
+
+def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
+    """Calibrate the probabilities of a classifier or a lens finder, in place.
+
+    ``predict`` then gives probabilities at the fitted temperature, and
+    :func:`lenszoo.pretrained.saving.save_weights` saves it. Ranks and predicted classes stay; so
+    do a classifier's logits, while a lens finder's are divided by it.
+
+    Args:
+        model: a model in memory, from ``load_model`` or ``build_model``. Trained further, it needs
+            a new temperature.
+        data: labelled images that it did not learn from, as for :func:`lenszoo.evaluate`.
+        **options: ``on_bad``, ``resize``, ``bands``, ``classes`` and ``batch_size``, likewise.
+
+    Returns:
+        The temperature (Guo et al. 2017, arXiv:1706.04599); 1 where the data do not settle one.
+
+    Raises:
+        LenszooError: as :func:`lenszoo.evaluate`.
+
+    Example:
+        >>> from lenszoo import load_model
+        >>> from lenszoo.evaluation import calibrate
+        >>> from lenszoo.simulation import sample
+        >>> model = load_model("simple_cnn.common_test_sim_v2")
+        >>> 0.5 < calibrate(model, sample("common_test_sim", 96, seed=8)) < 2
+        True
+    """
+    opened = open_model(model, options.get("classes"))
+    answers = answer_labelled(opened, data, Options(**options))
+    logits, labels = answers.logits, np.asarray(answers.examples.labels)
+    if opened.finds_lenses:
+        layer = model.get_layer("temperature")
+        before = float(layer.temperature)
+        fitted = settled_temperature(labels, logits * before)
+        layer.temperature.assign(fitted)
+        return fitted
+    fitted = settled_temperature(labels, logits)
+    set_temperature(model, fitted)
+    return fitted
