@@ -66,6 +66,7 @@ LabelColumn = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is random.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there.")]
 OutFolder = Annotated[Path, typer.Option(help="The folder to write.", show_default=False)]
 
 

@@ -22,7 +22,9 @@ def convert(
 ) -> None:
     """Convert DeepLenseSim files, pickled ones too, to plain .npy; no pickle is ever run."""
     from lenszoo.data.convert import convert as run
+    from lenszoo.files import check_output
 
+    check_output(out, [source], overwrite=True)
     done = run(source, out, overwrite=overwrite)
     typer.echo(
         f"{out}: {counted(len(done.written), 'image')} written, "

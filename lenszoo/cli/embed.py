@@ -11,6 +11,7 @@ from lenszoo.cli._options import (
     Inputs,
     OnBad,
     OnMissing,
+    Overwrite,
     PathColumn,
     Resize,
     Weights,
@@ -38,13 +39,16 @@ def embed(
     bands: Bands = None,
     path_column: PathColumn = "path",
     batch_size: BatchSize = 128,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the feature vector of each image, the input of the model's last layer."""
+    from lenszoo.files import check_output
     from lenszoo.inference import embedding_table, list_inputs, write_features, write_table
     from lenszoo.inference.predictor import features_of
     from lenszoo.inference.tables import check_target
 
     check_target(out, (".parquet", ".npy"))
+    check_output(out, [*inputs, weights], overwrite=overwrite)
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
     images = list_inputs(inputs, path_column, catalogue)

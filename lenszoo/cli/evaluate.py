@@ -1,6 +1,6 @@
 """``lenszoo evaluate``: exact scores and a report with pictures."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from lenszoo.cli._options import (
     OnBad,
     OnMissing,
     OutFolder,
+    Overwrite,
     Resize,
     Seed,
     WeightsList,
@@ -34,6 +35,10 @@ def evaluate(
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Score on this simulated sky.")] = None,
+    split: Annotated[
+        Literal["train", "val", "test"] | None,
+        typer.Option(help="Score a run on this part of the data that it was trained with."),
+    ] = None,
     images: Annotated[int, typer.Option(min=2, help="Simulated images.")] = 1500,
     seed: Seed = 0,
     label_column: LabelColumn = None,
@@ -46,14 +51,19 @@ def evaluate(
         bool, typer.Option("--tta", help="Score over quarter turns and flips as well.")
     ] = False,
     batch_size: BatchSize = 128,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score weights on labelled data, beside the shortcut baseline; write report.html."""
     from lenszoo.errors import LenszooError
+    from lenszoo.files import check_output
     from lenszoo.inference import Catalogue
     from lenszoo.tasks.evaluate import evaluate as score
 
-    if (data is None) == (preset is None):
-        raise LenszooError("Give --data FOLDER-or-CSV or --preset NAME, one of them.")
+    if sum(each is not None for each in (data, preset, split)) != 1:
+        raise LenszooError(
+            "Give --data FOLDER-or-CSV, --preset NAME, or --split val of a run folder: one of them."
+        )
+    check_output(out, [data, *weights_list(weights)], overwrite=overwrite)
     more = {"label": label_column, "on_missing": on_missing}
     catalogue |= {name: value for name, value in more.items() if value is not None}
     scored: Any = Catalogue(data, **catalogue) if catalogue and data is not None else data
@@ -62,6 +72,7 @@ def evaluate(
             weights_list(weights),
             scored,
             preset=preset,
+            split=split,
             images=images,
             classes=comma_list(classes),
             on_bad=on_bad,

@@ -12,6 +12,7 @@ from lenszoo.cli._options import (
     Inputs,
     OnBad,
     OnMissing,
+    Overwrite,
     PathColumn,
     Resize,
     WeightsList,
@@ -51,6 +52,7 @@ def predict(
         typer.Option(help="Text in a CSV that spreadsheets run (=, +, -, @): put ' before it."),
     ] = "keep",
     batch_size: BatchSize = 128,
+    overwrite: Overwrite = False,
 ) -> None:
     """Classify images, or find lenses: id, path, class, probabilities, logits, provenance.
 
@@ -58,12 +60,14 @@ def predict(
     lens is calibrated for data like those the model was trained on. Other columns of a table, such
     as ra and dec, are carried along.
     """
+    from lenszoo.files import check_output
     from lenszoo.inference import list_inputs, sort_table, write_table
     from lenszoo.inference import predict as classify
     from lenszoo.inference.predictor import PredictionStopped
     from lenszoo.inference.tables import check_target
 
     check_target(out)
+    check_output(out, [*inputs, *weights_list(weights)], overwrite=overwrite)
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
     images = list_inputs(inputs, path_column, catalogue)

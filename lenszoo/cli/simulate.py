@@ -87,7 +87,10 @@ def simulate(
     With --survey, paint lenses on real galaxies: lenszoo simulate --survey S --galaxies CATALOGUE
     --images-in CUTOUTS OUT.
     """
+    from lenszoo.files import check_output
+
     if survey is not None:
+        check_output(preset, [galaxies, images_in, stamps], overwrite=True)
         if out is not None or galaxies is None:
             raise LenszooError("With --survey give --galaxies CATALOGUE and OUT, but no PRESET.")
         _paint(
@@ -103,6 +106,7 @@ def simulate(
         )
     from lenszoo.simulation import write_dataset
 
+    check_output(out, overwrite=True)
     with progress_bar("Simulating") as progress:
         done = write_dataset(
             preset,

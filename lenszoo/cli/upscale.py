@@ -69,8 +69,10 @@ def upscale(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Tiles a step.")] = None,
 ) -> None:
     """Super-resolve images of any size: float32 npy and FITS with its coordinates scaled."""
+    from lenszoo.files import check_output
     from lenszoo.inference.upscaling import upscale as upscale_files
 
+    check_output(out, [*inputs, weights], overwrite=True)
     with progress_bar("Upscaling") as progress:
         results = upscale_files(
             weights,

@@ -32,7 +32,7 @@ class TestEvaluate:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ("", "Give --data FOLDER-or-CSV or --preset NAME"),
+            ("", "Give --data FOLDER-or-CSV, --preset NAME, or --split"),
             ("--data {data} --preset common_test_sim", "one of them"),
             ("--data {data}/train/no", "has no labels"),
             ("--data {data} --classes a,b", "tells 3 classes apart"),

@@ -203,7 +203,7 @@ class TestPredict:
     def test_objects_without_images(self, lenszoo, refused, survey, tmp_path):
         (tmp_path / "t.csv").write_text(survey.table.read_text() + "x1,0,1,1,0\n")
         command = ("predict", survey.run, tmp_path / "t.csv", *where(survey))
-        command = (*command, "--out", tmp_path / "a.csv")
+        command = (*command, "--out", tmp_path / "a.csv", "--overwrite")
         line = refused(*command)
         assert "id 'x1' has no image" in line and "--on-missing skip" in line
         assert "mend --images-in or --pattern" in line
