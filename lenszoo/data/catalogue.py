@@ -72,8 +72,8 @@ class Catalogue:
         >>> from pathlib import Path
         >>> import numpy as np
         >>> from lenszoo.data import Catalogue
-        >>> for name in "ab":
-        ...     np.save(f"{name}.npy", np.random.default_rng(0).random((8, 8, 1)))
+        >>> for seed, name in enumerate("ab"):
+        ...     np.save(f"{name}.npy", np.random.default_rng(seed).random((8, 8, 1)))
         >>> _ = Path("catalogue.csv").write_text("id,label\\na,1\\nb,0\\n")
         >>> Catalogue("catalogue.csv", images=".").load().ids
         ('a', 'b')
@@ -342,8 +342,8 @@ def read_catalogue(
         >>> from pathlib import Path
         >>> import numpy as np
         >>> from lenszoo.data import read_catalogue
-        >>> for name in "ab":
-        ...     np.save(f"{name}.npy", np.random.default_rng(0).random((8, 8, 1)))
+        >>> for seed, name in enumerate("ab"):
+        ...     np.save(f"{name}.npy", np.random.default_rng(seed).random((8, 8, 1)))
         >>> _ = Path("catalogue.csv").write_text("id,label\\na,1\\nb,0\\n")
         >>> candidates = read_catalogue("catalogue.csv", images=".", label="label")
         >>> candidates.ids, candidates.labels.tolist()

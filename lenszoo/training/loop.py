@@ -174,7 +174,7 @@ def _epochs(
         answers = task.answers(model)
         check_weights(answers, epoch + 1)
         row |= task.validate(answers)
-        row["learning_rate"] = rate
+        row["learning_rate"] = float(model.optimizer.learning_rate)
         row["strength"] = recipe.strength(epoch)
         row["seconds"] = round(time.monotonic() - start, 1)
         progress.epoch += 1
@@ -183,7 +183,10 @@ def _epochs(
         write_history(folder, progress)
         board(row)
         _save(task, model, progress, folder, (BEST, LAST) if better else (LAST,))
-        shown = row if recipe.curriculum else {k: v for k, v in row.items() if k != "strength"}
+        # the rate that the epoch began with: at the end of a schedule it is 0
+        shown = row | {"learning_rate": rate}
+        if not recipe.curriculum:
+            del shown["strength"]
         log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(shown))
         check()
 

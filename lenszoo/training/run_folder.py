@@ -175,7 +175,9 @@ def read_metrics(folder: Path) -> dict[str, Any]:
 def write_history(folder: Path, progress: Progress) -> None:
     """Write the rows of all epochs as CSV."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(progress.history[0]), lineterminator="\n")
+    # rows of earlier versions may lack columns
+    columns = dict.fromkeys(name for row in progress.history for name in row)
+    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(progress.history)
     write_bytes(folder / HISTORY, text.getvalue().encode())
