@@ -187,7 +187,7 @@ class TestPredict:
         assert facts["inputs"]["noise"] == pytest.approx([1, 1], rel=0.2)
         assert facts["inputs"]["zero_point"] is None
         command = ("predict", survey.run, survey.table, *where(survey))
-        command = (*command, "--out", tmp_path / "a.csv")
+        command = (*command, "--out", tmp_path / "a.csv", "--overwrite")
         said = lenszoo(*command, "--zero-point", "31.4", code=2).stderr
         assert "its zero point, --zero-point (22.5" in said and said.endswith("--any-scale.\n")
         done = lenszoo(*command, "--zero-point", "31.4", "--any-scale")
