@@ -73,6 +73,13 @@ def search(
     lens_class: Annotated[
         str, typer.Option(help="The class to search for, for weights that call it otherwise.")
     ] = "lens",
+    any_scale: Annotated[
+        bool,
+        typer.Option(
+            "--any-scale",
+            help="Go on where noise or sky are far from what the weights learned on.",
+        ),
+    ] = False,
     top: Annotated[int, typer.Option(min=1, help="Candidates to list.")] = 1000,
     known_lenses: Annotated[
         Path | None,
@@ -111,6 +118,7 @@ def search(
             mask_value=mask_value,
             sky=sky,
             lens_class=lens_class,
+            any_scale=any_scale,
             top=top,
             known_lenses=known_lenses,
             prevalence=prevalence,

@@ -181,12 +181,14 @@ class ImagePlace(NamedTuple):
         shape: the array's, such as (H, W).
         header: its astropy header, with BITPIX, BSCALE and BZERO of the stored numbers.
         offset: byte of its first number in the file, once unpacked; None where tile-compressed.
+        primary: the header of an empty primary HDU before it, else None.
     """
 
     hdu: int
     shape: tuple[int, ...]
     header: Any
     offset: int | None
+    primary: Any
 
 
 def locate_image(name: str) -> ImagePlace:
@@ -198,7 +200,8 @@ def locate_image(name: str) -> ImagePlace:
     with _opened(name) as chosen:
         compressed = type(chosen.hdu).__name__.startswith("Comp")
         offset = None if compressed else int(chosen.hdu.fileinfo()["datLoc"])
-        return ImagePlace(chosen.at, tuple(chosen.hdu.shape), chosen.hdu.header.copy(), offset)
+        header, shape = chosen.hdu.header.copy(), tuple(chosen.hdu.shape)
+        return ImagePlace(chosen.at, shape, header, offset, chosen.primary)
 
 
 class _Chosen(NamedTuple):

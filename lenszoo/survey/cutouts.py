@@ -27,12 +27,19 @@ class TileCutter:
         shape: (H, W) of the cutouts in pixels.
         scale: arcsec a pixel to resample to, north up and east to the left; None cuts the pixels as
             they are.
+        zero_point: AB magnitude of flux 1 in cutouts from bands whose zero point is known.
 
     Raises:
         LenszooError: an image cannot be read.
     """
 
-    def __init__(self, tile: Tile, shape: tuple[int, int], scale: float | None = None) -> None:
+    def __init__(
+        self,
+        tile: Tile,
+        shape: tuple[int, int],
+        scale: float | None = None,
+        zero_point: float = ZERO_POINT,
+    ) -> None:
         self.tile, self.shape, self.scale = tile, shape, scale
         self._bands: list[Pixels] = []
         try:
@@ -44,7 +51,7 @@ class TileCutter:
             self.close()
             raise
         self._factors = [
-            np.float32(1 if point is None else 10 ** (0.4 * (ZERO_POINT - point)))
+            np.float32(1 if point is None else 10 ** (0.4 * (zero_point - point)))
             for point in tile.zero_points
         ]
 

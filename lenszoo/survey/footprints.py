@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lenszoo.data.fits import locate_image, quiet, split_hdu
+from lenszoo.data.fits import ImagePlace, locate_image, quiet, split_hdu
+from lenszoo.data.flux_units import zero_point_of
 from lenszoo.errors import LenszooError, one_line, unreadable
 from lenszoo.files import replacing
 from lenszoo.survey.tiles import TileFiles
@@ -35,6 +36,8 @@ class Grid:
         bitpix, bscale, bzero, blank: of the stored numbers.
         coordinates: the cards of its WCS.
         scale: arcsec a pixel, the geometric mean of both axes.
+        zero_point: AB magnitude of flux 1 that the header names; None where it does not.
+        zero_point_fault: why the header's zero point cannot be used.
     """
 
     path: str
@@ -49,6 +52,8 @@ class Grid:
     blank: int | None
     coordinates: str
     scale: float
+    zero_point: float | None = None
+    zero_point_fault: str | None = None
 
     @property
     def wcs(self) -> Any:
@@ -120,7 +125,7 @@ def read_tiles(
     bands: Sequence[str],
     index: Path,
     check: Callable[[Sequence[Grid]], str | None],
-    progress: Callable[[int, int], None] | None = None,
+    reads_zero_points: bool = False,
 ) -> list[Tile]:
     """Read the headers of all tiles, those that an index file does not hold yet, and keep them.
 
@@ -129,7 +134,7 @@ def read_tiles(
         bands: names of the bands.
         index: a Parquet file with a row for each image.
         check: returns why the grids of a tile, one a band, do not suit a search; None if they do.
-        progress: is told (tiles done, tiles in all).
+        reads_zero_points: take zero points from headers where ``files`` name none.
 
     Returns:
         The tiles, with a fault where a file is missing, damaged or without coordinates.
@@ -137,7 +142,7 @@ def read_tiles(
     before = _load(index)
     rows: dict[str, dict[str, Any]] = {}
     tiles = []
-    for count, one in enumerate(files, 1):
+    for one in files:
         grids: list[Grid | None] = []
         faults = []
         for band, path in zip(bands, one.paths, strict=True):
@@ -150,11 +155,14 @@ def read_tiles(
             facts, fault = rows[path]["facts"], rows[path]["fault"]
             grids.append(None if facts is None else _grid(facts))
             faults += [fault] if fault else []
+        points = list(one.zero_points)
+        for k, grid in enumerate(grids):
+            if reads_zero_points and grid is not None and points[k] is None:
+                points[k] = grid.zero_point
+                faults += [grid.zero_point_fault] if grid.zero_point_fault else []
         sound = [grid for grid in grids if grid is not None]
         fault = faults[0] if faults else check(sound)
-        tiles.append(Tile(one.name, tuple(grids), one.zero_points, fault))
-        if progress is not None:
-            progress(count, len(files))
+        tiles.append(Tile(one.name, tuple(grids), tuple(points), fault))
     names = ("tile", "band", "path", "bytes", "modified", "facts", "fault")
     if {p: (r["bytes"], r["modified"]) for p, r in before.items()} != {
         p: (r["bytes"], r["modified"]) for p, r in rows.items()
@@ -212,8 +220,17 @@ def read_grid(path: str, status: os.stat_result | None = None) -> Grid:
     return Grid(
         file, status.st_size, status.st_mtime_ns, place.hdu, (shape[0], shape[1]), place.offset,
         int(header["BITPIX"]), float(header.get("BSCALE", 1.0)), float(header.get("BZERO", 0.0)),
-        None if blank is None else int(blank), text, scale,
+        None if blank is None else int(blank), text, scale, *_zero_point(place, path),
     )  # fmt: skip
+
+
+def _zero_point(place: ImagePlace, path: str) -> tuple[float | None, str | None]:
+    """Return the zero point that the headers name, or why it cannot be used."""
+    headers = [place.header, *([] if place.primary is None else [place.primary])]
+    try:
+        return zero_point_of(headers, path), None
+    except LenszooError as error:
+        return None, str(error)
 
 
 def _coordinates(path: str, header: Any) -> tuple[str, float]:

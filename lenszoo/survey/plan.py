@@ -25,6 +25,7 @@ PART_ROWS = 8192
 
 _BUFFER_ROWS = 1 << 18
 _OUTSIDE = "outside all tiles"
+_VERSION = 1  # of the plan's files
 _FILE = "plan.json"
 _LEFT_OUT = "left_out.parquet"
 
@@ -97,7 +98,7 @@ def make_plan(
     stamp = [
         (t.name, t.fault, [g and (g.path, g.size, g.modified) for g in t.grids]) for t in tiles
     ]
-    facts = [positions.fingerprint(), sorted(positions.columns.items()), part_rows, stamp]
+    facts = [_VERSION, positions.fingerprint(), sorted(positions.columns.items()), part_rows, stamp]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     folder = out / f"plan-{digest}"
     if not (folder / _FILE).exists():
@@ -195,6 +196,8 @@ class _Spool:
         self._rows = 0
 
     def add(self, batch: pa.RecordBatch, tiles: np.ndarray) -> None:
+        if not len(tiles):
+            return
         order = np.argsort(tiles, kind="stable")
         numbers, starts = np.unique(tiles[order], return_index=True)
         ends = np.append(starts[1:], len(order))

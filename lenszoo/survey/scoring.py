@@ -1,7 +1,8 @@
 """Score the objects of a part: cutouts of a tile, answers of each member, one Parquet file."""
 
 import json
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ import pyarrow.parquet as pq
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import OnBad, apply_policy, check_policy
 from lenszoo.data.dataset import as_inputs
+from lenszoo.data.input_scale import compare_scale
+from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
 from lenszoo.files import replacing
@@ -23,6 +26,8 @@ from lenszoo.inference.tables import KEY
 from lenszoo.inference.trained_inputs import as_trained
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import Tile
+
+log = logging.getLogger("lenszoo")
 
 FAILED = "failed"
 """Key in the metadata of a part whose tile could not be read; such a part is done again."""
@@ -41,6 +46,7 @@ class Settings:
         zero_point: AB magnitude of flux 1 of tiles that name none; None leaves fluxes.
         mask_value: pixel value that marks masked pixels.
         sky: way to measure the sky level that is subtracted; None where it is subtracted.
+        target: AB magnitude of flux 1 that the weights learned on.
         batch_size: images a step.
     """
 
@@ -52,6 +58,7 @@ class Settings:
     zero_point: float | None = None
     mask_value: float | None = None
     sky: SkyMethod | None = None
+    target: float = ZERO_POINT
     batch_size: int = 128
 
 
@@ -149,9 +156,66 @@ def trained_settings(opened: OpenedModel, catalogue: str, settings: Settings) ->
         mask_value=settings.mask_value, sky=settings.sky,
     )  # fmt: skip
     learned = as_trained(opened, chosen)
+    target = ZERO_POINT if opened.zero_point is None else opened.zero_point
     return replace(
-        settings, zero_point=learned.zero_point, mask_value=learned.mask_value, sky=learned.sky
-    )
+        settings, zero_point=learned.zero_point, mask_value=learned.mask_value, sky=learned.sky,
+        target=target,
+    )  # fmt: skip
+
+
+def prepared(images: np.ndarray, settings: Settings) -> np.ndarray:
+    """Mask cutouts (n, H, W, bands) and subtract their sky, in place."""
+    if settings.mask_value is not None:
+        images[images == np.float32(settings.mask_value)] = np.nan
+    if settings.sky is not None:
+        subtract_sky(images, settings.sky)
+    return images
+
+
+def check_scale(
+    members: Members,
+    settings: Settings,
+    samples: Iterable[tuple[pa.Table, Tile]],
+    any_scale: bool,
+) -> None:
+    """Compare noise and sky of some cutouts with those that each member learned on.
+
+    Args:
+        members, settings: of the search.
+        samples: a few objects of some tiles.
+        any_scale: go on, with a warning, where they are far from what a member knows.
+
+    Raises:
+        LenszooError: they are, and ``any_scale`` is False.
+    """
+    cutouts = []
+    for objects, tile in samples:
+        ra, dec = (objects[name].to_numpy() for name in ("ra", "dec"))
+        try:
+            with TileCutter(
+                tile, members.shape[:2], settings.pixel_scale, settings.target
+            ) as cutter:
+                cutouts.append(prepared(cutter.cut(ra, dec), settings))
+        except LenszooError:  # scoring will tell
+            continue
+    images = np.concatenate(cutouts) if cutouts else np.empty((0, *members.shape))
+    images = images[np.isfinite(images).all((1, 2, 3))]
+    for opened in members.opened:
+        if not len(images) or opened.inputs is None or opened.measures_each_image:
+            continue
+        difference = compare_scale(images, opened.inputs)
+        if difference is None:
+            continue
+        if difference.far and not any_scale:
+            raise LenszooError(
+                f"{len(images)} cutouts that were looked at: {difference.text}; {opened.name} "
+                "knows nothing of such images, so no answer would mean anything. To have answers "
+                "all the same, any_scale=True."
+            )
+        log.warning(
+            "%d cutouts that were looked at: %s; %s learned on other images: do not trust its "
+            "answers.", len(images), difference.text, opened.name,
+        )  # fmt: skip
 
 
 class Scorer:
@@ -208,7 +272,8 @@ class Scorer:
         ra, dec = (objects[name].to_numpy() for name in ("ra", "dec"))
         step = self.settings.batch_size
         scale, shape = self.settings.pixel_scale, self.members.shape[:2]
-        with TileCutter(tile, shape, scale) as cutter, ThreadPoolExecutor(1) as pool:
+        target = self.settings.target
+        with TileCutter(tile, shape, scale, target) as cutter, ThreadPoolExecutor(1) as pool:
             order = cutter.order(ra, dec)
             batches = [order[i : i + step] for i in range(0, len(order), step)]
             ahead = pool.submit(cutter.cut, ra[batches[0]], dec[batches[0]])
@@ -229,10 +294,7 @@ class Scorer:
     ) -> None:
         """Score a batch of cutouts into logits, counts of bad pixels and errors."""
         settings = self.settings
-        if settings.mask_value is not None:
-            images[images == np.float32(settings.mask_value)] = np.nan
-        if settings.sky is not None:
-            subtract_sky(images, settings.sky)
+        images = prepared(images, settings)
         ids = [""] * len(rows)
         keep, counts = apply_policy(images, ids, settings.on_bad)
         bad[rows] = counts

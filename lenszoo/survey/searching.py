@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from lenszoo.data.checks import OnBad
 from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
@@ -19,7 +21,14 @@ from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
 from lenszoo.survey.positions import Positions
 from lenszoo.survey.progress import Meter, log_to
 from lenszoo.survey.ranking import check_prevalence, read_lenses, write_candidates
-from lenszoo.survey.scoring import Members, Outcome, Settings, read_outcome, trained_settings
+from lenszoo.survey.scoring import (
+    Members,
+    Outcome,
+    Settings,
+    check_scale,
+    read_outcome,
+    trained_settings,
+)
 from lenszoo.survey.tiles import list_tiles
 from lenszoo.survey.workers import score_parts
 
@@ -32,6 +41,7 @@ Progress = Callable[[int, int], None]
 Path_ = str | os.PathLike[str]
 
 _SHOWN = 5
+_LOOKED_AT = 6  # parts, and objects of each, whose scale is checked
 _BEFORE = (".", "search", "tiles.parquet", "plan-")  # written before a search is settled
 
 
@@ -88,6 +98,7 @@ def search(
     mask_value: float | None = None,
     sky: SkyMethod | None = None,
     lens_class: str = "lens",
+    any_scale: bool = False,
     top: int = TOP,
     known_lenses: Path_ | None = None,
     prevalence: float | None = None,
@@ -118,11 +129,14 @@ def search(
             coordinates; else pixels are cut as they are.
         on_bad: cutouts with NaN, infinite or constant bands: "skip" gives them no score, "zero" and
             "fill" (the band's median) mend them. Beyond a tile's edge all is NaN.
-        zero_point: AB magnitude of flux 1 in the tiles; fluxes are scaled to 25. By default that of
-            the weights' training data, else fluxes are left.
+        zero_point: AB magnitude of flux 1 in the tiles; fluxes are scaled to that of the weights'
+            training (25 where they do not know). By default what a table of tiles or the FITS
+            header says; else fluxes are left.
         mask_value: pixel value that marks masked pixels.
         sky: subtract the sky level, measured by "median" or "border".
         lens_class: the class that is searched for, for weights that call it otherwise.
+        any_scale: go on, with a warning, where noise or sky of the cutouts are far from what the
+            weights learned on.
         top: candidates; those within 2 arcsec of a better one are joined to it.
         known_lenses: a list of lenses (as a catalogue); candidates within 2 arcsec are marked.
         prevalence: share of lenses among the objects; adds ``prob_at_prevalence``, on the premise
@@ -167,12 +181,14 @@ def search(
             settings.bands,
             folder / "tiles.parquet",
             lambda grids: suits(grids, members.opened[0].pixel_scale, resample, label),
+            reads_zero_points=members.opened[0].zero_point is not None,
         )
         _tell_of(all_tiles, tiles)
         plan = make_plan(folder, positions, all_tiles, part_rows)
         if shard is None:
             sweep_plans(folder, plan.folder)
         _tell_left_out(plan)
+        check_scale(members, settings, _samples(plan, all_tiles), any_scale)
         write_bytes(folder / "search.json", json.dumps(identity, indent=1).encode())
         seconds, rate = _score(folder, settings, plan, all_tiles, workers, shard, progress)
         return _finish(
@@ -317,6 +333,13 @@ def _score(
         return 0.0, None
     log.info("%s", meter)
     return round(meter.seconds, 3), round(meter.rate, 3)
+
+
+def _samples(plan: Plan, tiles: Sequence[Tile]) -> Iterator[tuple[pa.Table, Tile]]:
+    """Yield a few objects of some tiles, evenly over all parts."""
+    step = max(1, len(plan.parts) // _LOOKED_AT)
+    for part in plan.parts[::step][:_LOOKED_AT]:
+        yield plan.read(part).slice(0, _LOOKED_AT), tiles[part.tile]
 
 
 def _is_done(answers: Path, part: Part) -> bool:

@@ -179,12 +179,30 @@ def test_tiles_of_another_pixel_scale_are_left_out_or_resampled(own, look):
         for band in BANDS:
             path = own / "tiles" / tile / f"{band}.fits"
             ra = 150.0 + 0.8 * 300 * 0.2 / 3600 * int(tile[1])
-            image = np.random.default_rng(0).normal(0, 1, (200, 200)).astype(np.float32)
+            image = np.random.default_rng(0).normal(0, 0.03, (200, 200)).astype(np.float32)
             write_image(path, image, make_wcs(ra, 2.0, (200, 200), scale=0.3))
     with pytest.raises(LenszooError, match=r"0\.3 arcsec a pixel.*resample=True"):
         look(own, own / "out")
-    result = look(own, own / "other", resample=True, on_bad="fill")
+    result = look(own, own / "other", resample=True, on_bad="fill", any_scale=True)
     assert result.complete and result.scored == 60
+
+
+def test_tiles_in_another_unit_are_refused_or_brought_to_the_zero_point(own, look, rows_of):
+    look(own, own / "expected", sky="border")
+    for path in (own / "tiles").rglob("*.fits"):
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].data = hdus[0].data * np.float32(100) + np.float32(2)
+    with pytest.raises(LenszooError, match=r"times that of the training.*any_scale=True"):
+        look(own, own / "out", sky="border")
+    look(own, own / "any", sky="border", any_scale=True)
+    for path in (own / "tiles").rglob("*.fits"):
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].header["MAGZERO"] = 30.0
+    look(own, own / "out", sky="border")
+    rows, expected = rows_of(own / "out")[0], rows_of(own / "expected")[0]
+    for name, row in rows.items():
+        if row["logit"] is not None:
+            assert row["logit"] == pytest.approx(expected[name]["logit"], abs=1e-3)
 
 
 def refusal(run, *texts):
