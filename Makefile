@@ -32,7 +32,7 @@ test: .venv/.dev ## Run the tests
 
 harness: .venv/.dev ## Run the slow tests, and put every model through the whole harness on both backends: about an hour
 	$(BIN)/python -m pytest -q -m slow -n 2 --dist worksteal
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/tasks/super_resolve/test_task.py tests/tasks/find_lenses/test_task.py tests/tasks/pretext/test_task.py tests/tasks/test_add_a_task.py tests/tasks/super_resolve/test_evaluate.py tests/tasks/pretext/test_evaluate.py
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/tasks/super_resolve/test_task.py tests/tasks/find_lenses/test_task.py tests/tasks/pretext/test_task.py tests/tasks/test_base.py tests/tasks/super_resolve/test_evaluate.py tests/tasks/pretext/test_evaluate.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=jax $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check

@@ -32,3 +32,20 @@ def recipe_fields(images: Path) -> dict:
         "data": {"directory": str(images), "val_fraction": 0.25},
         "optimizer": {"learning_rate": 2e-3, "weight_decay": 1e-3, "schedule": "cosine"},
     }
+
+
+SHAPE = (24, 24, 1)  # of these images
+
+
+def snapshot(model):
+    return {w.path: w.numpy().copy() for layer in model.layers for w in layer.weights}
+
+
+def moved(before, model):
+    """Names of the layers of which any weight, moving statistics included, is another bit."""
+    after = snapshot(model)
+    return {path.split("/")[0] for path in before if not np.array_equal(before[path], after[path])}
+
+
+def run_epoch(task, model, epoch):
+    return model.fit(task.epoch(epoch), verbose=0, shuffle=False).history["loss"][0]

@@ -6,7 +6,7 @@ Every rule is below ``.lenszoo-report``, so that a report shown in a notebook le
 CSS = """
 .lenszoo-report {
   --ground: #ffffff; --panel: #f5f6f8; --line: #dcdfe5; --ink: #1b1e24; --soft: #59606d;
-  --accent: #0b62a4; --warn: #8a5200; --warn-ground: #fff6e5;
+  --warn: #8a5200; --warn-ground: #fff6e5;
   color: var(--ink); background: var(--ground); color-scheme: light dark;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
   max-width: 990px; margin: 0 auto; padding: 28px 24px 40px; box-sizing: border-box;
@@ -15,7 +15,7 @@ CSS = """
 @media (prefers-color-scheme: dark) {
   .lenszoo-report {
     --ground: #14161b; --panel: #1e2128; --line: #343944; --ink: #e8eaee; --soft: #a2a9b6;
-    --accent: #6db6f2; --warn: #f2c063; --warn-ground: #2c2415;
+    --warn: #f2c063; --warn-ground: #2c2415;
   }
   .lenszoo-report img.chart { filter: invert(0.914) hue-rotate(180deg); }
 }

@@ -56,15 +56,6 @@ def test_html_is_escaped_and_self_contained(check_self_contained):
     assert [tag for tag, _ in page.tags].count("img") == 1
 
 
-def test_notebook_fragment_styles_nothing_but_itself(check_self_contained):
-    fragment = nasty_report()._repr_html_()
-    check_self_contained(fragment)
-    style = fragment.split("<style>")[1].split("</style>")[0]
-    for line in style.splitlines():
-        if line.endswith("{") and not line.startswith("@"):
-            assert line.strip().startswith(".lenszoo-report")
-
-
 def test_json_is_strict():
     def refuse(constant):
         raise AssertionError(constant)

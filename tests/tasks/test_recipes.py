@@ -82,12 +82,6 @@ def test_every_field_is_documented(task):
         ({"freeze": 2}, "freeze needs weights"),
         ({"unfreeze_after": 2}, "unfreeze_after needs freeze"),
         ({"freeze": 2, "weights": "a", "unfreeze_after": 10}, "not before the last of the epochs"),
-        ({"distill": {"teacher": []}}, "distill.teacher: "),
-        ({"distill": {"teacher": 3}}, "distill.teacher: "),
-        ({"distill": {"teacher": "a", "weight": 0}}, "distill.weight: "),
-        ({"distill": {"teacher": "a", "temperature": 0}}, "distill.temperature: "),
-        ({"distill": {"techer": "a"}}, "'distill.techer'.*distill.teacher"),
-        ({"folds": 5}, "folds needs files"),
     ],
 )
 def test_a_wrong_field_is_named_in_one_line(fields, message):
@@ -114,15 +108,6 @@ def test_missing_files_and_names_are_told_apart(tmp_path):
         Recipe.load(tmp_path / "none.toml")
     with pytest.raises(LenszooError, match="Unknown recipe"):
         Recipe.load("resnet18_slim.common_test")
-
-
-def test_one_teacher_is_a_list_of_one():
-    one, two = (
-        Recipe(model="simple_cnn", data=SKY, distill={"teacher": teacher})
-        for teacher in ("a", ["a", "b"])
-    )
-    assert one.distill.teacher == ("a",)
-    assert two.distill.teacher == ("a", "b")
 
 
 def test_strength_follows_the_stages():

@@ -67,14 +67,6 @@ class TestTiling:
         tiled = upscale_array(tiny, image, scaling="none")
         np.testing.assert_allclose(tiled, untiled(tiny, image), atol=1e-5)
 
-    def test_one_shape_is_compiled_and_few_tiles_are_in_memory(self):
-        upscaler = open_upscaler(tiny_upscaler())
-        upscale_array(upscaler, noise(300, 270))
-        assert list(upscaler._compiled) == [(4, 128, 128, 1)]
-        for side in range(1, 10):
-            upscale_array(upscaler, noise(side, 20))
-        assert len(upscaler._compiled) == 8
-
     def test_several_bands_and_scale_4(self):
         upscaler = open_upscaler(tiny_upscaler(bands=3, scale=4))
         image = noise(40, 37, 3)
@@ -370,21 +362,6 @@ class TestBadInput:
         with pytest.raises(LenszooError) as error:
             upscale_array(tiny, image)
         assert message in str(error.value) and "\n" not in str(error.value)
-
-    def test_models_that_do_not_upscale(self):
-        images = keras.Input((None, None, 1))
-        pooled = layers.GlobalAveragePooling2D()(images)
-        stretched = layers.UpSampling2D((2, 3))(images)
-        cropped = layers.Cropping2D(1)(images)
-        coloured = layers.Conv2D(3, 1)(images)
-        for output in (pooled, stretched, cropped, coloured, layers.AveragePooling2D(2)(images)):
-            with pytest.raises(LenszooError, match="is no super-resolution model"):
-                open_upscaler(keras.Model(images, output))
-
-    def test_a_scale_that_the_model_does_not_have(self, tiny):
-        with pytest.raises(LenszooError, match="upscales by 2, not by 4"):
-            open_upscaler(tiny, scale=4)
-        assert open_upscaler(tiny, scale=2) is tiny
 
     def test_a_model_that_looks_at_the_whole_image(self):
         images = keras.Input((None, None, 1))

@@ -120,16 +120,10 @@ def test_class_folders(survey):
         ({"data": {"label": "colour"}}, "in column 'colour'"),
         ({"data": {"label": None}}, "label"),
         ({"data": {"catalogue": "nowhere.csv"}}, "nowhere.csv"),
-        ({"data": {"preset": "lens_finding_easy"}}, "give exactly one of"),
         ({"data": FOLDERS, "use": "both"}, "class folders hold no"),
         ({"model": "resnet18"}, 'is no lens finder.*options.backbone = "resnet18"'),
         ({"input_shape": (24, 24, 2)}, "is not that of the images"),
-        ({"freeze": 1, "weights": "x"}, "are for classifiers"),
         ({"data": {"bands": ["g"]}}, "names 1"),
-        (
-            {"data": FOLDERS | {"sky": "border", "zero_point": 30}},
-            "zero_point, sky: only a catalogue is read with that",
-        ),
     ],
 )
 def test_bad_recipes_are_one_line(survey, tmp_path, changes, message):
@@ -158,12 +152,6 @@ def test_bands_in_another_order_than_the_weights_are_told(survey, tmp_path):
     again["data"]["pattern"] = "{id}.npy"
     with pytest.raises(LenszooError, match="was trained on the bands g, r, the data have r, g"):
         FindLensesTask(Recipe(**again))
-
-
-def test_a_number_that_is_none_masks_nothing(survey):
-    nan = float("nan")
-    data = Recipe(**fields(survey, data={"mask_value": nan, "missing_values": [-99, nan]})).data
-    assert data.mask_value is None and data.missing_values == (-99,)
 
 
 def test_scales_are_those_of_a_sorted_catalogue_as_a_whole(monkeypatch):

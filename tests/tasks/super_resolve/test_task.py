@@ -79,16 +79,8 @@ def test_pairs_made_of_fine_images(folder):
     [
         ({"model": "simple_cnn", "options": {}}, "simple_cnn makes no images"),
         ({"options": {"scale": 4}}, "options.scale 4 is not that of the pairs, 2"),
-        ({"model": "srgan", "options": {}}, "adversarial belongs to srgan"),
-        ({"adversarial": {}}, "adversarial belongs to srgan"),
         ({"loss": "psnr"}, "psnr"),
-        ({"loss": {"perceptual": 1.0}}, "perceptual, its classifier"),
-        ({"batch_size": 9}, "batch_size 9 is no multiple of data.patches 2"),
-        ({"freeze": 1, "weights": "x"}, "are for classifiers"),
         ({"data": {"preset": "common_test_sim"}}, "is no sky of pairs; these are: sr_75_150"),
-        ({"data": {"low": "x", "preset": "sr_75_150"}}, "low needs high"),
-        ({"data": {}}, "give exactly one of preset, high"),
-        ({"data": {"preset": "sr_75_150", "pach": 3}}, "Did you mean 'data.patch'"),
     ],
 )
 def test_bad_recipes_are_one_line(folder, tmp_path, change, message):

@@ -20,7 +20,7 @@ from lenszoo.models.in_batches import in_batches
 from lenszoo.pretrained.loading import build_model
 from lenszoo.reporting.report import Report
 from lenszoo.simulation import SPLIT_START, get_preset, sample
-from lenszoo.tasks.base import Task
+from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.recipes import DataTable, Field, RecipeBase
 from lenszoo.training import Recipe, train
 
@@ -169,3 +169,14 @@ def test_the_command_line_knows_it(measure, tmp_path):
 def test_without_it_the_name_is_unknown():
     with pytest.raises(LenszooError, match="'measure'"):
         Recipe(**FIELDS)
+
+
+def test_an_option_that_a_task_does_not_know_is_refused():
+    Options(tta=False, on_bad="skip").refuse("measures", "tta", "classes")
+    with pytest.raises(LenszooError, match="tta= does not apply to a model that measures"):
+        Options(tta=True).refuse("measures", "classes", "tta")
+
+
+def test_a_task_has_no_folds_unless_it_says_so():
+    with pytest.raises(LenszooError, match="no cross-validation for task measure"):
+        MeasureTask.folds(SimpleNamespace(task="measure"), 3)

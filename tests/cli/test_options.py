@@ -1,0 +1,37 @@
+import pytest
+
+from lenszoo.cli._options import (
+    CATALOGUE,
+    catalogue_options,
+    check_images,
+    names_list,
+    weights_list,
+)
+from lenszoo.errors import LenszooError
+
+
+def test_options_of_a_catalogue_leave_those_of_the_verb():
+    options = dict.fromkeys(CATALOGUE) | {"out": "t.csv", "band_names": "g, r", "images_in": "cut"}
+    options["missing_values"] = "-99,-1.5"
+    named = catalogue_options(options)
+    assert named == {"images": "cut", "bands": ["g", "r"], "missing_values": [-99.0, -1.5]}
+    assert options == {"out": "t.csv"}
+
+
+def test_numbers_are_numbers():
+    with pytest.raises(LenszooError, match="--missing-values 'none': give numbers such as -99"):
+        catalogue_options({"missing_values": "none"})
+
+
+def test_a_comma_parts_names_but_not_the_path_of_a_file(tmp_path):
+    assert names_list("a, b,c") == weights_list("a, b,c") == ["a", "b", "c"]
+    path = tmp_path / "one,two.keras"
+    path.write_text("")
+    assert weights_list(str(path)) == [str(path)]
+
+
+def test_images_are_counted_of_simulated_skies_alone():
+    check_images(None)
+    check_images(5, None, "common_test_sim")
+    with pytest.raises(LenszooError, match="--images counts simulated images"):
+        check_images(5, None)

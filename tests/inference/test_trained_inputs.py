@@ -1,0 +1,47 @@
+"""A catalogue is read as that of the training was, and what differs is told."""
+
+import dataclasses
+import json
+import logging
+
+import pytest
+
+from lenszoo.inference import Catalogue
+from lenszoo.inference.trained_inputs import as_trained
+
+LEARNED = {"catalogue": "a.csv", "zero_point": 30.0, "sky": "border", "missing_values": [-99.0]}
+
+
+@pytest.fixture
+def trained(finder, tmp_path):
+    def make(data):
+        (tmp_path / "recipe.json").write_text(json.dumps({"data": data}))
+        return dataclasses.replace(finder, run_dir=tmp_path)
+
+    return make
+
+
+def test_settings_that_were_not_chosen_are_those_of_the_training(trained, caplog):
+    with caplog.at_level(logging.INFO, "lenszoo"):
+        catalogue = as_trained(trained(LEARNED), Catalogue("b.csv"))
+    assert (catalogue.zero_point, catalogue.sky) == (30.0, "border")
+    assert catalogue.missing_values == (-99.0,) and catalogue.mask_value is None
+    told = sorted(record.getMessage() for record in caplog.records)
+    assert told[-1] == "b.csv: zero_point=30.0, as in training." and len(told) == 3
+
+
+def test_a_choice_stays_and_is_warned_of_where_it_differs(trained, caplog):
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        chosen = Catalogue("b.csv", zero_point=25.0, sky="border", missing_values=(-99.0,))
+        assert as_trained(trained(LEARNED), chosen) == chosen
+    (record,) = caplog.records
+    assert "zero_point=25.0, but" in record.getMessage() and "with 30.0" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"preset": "lens_finding_easy", "zero_point": 30.0}, ["no", "table"]]
+)
+def test_a_model_that_learned_on_no_catalogue_says_nothing(trained, data, caplog):
+    catalogue = Catalogue("b.csv", zero_point=25.0)
+    assert as_trained(trained(data), catalogue) == catalogue
+    assert not caplog.records
