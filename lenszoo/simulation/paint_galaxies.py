@@ -12,7 +12,7 @@ from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.sky import measure_sky
-from lenszoo.data.table import check_ids
+from lenszoo.data.table import check_ids, read_table
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.paint_psf import BandPSF, band_psfs
 from lenszoo.simulation.paint_shape import light_shapes
@@ -39,6 +39,7 @@ class Galaxies:
         centre: (n, 2) centre of the light, x and y from the middle of the cutout [arcsec].
         shape: (n, 2) ellipticity of the light, e1 and e2.
         psfs: PSFs of the bands.
+        kinds: (n,) text of a column that says what each is, "" where it says nothing.
 
     Example:
         >>> from lenszoo.simulation import simulate_galaxies
@@ -58,6 +59,7 @@ class Galaxies:
     centre: np.ndarray
     shape: np.ndarray
     psfs: tuple[BandPSF, ...]
+    kinds: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,7 +69,7 @@ class Galaxies:
         rows = np.asarray(rows, np.int64)
         names = (
             "images", "redshift", "velocity_dispersion", "magnitude", "psf_fwhm", "rms", "centre",
-            "shape",
+            "shape", "kinds",
         )  # fmt: skip
         parts = {name: getattr(self, name)[rows] for name in names}
         return replace(self, ids=tuple(self.ids[row] for row in rows), **parts)
@@ -145,19 +147,25 @@ def make_galaxies(
     centre, shape = light_shapes(
         _weighted(images, flat), survey.pixel_scale_arcsec, np.median(fwhm, axis=1)
     )
+    kinds = np.full(len(images), "", object)
     return Galaxies(
-        survey, ids, images, redshift, dispersion, magnitude, fwhm, rms, centre, shape, psfs
+        survey, ids, images, redshift, dispersion, magnitude, fwhm, rms, centre, shape, psfs, kinds
     )
 
 
 def read_galaxies(
-    survey: str | ImagingSurvey, catalogue: str | os.PathLike[str], **attributes: object
+    survey: str | ImagingSurvey,
+    catalogue: str | os.PathLike[str],
+    *,
+    kind: str | None = None,
+    **attributes: object,
 ) -> Galaxies:
     """Read galaxies to paint on from a catalogue (CSV or Parquet) and a folder of cutouts.
 
     Args:
         survey: a survey, its name or its TOML file.
         catalogue: the table; columns as for :func:`make_galaxies`, and ``id``.
+        kind: a column of text that says what each galaxy is.
         attributes: of :class:`lenszoo.data.Catalogue`: images, pattern, id, sky, on_missing ...
 
     Raises:
@@ -194,7 +202,14 @@ def read_galaxies(
         setting |= {"pattern": survey.rms_map, "sky": None, "mask_value": None}
         maps = _load(Catalogue(catalogue, **setting), ()).images  # type: ignore[arg-type]
     columns = dict(zip(data.columns, data.table.T, strict=True))
-    return make_galaxies(survey, data.images, columns, ids=data.ids, rms_map=maps, source=source)
+    galaxies = make_galaxies(
+        survey, data.images, columns, ids=data.ids, rms_map=maps, source=source
+    )
+    if kind is None:
+        return galaxies
+    table = read_table(catalogue)
+    table.need([kind], "Name the column of kinds.")
+    return replace(galaxies, kinds=np.array(table.text(kind), object))
 
 
 def _load(reader: Catalogue, names: Sequence[str]) -> Dataset:

@@ -12,6 +12,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
 from lenszoo.tasks.find_lenses.batches import StreamedBatches, as_targets
+from lenszoo.tasks.find_lenses.painted import open_painted
 from lenszoo.tasks.find_lenses.recipe import LensData
 from lenszoo.tasks.parts import digest
 from lenszoo.tasks.sources import (
@@ -39,6 +40,8 @@ def open_lenses(data: LensData, use: str, seed: int, allow_leaks: bool = False) 
     """
     if data.preset is not None:
         return _simulated(data, use, seed)
+    if data.galaxies is not None:
+        return open_painted(data, use, seed)
     if data.directory is None:
         return _held(*_catalogue(data, use).split(data.val_fraction, seed), seed, allow_leaks)
     if use != "image":

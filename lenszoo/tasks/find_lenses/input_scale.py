@@ -27,7 +27,7 @@ def input_scale(source: TrainingData, data: LensData) -> dict[str, Any] | None:
     layout = find_layout(data.layout) if data.layout else None
     converted = data.zero_point is not None or (layout and layout.zero_point is not None)
     images = some_images(source.first())
-    in_magnitudes = data.preset is not None or converted
+    in_magnitudes = data.preset is not None or data.galaxies is not None or converted
     scale = measure_scale(images, ZERO_POINT if in_magnitudes else None)
     return None if scale is None else asdict(scale)
 

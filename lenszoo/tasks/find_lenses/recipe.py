@@ -8,19 +8,62 @@ from pydantic import Field, model_validator
 from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
 from lenszoo.data.table import is_table_file
+from lenszoo.simulation.paint_law import PaintLaw
 from lenszoo.tasks.recipes import DataTable, Optimizer, RecipeBase, Strict
 
 
-class LensData(DataTable):
-    """Where lens candidates come from. Give exactly one of the three."""
+class Negatives(Strict):
+    """Non-lenses beside painted lenses: galaxies as they are, in named parts.
 
-    sources: ClassVar = ("preset", "catalogue", "directory")
+    A part is a value of the catalogue's column of kinds; ``host`` stands for galaxies without one,
+    the only ones that lenses are painted on.
+    """
+
+    ratio: float = Field(25.0, gt=0, description="Non-lenses for each painted lens.")
+    column: str | None = Field(
+        None, description="Column of the kinds, such as spiral or ring; empty for a host."
+    )
+    parts: dict[str, float] = Field(
+        default_factory=dict,
+        description="Share of each part among the non-lenses; by default all galaxies alike.",
+    )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if any(not share > 0 for share in self.parts.values()):
+            raise ValueError("the shares of data.negatives.parts must be above 0")
+        if self.column is None and set(self.parts) - {HOST}:
+            raise ValueError("data.negatives.parts names kinds; name their column too")
+        return self
+
+
+HOST = "host"
+
+
+class LensData(DataTable):
+    """Where lens candidates come from. Give exactly one of the four."""
+
+    sources: ClassVar = ("preset", "catalogue", "directory", "galaxies")
+    partners: ClassVar = ("survey", "stamps", "law", "negatives")
 
     catalogue: str | None = Field(
         None, description="Table of objects: CSV, Parquet, FITS, VOTable or ECSV."
     )
     directory: str | None = Field(
         None, description="Folder of class folders such as lenses and nonlenses; no table."
+    )
+    galaxies: str | None = Field(
+        None, description="CSV or Parquet table of galaxies that lenses are painted on."
+    )
+    survey: str | None = Field(
+        None, description="Survey of the galaxies, see `lenszoo surveys`, or a TOML file."
+    )
+    stamps: str | None = Field(
+        None, description="Folder of stamps of real galaxies to use as sources of painted lenses."
+    )
+    law: PaintLaw | None = Field(None, description="Law of painted lenses, by default PaintLaw().")
+    negatives: Negatives | None = Field(
+        None, description="Non-lenses beside painted lenses, by default 25 galaxies for each."
     )
     folder: str | None = Field(
         None, description="Folder of the catalogue's images; by default its own."
@@ -83,8 +126,15 @@ class LensData(DataTable):
             for name in _OF_CATALOGUES
             if getattr(self, name) != type(self).model_fields[name].default
         ]
+        if self.galaxies is not None:
+            lost = [name for name in lost if name not in ("folder", "pattern", "id", "sky")]
         if self.catalogue is None and lost:
             raise ValueError(f"{', '.join(lost)}: only a catalogue is read with that")
+        if (self.galaxies is None) != (self.survey is None):
+            raise ValueError("galaxies and survey go together")
+        stray = [name for name in self.partners if getattr(self, name) is not None]
+        if self.galaxies is None and stray:
+            raise ValueError(f"{', '.join(stray)}: only lenses on galaxies are painted with that")
         return self
 
     @classmethod

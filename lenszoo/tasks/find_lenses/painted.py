@@ -1,0 +1,255 @@
+"""Training data of lens finding that is painted: lenses on galaxies of a survey, beside others.
+
+The galaxies are split by their ids before anything is painted, so that none is on both sides.
+"""
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from lenszoo.data import Dataset
+from lenszoo.data.augment import d4
+from lenszoo.data.batches import ThreadedDataset
+from lenszoo.data.epochs import d4_elements, epoch_order
+from lenszoo.data.names import LENS_CLASSES
+from lenszoo.data.photometry import ZERO_POINT
+from lenszoo.errors import LenszooError
+from lenszoo.simulation import SPLIT_START, PaintLaw, read_galaxies, read_stamps
+from lenszoo.simulation.paint import failure_text
+from lenszoo.simulation.paint_draw import Painter, Painting
+from lenszoo.simulation.paint_galaxies import Galaxies
+from lenszoo.simulation.paint_render import TILE, render_paintings
+from lenszoo.simulation.paint_write import split_galaxies
+from lenszoo.simulation.random import scene_generator
+from lenszoo.tasks.find_lenses.batches import as_targets
+from lenszoo.tasks.find_lenses.recipe import HOST, LensData, Negatives
+from lenszoo.tasks.sources import TrainingData
+
+_FIRST = 1024  # examples that scales are taken from
+_ATTEMPTS = 16  # galaxies tried for a lens
+_STRIDE = 2**32 + 1  # from one attempt to the next, on another galaxy
+_TILES = 6  # of lenses, kept while batches of them are put together
+
+
+def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
+    """Open galaxies of a survey, to paint lenses on while training.
+
+    Args:
+        data: the recipe's table, with ``galaxies`` and ``survey``.
+        use: "image": painted lenses have no table.
+        seed: of the lenses and of the order.
+
+    Raises:
+        LenszooError: whatever is wrong with the survey or the files, in one line; a part of the
+            negatives without galaxies on one side of the split.
+    """
+    if use != "image":
+        raise LenszooError(f'{data.galaxies}: painted lenses have no table; use = "image".')
+    negatives = data.negatives or Negatives()
+    options = {"images": data.folder, "pattern": data.pattern, "id": data.id, "sky": data.sky}
+    assert data.survey is not None and data.galaxies is not None
+    galaxies = read_galaxies(data.survey, data.galaxies, kind=negatives.column, **options)
+    if data.bands is not None and data.bands != galaxies.survey.names:
+        raise LenszooError(
+            f"{data.galaxies}: painted lenses have all bands of {galaxies.survey.name} "
+            f"({', '.join(galaxies.survey.names)}); leave data.bands out."
+        )
+    stamps = None if data.stamps is None else read_stamps(data.stamps)
+    law = data.law or PaintLaw()
+    train, val = (
+        PaintedSide(side, law, stamps, negatives, str(data.galaxies))
+        for side in split_galaxies(galaxies, data.val_fraction)
+    )
+
+    def epoch(e: int, batch_size: int, augment: str | None) -> PaintedBatches:
+        return PaintedBatches(
+            train,
+            data.images,
+            seed,
+            batch_size,
+            "train",
+            epoch=e,
+            fresh=data.fresh,
+            augment=augment,
+        )
+
+    survey = galaxies.survey
+    size, scale = survey.cutout_size_pixels, survey.pixel_scale_arcsec
+    return TrainingData(
+        data.images,
+        epoch,
+        functools.cache(lambda: painted_dataset(val, data.val_images, seed, "val")),
+        None,
+        {
+            "survey": survey.name, "galaxies": data.galaxies, "pixel_scale": scale, "seed": seed,
+            "hosts": len(train.hosts), "held_out_hosts": len(val.hosts), "law": law.model_dump(),
+            "negatives": negatives.model_dump(), "zero_point": ZERO_POINT,
+        },
+        image_shape=(size, size, len(survey.names)),
+        class_names=LENS_CLASSES,
+        bands=survey.names,
+        first=functools.cache(lambda: painted_dataset(train, _FIRST, seed, "train")),
+    )  # fmt: skip
+
+
+class PaintedSide:
+    """One side of the split: galaxies to paint on, and those that stand for non-lenses.
+
+    Args:
+        galaxies: of this side.
+        law, stamps: as for :func:`lenszoo.simulation.paint`.
+        negatives: ratio and parts.
+        source: name of the galaxies in messages.
+    """
+
+    def __init__(
+        self, galaxies: Galaxies, law: PaintLaw, stamps: Any, negatives: Negatives, source: str
+    ) -> None:
+        kinds = np.array([kind or HOST for kind in galaxies.kinds], object)
+        self.galaxies, self.ratio, self.law, self.source = galaxies, negatives.ratio, law, source
+        self.hosts = np.flatnonzero(kinds == HOST)
+        if not len(self.hosts):
+            raise LenszooError(f"{source}: one side of the split has no host to paint lenses on.")
+        self.painter = Painter(galaxies.take(self.hosts), law, stamps)
+        self.weight = np.full(len(kinds), 1.0 / len(kinds))
+        if negatives.parts:
+            self.weight = np.zeros(len(kinds))
+        for part, share in negatives.parts.items():
+            rows = kinds == part
+            if not rows.any():
+                raise LenszooError(
+                    f"{source}: one side of the split has no galaxy of kind {part!r} "
+                    "(data.negatives.parts)."
+                )
+            self.weight[rows] += share / rows.sum() / sum(negatives.parts.values())
+        # as of catalogues, fluxes are those of the zero point of the simulated skies
+        points = [band.zero_point_mag for band in galaxies.survey.bands]
+        self.factor = (10.0 ** (0.4 * (ZERO_POINT - np.array(points)))).astype(np.float32)
+
+    def counts(self, n: int) -> tuple[int, int]:
+        """Lenses and non-lenses among n examples, at least one of each."""
+        lenses = min(max(round(n / (1.0 + self.ratio)), 1), n - 1)
+        return lenses, n - lenses
+
+    def paint(self, numbers: range, seed: int) -> tuple[np.ndarray, list[Painting]]:
+        """Paint lenses of these numbers, each on the next galaxy that passes the floors."""
+        paintings = [self._draw(number, seed) for number in numbers]
+        hosts, painter = self.painter.galaxies, self.painter
+        rows = np.array([p.row for p in paintings])
+        arcs = render_paintings(
+            paintings, hosts.survey, hosts.psfs, hosts.psf_fwhm[rows], painter.stamps,
+            painter.sources.reference,
+        )["noisy"]  # fmt: skip
+        return (hosts.images[rows] + arcs) * self.factor, paintings
+
+    def _draw(self, number: int, seed: int) -> Painting:
+        floors: list[str] = []
+        for attempt in range(_ATTEMPTS):
+            index = number + attempt * _STRIDE
+            drawn = self.painter.draw(scene_generator(seed, index), index % len(self.hosts))
+            if not isinstance(drawn, str):
+                return drawn
+            floors.append(drawn)
+        most = max(set(floors), key=floors.count)
+        raise LenszooError(
+            f"{self.source}: not one of {_ATTEMPTS} galaxies carries a lens that passes the "
+            f"floors; most have {failure_text(most, self.law)} (data.law)."
+        )
+
+    def others(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw positions of n non-lenses by the shares of their parts."""
+        return rng.choice(len(self.weight), n, p=self.weight)
+
+
+class PaintedBatches(ThreadedDataset):
+    """Batches of painted lenses and galaxies as they are, of one epoch; always the same ones.
+
+    Args:
+        side: the galaxies.
+        n: examples in all.
+        seed: of the lenses, the non-lenses and the order.
+        batch_size: examples a batch; the last may be short.
+        split: "train" or "val", whose lenses have other numbers.
+        epoch: number of the epoch.
+        fresh: new lenses and non-lenses every epoch; false shows the first epoch's again.
+        augment: "d4" turns and flips each example.
+    """
+
+    def __init__(
+        self,
+        side: PaintedSide,
+        n: int,
+        seed: int,
+        batch_size: int,
+        split: str,
+        *,
+        epoch: int = 0,
+        fresh: bool = False,
+        augment: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.side, self.seed, self.batch_size = side, seed, batch_size
+        lenses, others = side.counts(n)
+        turn = epoch if fresh else 0
+        self.start, self.lenses = SPLIT_START[split] + turn * lenses, lenses
+        self.order = epoch_order(n, seed, epoch)
+        self.is_lens = self.order < lenses
+        # lenses are painted in the order in which they are shown, a tile at a time
+        self.rank = np.cumsum(self.is_lens) - 1
+        # numbers of their own, far from those of the lenses
+        rng = scene_generator(seed, SPLIT_START[split] + 2**62 + turn)
+        self.others = side.others(others, rng)
+        self.turns = d4_elements(n, seed, epoch) if augment == "d4" else None
+        self.tile = functools.lru_cache(maxsize=_TILES)(self._tile)
+
+    def __len__(self) -> int:
+        """Batches."""
+        return math.ceil(len(self.order) / self.batch_size)
+
+    def _tile(self, number: int) -> np.ndarray:
+        first = self.start + number * TILE
+        last = min(first + TILE, self.start + self.lenses)
+        return self.side.paint(range(first, last), self.seed)[0]
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Batch ``index``: images (batch, H, W, bands) and labels (batch, 1) float32."""
+        places = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        examples, lens, rank = self.order[places], self.is_lens[places], self.rank[places]
+        pixels = self.side.galaxies.images
+        images = np.empty((len(examples), *pixels.shape[1:]), np.float32)
+        for k, (example, is_lens) in enumerate(zip(examples, lens, strict=True)):
+            if is_lens:
+                images[k] = self.tile(int(rank[k]) // TILE)[rank[k] % TILE]
+            else:
+                images[k] = pixels[self.others[example - self.lenses]] * self.side.factor
+        if self.turns is not None:
+            images = d4(images, self.turns[examples])
+        return images, as_targets(lens)
+
+
+def painted_dataset(side: PaintedSide, n: int, seed: int, split: str) -> Dataset:
+    """Paint the lenses of a split and hold them in memory, with non-lenses, none of them twice.
+
+    Returns:
+        Up to n examples; ``groups`` are the ids of the galaxies.
+    """
+    lenses, others = side.counts(n)
+    start = SPLIT_START[split]
+    images, paintings = side.paint(range(start, start + lenses), seed)
+    rng = scene_generator(seed, start + 2**62)
+    positive = np.flatnonzero(side.weight)
+    rows = rng.choice(len(side.weight), min(others, len(positive)), replace=False, p=side.weight)
+    galaxies = side.galaxies
+    hosts = [str(side.painter.galaxies.ids[p.row]) for p in paintings]
+    names = [f"{name}_lens{start + k}" for k, name in enumerate(hosts)]
+    unpainted = [galaxies.ids[row] for row in rows]
+    return Dataset(
+        (*names, *unpainted),
+        np.concatenate([images, galaxies.images[rows] * side.factor]),
+        labels=np.repeat(np.array([1, 0], np.int32), (len(names), len(unpainted))),
+        bands=galaxies.survey.names,
+        groups=np.array([*hosts, *unpainted]),
+        provenance={"survey": galaxies.survey.name, "galaxies": side.source},
+    )

@@ -1,0 +1,145 @@
+"""Painted training data: ratio, parts, sides of the split, and the same batches again."""
+
+import numpy as np
+import pytest
+from oneline import one_line
+
+from lenszoo.simulation import simulate_galaxies
+from lenszoo.tasks.find_lenses.data import open_lenses
+from lenszoo.training import Recipe, train
+
+N = 24
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Cutouts of 24 galaxies, every fourth of them called a spiral, and their catalogue."""
+    root = tmp_path_factory.mktemp("galaxies")
+    galaxies = simulate_galaxies("cfhtls_gri", N, seed=8)
+    rows = ["id,redshift,mag_r,kind"]
+    for i, image in enumerate(galaxies.images):
+        np.save(root / f"g{i}.npy", image)
+        kind = "spiral" if i % 4 == 3 else ""
+        rows.append(f"g{i},{galaxies.redshift[i]},{galaxies.magnitude[i, 1]},{kind}")
+    (root / "galaxies.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def data(folder, **changes):
+    fields = {
+        "galaxies": str(folder / "galaxies.csv"),
+        "survey": "cfhtls_gri",
+        "images": 40,
+        "val_images": 12,
+        "val_fraction": 0.3,
+        "negatives": {"ratio": 3.0, "column": "kind"},
+    }
+    return fields | changes
+
+
+def source(folder, use="image", **changes):
+    recipe = Recipe(task="find_lenses", use="image", data=data(folder, **changes))
+    return open_lenses(recipe.data, use, 5)
+
+
+def whole(batches):
+    images, labels = zip(*batches, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def test_ratio_and_repeats(folder):
+    opened = source(folder)
+    images, labels = whole(opened.epoch(0, 16, None))
+    assert images.shape == (40, 64, 64, 3) and labels.sum() == 10
+    again, _ = whole(opened.epoch(0, 16, None))
+    np.testing.assert_array_equal(images, again)
+    # the batch size changes no image
+    small, small_labels = whole(opened.epoch(0, 7, None))
+    np.testing.assert_array_equal(images, small)
+    np.testing.assert_array_equal(labels, small_labels)
+
+
+def test_fresh_lenses(folder):
+    for fresh in (False, True):
+        opened = source(folder, fresh=fresh)
+        sets = []
+        for e in (0, 1):
+            images, labels = whole(opened.epoch(e, 16, None))
+            sets.append({image.tobytes() for image in images[labels[:, 0] == 1]})
+        assert len(sets[0] & sets[1]) == (0 if fresh else 10)
+
+
+def test_fluxes_have_the_zero_point_of_the_skies(folder):
+    opened = source(folder)
+    images, labels = whole(opened.epoch(0, 16, None))
+    cutouts = [np.load(folder / f"g{i}.npy") * np.float32(0.01) for i in range(N)]
+    negatives = images[labels[:, 0] == 0]
+    for image in negatives:
+        assert min(np.abs(image - cutout).max() for cutout in cutouts) < 1e-6
+
+
+def test_no_galaxy_is_on_both_sides(folder):
+    opened = source(folder)
+    held = opened.validation()
+    assert set(held.labels) == {0, 1} and len(held.groups) == len(held)
+    inside = {str(name) for name in opened.first().groups}
+    outside = {str(name) for name in held.groups}
+    assert not inside & outside
+    # non-lenses of the validation are there once
+    others = [name for name, label in zip(held.ids, held.labels, strict=True) if not label]
+    assert len(set(others)) == len(others)
+
+
+def test_lenses_are_painted_on_hosts_alone(folder):
+    groups = source(folder).first()
+    painted = groups.groups[groups.labels == 1]
+    assert all(int(name[1:]) % 4 != 3 for name in painted)
+
+
+def test_parts(folder):
+    parts = {"ratio": 3.0, "column": "kind", "parts": {"spiral": 1.0}}
+    images, labels = whole(source(folder, negatives=parts).epoch(0, 16, None))
+    spirals = [np.load(folder / f"g{i}.npy") * np.float32(0.01) for i in range(3, N, 4)]
+    for image in images[labels[:, 0] == 0]:
+        assert min(np.abs(image - spiral).max() for spiral in spirals) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"survey": None}, "galaxies and survey go together"),
+        ({"label": "x"}, "only a catalogue is read with that"),
+        ({"negatives": {"parts": {"ring": 1.0}}}, "name their column too"),
+        ({"negatives": {"column": "kind", "parts": {"ring": 1.0}}}, "no galaxy of kind 'ring'"),
+        ({"negatives": {"column": "type"}}, "no column 'type'"),
+        ({"law": {"arc_contrast": 1e6, "tries": 2}}, "not one of 16 galaxies carries a lens"),
+        ({"law": {"arc_contrasts": 1.0}}, "arc_contrasts"),
+    ],
+)
+def test_bad_input(folder, changes, message):
+    fields = {k: v for k, v in data(folder, **changes).items() if v is not None}
+
+    def run():
+        recipe = Recipe(task="find_lenses", use="image", data=fields)
+        return open_lenses(recipe.data, "image", 5).epoch(0, 8, None)[0]
+
+    one_line(message, run)
+
+
+def test_without_a_table(folder):
+    one_line("painted lenses have no table", lambda: source(folder, use="both"))
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_trains(folder, tmp_path):
+    recipe = Recipe(
+        task="find_lenses",
+        use="image",
+        data=data(folder, images=16, fresh=True),
+        options={"width": 4, "dim": 8, "heads": 2},
+        epochs=1,
+        batch_size=8,
+    )
+    metrics = train(recipe, tmp_path / "run").metrics
+    assert 0.0 <= metrics["auc"] <= 1.0
+    assert (tmp_path / "run" / "report.html").exists()
