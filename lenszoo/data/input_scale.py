@@ -104,7 +104,8 @@ def measure_each(images: np.ndarray) -> Measured:
     """Measure noise and sky level along the border of each image (n, H, W, bands)."""
     sky = measure_sky(images)
     noise = np.where(sky.rms > 0, sky.rms, np.nan)
-    return Measured(noise, sky.level / noise)
+    with np.errstate(invalid="ignore"):
+        return Measured(noise, sky.level / noise)
 
 
 class Difference(NamedTuple):
@@ -169,10 +170,23 @@ def compare_scale(images: np.ndarray, trained: InputScale) -> Difference | None:
     return None
 
 
-def is_absurd(image: np.ndarray, trained: InputScale) -> bool:
-    """Tell whether a pixel of (H, W, bands) is 10,000 times brighter than any of the training."""
-    with np.errstate(invalid="ignore"):
-        return bool(np.any(np.abs(image) > ABSURD * np.array(trained.peak)))
+def brightest_pixel(image: np.ndarray, trained: InputScale, own_noise: bool = False) -> float:
+    """Return how many times brighter the brightest pixel is than any of the training.
+
+    Args:
+        image: (H, W, bands).
+        trained: the scale of the training images.
+        own_noise: compare in units of the image's own noise and above its own sky, for a network
+            that measures both.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        values, peak = np.asarray(image, np.float64), np.array(trained.peak)
+        if own_noise:
+            level, noise = (part[0].astype(np.float64) for part in measure_sky(image[None]))
+            values, peak = (values - level) / noise, peak / np.array(trained.noise)
+        share = np.abs(values) / peak
+    share = share[np.isfinite(share)]
+    return float(share.max()) if share.size else 0.0
 
 
 def _scaled_one_by_one(images: np.ndarray) -> bool:

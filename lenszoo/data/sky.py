@@ -11,6 +11,7 @@ SkyMethod = Literal["median", "border"]
 
 CLIP_SIGMA = 3.0
 _CLIPS = 4
+_GREATEST = 1e38  # beyond which sums of two pixels may leave float32
 _ONE_SIGMA = 0.158655254  # the part of a normal distribution below -1 sigma
 
 
@@ -72,7 +73,7 @@ def measure_sky(images: np.ndarray, method: SkyMethod = "border") -> Sky:
         _border(images) if method == "border" else images.reshape(len(images), -1, images.shape[-1])
     )
     pixels = np.array(np.moveaxis(pixels, 2, 1), np.float32, order="C")  # a copy, to be sorted
-    infinite = np.isinf(pixels)
+    infinite = np.abs(pixels) > _GREATEST
     if infinite.any():
         pixels[infinite] = np.nan
     pixels.sort(axis=-1)  # NaN comes last

@@ -21,7 +21,12 @@ from lenszoo.inference.inputs import Batch, Fit, Images, as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
 from lenszoo.inference.preparing import Preparing, prepare
-from lenszoo.inference.trained_inputs import as_trained, check_brightness, check_scale
+from lenszoo.inference.trained_inputs import (
+    as_trained,
+    brightness_of,
+    check_brightness,
+    check_scale,
+)
 
 log = logging.getLogger("lenszoo")
 
@@ -152,7 +157,8 @@ def open_inputs(
         chosen = _chosen_bands(opened, have, bands, label)
         height, width, n_bands = opened.takes["images"]
         shape = (height, width, n_bands)
-        return Fit(shape, opened.name, policy, bool(resize), chosen, preparation)
+        brightness = brightness_of(opened)
+        return Fit(shape, opened.name, policy, bool(resize), chosen, preparation, brightness)
 
     if isinstance(inputs, Catalogue):
         return _of_catalogue(opened, inputs, policy, fit, labels)

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 from lenszoo.data.brightness import span
 from lenszoo.data.checks import OnBad, apply_policy, check_policy, unmasked
 from lenszoo.data.dataset import Dataset, as_inputs
+from lenszoo.data.input_scale import ABSURD
 from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.readers import ImageFiles, image_name
@@ -34,6 +35,8 @@ class Fit:
             when they shrink). This changes the pixel scale, which the model does not learn of.
         bands: positions of the bands to take, in the model's order; a band may stand twice.
         preparation: changes every image once it was read.
+        brightness: measures the brightest pixel of an image, in units of the brightest that the
+            model learned on; None where it does not know.
     """
 
     shape: Shape
@@ -42,6 +45,7 @@ class Fit:
     resize: bool = False
     bands: tuple[int, ...] | None = None
     preparation: Preparation = field(default_factory=Preparation)
+    brightness: Callable[[np.ndarray], float] | None = None
 
 
 class Read(NamedTuple):
@@ -160,11 +164,24 @@ class Images:
             if not keep[0]:
                 reason = f"{self.name(row)}: NaN, infinite or constant pixels"
                 return Read(None, bad, reason)
+            self._check_brightest(image, row)
             return Read(_sized_as(image, fit, self.name(row)), bad, None)
         except LenszooError as error:
             if fit.on_bad != "skip":
                 raise
             return Read(None, bad, str(error))
+
+    def _check_brightest(self, image: np.ndarray, row: int) -> None:
+        fit = self.fit
+        if fit.brightness is None or fit.preparation.any_scale:
+            return
+        times = fit.brightness(image)
+        if times > ABSURD:
+            raise LenszooError(
+                f"{self.name(row)}: a pixel is {times:.2g} times brighter than any that "
+                f"{fit.label} learned on; mask it, or bring the image to the unit of the training. "
+                "To have an answer all the same, any_scale=True."
+            )
 
     def batches(self, batch_size: int) -> Iterator[Batch]:
         """Yield all images in order; the next batch is read while one is in use."""

@@ -16,6 +16,7 @@ from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
 from lenszoo.inference.preparing import Preparing
 from lenszoo.inference.tta import AugmentedModel
+from lenszoo.layers import NonFiniteGuard
 
 Progress = Callable[[int, int], None]
 BATCH_SIZE = 128
@@ -313,7 +314,11 @@ def feature_model(model: keras.Model) -> keras.Model:
         raise LenszooError(
             f"Model {model.name!r} has no layer named {FEATURES!r} to take vectors from."
         )
-    return keras.Model(model.input, model.get_layer(FEATURES).output, name=model.name)
+    features = model.get_layer(FEATURES).output
+    guard = next((each for each in model.layers if isinstance(each, NonFiniteGuard)), None)
+    if guard is not None:
+        features = NonFiniteGuard(name="features_guard")(features, guard.input[1])
+    return keras.Model(model.input, features, name=model.name)
 
 
 def _table(

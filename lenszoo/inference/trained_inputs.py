@@ -2,12 +2,15 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from lenszoo.data import brightness
 from lenszoo.data.catalogue import Catalogue
-from lenszoo.data.input_scale import compare_scale
+from lenszoo.data.input_scale import brightest_pixel, compare_scale
 from lenszoo.data.layouts import find_layout
 from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Images
@@ -72,6 +75,23 @@ def check_scale(opened: OpenedModel, images: Images) -> None:
             "answers all the same, any_scale=True."
         )
     log.warning("%slearned on other images: do not trust its answers.", line)
+
+
+def brightness_of(opened: OpenedModel) -> Callable[[np.ndarray], float] | None:
+    """Return a measure of an image's brightest pixel, in units of the brightest of the training.
+
+    None where a model does not know what it learned on.
+    """
+    trained, own_noise = opened.inputs, opened.measures_each_image
+    if trained is not None and opened.finds_lenses:
+        return lambda image: (
+            brightest_pixel(image, trained, own_noise)
+            if image.shape[-1] == len(trained.peak)
+            else 0.0
+        )
+    if _learned_in_unit_range(opened):
+        return lambda image: float(np.abs(image[np.isfinite(image)]).max(initial=0.0))
+    return None
 
 
 def _all_of(images: Images) -> str:

@@ -3,8 +3,8 @@ import pytest
 
 from lenszoo.data.input_scale import (
     InputScale,
+    brightest_pixel,
     compare_scale,
-    is_absurd,
     measure_scale,
     stored_scale,
 )
@@ -84,10 +84,14 @@ def test_images_without_noise_or_pixels_are_not_judged(images):
 
 def test_absurd_pixels(images):
     trained = measure_scale(images)
-    assert not is_absurd(images[0] * 100, trained)
-    one = images[0].copy()
+    one = 100 * images[0]
+    assert 10 < brightest_pixel(one, trained) <= 100
+    assert 0.1 < brightest_pixel(one, trained, own_noise=True) < 2
     one[5, 5, 1] = -1e10
-    assert is_absurd(one, trained)
+    expected = 1e10 / trained.peak[1]
+    assert brightest_pixel(one, trained) == pytest.approx(expected)
+    assert brightest_pixel(one, trained, own_noise=True) == pytest.approx(expected / 100, rel=0.2)
+    assert brightest_pixel(np.full_like(one, np.nan), trained) == 0.0
 
 
 def test_what_a_run_stores_is_read_or_passed_over():

@@ -231,3 +231,12 @@ def test_jax_without_tensorflow_answers_the_same(zoo, opened, stack, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     np.testing.assert_allclose(np.load(answers), logits_of(predict(opened, stack[0])), atol=1e-4)
+
+
+def test_features_of_images_that_overflow_are_no_numbers(opened, stack):
+    images = stack[0][:3].copy()
+    images[1] = np.where(images[1] > 0.5, 3e38, -3e38)
+    with pytest.raises(LenszooError, match="image 1: "):
+        embed(opened, images)
+    features = embed(opened, images, on_bad="skip")
+    assert np.isnan(features).all(axis=1).tolist() == [False, True, False]

@@ -149,3 +149,20 @@ def test_crop_and_scaling(finder, images):
         logits(predict(finder, images / 2, any_scale=True)), abs=1e-4
     )
     assert provenance_of(halved)["scaling"] == [0.0, 2.0]
+
+
+def test_one_absurd_pixel_is_a_row_without_an_answer(finder, adaptive, images):
+    hostile = images.copy()
+    hostile[3, 16, 16], hostile[7] = 1e10, np.where(images[7] > 0, 3e38, -3e38)
+    for opened in (finder, adaptive):
+        table = predict(opened, hostile, on_bad="skip")
+        assert np.flatnonzero(table["prob_lens"].is_null().to_numpy()).tolist() == [3, 7]
+        assert "times brighter than any" in table["error"][3].as_py()
+        assert np.flatnonzero(np.isnan(embed(opened, hostile, on_bad="skip")).any(1)).tolist() == [
+            3,
+            7,
+        ]
+        with pytest.raises(LenszooError, match=r"image 3: a pixel is .* any_scale=True"):
+            predict(opened, hostile)
+    with pytest.raises(LenszooError, match="image 7: the model's answer is not finite"):
+        predict(finder, hostile, any_scale=True)

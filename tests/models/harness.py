@@ -251,6 +251,12 @@ def check_guarded(model, batch, clean):
     broken = outputs(model, batch)
     assert np.all(np.isnan(broken[[1, 2]]))
     np.testing.assert_allclose(broken[[0, 3]], clean[[0, 3]], rtol=1e-4, atol=1e-5)
+    # activations that overflow must not become an answer
+    batch[1], batch[2] = np.where(batch[0] > 0.5, 3e38, -3e38), batch[0]
+    batch[2, 3, 5] = -3e38
+    overflown = outputs(model, batch)
+    assert np.all(np.isnan(overflown[[1, 2]]))
+    np.testing.assert_allclose(overflown[[0, 3]], clean[[0, 3]], rtol=1e-4, atol=1e-5)
 
 
 def check_half_precision_and_bands(name, case):

@@ -12,6 +12,7 @@ from lenszoo.inference.upscaling.receptive_field import Reach, find_reach
 from lenszoo.models.build import model_config
 from lenszoo.pretrained.loading import build_model, load_sources
 from lenszoo.pretrained.origin import recall
+from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
 from lenszoo.provenance import provenance
 
@@ -90,6 +91,11 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
     sha256 = sources[0].sha256 if len(sources) == 1 else None
     factor = _find_scale(model, name)
     _check_scale(name, factor, scale)
+    if broken := broken_weights(model):
+        raise LenszooError(
+            f"{name}: {len(broken)} of its weights hold NaN or a negative variance ({broken[0]}), "
+            "so no answer means anything: the training diverged. Go back to weights from before."
+        )
     model = _for_any_size(model)
     _, height, width, bands = model.input_shape
     facts = provenance() | {"weights": name, "weights_sha256": sha256}

@@ -385,3 +385,11 @@ def test_another_pixel_scale_and_noise_are_told_of_once(tmp_path, caplog):
     scale, noise = [record.getMessage() for record in caplog.records]
     assert "a.fits: 0.03 arcsec a pixel, but tiny learned at 0.1" in scale
     assert "but tiny learned at 0.002: do not trust the details" in noise
+
+
+def test_weights_with_a_negative_variance_are_refused():
+    model = lenszoo.build_model("srresnet_1", input_shape=(None, None, 1), blocks=1, width=4)
+    variance = next(w for w in model.weights if w.path.endswith("moving_variance"))
+    variance.assign(-np.ones(variance.shape))
+    with pytest.raises(LenszooError, match="a negative variance"):
+        open_upscaler(model)
