@@ -13,6 +13,7 @@ from lenszoo.pretrained.loading import build_model as build_model
 from lenszoo.pretrained.loading import load_model as load_model
 from lenszoo.pretrained.manifest import list_weights as list_weights
 from lenszoo.pretrained.store import fetch_weights as fetch_weights
+from lenszoo.simulation import sample as sample
 from lenszoo.tasks.evaluate import evaluate as evaluate
 from lenszoo.training import train as train
 
@@ -30,6 +31,7 @@ __all__ = [
     "load_model",
     "model_info",
     "predict",
+    "sample",
     "simulation",
     "train",
     "training",

@@ -61,7 +61,7 @@ PathColumn = Annotated[str, typer.Option(help="The table's column of paths.")]
 LabelColumn = Annotated[
     str | None,
     typer.Option(
-        help="The catalogue's column that is 1 for a lens, by default the layout's, else 'label'.",
+        help="Column of classes, or that is 1 for a lens; by default 'label' or the layout's.",
         rich_help_panel="Catalogues",
     ),
 ]

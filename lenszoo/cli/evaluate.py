@@ -13,6 +13,7 @@ from lenszoo.cli._options import (
     OnMissing,
     OutFolder,
     Overwrite,
+    PathColumn,
     Resize,
     Seed,
     WeightsList,
@@ -30,8 +31,8 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of class folders, or CSV with columns id, path and label; to find lenses, "
-            "also a catalogue (csv, parquet, fits, votable, ecsv)."
+            help="Folder of class folders, or table (csv, parquet, fits, votable, ecsv) with "
+            "columns id, path and label; to find lenses, also a catalogue."
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Score on this simulated sky.")] = None,
@@ -42,6 +43,7 @@ def evaluate(
     images: Annotated[int, typer.Option(min=2, help="Simulated images.")] = 1500,
     seed: Seed = 0,
     label_column: LabelColumn = None,
+    path_column: PathColumn = "path",
     on_bad: OnBad = None,
     on_missing: OnMissing = None,
     resize: Resize = False,
@@ -54,6 +56,8 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Score weights on labelled data, beside the shortcut baseline; write report.html."""
+    from lenszoo.data.listing import ImageTable
+    from lenszoo.data.table import column_names, is_table_file
     from lenszoo.errors import LenszooError
     from lenszoo.files import check_output
     from lenszoo.inference import Catalogue
@@ -66,7 +70,16 @@ def evaluate(
     check_output(out, [data, *weights_list(weights)], overwrite=overwrite)
     more = {"label": label_column, "on_missing": on_missing}
     catalogue |= {name: value for name, value in more.items() if value is not None}
-    scored: Any = Catalogue(data, **catalogue) if catalogue and data is not None else data
+    scored: Any = data
+    if data is not None and is_table_file(data):
+        columns_alone = set(catalogue) and not set(catalogue) - {"id", "label"}
+        if path_column != "path" or (columns_alone and "path" in column_names(data)):
+            label = catalogue.get("label", "label")
+            scored = ImageTable(data, catalogue.get("id"), path_column, label)
+        elif catalogue:
+            scored = Catalogue(data, **catalogue)
+    elif catalogue and data is not None:
+        raise LenszooError(f"{data}: {min(catalogue)}= is said of a table.")
     with progress_bar("Scoring") as progress:
         report = score(
             weights_list(weights),

@@ -38,6 +38,8 @@ _DONE = {
     "fill": "NaN and infinite pixels filled with the median of their band",
 }
 
+_FILES = "the list of files"
+
 IndexPath = Path | tuple[Path, ...]
 """One file, or the files that hold the bands of one image."""
 
@@ -148,8 +150,8 @@ class DatasetIndex:
         ids = tuple(os.fspath(file) for file in files)
         if not ids:
             raise LenszooError("There are no files to index.")
-        check_ids(ids, "the list of files")
-        index = cls(ids, tuple(map(Path, ids)), source="the list of files")
+        check_ids(ids, _FILES)
+        index = cls(ids, tuple(map(Path, ids)), source=_FILES)
         _check_exist(index, "")
         return index
 
@@ -429,6 +431,9 @@ def _check_exist(index: DatasetIndex, hint: str) -> None:
         for file in (path if isinstance(path, tuple) else (path,))
         if not Path(split_hdu(str(file))[0]).is_file()
     ]
+    if missing and index.source == _FILES:
+        more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
+        raise LenszooError(f"{missing[0]}: no such file or folder{more}.")
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise LenszooError(f"{index.source}: no such file: {missing[0]}{more}.{hint}")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -63,12 +64,38 @@ def as_index(
     return _from_table(path, id_column, path_column)
 
 
+@dataclass(frozen=True)
+class ImageTable:
+    """A table of images in files with their labels.
+
+    Attributes:
+        table: a file or a table in memory, as :func:`lenszoo.data.table.read_table` takes it.
+        id_column: its column of unique ids; by default ``id`` where there is one, else the paths.
+        path_column: its column of paths, relative to the table's folder.
+        label_column: its column of class names, or of positions among the model's classes.
+    """
+
+    table: Any
+    id_column: str | None = None
+    path_column: str = "path"
+    label_column: str | None = "label"
+
+    def index(self, classes: Sequence[str] | None = None) -> DatasetIndex:
+        """List the images; see :meth:`lenszoo.data.DatasetIndex.from_csv` for ``classes``."""
+        id_column = self.id_column
+        if id_column is None and "id" in column_names(self.table):
+            id_column = "id"
+        return DatasetIndex.from_csv(
+            self.table,
+            id_column=id_column,
+            path_column=self.path_column,
+            label_column=self.label_column,
+            classes=classes,
+        )
+
+
 def _from_table(table: Any, id_column: str | None, path_column: str) -> DatasetIndex:
-    if id_column is None:
-        id_column = "id" if "id" in column_names(table) else None
-    return DatasetIndex.from_csv(
-        table, id_column=id_column, path_column=path_column, label_column=None
-    )
+    return ImageTable(table, id_column, path_column, None).index()
 
 
 def _kind(inputs: object) -> str:

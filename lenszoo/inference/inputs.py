@@ -1,5 +1,6 @@
 """Images to predict on, from files or memory: read, checked and made to fit, batch by batch."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,9 +16,12 @@ from lenszoo.data.dataset import Dataset, as_inputs
 from lenszoo.data.input_scale import ABSURD
 from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.memory_table import is_table
+from lenszoo.data.paired import is_pipeline, read_pipeline
 from lenszoo.data.readers import ImageFiles, image_name
 from lenszoo.errors import LenszooError
 from lenszoo.inference.preparing import Preparation
+
+log = logging.getLogger("lenszoo")
 
 Shape = tuple[int | None, int | None, int]
 
@@ -244,14 +248,17 @@ class Images:
 def as_plain(inputs: Any) -> Any:
     """Arrays of what holds images in memory, and a list of what gives files one by one.
 
-    A sample of a simulated sky, a tensor of TensorFlow or JAX and a list of images become an array,
-    an array of text a list of paths.
+    A sample of a simulated sky, a tensor of TensorFlow or JAX, a ``tf.data`` pipeline and a list of
+    images become an array, an array of text a list of paths. An array with a unit gives its values,
+    with a warning.
 
     Raises:
         LenszooError: images of a list differ in shape, or ``inputs`` are nothing that holds images.
     """
     if hasattr(inputs, "truth") and not isinstance(inputs, Dataset):  # a simulated Sample
         inputs = inputs.images
+    if is_pipeline(inputs):
+        inputs = read_pipeline(inputs).images
     if isinstance(inputs, Iterator):
         inputs = list(inputs)
     if isinstance(inputs, list | tuple) and inputs and _is_array(inputs[0]):
@@ -261,7 +268,15 @@ def as_plain(inputs: Any) -> Any:
         return np.stack([np.asarray(image) for image in inputs])
     if is_table(inputs) or not _is_array(inputs):
         return inputs
-    array = inputs if isinstance(inputs, np.ndarray) else np.asarray(inputs)
+    unit = getattr(inputs, "unit", None)  # of an astropy Quantity
+    if unit is not None and str(unit):
+        log.warning(
+            "The array's unit, %s, is not converted: its values are taken as they are; "
+            "zero_point= says which AB magnitude has flux 1.",
+            unit,
+        )
+    plain = inputs if unit is None else getattr(inputs, "value", inputs)
+    array = plain if isinstance(plain, np.ndarray) else np.asarray(plain)
     return array.tolist() if array.dtype.kind in "US" else array
 
 

@@ -1,5 +1,6 @@
 """A model together with the names, classes and hashes that its answers are labelled with."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 
 from lenszoo.data.input_scale import InputScale
-from lenszoo.data.names import LENS_CLASSES
+from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Stretch
 from lenszoo.metrics.classification import log_softmax
@@ -22,6 +23,8 @@ from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
 from lenszoo.provenance import provenance
+
+log = logging.getLogger("lenszoo")
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +160,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     if not stored and _finds_lenses(model):
         stored = LENS_CLASSES
     names = tuple(map(str, stored if classes is None else classes))
+    _note_other_names(names, stored, label)
     named = classes is not None or len(names) == count
     names = names if named else tuple(map(str, range(count)))
     _check_classes(names, count, label)
@@ -192,8 +196,27 @@ def _graph(model: keras.Model) -> keras.Model:
     return set_temperature(as_graph(model), temperature_of(model))
 
 
+def _note_other_names(names: Sequence[str], stored: Sequence[str], label: str) -> None:
+    """Log a warning of other names of known classes.
+
+    Raises:
+        LenszooError: they are the known names in another order, which would exchange classes.
+    """
+    told, known = ([canonical_class(name) for name in some] for some in (names, stored))
+    if told == known or len(told) != len(known):
+        return
+    if sorted(told) == sorted(known):
+        raise LenszooError(
+            f"{label}: its classes are {', '.join(stored)} in this order, which classes= cannot "
+            "change; leave it out."
+        )
+    log.warning("%s: its classes %s are called %s.", label, ", ".join(stored), ", ".join(names))
+
+
 def _renamed(opened: OpenedModel, classes: Sequence[str]) -> OpenedModel:
     names = tuple(map(str, classes))
+    if opened.named:
+        _note_other_names(names, opened.classes, opened.name)
     _check_classes(names, len(opened.classes), opened.name)
     return replace(opened, classes=names, named=True)
 

@@ -53,13 +53,13 @@ def evaluate(
     Args:
         model: as in :func:`lenszoo.predict`; of a run folder the history is shown too.
         data: of a classifier, a folder of class folders (of one that holds ``train`` and ``val``,
-            the latter), a ``.csv`` with columns ``id``, ``path`` and ``label``, an index with
-            labels or a simulated sample; classes are matched by name or alias, whatever their
-            order. Of a lens finder also candidates with labels: ``Cutouts``, a
-            :class:`lenszoo.data.Catalogue` or the path of one. Of a super-resolution network,
-            a folder with ``low`` and ``high``, or one of fine images, which are averaged to coarse
-            ones. Of a backbone that learned without labels, as for a classifier, or a folder of
-            images without labels.
+            the latter), a table with columns ``id``, ``path`` and ``label``, an index with labels,
+            a simulated sample, arrays ``(images, labels)`` or a ``tf.data.Dataset`` of them;
+            classes are matched by name or alias, whatever their order. Of a lens finder also
+            candidates with labels: ``Cutouts``, a :class:`lenszoo.data.Catalogue` or its table. Of
+            a super-resolution network, a folder with ``low`` and ``high``, or one of fine images,
+            which are averaged to coarse ones. Of a backbone that learned without labels, as for a
+            classifier, or a folder of images without labels.
         preset: a simulated sky in place of ``data``; its test split is drawn.
         split: the part of a run folder's own data in place of ``data``: the images that it trained
             on, those that chose its best epoch, or its test scenes. The data must be unchanged.

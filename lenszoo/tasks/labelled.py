@@ -10,12 +10,14 @@ import numpy as np
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.index import DatasetIndex, canonical_class
-from lenszoo.data.listing import Inputs
+from lenszoo.data.listing import ImageTable, Inputs
 from lenszoo.data.memory_table import is_table
+from lenszoo.data.paired import as_labels, is_pipeline, read_pipeline
 from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.candidates import Candidates, open_inputs, reads_catalogue
 from lenszoo.inference.gathered import Gathered
+from lenszoo.inference.inputs import as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.predictor import BATCH_SIZE, run
 from lenszoo.simulation import SPLIT_START, Sample
@@ -148,6 +150,12 @@ def _labelled(
         ids = [_scene_name(int(scene)) for scene in data.truth["scene"]]
         labels = _relabel(opened, data.labels, data.class_names, "the sample")
         return data.images, _Labels(labels, ids, "a simulated sample")
+    if is_pipeline(data):
+        data = tuple(read_pipeline(data))
+    if isinstance(data, tuple):
+        return _paired(opened, data)
+    if isinstance(data, ImageTable):
+        data = data.index(opened.classes)
     if not isinstance(data, DatasetIndex):
         if opened.finds_lenses and reads_catalogue(opened, data):
             return Catalogue(data), None
@@ -166,10 +174,23 @@ def _labelled(
     return data, _Labels(labels, data.ids, data.source)
 
 
+def _paired(opened: OpenedModel, pair: tuple[Any, ...]) -> tuple[Inputs, _Labels]:
+    """Take ``(images, labels)`` in memory."""
+    if len(pair) != 2 or pair[1] is None:
+        raise LenszooError("Give images with their labels: (images, labels), two arrays.")
+    images = as_plain(pair[0])
+    if not isinstance(images, np.ndarray):
+        raise LenszooError(
+            f"(images, labels) holds {type(pair[0]).__name__} in place of an array of images."
+        )
+    labels = as_labels(pair[1], opened.classes, len(images))
+    return images, _Labels(labels, [str(i) for i in range(len(images))], "the arrays")
+
+
 def read_index(path: Any, classes: Sequence[str] | None = None) -> DatasetIndex:
     """Index a table or a folder of class folders; of one with ``train`` and ``val``, the latter."""
     if is_table(path) or is_table_file(path):
-        return DatasetIndex.from_csv(path, classes=classes)
+        return ImageTable(path).index(classes)
     path = Path(path)
     folder = path / "val" if (path / "train").is_dir() and (path / "val").is_dir() else path
     return DatasetIndex.from_directory(folder, classes=classes)

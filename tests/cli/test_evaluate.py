@@ -36,10 +36,29 @@ class TestEvaluate:
             ("--data {data} --preset common_test_sim", "one of them"),
             ("--data {data}/train/no", "has no labels"),
             ("--data {data} --classes a,b", "tells 3 classes apart"),
-            ("--data {data} --classes a,b,c", "Legal: a, b, c"),
+            ("--data {data} --classes vort,sphere,no", "its classes are no, sphere, vort in this"),
             ("--data {data} --bands x", "--bands 'x'"),
         ],
     )
     def test_bad_input(self, refused, zoo, tmp_path, arguments, message):
         words = arguments.format(data=zoo.data).split()
         assert message in refused("evaluate", NAME, *words, "--out", tmp_path / "r")
+
+    def test_other_names_of_known_classes_are_noted(self, lenszoo, zoo, tmp_path):
+        command = ("evaluate", NAME, "--data", zoo.data, "--out", tmp_path / "r", "--classes")
+        note, refusal = lenszoo(*command, "a,b,c", code=2).stderr.splitlines()
+        assert note == f"warning: {NAME}: its classes no, sphere, vort are called a, b, c."
+        assert "Legal: a, b, c" in refusal
+        assert lenszoo(*command, "no_sub,cdm,axion").stderr == ""
+
+    def test_a_table_with_columns_of_other_names(self, lenszoo, refused, zoo, tmp_path):
+        files = sorted((zoo.data / "val").glob("*/*.npy"))
+        rows = [f"{i},{file},{file.parent.name}" for i, file in enumerate(files)]
+        (tmp_path / "t.csv").write_text("\n".join(["name,file,kind", *rows]) + "\n")
+        command = ("evaluate", NAME, "--data", tmp_path / "t.csv", "--out", tmp_path / "r")
+        columns = ("--id-column", "name", "--path-column", "file", "--label-column", "kind")
+        lenszoo(*command, *columns)
+        report = json.loads((tmp_path / "r" / "report.json").read_text())
+        assert report["metrics"]["n"] == 24
+        assert "no column 'path'" in refused(*command)
+        assert "no column 'label'" in refused(*command, *columns[:4])

@@ -82,7 +82,7 @@ def test_the_backend_starts_without_a_word(fresh, own_manifest):
     done = fresh("predict", "no_such.weights", "nowhere", "--out", "t.csv")
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("lenszoo: ") and done.stderr.count("\n") == 1
-    assert "no such file: nowhere" in done.stderr
+    assert "nowhere: no such file or folder" in done.stderr
 
 
 def test_a_backend_that_is_not_there_is_one_line(fresh):

@@ -40,7 +40,8 @@ def test_a_table_without_ids_is_known_by_its_paths(tmp_path):
     ("inputs", "message"),
     [
         ("nothing", "no images in this folder or below"),
-        ("missing", "no such file"),
+        ("missing", r"^missing: no such file or folder\.$"),
+        (["a.npy", "b.npy", "c.npy"], r"^b\.npy: no such file or folder \(and 1 more are missing"),
         (["a.npy", "nothing"], "give one folder, one table, or image files"),
         ([], "no files"),
         ("missing.csv", "no such file"),

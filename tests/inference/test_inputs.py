@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy import units
 from PIL import Image
 from tinyzoo import NAME, SIZE
 
@@ -147,3 +148,23 @@ def test_masked_pixels_are_bad_pixels(zoo, stack):
     holes = images.copy()
     holes[1, 4:6, 5] = 0.0
     np.testing.assert_allclose(table["prob_no"], predict(zoo.run, holes)["prob_no"], atol=1e-6)
+
+
+def test_a_pipeline_and_an_array_with_a_unit_answer_as_their_values(opened, stack, caplog):
+    images, labels = stack[0][:9], stack[1][:9]
+    expected = predict(opened, images)["logit_no"]
+    tf = pytest.importorskip("tensorflow")
+    slices = tf.data.Dataset.from_tensor_slices
+    for pipeline in (slices(images), slices(images).batch(4), slices((images, labels)).batch(4)):
+        np.testing.assert_allclose(predict(opened, pipeline)["logit_no"], expected, atol=1e-6)
+    assert not caplog.text
+    table = predict(opened, images * units.nJy)
+    np.testing.assert_allclose(table["logit_no"], expected, atol=1e-6)
+    assert "The array's unit, nJy, is not converted" in caplog.text
+    for pipeline, message in (
+        (slices(images).repeat(), "repeats without end"),
+        (slices(images).take(0), "is empty"),
+        (slices({"a": images}), "images .* are needed"),
+    ):
+        with pytest.raises(LenszooError, match=message):
+            predict(opened, pipeline)

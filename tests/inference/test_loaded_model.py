@@ -145,3 +145,11 @@ def test_a_prediction_parses_the_manifest_once(zoo, stack, monkeypatch):
     predict(NAME, stack[0][:2])
     predict(NAME, stack[0][:2], tta=True)
     assert len(calls) == 1
+
+
+def test_known_classes_get_other_names_with_a_note_and_no_other_order(zoo, stack, caplog):
+    table = predict(zoo.run, stack[0][:2], classes=["a", "b", "c"])
+    assert "logit_c" in table.column_names
+    assert "its classes no, sphere, vort are called a, b, c" in caplog.text
+    with pytest.raises(LenszooError, match="in this order, which classes= cannot change"):
+        predict(zoo.run, stack[0][:2], classes=["vort", "sphere", "no"])

@@ -56,3 +56,39 @@ def test_a_sample_is_scored_and_its_classes_checked(opened, stack):
     assert evaluate(opened, shifted).metrics["accuracy"] == right["accuracy"] > 0.9
     with pytest.raises(LenszooError, match=r"class 'sub' is unknown .* which knows no, sph"):
         evaluate(opened, Sample(images, labels % 2, truth, ("no", "sub")))
+
+
+def test_arrays_with_labels_and_pipelines_score_as_a_sample(stack, opened):
+    images, labels = stack
+    sky = Sample(images, labels, {"scene": np.arange(30)}, CLASSES)
+    expected = evaluate(opened, sky).metrics
+    names = [CLASSES[k] for k in labels]
+    tf = pytest.importorskip("tensorflow")
+    pipeline = tf.data.Dataset.from_tensor_slices((images, labels))
+    for data in (
+        (images, labels),
+        (images, names),
+        (list(images), np.eye(3)[labels]),
+        pipeline.batch(8),
+        pipeline,
+    ):
+        metrics = evaluate(opened, data).metrics
+        assert metrics["confusion_matrix"] == expected["confusion_matrix"]
+        assert metrics["log_loss"] == pytest.approx(expected["log_loss"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(29, int), r"shape \(29,\), but there are 30 images"),
+        (np.full(30, 3), "must be 0 to 2, the positions of no, sphere, vort"),
+        (np.full(30, -1), "must be 0 to 2"),
+        (np.full(30, 0.5), "must be 0 to 2"),
+        (["lens"] * 30, "'lens'"),
+        (None, "images with their labels"),
+    ],
+)
+def test_labels_that_are_none_are_refused(stack, opened, labels, message):
+    with pytest.raises(LenszooError, match=message) as caught:
+        evaluate(opened, (stack[0], labels))
+    assert "\n" not in str(caught.value)

@@ -1,9 +1,10 @@
 """Upscale image files: one, several, or a folder."""
 
+import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -118,30 +119,44 @@ def upscale(
     if png_out not in get_args(PngOut):
         raise unknown("png_out", str(png_out), get_args(PngOut))
     settings = Settings(scaling, tile, overlap, batch_size, conserve_flux, flux)
-    jobs = _plan(inputs, Path(out), png_out)
-    if not (overwrite or skip_existing):
-        _refuse_existing(jobs)
-    upscaler = open_upscaler(model, scale)
-    results: list[Upscaled] = []
-    for source, target in jobs:
-        if skip_existing and not overwrite and is_written(target):
-            results.append(Upscaled(source, target, "kept"))
-        else:
-            tiles = progress if len(jobs) == 1 else None
-            try:
-                first = not any(result.status == "written" for result in results)
-                _upscale_file(upscaler, source, target, settings, hdu, tiles, first)
-                results.append(Upscaled(source, target, "written"))
-            except LenszooError as error:
-                if on_error == "raise":
-                    raise
-                _logger.warning("%s", error)
-                results.append(Upscaled(source, target, "failed", str(error)))
-        if progress is not None and len(jobs) > 1:
-            progress(len(results), len(jobs))
-    if all(result.status == "failed" for result in results):
-        raise LenszooError(f"None of {len(jobs)} inputs could be upscaled: {results[0].error}")
-    return results
+    with _without_traces(Path(out)):
+        jobs = _plan(inputs, Path(out), png_out)
+        if not (overwrite or skip_existing):
+            _refuse_existing(jobs)
+        upscaler = open_upscaler(model, scale)
+        results: list[Upscaled] = []
+        for source, target in jobs:
+            if skip_existing and not overwrite and is_written(target):
+                results.append(Upscaled(source, target, "kept"))
+            else:
+                tiles = progress if len(jobs) == 1 else None
+                try:
+                    first = not any(result.status == "written" for result in results)
+                    _upscale_file(upscaler, source, target, settings, hdu, tiles, first)
+                    results.append(Upscaled(source, target, "written"))
+                except LenszooError as error:
+                    if on_error == "raise":
+                        raise
+                    _logger.warning("%s", error)
+                    results.append(Upscaled(source, target, "failed", str(error)))
+            if progress is not None and len(jobs) > 1:
+                progress(len(results), len(jobs))
+        if all(result.status == "failed" for result in results):
+            raise LenszooError(f"None of {len(jobs)} inputs could be upscaled: {results[0].error}")
+        return results
+
+
+@contextlib.contextmanager
+def _without_traces(out: Path) -> Iterator[None]:
+    """Remove folders that were made for outputs and are still empty when the block fails."""
+    new = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        yield
+    except BaseException:
+        for folder in new:
+            with contextlib.suppress(OSError):  # it holds outputs, or was not made
+                folder.rmdir()
+        raise
 
 
 def _upscale_file(

@@ -255,7 +255,7 @@ class TestFailures:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             signal.signal(signal.SIGXFSZ, handler)
         assert "Cannot write" in message and "nothing was left behind" in message
-        assert names(tmp_path / "out") == []
+        assert names(tmp_path) == ["a.npy"]
 
 
 class TestBadInput:
@@ -270,7 +270,7 @@ class TestBadInput:
         save(tmp_path / "cube.npy", noise(40, 30, 20))
         save(tmp_path / "words.npy", np.array([["a", "b"]]))
         for name, message in {
-            "gone.npy": "no such file: gone.npy",
+            "gone.npy": "gone.npy: no such file or folder",
             "object.npy": "holds pickled Python objects",
             "pickle.npy": "holds pickled Python objects",
             "text.npy": "not an .npy file",
@@ -393,3 +393,17 @@ def test_weights_with_a_negative_variance_are_refused():
     variance.assign(-np.ones(variance.shape))
     with pytest.raises(LenszooError, match="a negative variance"):
         open_upscaler(model)
+
+
+@pytest.mark.parametrize("out", ["new", "new/below", "new/fine.npy"])
+def test_an_upscale_that_fails_leaves_no_empty_folder(tiny, tmp_path, out):
+    (tmp_path / "a.npy").write_bytes(b"broken")
+    with pytest.raises(LenszooError, match=r"a\.npy"):
+        upscale(tiny, tmp_path / "a.npy", tmp_path / out)
+    with pytest.raises(LenszooError, match="no_such"):
+        upscale("no_such.weights", tmp_path / "a.npy", tmp_path / out)
+    assert names(tmp_path) == ["a.npy"]
+    (tmp_path / "new").mkdir()
+    with pytest.raises(LenszooError):
+        upscale(tiny, tmp_path / "a.npy", tmp_path / out)
+    assert names(tmp_path) == ["a.npy", "new"]  # it was there before
