@@ -202,10 +202,10 @@ def _note_other_names(names: Sequence[str], stored: Sequence[str], label: str) -
     Raises:
         LenszooError: they are the known names in another order, which would exchange classes.
     """
-    told, known = ([canonical_class(name) for name in some] for some in (names, stored))
-    if told == known or len(told) != len(known):
+    new, own = ([canonical_class(name) for name in some] for some in (names, stored))
+    if new == own or len(new) != len(own):
         return
-    if sorted(told) == sorted(known):
+    if sorted(new) == sorted(own):
         raise LenszooError(
             f"{label}: its classes are {', '.join(stored)} in this order, which classes= cannot "
             "change; leave it out."

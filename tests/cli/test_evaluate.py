@@ -60,5 +60,5 @@ class TestEvaluate:
         lenszoo(*command, *columns)
         report = json.loads((tmp_path / "r" / "report.json").read_text())
         assert report["metrics"]["n"] == 24
-        assert "no column 'path'" in refused(*command)
-        assert "no column 'label'" in refused(*command, *columns[:4])
+        assert "no column 'path'" in refused(*command, "--overwrite")
+        assert "no column 'label'" in refused(*command, *columns[:4], "--overwrite")
