@@ -5,7 +5,21 @@ from collections.abc import Iterable
 
 
 class LenszooError(ValueError):
-    """Bad input. The message is one line; the command line prints it and exits with code 2."""
+    """Bad input. The message is one line; the command line prints it and exits with code 2.
+
+    Names of files and columns stand in it as they are, but for what would break the line or steer
+    a terminal: that is escaped, as ``\\n``.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters escaped, and what is no text in a file's name."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def unknown(kind: str, name: str, legal: Iterable[str], hint: str = "") -> LenszooError:

@@ -103,6 +103,30 @@ def write_bytes(target: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with the user's home in the place of ``~``; as it is where there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no such user
+        return Path(path)
+
+
+def has_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to a regular file; a path that no file can have does not."""
+    try:
+        return Path(path).is_file()
+    except OSError:  # too long, or behind a closed folder
+        return False
+
+
+def has_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to a folder; a path that no folder can have does not."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
 def is_written(target: Path) -> bool:
     """Whether a file is there with content: one of 0 bytes is what a full disk or a crash left."""
     try:

@@ -1,4 +1,4 @@
-from lenszoo.errors import one_line, unknown, unreadable
+from lenszoo.errors import LenszooError, one_line, unknown, unreadable
 
 
 def test_few_names_are_all_listed_and_the_nearest_is_offered():
@@ -27,3 +27,8 @@ def test_files_that_cannot_be_read_are_named():
     assert str(unreadable("a.npy", PermissionError(13, "Permission denied"))) == (
         "a.npy: cannot be read (Permission denied)."
     )
+
+
+def test_a_name_may_neither_break_the_line_nor_steer_the_terminal():
+    text = str(LenszooError("a\nb\x1b[31m\udcff\u2028\u00e9 \u661f: no such file."))
+    assert text == "a\\nb\\x1b[31m\\udcff\\u2028\u00e9 \u661f: no such file."

@@ -173,3 +173,12 @@ def test_json_that_cannot_be_read_is_one_line(tmp_path, content, text):
         files.read_json(path, "Mend it.")
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
     assert "Mend it." in str(caught.value)
+
+
+def test_paths_that_no_file_can_have(tmp_path):
+    (tmp_path / "a").touch()
+    assert files.has_file(tmp_path / "a") and files.has_folder(tmp_path)
+    for path in ("x" * 5000, "a\0b", tmp_path / "a" / "b", tmp_path / "absent"):
+        assert not files.has_file(path) and not files.has_folder(path)
+    assert files.expanded("~no such user/a") == Path("~no such user/a")
+    assert files.expanded("~/a").is_absolute()

@@ -18,7 +18,7 @@ from lenszoo.data.npy import image_layout
 from lenszoo.data.pickled import unpickle_arrays
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line, unreadable
-from lenszoo.files import disk_error, is_written, replacing
+from lenszoo.files import disk_error, has_file, has_folder, is_written, replacing
 
 TABLE = "masses.csv"
 _COLUMNS = ("id", "path", "axion_mass")
@@ -78,7 +78,7 @@ def convert(
         (1, 8, 8)
     """
     source, target = Path(path), Path(out)
-    root = source if source.is_dir() else source.parent
+    root = source if has_folder(source) else source.parent
     if target.resolve() == root.resolve():
         raise LenszooError(f"{target}: is the folder that is read; write to another one.")
     files = _sources(source, target)
@@ -166,9 +166,9 @@ def _mass(value: Any, name: str) -> float:
 
 
 def _sources(source: Path, target: Path) -> list[Path]:
-    if source.is_file():
+    if has_file(source):
         return [source]
-    if not source.is_dir():
+    if not has_folder(source):
         raise LenszooError(f"{source}: no such file or folder.")
     paths = (f for f in source.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
     files = sorted(f for f in paths if not f.is_relative_to(target))

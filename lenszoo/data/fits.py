@@ -66,7 +66,7 @@ def split_hdu(name: str) -> tuple[str, int | str | None]:
     match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", name)
     if match is None or not match[1].lower().endswith(SUFFIXES):
         return name, None
-    return match[1], int(match[2]) if match[2].isdecimal() else match[2]
+    return match[1], int(match[2]) if re.fullmatch(r"[0-9]{1,9}", match[2]) else match[2]
 
 
 def read_fits(name: str, hdu: int | str | None = None) -> FitsImage:
@@ -368,8 +368,11 @@ def _data_size(cards: dict[bytes, bytes], name: str) -> int:
         return int(text)
 
     axes = number("NAXIS", 0)
-    if axes > 999:
-        raise LenszooError(f"{name}: NAXIS = {axes} in its header; FITS knows at most 999 axes.")
+    for key, noun in (("NAXIS", "axes"), ("TFIELDS", "columns")):
+        if number(key, 0) > 999:
+            raise LenszooError(
+                f"{name}: {key} = {number(key, 0)} in its header; FITS knows at most 999 {noun}."
+            )
     sides = [number(f"NAXIS{axis}", 0) for axis in range(1, axes + 1)]
     elements = math.prod(sides) if sides else 0
     values = number("GCOUNT", 1) * (number("PCOUNT", 0) + elements)
@@ -408,8 +411,10 @@ def _choose(name: str, hdus: Any, hdu: int | str | None) -> int:
 
 def is_called(hdus: Any, at: int, hdu: int | str) -> bool:
     """Whether an HDU has a number, a NAME, or a NAME,VERSION."""
-    if isinstance(hdu, int) or hdu.isdecimal():
-        return at == int(hdu)
+    if str(hdu) == str(at):
+        return True
+    if isinstance(hdu, int):
+        return False
     name, _, version = hdu.partition(",")
     return hdus[at].name == name.strip().upper() and version.strip() in ("", str(hdus[at].ver))
 

@@ -29,6 +29,7 @@ from lenszoo.data.readers import read_images
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, counted
+from lenszoo.files import has_file
 
 logger = logging.getLogger("lenszoo")
 
@@ -429,7 +430,7 @@ def _check_exist(index: DatasetIndex, hint: str) -> None:
         file
         for path in index.paths
         for file in (path if isinstance(path, tuple) else (path,))
-        if not Path(split_hdu(str(file))[0]).is_file()
+        if not has_file(split_hdu(str(file))[0])
     ]
     if missing and index.source == _FILES:
         more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""

@@ -14,6 +14,7 @@ from lenszoo.data.memory_table import is_table
 from lenszoo.data.table import TABLE_SUFFIXES, column_names, is_table_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
+from lenszoo.files import has_folder
 
 Inputs: TypeAlias = (
     str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray | Any
@@ -57,7 +58,7 @@ def as_index(
             return _from_files(inputs)
         inputs = inputs[0]
     path = Path(inputs)
-    if path.is_dir():
+    if has_folder(path):
         return _from_folder(path)
     if not is_table_file(path):
         return _from_files([path])
@@ -106,7 +107,7 @@ def _kind(inputs: object) -> str:
 
 def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:
     for file in files:
-        if Path(file).is_dir() or str(file).lower().endswith(TABLE_SUFFIXES):
+        if has_folder(file) or str(file).lower().endswith(TABLE_SUFFIXES):
             raise LenszooError(f"{file}: give one folder, one table, or image files.")
     return DatasetIndex.from_files(files)
 

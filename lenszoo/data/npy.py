@@ -171,7 +171,7 @@ def parse_header(raw: bytes | memoryview, name: str) -> NpyHeader:
         return _parse(bytes(raw[:offset]))
     except _PickledError:
         raise _pickled(name) from None
-    except ValueError as error:
+    except Exception as error:  # Python's parser raises nearly anything, MemoryError too
         raise LenszooError(f"{name}: {one_line(error)}.") from error
 
 

@@ -20,6 +20,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 _CLAIMED, _CLAIMED_A_BYTE = 2**25, 50
 _BLOCK = 2**18
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_READ = (b"IHDR", b"PLTE", b"IDAT")
+_PALETTE = 3
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # a pixel, by the colour type
 # The seven passes of an interlaced PNG: first column, first row, and the steps to the next.
 _PASSES = (
@@ -78,29 +80,40 @@ def read_png(name: str) -> np.ndarray:
 
 
 def _check_rows(stream: BinaryIO, name: str) -> None:
-    """Raise LenszooError for a PNG without all of its rows, of which Pillow makes black ones."""
+    """Raise LenszooError for a PNG that lacks rows, of which Pillow makes black ones, or a palette.
+
+    The checksums of its chunks are compared too.
+    """
     position = stream.tell()
     stream.seek(len(_SIGNATURE))
-    unpacker, have, needed = zlib.decompressobj(), 0, 0
+    unpacker, have, needed, lacking = zlib.decompressobj(), 0, 0, {b"IHDR"}
     while len(head := stream.read(8)) == 8:
         size, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind == b"IHDR":
-            needed = _bytes_of(stream.read(size))
-        elif kind == b"IDAT":
-            for start in range(0, size, _BLOCK):
-                block = stream.read(min(_BLOCK, size - start))
-                while block and not unpacker.eof and have < needed:
-                    have += len(unpacker.decompress(block, _BLOCK))
-                    block = unpacker.unconsumed_tail
-        elif kind == b"IEND":
-            break
-        else:
-            stream.seek(size, 1)
-        stream.seek(4, 1)
-    if have < needed:
+        if kind not in _READ:
+            if kind == b"IEND":
+                break
+            stream.seek(size + 4, 1)
+            continue
+        checksum = zlib.crc32(kind)
+        for start in range(0, size, _BLOCK):
+            block = stream.read(min(_BLOCK, size - start))
+            checksum = zlib.crc32(block, checksum)
+            if kind == b"IHDR":
+                needed = _bytes_of(block)
+                lacking |= {b"PLTE"} if block[9] == _PALETTE else set()
+            lacking.discard(kind)
+            while kind == b"IDAT" and block and not unpacker.eof and have < needed:
+                have += len(unpacker.decompress(block, _BLOCK))
+                block = unpacker.unconsumed_tail
+        if stream.read(4) != checksum.to_bytes(4, "big"):
+            raise LenszooError(
+                f"{name}: damaged image, its {kind.decode()} differs from its checksum; copy or "
+                "make it again."
+            )
+    if have < needed or lacking:
         raise LenszooError(
-            f"{name}: damaged image, {have:,} of its {needed:,} bytes of pixels are there; copy or "
-            "make it again."
+            f"{name}: damaged image, {have:,} of its {needed:,} bytes of pixels are there"
+            f"{', and no palette' if lacking else ''}; copy or make it again."
         )
     stream.seek(position)
 

@@ -35,6 +35,7 @@ _NUMBER = re.compile(
 )
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
 _PADDED = re.compile(r"[+-]?0[0-9]")
+_SHOWN = 50  # columns in a message
 _EXACT = 2.0**53  # float64 holds every whole number below
 # A table of strangers: bytes of values that may always come, and for each byte of the file; rows
 # that are decoded at once.
@@ -76,7 +77,13 @@ class Table:
             there = ~np.isnan(values)
             if np.all(values[there] == np.rint(values[there])):
                 return self._whole(column, values, there)
-        texts = cells.to_pylist()
+        try:
+            texts = cells.to_pylist()
+        except (ArithmeticError, ValueError) as error:  # dates that Python's own do not reach
+            raise LenszooError(
+                f"{self.source}: column {column!r} of {cells.type} cannot be read "
+                f"({one_line(error)}); store text or numbers."
+            ) from error
         try:  # bytes are what astropy writes for the strings of FITS tables
             texts = [t.decode().strip("\0") if isinstance(t, bytes) else t for t in texts]
         except UnicodeDecodeError as error:
@@ -138,9 +145,10 @@ class Table:
         """Raise LenszooError, with a hint, unless each column is there, and once."""
         for column in columns:
             if column not in self.columns:
+                more = ", ..." if len(self.columns) > _SHOWN else ""
                 raise LenszooError(
                     f"{self.source}: no column {column!r}; the columns are: "
-                    f"{', '.join(self.columns)}. {hint}"
+                    f"{', '.join(self.columns[:_SHOWN])}{more}. {hint}"
                 )
             if self.columns.count(column) > 1:
                 raise LenszooError(

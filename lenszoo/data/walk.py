@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lenszoo.errors import LenszooError
+from lenszoo.files import has_folder
 
 
 def walk_files(folder: Path, depth: int | None = None) -> Iterator[str]:
@@ -19,7 +20,7 @@ def walk_files(folder: Path, depth: int | None = None) -> Iterator[str]:
     Raises:
         LenszooError: it is no folder, or one below cannot be read.
     """
-    if not folder.is_dir():
+    if not has_folder(folder):
         raise LenszooError(f"{folder}: no such folder; name the folder of the images.")
     seen = {os.path.realpath(folder)}
     for at, inner, files in os.walk(folder, followlinks=True, onerror=_unreadable):

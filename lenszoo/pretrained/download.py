@@ -5,7 +5,6 @@ address a file, no parts, no limit on the bytes that a server sends, and takes t
 last byte; mirrors, offline mode and a shared read-only cache would stay our own code around it.
 """
 
-import contextlib
 import hashlib
 import re
 import threading
@@ -131,9 +130,7 @@ def join(base: str, name: str) -> str:
     """Return the address of a file on a mirror, which is a URL or a folder."""
     if "://" in base:
         return f"{base.rstrip('/')}/{quote(name)}"
-    with contextlib.suppress(RuntimeError):  # no such user
-        return str(Path(base).expanduser() / name)
-    return str(Path(base) / name)
+    return str(_files.expanded(base) / name)
 
 
 def download(

@@ -246,8 +246,8 @@ def manifest_path() -> Path:
     """
     override = os.environ.get("LENSZOO_MANIFEST", "").strip()
     if override:
-        path = Path(override).expanduser()
-        if not path.is_file():
+        path = _files.expanded(override)
+        if not _files.has_file(path):
             raise LenszooError(f"LENSZOO_MANIFEST names {path}, which is no file; unset it.")
         return path
     root = checkout_root()

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError, one_line, unreadable
-from lenszoo.files import write_bytes
+from lenszoo.files import has_file, write_bytes
 from lenszoo.models.build import check_channels, model_config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
@@ -186,7 +186,7 @@ def load_keras(path: Path) -> keras.Model:
             for far more parameters than it stores.
     """
     check_channels()
-    if not path.is_file():
+    if not has_file(path):
         raise LenszooError(f"There is no file {path}.")
     try:
         with open_zip(path) as archive:

@@ -11,7 +11,7 @@ from typing import Any
 from lenszoo.data.input_scale import InputScale, stored_scale
 from lenszoo.data.names import canonical_class
 from lenszoo.errors import LenszooError
-from lenszoo.files import sha256_of
+from lenszoo.files import expanded, has_file, has_folder, sha256_of
 from lenszoo.models.build import Config, check_config
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
@@ -158,9 +158,9 @@ def resolve(weights: "WeightsName | WeightsSource", model: str | None = None) ->
 
 def as_path(name: WeightsName) -> Path | None:
     """Return the path that is meant, or None when it reads like a name of the manifest."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     explicit = isinstance(name, os.PathLike) or len(path.parts) != 1
-    if explicit or path.name.endswith((MODEL, ".h5")) or (path / RUN_FILE).is_file():
+    if explicit or path.name.endswith((MODEL, ".h5")) or has_file(path / RUN_FILE):
         return path
     return None
 
@@ -180,13 +180,13 @@ def config_of(identity: dict[str, Any], file: Path) -> Config:
 
 def _weights_file(path: Path) -> Path:
     """Return the file that a path means: itself, or the best of a run folder."""
-    if path.is_dir():
-        if not (path / RUN_FILE).is_file():
+    if has_folder(path):
+        if not has_file(path / RUN_FILE):
             raise LenszooError(f"{path} is no run folder: it has no {RUN_FILE}.")
-        if not (path / BEST).is_file():
+        if not has_file(path / BEST):
             raise LenszooError(f"Run folder {path} has no {BEST}: train for an epoch at least.")
         return path / BEST
-    if not path.is_file():
+    if not has_file(path):
         raise LenszooError(f"There is no file {path}.")
     if not path.name.endswith((WEIGHTS, MODEL)):
         raise LenszooError(f"{path} is not a file of weights: expected {WEIGHTS} or {MODEL}.")
@@ -201,7 +201,7 @@ def _stamp(file: Path) -> int:
 
 
 def _read_run(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+    if not has_file(path):
         return {}
     try:
         run = json.loads(path.read_text(encoding="utf-8"))

@@ -56,7 +56,7 @@ def cache_folders() -> list[Path]:
     import pooch
 
     chosen = os.environ.get("LENSZOO_CACHE", "").strip()
-    roots = [Path(chosen).expanduser().absolute()] if chosen else []
+    roots = [_files.expanded(chosen).absolute()] if chosen else []
     roots.append(Path(pooch.os_cache("lenszoo")))
     return [root / "weights" for root in dict.fromkeys(roots)]
 
@@ -99,12 +99,12 @@ class _Places:
         published = files[0].path if len(files) == 1 else self.entry.file_name
         paths = [folder / self.cached_name for folder in self.caches]
         paths += [folder / published for folder in (*self.caches, *self.folders)]
-        return [path for path in dict.fromkeys(paths) if _exists(path)]
+        return [path for path in dict.fromkeys(paths) if _files.has_file(path)]
 
     def parts_at_hand(self, file: WeightsFile) -> list[Path]:
         """Every existing local copy of one published file."""
         paths = (folder / file.path for folder in (*self.caches, *self.folders))
-        return [path for path in dict.fromkeys(paths) if _exists(path)]
+        return [path for path in dict.fromkeys(paths) if _files.has_file(path)]
 
     def mirrors(self, file: WeightsFile) -> list[str]:
         """Addresses of one published file on the mirrors, in order; no server when offline."""
@@ -200,7 +200,7 @@ def fetch_weights(
     target = folder / places.cached_name
     with _files.wait_for(target, lock_timeout):
         # Another process may have finished it while this one waited.
-        if not (_exists(target) and places.fault(target) is None):
+        if not (_files.has_file(target) and places.fault(target) is None):
             _files.sweep(folder)
             _assemble(places, sources, target, Patience(tries, backoff, timeout), progress)
     return target
@@ -275,7 +275,7 @@ def fetch_published(
     """
     folders = [folder.with_name("published") for folder in cache_folders()]
     for path in (folder / name for name in sources for folder in folders):
-        if _exists(path) and _passes(path, check):
+        if _files.has_file(path) and _passes(path, check):
             return path
     name, url = next(iter(sources.items()))
     remedy = (
@@ -289,7 +289,7 @@ def fetch_published(
         target = _writable(folders, other) / other
         try:
             with _files.wait_for(target, 900.0):
-                if _exists(target) and _passes(target, check):
+                if _files.has_file(target) and _passes(target, check):
                     return target
                 _files.sweep(target.parent)
                 logger.info("Getting %s", shown(address))
@@ -320,25 +320,11 @@ def own_mirrors() -> list[str]:
     """Return the mirrors of ``LENSZOO_WEIGHTS_URL``."""
     value = os.environ.get("LENSZOO_WEIGHTS_URL", "").strip()
     # A folder may have a space in its name.
-    if value and "://" not in value and _is_folder(value):
+    if value and "://" not in value and _files.has_folder(_files.expanded(value)):
         return [value]
     # A password may have a comma or a space in it.
     mark = r"[,\s]+(?=[A-Za-z][\w+.-]*://|[/~.])" if "@" in value else r"[,\s]+"
     return [part for part in re.split(mark, value) if part]
-
-
-def _is_folder(name: str) -> bool:
-    with contextlib.suppress(RuntimeError):  # a home of no user
-        return Path(name).expanduser().is_dir()
-    return False
-
-
-def _exists(path: Path) -> bool:
-    """Whether a file is there and its folder may be searched."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def _writable(caches: Sequence[Path], name: str) -> Path:

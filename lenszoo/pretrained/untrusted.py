@@ -20,6 +20,7 @@ READ_ERRORS = (
 
 _MAX_RATIO, _SLACK = 100, 2**20
 """Weights compress little: content beyond this ratio to its stored size, and a MiB, is refused."""
+_MAX_NODES, _MAX_DEPTH = 20_000, 50
 MAX_JSON = 2**23
 """The most bytes of a member that says what the others are: a configuration, a table of tensors."""
 
@@ -55,6 +56,11 @@ def _check_nodes(file: h5py.File, path: Path) -> int:
     total, groups, seen = 0, [file], {h5py.h5o.get_info(file.id).addr}
     while groups:
         group = groups.pop()
+        if len(seen) + len(group) > _MAX_NODES or group.name.count("/") > _MAX_DEPTH:
+            raise LenszooError(
+                f"{path}: more than {_MAX_NODES:,} nodes or {_MAX_DEPTH} groups in each other, "
+                "which are not weights: refused."
+            )
         for name in group:
             where = f"{group.name.rstrip('/')}/{name}"
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):

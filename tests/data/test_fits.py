@@ -214,6 +214,13 @@ def test_a_small_compressed_file_may_not_claim_a_large_image(tmp_path):
     _one_line(tmp_path / "b.fits.gz", "GiB")
 
 
+def test_a_table_of_a_hundred_million_columns(tmp_path):
+    hdu = fits.CompImageHDU(np.zeros((64, 64), np.float32))
+    path = _fits(tmp_path / "a.fits.fz", fits.PrimaryHDU(), hdu)
+    path.write_bytes(_card(path.read_bytes(), "TFIELDS", "99999999"))
+    _one_line(path, "at most 999 columns")
+
+
 def test_a_header_without_an_end_is_not_read_for_ever(tmp_path):
     start = b"SIMPLE  =                    T".ljust(80)
     (tmp_path / "a.fits").write_bytes(start + b"COMMENT ".ljust(80) * 200_000)
@@ -228,3 +235,9 @@ def test_other_kinds_under_the_name_of_fits(tmp_path):
     _one_line(tmp_path / "a.fits", "not a FITS file")
     os.mkfifo(tmp_path / "b.fits")
     _one_line(tmp_path / "b.fits", "not a regular file")
+
+
+@pytest.mark.parametrize("hdu", ["9" * 5000, "-1", "\u0663", ",", "0,0", "SCI," + "9" * 5000])
+def test_a_choice_that_is_no_hdu(tmp_path, hdu):
+    path = _several(tmp_path, "SCI")
+    assert "holds no image" not in _one_line(f"{path}[{hdu}]", "no HDU")

@@ -53,3 +53,13 @@ def test_inputs_that_are_none(tmp_path, monkeypatch, inputs, message):
     np.save("a.npy", noise(4, 4))
     with pytest.raises(LenszooError, match=message):
         as_index(inputs)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "a\0b.npy", "x" * 5000 + ".csv", "a\0b.csv"])
+def test_names_that_no_file_can_have(tmp_path, name):
+    for inputs in (name, [name, name + ".npy"]):
+        with pytest.raises(LenszooError):
+            as_index(inputs)
+    (tmp_path / "t.csv").write_text(f"id,path\na,{name}\n")
+    with pytest.raises(LenszooError, match="no such file"):
+        as_index(tmp_path / "t.csv")

@@ -166,3 +166,12 @@ def test_a_header_whose_shape_is_no_number(tmp_path):
     (tmp_path / "a.npy").write_bytes(forged)
     with pytest.raises(LenszooError, match=r"a\.npy: "):
         read_npy(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("text", ["(" * 3000, "-" * 8000 + "1", "{" * 500, "__import__('os')"])
+def test_a_header_that_python_cannot_parse(tmp_path, text):
+    header = text.encode() + b"\n"
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    (tmp_path / "a.npy").write_bytes(start + header + bytes(64))
+    with pytest.raises(LenszooError, match=r"a\.npy: "):
+        read_npy(tmp_path / "a.npy")

@@ -74,3 +74,22 @@ def test_decompression_bomb_is_refused(tmp_path, side, recwarn):
     (tmp_path / "bomb.png").write_bytes(bomb + chunk(b"IEND", b""))
     _one_line(tmp_path / "bomb.png", "decompression bomb")
     assert not recwarn.list
+
+
+def test_a_flipped_byte_is_told_by_the_checksum(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(RNG.integers(0, 256, (64, 64), np.uint8)).save(path)
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+    _one_line(path, "damaged image")
+
+
+def test_a_palette_must_be_there(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(RNG.integers(0, 256, (8, 8, 3), np.uint8)).quantize(8).save(path)
+    whole = path.read_bytes()
+    at = whole.index(b"PLTE") - 4
+    size = int.from_bytes(whole[at : at + 4], "big") + 12
+    path.write_bytes(whole[:at] + whole[at + size :])
+    _one_line(path, "no palette")

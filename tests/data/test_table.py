@@ -128,3 +128,19 @@ def test_ids_that_went_through_a_float(tmp_path):
     assert read_table(path).text("id") == [str(large + 1), str(large + 2)]
     with pytest.raises(LenszooError, match="an id is NaN"):
         check_ids(["1", "NaN"], "t.csv")
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("us"), pa.duration("ns")])
+def test_times_beyond_those_of_python(tmp_path, kind):
+    pq.write_table(pa.table({"t": pa.array([2**62], kind)}), tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet")
+    for read in (table.text, table.numbers):
+        with pytest.raises(LenszooError, match=r"column 't' of .* cannot be read"):
+            read("t")
+
+
+def test_a_message_names_some_of_many_columns(tmp_path):
+    table = _csv(tmp_path, ",".join(f"c{i}" for i in range(5000)) + "\n1\n")
+    with pytest.raises(LenszooError, match=r"no column 'x'; .* c49, \.\.\.\. hint") as caught:
+        table.need(["x"], "hint")
+    assert len(str(caught.value)) < 1000

@@ -108,3 +108,22 @@ def test_the_manifest_is_parsed_once_until_it_changes(zoo, tmp_path, monkeypatch
     content["base_url"] = ["https://example.org/another"]
     path.write_text(json.dumps(content))
     assert manifest.load_manifest().base_url == ("https://example.org/another",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\0b",
+        "a\0b.keras",
+        "x" * 5000,
+        "x" * 300 + ".keras",
+        "~no such user/a.keras",
+        "",
+        "\n",
+        "/",
+    ],
+)
+def test_names_that_no_weights_can_have(name):
+    with pytest.raises(LenszooError) as caught:
+        resolve(name)
+    assert str(caught.value).isprintable()

@@ -83,6 +83,22 @@ def many_tensors_of_nothing(secret):
     return fill
 
 
+def many_groups(secret):
+    def fill(file, layers):
+        for i in range(20_000):
+            layers.create_group(str(i))
+
+    return fill
+
+
+def groups_in_each_other(secret):
+    def fill(file, layers):
+        for _ in range(60):
+            layers = layers.create_group("a")
+
+    return fill
+
+
 def compressed_zeros(secret):
     def fill(file, layers):
         data = np.zeros((64, 1 << 16), "f4")
@@ -103,6 +119,8 @@ def compressed_zeros(secret):
         in_a_circle,
         one_tensor_under_many_names,
         many_tensors_of_nothing,
+        many_groups,
+        groups_in_each_other,
     ],
 )
 @pytest.mark.parametrize("read", [load_model, from_vit_keras])

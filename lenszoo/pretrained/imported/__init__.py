@@ -5,11 +5,11 @@ filled: ImageNet's thousand classes are of no use on lenses.
 """
 
 import importlib
-from pathlib import Path
 
 import keras
 
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.files import expanded
 from lenszoo.models.applications import APPLICATIONS
 from lenszoo.pretrained.imported import applications
 from lenszoo.pretrained.imported.sources import SOURCES
@@ -44,7 +44,7 @@ def fill(model: keras.Model, row: str, weights: str) -> None:
             missing, left over or of another shape.
     """
     tags = SOURCES.get(row)
-    path = Path(weights).expanduser()
+    path = expanded(weights)
     if path.suffix == ".h5" and row not in APPLICATIONS:
         raise LenszooError(
             f"{path}: of .h5 files {row} takes its own alone, NAME.weights.h5; a file of vit-keras "

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
+from lenszoo.files import has_file
 from lenszoo.pretrained.imported.torch_file import is_torch, read_torch
 from lenszoo.pretrained.untrusted import open_zip
 
@@ -21,7 +22,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     Raises:
         LenszooError: when the file is missing, damaged, or holds Python objects.
     """
-    if not path.is_file():
+    if not has_file(path):
         raise LenszooError(f"There is no file {path}.")
     with path.open("rb") as stream:
         start = stream.read(len(_OLD_TORCH))

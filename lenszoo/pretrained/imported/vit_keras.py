@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
+from lenszoo.files import expanded, has_file
 from lenszoo.pretrained.imported.transfer import transfer
 from lenszoo.pretrained.imported.vit import names, square
 from lenszoo.pretrained.loading import build_model
@@ -250,10 +251,10 @@ def _rescale(tensors: Tensors, pixels: tuple[float, float]) -> None:
 def _read(source: Any) -> _Old:
     """Read a model or a file."""
     if isinstance(source, str | os.PathLike):
-        path = Path(source).expanduser()
+        path = expanded(source)
         with _open(path) as (file, config):
             raw = _keras3(file["layers"]) if "layers" in file else _legacy(file)
-            heads = re.search(r'"num_heads":\s*(\d+)', config)
+            heads = re.search(r'"num_heads":\s*(\d{1,4})\b', config)
         return _sort(str(path), raw, heads=int(heads[1]) if heads else None)
     weights = getattr(source, "weights", None)
     if not isinstance(weights, list | tuple):
@@ -280,7 +281,7 @@ def _all_layers(model: Any) -> Iterator[Any]:
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[tuple[h5py.File, str]]:
     """Open the HDF5 of a file, and give the text that describes the model's layers, if any."""
-    if not path.is_file():
+    if not has_file(path):
         raise LenszooError(f"There is no file {path}.")
     config, content = "", None
     try:

@@ -363,3 +363,11 @@ def test_two_transformers_in_one_file(tmp_path):
         file["twin/embedding/kernel:0"] = np.zeros((16, 16, 3, DIM), "float32")
     with pytest.raises(LenszooError, match="holds more than one transformer"):
         from_vit_keras(path, heads=HEADS)
+
+
+def test_a_number_of_heads_with_5000_digits_is_none(tmp_path):
+    path = write_keras2(tmp_path / "old.h5", fine_tune(), whole=True)
+    with h5py.File(path, "r+") as file:
+        file.attrs["model_config"] = '{"num_heads": ' + "9" * 5000 + "}"
+    with pytest.raises(LenszooError, match="does not say how many attention heads"):
+        from_vit_keras(path)
