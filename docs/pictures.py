@@ -20,7 +20,14 @@ from PIL import Image
 from lenszoo import load_model, predict
 from lenszoo.evaluation import bicubic, candidates_page, classification_report, grad_cam
 from lenszoo.reporting.colour import colour_image
-from lenszoo.simulation import SPLIT_START, get_preset, list_presets, sample
+from lenszoo.simulation import (
+    SPLIT_START,
+    get_preset,
+    list_presets,
+    paint,
+    sample,
+    simulate_galaxies,
+)
 
 FOLDER = Path(__file__).parent / "pictures"
 CLASSIFIER = "resnet18_slim.common_test_sim_v2"
@@ -190,9 +197,23 @@ def candidates() -> Image.Image:
         return photograph(Path(folder, "report.html"), 1000, 1350)
 
 
+def painted() -> plt.Figure:
+    """Galaxies of a survey in the upper two rows, and the same with painted arcs below."""
+    galaxies = simulate_galaxies("cfhtls_gri", 2 * COLUMNS, seed=5)
+    lenses = paint(galaxies, seed=4)
+    figure, axes = grid(4, COLUMNS, 12, 6.2)
+    images = np.concatenate([galaxies.images[lenses.rows], lenses.images])
+    for axis, image in zip(axes.flat, images, strict=True):
+        show(axis, image, galaxies.survey.names)
+    axes[0, 0].set_ylabel("galaxies", fontsize=12)
+    axes[2, 0].set_ylabel("painted", fontsize=12)
+    return figure
+
+
 PICTURES: dict[str, Callable[[], plt.Figure | Image.Image]] = {
     "common_test_sim": common_test_sim,
     "lens_finding_easy": lens_finding_easy,
+    "painted": painted,
     "skies": skies,
     "grad_cam": grad_cam_maps,
     "super_resolution": super_resolution,

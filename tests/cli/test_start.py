@@ -16,6 +16,7 @@ VERBS = (
     "weights",
     "simulate",
     "surveys",
+    "search",
     "train",
     "pretrain",
     "adapt",
