@@ -232,7 +232,13 @@ def _adapted(
         # By order, not by name: keras.applications leaves some layers to a counter of the process.
         layers = ([x for x in net.layers if x.weights and x.name not in HEAD] for net in pair)
         for layer, old in zip(*layers, strict=True):
-            layer.set_weights(_carried(layer, old))
+            weights = _carried(layer, old)
+            if config.input_shape[2] != stored.input_shape[2]:
+                fitted = _over_bands(layer, weights, stored.input_shape[2], config.input_shape[2])
+                if fitted is None:
+                    raise _other_bands(source.label, stored, config)
+                weights = fitted
+            layer.set_weights(weights)
     if not _new_head(stored, config):
         for name in HEAD:
             if any(layer.name == name for layer in model.layers):
@@ -258,6 +264,29 @@ def _carried(layer: keras.Layer, trained: keras.Layer) -> list[np.ndarray]:
     ]
 
 
+def _over_bands(
+    layer: keras.Layer, weights: list[np.ndarray], trained: int, bands: int
+) -> list[np.ndarray] | None:
+    """Return a layer's weights for another number of bands; None where one does not fit.
+
+    The kernel of a first convolution is summed over its bands, or the only one shared out over
+    several; so are the scales of a stretch averaged or repeated.
+    """
+    from lenszoo.pretrained.imported.transfer import share_out
+
+    carried = []
+    for value, variable in zip(weights, layer.weights, strict=True):
+        shape = tuple(variable.shape)
+        if value.shape == (trained,) and shape == (bands,):
+            value = np.repeat(value.mean(keepdims=True), bands)
+        elif value.shape != shape:
+            value = share_out(value, bands) if value.ndim == 4 else value
+        if value.shape != shape:
+            return None
+        carried.append(value)
+    return carried
+
+
 def _new_head(old: Config, new: Config) -> bool:
     """Tell whether the head cannot be kept and starts untrained."""
     heads = (config.options.get("head") for config in (old, new))
@@ -274,11 +303,15 @@ def _check_change(label: str, old: Config, new: Config) -> None:
                 f"Weights {label} are for {option}={stored!r}, got {value!r}: "
                 "leave the option out, or build with weights=None."
             )
-    if new.input_shape[2] != old.input_shape[2]:
-        raise LenszooError(
-            f"Weights {label} are for {old.input_shape[2]} band(s), got "
-            f"input_shape={new.input_shape}: give images of {old.input_shape[2]} band(s), or "
-            "train your own with weights=None."
+    bands, trained_bands = new.input_shape[2], old.input_shape[2]
+    if bands != trained_bands:
+        if 1 not in (bands, trained_bands) or (old.num_classes is None and not _finds(old)):
+            raise _other_bands(label, old, new)
+        how = "summed over the bands" if bands == 1 else f"shared out over {bands} bands"
+        warnings.warn(
+            f"Weights {label} are for {trained_bands} band(s): the kernels of their first layer "
+            f"are {how}, which answers alike to images that are alike in all bands; fine-tune.",
+            stacklevel=4,
         )
     size, trained = new.input_shape[:2], old.input_shape[:2]
     if size == trained:
@@ -294,6 +327,18 @@ def _check_change(label: str, old: Config, new: Config) -> None:
             f"{size[0]} x {size[1]}: scores may be worse than measured.",
             stacklevel=4,
         )
+
+
+def _finds(config: Config) -> bool:
+    return model_info(config.model).finds_lenses
+
+
+def _other_bands(label: str, old: Config, new: Config) -> LenszooError:
+    return LenszooError(
+        f"Weights {label} are for {old.input_shape[2]} band(s), got "
+        f"input_shape={new.input_shape}: give images of {old.input_shape[2]} band(s), or "
+        "train your own with weights=None."
+    )
 
 
 def _restore(source: WeightsSource, config: Config) -> keras.Model:

@@ -135,10 +135,26 @@ def test_another_size_is_allowed_once_warned_about(trained, tmp_path):
     np.testing.assert_allclose(outputs(model), outputs(trained), rtol=1e-6)
 
 
+@pytest.mark.parametrize("bands", [3, 4])
+def test_one_band_becomes_several_and_back(trained, tmp_path, bands):
+    path = save_weights(trained, tmp_path / "a.weights.h5")
+    with pytest.warns(UserWarning, match=rf"are for 1 band\(s\): .* shared out over {bands} bands"):
+        several = build_model("resnet18_slim", weights=path, input_shape=(32, 32, bands))
+    grey = np.random.default_rng(0).random((2, 32, 32, 1), dtype=np.float32)
+    answers = trained.predict(grey, verbose=0)
+    alike = several.predict(np.repeat(grey, bands, axis=3), verbose=0)
+    np.testing.assert_allclose(alike, answers, rtol=1e-4)
+    back = save_weights(several, tmp_path / "b.weights.h5")
+    with pytest.warns(UserWarning, match="summed over the bands"):
+        one = build_model("resnet18_slim", weights=back, input_shape=(32, 32, 1))
+    np.testing.assert_allclose(one.predict(grey, verbose=0), answers, rtol=1e-4)
+    with pytest.raises(LenszooError, match=rf"are for {bands} band\(s\)"):
+        build_model("resnet18_slim", weights=back, input_shape=(32, 32, 2))
+
+
 def test_what_weights_cannot_serve_is_said_in_one_line(trained, tmp_path):
     path = save_weights(trained, tmp_path / "a.weights.h5")
     for arguments, parts in (
-        ({"input_shape": (32, 32, 4)}, ("1 band(s)", "(32, 32, 4)", "weights=None")),
         ({"width": 16}, ("width=2, got 16",)),
         ({"droput": 0.1}, ("Did you mean 'dropout'",)),
         ({"input_shape": (8, 8, 1)}, ("at least 32 x 32",)),

@@ -89,6 +89,16 @@ def adapt_bands(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if (*kernel.shape[:2], kernel.shape[3]) != (*shape[:2], shape[3]):
         return kernel
     bands = shape[2]
+    return share_out(kernel, bands)
+
+
+def share_out(kernel: np.ndarray, bands: int) -> np.ndarray:
+    """Make a kernel (h, w, n, filters) one for ``bands`` bands.
+
+    For one band the sum over all, else the n in turns, times n / bands: equal images in all bands
+    have the answer that they had.
+    """
     if bands == 1:
         return kernel.sum(axis=2, keepdims=True)
-    return kernel[:, :, np.arange(bands) % 3] * np.float32(3.0 / bands)
+    n = kernel.shape[2]
+    return kernel[:, :, np.arange(bands) % n] * np.float32(n / bands)

@@ -66,6 +66,9 @@ class FindLensesTask(Task):
             adapt_scales(model, source.first())
         else:
             check_inputs(recipe.weights, source.first())
+            trained = resolve(recipe.weights).config
+            if trained is not None and shape is not None and trained.input_shape[2] != shape[2]:
+                adapt_stretch(model, source.first())  # its scales are of other bands
         return model
 
     def loss(self) -> dict[str, Any]:
@@ -206,6 +209,8 @@ def check_bands(weights: str, bands: tuple[str, ...], field: str = "data") -> No
         field: the recipe's field that holds the data.
     """
     trained = resolve(weights).bands
+    if field == "data" and len(trained) != len(bands) and 1 in (len(trained), len(bands)):
+        return  # the first layer is made to fit, with a warning
     if trained and bands and trained != bands:
         raise LenszooError(
             f"{weights} was trained on the bands {', '.join(trained)}, {_SKIES[field]} have "
@@ -219,13 +224,20 @@ def adapt_scales(model: keras.Model, cutouts: Cutouts) -> None:
 
     Of many, a sample from first to last is looked at: a catalogue may be sorted.
     """
-    names = [layer.name for layer in model.layers]
-    rows = np.linspace(0, len(cutouts) - 1, min(len(cutouts), STATISTICS)).astype(int)
-    if "stretch" in names:
+    adapt_stretch(model, cutouts)
+    if "columns" in [layer.name for layer in model.layers]:
+        model.get_layer("columns").adapt(cutouts.table[_some(cutouts)])
+
+
+def adapt_stretch(model: keras.Model, cutouts: Cutouts) -> None:
+    """Set the stretch of the image branch, where there is one, from cutouts."""
+    if "stretch" in [layer.name for layer in model.layers]:
         assert cutouts.images is not None  # a model with an image branch was given images
-        model.get_layer("stretch").adapt(cutouts.images[rows])
-    if "columns" in names:
-        model.get_layer("columns").adapt(cutouts.table[rows])
+        model.get_layer("stretch").adapt(cutouts.images[_some(cutouts)])
+
+
+def _some(cutouts: Cutouts) -> np.ndarray:
+    return np.linspace(0, len(cutouts) - 1, min(len(cutouts), STATISTICS)).astype(int)
 
 
 def lens_logits(model: keras.Model, inputs: Any) -> np.ndarray:

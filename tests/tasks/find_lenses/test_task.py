@@ -144,6 +144,21 @@ def test_weights_that_learned_in_another_unit_are_told_of(survey, tmp_path, capl
     assert "the noise of a pixel is 15.8 times that of the training (3 mag" in line
 
 
+def test_weights_of_one_band_learn_on_with_several(survey, tmp_path):
+    rng = np.random.default_rng(1)
+    first = {"bands": ["r"], "folder": str(tmp_path / "one")}
+    (tmp_path / "one").mkdir()
+    for path in (survey / "images").glob("*.npy"):
+        np.save(tmp_path / "one" / path.name, np.load(path)[:1] + rng.normal(size=(1, 20, 20)))
+    train(fields(survey, epochs=1, data=first), tmp_path / "run")
+    again = fields(survey, weights=str(tmp_path / "run"), options={})
+    with pytest.warns(UserWarning, match="shared out over 2 bands"):
+        model = FindLensesTask(Recipe(**again)).build()
+    assert model.input["images"].shape == (None, 20, 20, 2)
+    # the scales are the noise of the new bands
+    assert np.asarray(model.get_layer("stretch").scale) == pytest.approx([1, 1], rel=0.15)
+
+
 def test_bands_in_another_order_than_the_weights_are_told(survey, tmp_path):
     train(fields(survey, epochs=1), tmp_path / "run")
     again = fields(survey, weights=str(tmp_path / "run"), options={})
