@@ -36,6 +36,7 @@ RUN_FILES = ("run.json", "recipe.json")
 _DISK_FULL = {
     code for code in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", None)) if code is not None
 }
+_MAX_JSON = 2**26
 _TEMPORARY = re.compile(r"^\..+\.(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-[0-9a-f]{12}\.tmp$")
 
 
@@ -199,6 +200,9 @@ def read_json(path: Path, remedy: str = "") -> dict[str, Any]:
         LenszooError: it is missing, damaged, nested too deeply, or holds something else.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_JSON:
+            raise ValueError(f"not a file of at most {_MAX_JSON >> 20} MiB")
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -182,3 +182,13 @@ def test_paths_that_no_file_can_have(tmp_path):
         assert not files.has_file(path) and not files.has_folder(path)
     assert files.expanded("~no such user/a") == Path("~no such user/a")
     assert files.expanded("~/a").is_absolute()
+
+
+def test_json_is_a_regular_file_of_a_sane_size(tmp_path):
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as stream:
+        stream.truncate(2**26 + 1)
+    for name in ("zero", "pipe", "large"):
+        with pytest.raises(LenszooError, match="not a file of at most 64 MiB"):
+            files.read_json(tmp_path / name)

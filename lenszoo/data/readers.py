@@ -65,7 +65,11 @@ def read_image(path: ImagePath) -> np.ndarray:
         ((8, 8, 1), dtype('float32'))
     """
     if not _is_bands(path):
-        return find_format(path).read(os.fspath(path))  # type: ignore[arg-type]
+        name = os.fspath(path)  # type: ignore[arg-type]
+        try:
+            return find_format(name).read(name)
+        except MemoryError as error:
+            raise LenszooError(f"{name}: too large for the memory; cut it into parts.") from error
     names = [None if p is None else os.fspath(p) for p in path]  # type: ignore[union-attr]
     there = [name for name in names if name is not None]
     if not there:

@@ -128,6 +128,6 @@ def _recipe_data(opened: OpenedModel) -> dict[str, Any]:
         return {}
     try:
         data = json.loads(file.read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError):  # of no use, and of no harm
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # of no use, and of no harm
         return {}
     return data if isinstance(data, dict) else {}

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -210,6 +211,8 @@ def _check_options(
         numbers = value if isinstance(value, list | tuple) else [value]
         if len(numbers) > _MAX_REPEATS or any(isinstance(n, int) and n > bound for n in numbers):
             raise LenszooError(f"Option {option} of {name} is too large: at most {bound:,}.")
+        if any(isinstance(n, float) and not math.isfinite(n) for n in numbers):
+            raise LenszooError(f"Option {option} of {name} is {value!r}: give a finite number.")
     return legal
 
 

@@ -21,11 +21,13 @@ from lenszoo import tasks
 from lenszoo.data.checks import OnBad
 from lenszoo.errors import LenszooError, unknown
 
+_MAX_IMAGES = 1_000_000_000
+
 
 class Strict(BaseModel):
     """Table of a recipe that refuses unknown fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataTable(Strict):
@@ -42,14 +44,16 @@ class DataTable(Strict):
     preset: str | None = Field(
         None, description="Simulated sky, see `lenszoo.simulation.list_presets()`."
     )
-    images: int = Field(16000, ge=1, description="Simulated images an epoch.")
+    images: int = Field(16000, ge=1, le=_MAX_IMAGES, description="Simulated images an epoch.")
     fresh: bool = Field(
         True,
         description="New scenes every epoch; false shows the first epoch's again, in another order "
         "and turned anew.",
     )
-    val_images: int = Field(1500, ge=2, description="Simulated validation images.")
-    test_images: int = Field(1500, ge=2, description="Simulated images for the final report.")
+    val_images: int = Field(1500, ge=2, le=_MAX_IMAGES, description="Simulated validation images.")
+    test_images: int = Field(
+        1500, ge=2, le=_MAX_IMAGES, description="Simulated images for the final report."
+    )
     val_fraction: float = Field(
         0.2, gt=0, lt=1, description="Share of the files held out to validate."
     )
@@ -163,8 +167,8 @@ class RecipeBase(Strict):
         "schedule; by default frozen layers stay so.",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of all random numbers of the run.")
-    epochs: int = Field(10, ge=1, description="Epochs to train.")
-    batch_size: int = Field(64, ge=1, description="Images a step.")
+    epochs: int = Field(10, ge=1, le=1_000_000, description="Epochs to train.")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Images a step.")
     optimizer: Optimizer = Field(default_factory=Optimizer, description="Table of the optimizer.")
     augment: Literal["d4", "none"] = Field(
         "d4", description="Quarter turns and flips of the training images."

@@ -81,6 +81,7 @@ def test_paths_are_told_from_names(text, is_path):
     ("change", "message"),
     [
         ({"options": {"width": 10**7}}, "too large"),
+        ({"options": {"dropout": float("inf")}}, "finite"),
         ({"num_classes": 10**9}, "num_classes"),
         ({"input_shape": [20, 20, 10**6]}, "band"),
         ({"input_shape": [10**7, 20, 1]}, "pixels"),
