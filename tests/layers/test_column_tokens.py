@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from oneline import one_line
 
-from lenszoo.errors import LenszooError
 from lenszoo.layers import ColumnTokens
 
 
@@ -42,5 +42,4 @@ def test_wild_values_are_cut(layer):
 
 
 def test_another_number_of_columns_is_refused(layer):
-    with pytest.raises(LenszooError, match=r"not \(rows, 3 columns\)"):
-        layer.adapt(np.zeros((4, 2)))
+    one_line("not (rows, 3 columns)", lambda: layer.adapt(np.zeros((4, 2))))

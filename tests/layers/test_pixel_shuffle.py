@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from oneline import one_line
 
-from lenszoo.errors import LenszooError
 from lenszoo.layers import ICNR, PixelShuffle
 
 
@@ -52,5 +52,4 @@ def test_icnr_draws_with_the_spread_of_its_initializer():
 
 
 def test_icnr_needs_whole_blocks():
-    with pytest.raises(LenszooError, match="ICNR needs a multiple of 4 channels, got 6"):
-        ICNR()((3, 3, 2, 6))
+    one_line("ICNR needs a multiple of 4 channels, got 6", lambda: ICNR()((3, 3, 2, 6)))

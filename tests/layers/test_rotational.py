@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from oneline import one_line
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers.rotational import RadialPositions, RotationalConv2D, SymmetricPooling2D
@@ -138,13 +139,14 @@ def test_ordinary_pooling_of_an_odd_side_does_not_turn():
 
 @pytest.mark.parametrize("shape", [(None, None, 3), (1, 4, 3)])
 def test_pooling_needs_a_size(shape):
-    with pytest.raises(LenszooError, match="needs maps of a fixed size of 2 x 2 pixels or more"):
-        SymmetricPooling2D(name="pool")(keras.Input(shape))
+    one_line(
+        "needs maps of a fixed size of 2 x 2 pixels or more",
+        lambda: SymmetricPooling2D(name="pool")(keras.Input(shape)),
+    )
 
 
 def test_unknown_pooling():
-    with pytest.raises(LenszooError, match="Unknown pooling 'mean'"):
-        SymmetricPooling2D("mean")
+    one_line("Unknown pooling 'mean'", lambda: SymmetricPooling2D("mean"))
 
 
 @pytest.mark.parametrize("size", [*SIZES, (1, 1)])
@@ -162,8 +164,7 @@ def test_positions_turn_and_are_linear_between_their_rings(size):
 
 
 def test_positions_need_two_rings():
-    with pytest.raises(LenszooError, match="rings must be 2 or more, got 1"):
-        RadialPositions(1)
+    one_line("rings must be 2 or more, got 1", lambda: RadialPositions(1))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from oneline import one_line
 from scipy.special import softmax
 
 from lenszoo.errors import LenszooError
@@ -144,5 +145,4 @@ def test_bad_input_is_one_clear_line(labels, logits, words):
 
 
 def test_unknown_average_lists_the_legal_ones():
-    with pytest.raises(LenszooError, match="ovo, ovr"):
-        m.roc_auc([0, 1], [0.0, 1.0], "micro")
+    one_line("ovo, ovr", lambda: m.roc_auc([0, 1], [0.0, 1.0], "micro"))

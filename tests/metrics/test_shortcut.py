@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from oneline import one_line
 
-from lenszoo.errors import LenszooError
 from lenszoo.metrics.shortcut import (
     feature_names,
     global_statistics,
@@ -153,9 +153,6 @@ def test_a_large_set_is_cut_by_the_seed():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(LenszooError, match=r"shape \(5,\)"):
-        global_statistics(np.zeros(5))
-    with pytest.raises(LenszooError, match="3 labels but 2"):
-        shortcut_baseline(np.zeros((2, 4, 4)), [0, 1, 0], 2)
-    with pytest.raises(LenszooError, match="no images"):
-        shortcut_baseline(np.zeros((0, 4, 4)), [], 2)
+    one_line("shape (5,)", lambda: global_statistics(np.zeros(5)))
+    one_line("3 labels but 2", lambda: shortcut_baseline(np.zeros((2, 4, 4)), [0, 1, 0], 2))
+    one_line("no images", lambda: shortcut_baseline(np.zeros((0, 4, 4)), [], 2))

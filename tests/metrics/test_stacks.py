@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics import image_quality as iq
@@ -59,9 +60,9 @@ def test_shapes_must_agree():
     for metric in (iq.mse, iq.flux_error, iq.power_spectrum_ratio):
         with pytest.raises(LenszooError, match=r"have shape .*one shape|of one shape"):
             metric(target, image[:1])  # would broadcast
-    with pytest.raises(LenszooError, match=r"pass numbers of shape \(n, height, width, bands\)"):
-        iq.mse(target[..., 0], image[..., 0])
-    with pytest.raises(LenszooError, match="at least 11 x 11"):
-        iq.ssim(target[:, :10], image[:, :10], data_range=1)
-    with pytest.raises(LenszooError, match="4 pixels a side"):
-        iq.power_spectrum(target[:, :3])
+    one_line(
+        "pass numbers of shape (n, height, width, bands)",
+        lambda: iq.mse(target[..., 0], image[..., 0]),
+    )
+    one_line("at least 11 x 11", lambda: iq.ssim(target[:, :10], image[:, :10], data_range=1))
+    one_line("4 pixels a side", lambda: iq.power_spectrum(target[:, :3]))

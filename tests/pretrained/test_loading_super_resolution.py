@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from entries import write_manifest
+from oneline import one_line
 from pack import pack_weights
 
 from lenszoo.errors import LenszooError
@@ -65,8 +66,7 @@ def test_config_without_classes_rebuilds_the_model(tmp_path):
     assert model_config(load_model(tmp_path)) == config
     del config["num_classes"]
     (tmp_path / "run.json").write_text(json.dumps({"model": config}))
-    with pytest.raises(LenszooError, match="does not say which model it is"):
-        load_model(tmp_path)
+    one_line("does not say which model it is", lambda: load_model(tmp_path))
 
 
 def test_what_weights_cannot_serve(tmp_path):
@@ -136,5 +136,4 @@ def test_weights_by_name_and_their_fingerprint(name, tmp_path, monkeypatch):
         gan = build_model("srgan", weights=full, discriminator_width=2)
         np.testing.assert_allclose(outputs(gan), outputs(model), atol=1e-2)
     publish(answer + 0.1, "b.weights.h5")
-    with pytest.raises(LenszooError, match="does not answer as the manifest records"):
-        load_model(full)
+    one_line("does not answer as the manifest records", lambda: load_model(full))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import golden_files
 import numpy as np
-import pytest
 import tinyreports
+from oneline import one_line
 
-from lenszoo.errors import LenszooError
 from lenszoo.reporting.report import (
     Card,
     Figure,
@@ -91,8 +90,7 @@ def test_saved_files(tmp_path):
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "run").write_text("")
-    with pytest.raises(LenszooError, match="run: "):
-        nasty_report().save(tmp_path / "run")
+    one_line("run: ", lambda: nasty_report().save(tmp_path / "run"))
 
 
 def test_text_is_aligned_and_carries_the_notes():

@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
+from oneline import one_line
 
-from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import build_model
 from lenszoo.reporting.saliency import attention_rollout, grad_cam, saliency
 
@@ -164,10 +164,8 @@ def test_one_logit_speaks_for_the_second_of_two_classes():
 def test_what_cannot_be_mapped_is_said():
     model = build_model("simple_cnn", input_shape=(16, 16, 1), width=2)
     images = np.zeros((2, 16, 16, 1), np.float32)
-    with pytest.raises(LenszooError, match="one class of 3 for each of 2 images"):
-        grad_cam(model, images, [0, 3])
-    with pytest.raises(LenszooError, match="simple_cnn has no attention"):
-        attention_rollout(model, images)
+    one_line("one class of 3 for each of 2 images", lambda: grad_cam(model, images, [0, 3]))
+    one_line("simple_cnn has no attention", lambda: attention_rollout(model, images))
 
 
 @pytest.mark.parametrize(

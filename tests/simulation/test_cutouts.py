@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.data import measured_columns
 from lenszoo.errors import LenszooError
@@ -27,8 +28,10 @@ def test_columns_may_be_chosen_and_images_left_out():
     assert made.images is None
     assert made.columns == ("asymmetry", "mag_g")
     assert made.inputs() is made.table
-    with pytest.raises(LenszooError, match="neither images nor columns"):
-        sample_cutouts("lens_finding_easy", 2, columns=[], images=False).inputs()
+    one_line(
+        "neither images nor columns",
+        lambda: sample_cutouts("lens_finding_easy", 2, columns=[], images=False).inputs(),
+    )
 
 
 def test_bands_may_be_chosen_and_the_table_is_measured_on_them():
@@ -52,9 +55,9 @@ def test_bands_may_be_chosen_and_the_table_is_measured_on_them():
 def test_what_is_refused(arguments, message):
     with pytest.raises(LenszooError, match=message):
         sample_cutouts(*arguments)
-    with pytest.raises(LenszooError, match="Did you mean 'mag_g'"):
-        sample_cutouts("lens_finding_easy", 2, columns=["mag_gg"])
+    one_line(
+        "Did you mean 'mag_g'", lambda: sample_cutouts("lens_finding_easy", 2, columns=["mag_gg"])
+    )
     with pytest.raises(LenszooError, match=r"Unknown band.*'k'"):
         sample_cutouts("lens_finding_easy", 2, bands=["g", "k"])
-    with pytest.raises(LenszooError, match="asked for twice"):
-        sample_cutouts("lens_finding_easy", 2, bands=["g", "g"])
+    one_line("asked for twice", lambda: sample_cutouts("lens_finding_easy", 2, bands=["g", "g"]))

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from oneline import one_line
 from tinyzoo import CLASSES
 
 from lenszoo.data import DatasetIndex
@@ -35,8 +36,7 @@ def test_classes_are_matched_by_name_not_by_order(zoo, opened, tmp_path):
 def test_what_was_left_out_is_noted(zoo, opened, tmp_path):
     shutil.copytree(zoo.data / "val", tmp_path / "val")
     np.save(tmp_path / "val" / "no" / "0.npy", np.full((1, 20, 20), np.nan))
-    with pytest.raises(LenszooError, match=r"no/0\.npy"):
-        evaluate(opened, tmp_path / "val")
+    one_line("no/0.npy", lambda: evaluate(opened, tmp_path / "val"))
     report = evaluate(opened, tmp_path / "val", on_bad="skip")
     assert report.metrics["n"] == 23
     assert any("1 of 24 images were left out" in note for note in report.notes)

@@ -9,6 +9,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from oneline import one_line
 from pack import pack_weights, split_file
 
 from lenszoo.errors import LenszooError
@@ -118,16 +119,13 @@ def test_largest_float16_survives(source, tmp_path):
 
 def test_bad_sources(source, tmp_path):
     out = tmp_path / "out.weights.h5"
-    with pytest.raises(LenszooError, match="there is no such file"):
-        pack_weights(tmp_path / "no.h5", out)
+    one_line("there is no such file", lambda: pack_weights(tmp_path / "no.h5", out))
     cut = tmp_path / "cut.h5"
     cut.write_bytes(source.read_bytes()[:1000])
-    with pytest.raises(LenszooError, match=r"cut\.h5: it is no readable HDF5 file"):
-        pack_weights(cut, out)
+    one_line("cut.h5: it is no readable HDF5 file", lambda: pack_weights(cut, out))
     with h5py.File(source, "a") as file:
         file["layers/elsewhere"] = h5py.ExternalLink("/etc/passwd", "/")
-    with pytest.raises(LenszooError, match="elsewhere is a link"):
-        pack_weights(source, out)
+    one_line("elsewhere is a link", lambda: pack_weights(source, out))
     with h5py.File(source, "a") as file:
         del file["layers/elsewhere"]
     with pytest.raises(LenszooError, match=r"Cannot write .*No such file or directory"):
@@ -205,9 +203,7 @@ def test_split_and_join(tmp_path):
 def test_split_refuses(tmp_path):
     empty = tmp_path / "empty"
     empty.touch()
-    with pytest.raises(LenszooError, match="it is empty"):
-        split_file(empty)
-    with pytest.raises(LenszooError, match="part_bytes is 0"):
-        split_file(empty, 0)
+    one_line("it is empty", lambda: split_file(empty))
+    one_line("part_bytes is 0", lambda: split_file(empty, 0))
     with pytest.raises(LenszooError, match=r"Cannot split .*No such file"):
         split_file(tmp_path / "no")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import weights_names as names
+from oneline import one_line
 
-from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import Manifest
 
 
@@ -31,10 +31,8 @@ def test_recipes_by_name(packaged, name, known):
 
 def test_a_recipe_of_ones_own(packaged):
     assert names.recipes_of("net.own", "folder/own.toml") == [Path("folder/own.toml")]
-    with pytest.raises(LenszooError, match="Weights are called like their recipe"):
-        names.recipes_of("net.own")
-    with pytest.raises(LenszooError, match="letters, digits"):
-        names.recipes_of("net.own", "my own.toml")
+    one_line("Weights are called like their recipe", lambda: names.recipes_of("net.own"))
+    one_line("letters, digits", lambda: names.recipes_of("net.own", "my own.toml"))
 
 
 def test_a_free_name_is_no_other_recipes(packaged):
@@ -49,5 +47,4 @@ def test_a_free_name_is_no_other_recipes(packaged):
     "name", ["net", "net.", ".sky", "net.my sky", "net.sky.2", "net/x.sky", ""]
 )
 def test_what_is_no_name(name):
-    with pytest.raises(LenszooError, match="cannot name weights"):
-        names.check_name(name)
+    one_line("cannot name weights", lambda: names.check_name(name))

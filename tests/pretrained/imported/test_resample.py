@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
+from oneline import one_line
 from scipy import ndimage
 
-from lenszoo.errors import LenszooError
 from lenszoo.pretrained.imported.resample import resample
 
 
@@ -21,5 +20,4 @@ def test_resampling_rules():
     np.testing.assert_allclose(answer[5:13], [*known, *known[::-1]], atol=1e-15)
     linear = resample(row, (1, 18), "bilinear")[0, :, 0]
     np.testing.assert_allclose(linear[7:11], [0.25, 0.75, 0.75, 0.25])
-    with pytest.raises(LenszooError, match="Unknown rule 'cubic'"):
-        resample(row, (1, 2), "cubic")
+    one_line("Unknown rule 'cubic'", lambda: resample(row, (1, 2), "cubic"))

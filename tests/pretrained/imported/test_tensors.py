@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from oneline import one_line
 from safetensors.numpy import save_file
 from tinyresnet import TINY, published
 
@@ -15,8 +16,10 @@ def test_npz_is_read_and_no_pickle(tmp_path):
         ours.get_layer("stem_conv").get_weights()[0], theirs.get_layer("stem_conv").get_weights()[0]
     )
     np.savez(tmp_path / "bad.npz", **tensors, evil=np.array([{}], dtype=object))
-    with pytest.raises(LenszooError, match=r"bad\.npz: evil\.npy holds values of type object"):
-        build_model("resnet18", weights=tmp_path / "bad.npz", **TINY)
+    one_line(
+        "bad.npz: evil.npy holds values of type object",
+        lambda: build_model("resnet18", weights=tmp_path / "bad.npz", **TINY),
+    )
 
 
 def test_damaged_files_are_named(tmp_path):

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from cutshort import train_whole_and_cut
+from oneline import one_line
 
 from lenszoo import build_model, load_model
 from lenszoo.data import Cutouts
@@ -165,8 +166,9 @@ def test_bands_in_another_order_than_the_weights_are_told(survey, tmp_path):
     FindLensesTask(Recipe(**again))
     again["data"]["bands"] = ["r", "g"]
     again["data"]["pattern"] = "{id}.npy"
-    with pytest.raises(LenszooError, match="was trained on the bands g, r, the data have r, g"):
-        FindLensesTask(Recipe(**again))
+    one_line(
+        "was trained on the bands g, r, the data have r, g", lambda: FindLensesTask(Recipe(**again))
+    )
 
 
 def test_scales_are_those_of_a_sorted_catalogue_as_a_whole(monkeypatch):

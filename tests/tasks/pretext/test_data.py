@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
+from oneline import one_line
 from tinyrun import write_images
 
-from lenszoo.errors import LenszooError
 from lenszoo.tasks.pretext.data import open_pool
 from lenszoo.training import Recipe
 
@@ -29,7 +28,5 @@ def test_nan_and_too_few_images(tmp_path):
     image = np.load(folder / "bar" / "0.npy")
     image[0, 3, 3] = np.nan
     np.save(folder / "bar" / "0.npy", image)
-    with pytest.raises(LenszooError, match=r"bar/0\.npy"):
-        pool(images_in=str(folder))
-    with pytest.raises(LenszooError, match="3 images are too few"):
-        pool(images_in=str(folder), on_bad="skip")
+    one_line("bar/0.npy", lambda: pool(images_in=str(folder)))
+    one_line("3 images are too few", lambda: pool(images_in=str(folder), on_bad="skip"))
