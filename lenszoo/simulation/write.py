@@ -18,7 +18,7 @@ import numpy as np
 
 from lenszoo._version import __version__
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.files import replacing, sweep
+from lenszoo.files import read_json, replacing, sweep
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.sample import (
@@ -162,9 +162,9 @@ def _claim(out: Path, facts: dict[str, Any]) -> dict[str, Any]:
     record = out / RECORD
     if record.exists():
         try:
-            earlier = json.loads(record.read_text())
+            earlier = read_json(record)
             other = [key for key in _IDENTITY if earlier[key] != facts[key]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (LenszooError, KeyError, TypeError) as error:
             raise LenszooError(f"{record} is damaged; name another folder.") from error
         if other:
             key = other[0]

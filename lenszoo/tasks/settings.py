@@ -114,6 +114,8 @@ def _value(text: str, annotation: Any) -> Any:
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError:
+        raise LenszooError(f"--set {text[:40]}...: nested too deeply.") from None
+    except ValueError:  # no TOML, or a number of thousands of digits
         lists = any(typing.get_origin(each) in (list, tuple) for each in members)
         return [_value(part.strip(), None) for part in text.split(",")] if lists else text

@@ -120,3 +120,11 @@ def test_none_sets_nothing_and_tables_are_not_shared():
     set_field(fields, "data.images", None)
     set_field(fields, "data.seed", 3)
     assert fields["data"] == {"preset": "a", "seed": 3} and table == {"preset": "a"}
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000])
+def test_values_nested_too_deeply_or_of_thousands_of_digits_are_one_line(value):
+    data = {"model": "simple_cnn", "data": {"preset": "common_test_sim"}}
+    with pytest.raises(LenszooError) as caught:
+        Recipe(**data, **with_settings("classify", f"epochs={value}"))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400

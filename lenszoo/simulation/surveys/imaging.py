@@ -237,7 +237,7 @@ def read_survey(path: str | os.PathLike[str]) -> ImagingSurvey:
         fields = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:
         raise unreadable(name, error) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise LenszooError(f"{name}: not a TOML file ({one_line(error)}).") from error
     fields = {"name": Path(name).stem, "folder": str(Path(name).parent)} | fields
     return _validated(fields, name)

@@ -173,10 +173,12 @@ def _arrays(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _done(folder: Path) -> int:
-    try:
-        return int(json.loads((folder / _STATE).read_text(encoding="utf-8"))["done"])
-    except FileNotFoundError:
+    if not (folder / _STATE).exists():
         return 0
+    try:
+        return int(_files.read_json(folder / _STATE, f"Delete the folder {folder}.")["done"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LenszooError(f"{folder / _STATE} is damaged. Delete the folder {folder}.") from error
 
 
 def _make(
