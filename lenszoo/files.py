@@ -318,7 +318,7 @@ def _lives(host: str, pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def hold(folder: Path, noun: str, lock_name: str, busy: str) -> Iterator[None]:
+def hold(folder: Path, noun: str, lock_name: str, busy: str, alone: bool = True) -> Iterator[None]:
     """Make a folder, hold it against other processes and sweep its temporary files.
 
     Args:
@@ -326,6 +326,8 @@ def hold(folder: Path, noun: str, lock_name: str, busy: str) -> Iterator[None]:
         noun: the folder's kind in an error, such as "run folder".
         lock_name: the file in it that is locked; it stays.
         busy: the error's text when another process holds it.
+        alone: whether nobody else writes in the folder meanwhile. Where others do, under locks of
+            their own and perhaps on other machines, only old temporary files are swept.
 
     Raises:
         LenszooError: another process holds it, or the folder cannot be written.
@@ -341,7 +343,10 @@ def hold(folder: Path, noun: str, lock_name: str, busy: str) -> Iterator[None]:
     except OSError as error:
         raise LenszooError(f"Cannot write the {noun} {folder}: {error.strerror}.") from error
     try:
-        sweep(folder, 0, own=True)
+        if alone:
+            sweep(folder, 0, own=True)
+        else:
+            sweep(folder)
         yield
     finally:
         lock.release()

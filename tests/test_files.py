@@ -192,3 +192,11 @@ def test_json_is_a_regular_file_of_a_sane_size(tmp_path):
     for name in ("zero", "pipe", "large"):
         with pytest.raises(LenszooError, match="not a file of at most 64 MiB"):
             files.read_json(tmp_path / name)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_temporaries_of_others_are_swept_only_where_nobody_else_writes(tmp_path, alone):
+    other = tmp_path / f".a.csv.{'0' * 8}-7-{'0' * 12}.tmp"
+    other.write_bytes(b"half")
+    with files.hold(tmp_path, "folder", ".lock", "busy", alone=alone):
+        assert other.exists() != alone

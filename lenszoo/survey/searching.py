@@ -273,7 +273,7 @@ def _held(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
     name = "search" if shard is None else f"search-{shard[0]}-of-{shard[1]}"
     busy = f"{folder}: another process is searching into it; wait for it, or use --shard."
     folder.mkdir(parents=True, exist_ok=True)
-    with hold(folder, "results folder", f".{name}.lock", busy):
+    with hold(folder, "results folder", f".{name}.lock", busy, alone=shard is None):
         handler = log_to(folder / f"{name}.log")
         log.addHandler(handler)
         try:
