@@ -158,9 +158,9 @@ def check_output(
     path = Path(target)
     place = path.resolve()
     for each in inputs:
-        if each is None or not (source := Path(each)).exists():
+        if each is None or not (has_file(each) or has_folder(each)):
             continue
-        if place == source.resolve():
+        if place == Path(each).resolve():
             raise LenszooError(f"{path}: is an input itself; choose another name or folder.")
     if any((path / name).is_file() for name in RUN_FILES):
         raise LenszooError(
@@ -183,7 +183,7 @@ def check_beside(target: str | os.PathLike[str], inputs: Iterable[str | os.PathL
     The next call would read the outputs too.
     """
     for each in map(Path, inputs):
-        if each.is_dir() and Path(target).resolve().is_relative_to(each.resolve()):
+        if has_folder(each) and Path(target).resolve().is_relative_to(each.resolve()):
             raise LenszooError(
                 f"{target}: lies within the folder of inputs {each}; choose a folder outside it."
             )

@@ -1,6 +1,7 @@
 """Finished runs: recognised without a backend, whose start takes many seconds."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from lenszoo.tasks.recipes import RecipeBase, validate
 
 RECIPE, REPORT, STATE = "recipe.json", "report.json", "state.npz"
 BEST = "best.weights.h5"
+
+_DAMAGED = (
+    LenszooError, OSError, EOFError, ValueError, KeyError, TypeError, RecursionError,
+    zipfile.BadZipFile,
+)  # fmt: skip
 
 
 def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
@@ -33,6 +39,6 @@ def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
             progress = json.loads(str(file["progress"]))
         sound = sha256_of(folder / BEST) == progress["files"][BEST]
         metrics = read_json(folder / REPORT)["metrics"]
-    except (LenszooError, OSError, ValueError, KeyError, TypeError, RecursionError):
+    except _DAMAGED:
         return None
     return metrics if progress["finished"] and sound and isinstance(metrics, dict) else None
