@@ -2,6 +2,7 @@
 
 import pytest
 import typer
+from oneline import one_line
 from typer.testing import CliRunner
 
 from lenszoo.cli._verb import band_list, comma_list, verb
@@ -49,5 +50,4 @@ class TestVerb:
 def test_lists_on_the_command_line():
     assert comma_list("a, b,c") == ["a", "b", "c"] and comma_list(None) is None
     assert band_list("2,1,0") == [2, 1, 0] and band_list(None) is None
-    with pytest.raises(LenszooError, match="--bands 'red': give positions"):
-        band_list("red")
+    one_line("--bands 'red': give positions", lambda: band_list("red"))

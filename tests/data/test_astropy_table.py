@@ -5,6 +5,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.time import Time
+from oneline import one_line
 
 from lenszoo.data.astropy_table import from_astropy, holds_table, to_astropy
 from lenszoo.data.table import is_table_file, read_table
@@ -88,8 +89,9 @@ def test_a_fits_file_is_a_table_when_it_holds_no_image(table, tmp_path):
     with pytest.raises(LenszooError, match=r"one table is needed; .* are: 1, 2 OTHER\. Choose"):
         read_table(tmp_path / "two.fits")
     assert len(read_table(str(tmp_path / "two.fits[OTHER]"))) == 1
-    with pytest.raises(LenszooError, match="one table is needed; this FITS file's are: none"):
-        read_table(tmp_path / "c.fits")
+    one_line(
+        "one table is needed; this FITS file's are: none", lambda: read_table(tmp_path / "c.fits")
+    )
 
 
 @pytest.mark.parametrize("name", WAYS)
@@ -100,5 +102,4 @@ def test_damaged_files_are_refused_in_one_line(table, name, tmp_path):
     with pytest.raises(LenszooError, match=name.replace(".", r"\.")) as caught:
         read_table(tmp_path / name)
     assert "\n" not in str(caught.value)
-    with pytest.raises(LenszooError, match="no such file"):
-        read_table(tmp_path / f"none_{name}")
+    one_line("no such file", lambda: read_table(tmp_path / f"none_{name}"))

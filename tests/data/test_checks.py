@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.data import count_bad_pixels, read_images
 from lenszoo.data.checks import apply_policy
@@ -53,12 +54,13 @@ def test_raise_names_the_file_and_the_remedy(value, message):
 def test_raise_on_constant_image_and_band():
     images = _images()
     images[1] = 0.5
-    with pytest.raises(LenszooError, match=r"1\.npy: the image is constant \(every pixel 0\.5\)"):
-        apply_policy(images, NAMES, "raise")
+    one_line(
+        "1.npy: the image is constant (every pixel 0.5)",
+        lambda: apply_policy(images, NAMES, "raise"),
+    )
     images = _images(3)
     images[2, ..., 1] = 0
-    with pytest.raises(LenszooError, match=r"2\.npy: band 2 is constant"):
-        apply_policy(images, NAMES, "raise")
+    one_line("2.npy: band 2 is constant", lambda: apply_policy(images, NAMES, "raise"))
 
 
 def test_zero_mends_bad_pixels_only():
@@ -93,8 +95,7 @@ def test_fill_takes_the_median_of_the_band():
 
 
 def test_unknown_policy_lists_the_legal_ones():
-    with pytest.raises(LenszooError, match="raise, skip, zero"):
-        apply_policy(_images(), NAMES, "drop")
+    one_line("raise, skip, zero", lambda: apply_policy(_images(), NAMES, "drop"))
 
 
 @pytest.fixture
@@ -109,8 +110,7 @@ def files(tmp_path):
 
 
 def test_policies_on_files(files):
-    with pytest.raises(LenszooError, match=r"1\.npy: 1 NaN"):
-        read_images(files)
+    one_line("1.npy: 1 NaN", lambda: read_images(files))
     images, kept, bad = read_images(files, on_bad="zero")
     assert kept.tolist() == [0, 1, 2, 3, 4, 5]
     assert bad.tolist() == [0, 1, 0, 0, 20, 0]
@@ -125,19 +125,17 @@ def test_policies_on_files(files):
 def test_files_that_cannot_be_read_are_skipped_too(files, caplog):
     for i in (0, 3):
         files[i].write_bytes(files[i].read_bytes()[:100])
-    with pytest.raises(LenszooError, match=r"0\.npy"):
-        read_images(files, on_bad="fill")
+    one_line("0.npy", lambda: read_images(files, on_bad="fill"))
     images, kept, bad = read_images(files, on_bad="skip", sky="median")
     assert kept.tolist() == [2, 5] and len(images) == 2
     assert bad.tolist() == [0, 1, 0, 0, 20, 0]
     assert "2 of 6 files were left out; the first: " in caplog.text and "0.npy" in caplog.text
-    with pytest.raises(LenszooError, match=r"3\.npy"):  # nothing is left that tells what is wrong
-        read_images([files[0], files[3]], on_bad="skip")
+    one_line("3.npy", lambda: read_images([files[0], files[3]], on_bad="skip"))
     np.save(files[5], np.zeros((2, 3)))  # images of two sizes are no damage: which is meant?
-    with pytest.raises(LenszooError, match="all images of a dataset must have one size"):
-        read_images(files, on_bad="skip")
+    one_line(
+        "all images of a dataset must have one size", lambda: read_images(files, on_bad="skip")
+    )
 
 
 def test_all_skipped(files):
-    with pytest.raises(LenszooError, match="All 2 images"):
-        read_images([files[1], files[4]], on_bad="skip")
+    one_line("All 2 images", lambda: read_images([files[1], files[4]], on_bad="skip"))

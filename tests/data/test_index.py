@@ -10,7 +10,6 @@ import pytest
 from oneline import one_line
 
 from lenszoo.data import DatasetIndex
-from lenszoo.errors import LenszooError
 
 MODEL_CLASSES = ("no", "sphere", "vort")
 
@@ -224,8 +223,7 @@ def test_a_file_name_that_no_table_can_hold(tmp_path):
     np.save(tmp_path / "ü.npy", np.eye(4))
     assert DatasetIndex.from_directory(tmp_path).ids == ("ü.npy",)
     (tmp_path / "ü.npy").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.npy"))
-    with pytest.raises(LenszooError, match="is no name in UTF-8; rename"):
-        DatasetIndex.from_directory(tmp_path)
+    one_line("is no name in UTF-8; rename", lambda: DatasetIndex.from_directory(tmp_path))
 
 
 def test_files_that_are_passed_over_are_counted(deeplense):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.data import DatasetIndex
 from lenszoo.data.listing import as_index
@@ -32,8 +33,7 @@ def test_a_table_without_ids_is_known_by_its_paths(tmp_path):
     table.write_text("file,z\na.npy,0.5\n")
     assert as_index(table, path_column="file").ids == ("a.npy",)
     assert as_index(table, path_column="file", id_column="z").ids == ("0.5",)
-    with pytest.raises(LenszooError, match="no column 'path'; the columns are: file, z"):
-        as_index(table)
+    one_line("no column 'path'; the columns are: file, z", lambda: as_index(table))
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,4 @@ def test_names_that_no_file_can_have(tmp_path, name):
         with pytest.raises(LenszooError):
             as_index(inputs)
     (tmp_path / "t.csv").write_text(f"id,path\na,{name}\n")
-    with pytest.raises(LenszooError, match="no such file"):
-        as_index(tmp_path / "t.csv")
+    one_line("no such file", lambda: as_index(tmp_path / "t.csv"))

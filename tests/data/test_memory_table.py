@@ -2,10 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from astropy.table import Table
+from oneline import one_line
 
 from lenszoo.data import Catalogue, DatasetIndex
 from lenszoo.data.memory_table import as_arrow, describe, is_table
-from lenszoo.errors import LenszooError
 
 COLUMNS = {"id": ["a", "b"], "label": [1, 0], "size": [0.5, 1.5]}
 
@@ -38,8 +38,7 @@ def test_a_table_in_memory_is_a_catalogue(kind, tmp_path):
     assert read.columns == ("size",) and read.table[:, 0].tolist() == [0.5, 1.5]
     assert read.take([1]).beside.to_pydict() == {"label": [0], "size": [1.5]}
     assert read.provenance["catalogue"] == describe(made(kind))
-    with pytest.raises(LenszooError, match=r"of 2 rows: no column 'z'"):
-        Catalogue(made(kind), id="z").rows()
+    one_line("of 2 rows: no column 'z'", lambda: Catalogue(made(kind), id="z").rows())
 
 
 def test_a_table_in_memory_lists_images(tmp_path):
@@ -59,5 +58,4 @@ def test_arrays_lists_and_names_are_no_tables(value):
 def test_a_table_of_mixed_values_is_refused():
     mixed = Table({"a": np.array([1, "b"], object)})
     assert as_arrow(mixed)["a"].to_pylist() == ["1", "b"]
-    with pytest.raises(LenszooError, match="is no table with named columns"):
-        as_arrow([1, 2])
+    one_line("is no table with named columns", lambda: as_arrow([1, 2]))

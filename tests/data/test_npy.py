@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.data.npy import image_layout, read_npy
 from lenszoo.errors import LenszooError
@@ -43,8 +44,7 @@ def test_layouts(tmp_path, shape, expected):
 def test_arrays_that_are_no_image(tmp_path, shape):
     with pytest.raises(ValueError, match="shape"):
         image_layout(shape)
-    with pytest.raises(LenszooError, match=r"a\.npy: shape"):
-        read_npy(_saved(tmp_path / "a.npy", np.zeros(shape)))
+    one_line("a.npy: shape", lambda: read_npy(_saved(tmp_path / "a.npy", np.zeros(shape))))
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f8", "f4", "f2", "u1", ">i2", "i8", "?"])
@@ -146,17 +146,14 @@ def test_a_pickled_file_is_never_run(tmp_path):
             return Path.touch, (tmp_path / "ran",)
 
     np.save(tmp_path / "a.npy", np.array([Payload()], dtype=object))
-    with pytest.raises(LenszooError, match="pickled"):
-        read_npy(tmp_path / "a.npy")
+    one_line("pickled", lambda: read_npy(tmp_path / "a.npy"))
     assert not (tmp_path / "ran").exists()
 
 
 def test_missing_file_and_folder(tmp_path):
-    with pytest.raises(LenszooError, match="no such file"):
-        read_npy(tmp_path / "none.npy")
+    one_line("no such file", lambda: read_npy(tmp_path / "none.npy"))
     (tmp_path / "folder.npy").mkdir()
-    with pytest.raises(LenszooError, match="not a regular file"):
-        read_npy(tmp_path / "folder.npy")
+    one_line("not a regular file", lambda: read_npy(tmp_path / "folder.npy"))
 
 
 def test_a_header_whose_shape_is_no_number(tmp_path):
@@ -164,8 +161,7 @@ def test_a_header_whose_shape_is_no_number(tmp_path):
     forged = content.replace(b"(1, 64, 64), }   ", b"(True, 64, 64), }")
     assert forged != content
     (tmp_path / "a.npy").write_bytes(forged)
-    with pytest.raises(LenszooError, match=r"a\.npy: "):
-        read_npy(tmp_path / "a.npy")
+    one_line("a.npy: ", lambda: read_npy(tmp_path / "a.npy"))
 
 
 @pytest.mark.parametrize("text", ["(" * 3000, "-" * 8000 + "1", "{" * 500, "__import__('os')"])
@@ -173,5 +169,4 @@ def test_a_header_that_python_cannot_parse(tmp_path, text):
     header = text.encode() + b"\n"
     start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
     (tmp_path / "a.npy").write_bytes(start + header + bytes(64))
-    with pytest.raises(LenszooError, match=r"a\.npy: "):
-        read_npy(tmp_path / "a.npy")
+    one_line("a.npy: ", lambda: read_npy(tmp_path / "a.npy"))

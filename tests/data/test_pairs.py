@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.data import degrade, make_pairs, normalise, read_pairs
 from lenszoo.data.pairs import FWHM_TO_SIGMA
@@ -53,8 +54,7 @@ def test_noise_has_its_size_and_its_seed(fine):
 
 @pytest.mark.parametrize("wrong", [{"factor": 1}, {"psf_fwhm": -1.0}, {"noise": -0.1}])
 def test_bad_degradations(fine, wrong):
-    with pytest.raises(LenszooError, match="factor must be 2 or more"):
-        degrade(fine, **({"factor": 2} | wrong))
+    one_line("factor must be 2 or more", lambda: degrade(fine, **({"factor": 2} | wrong)))
 
 
 def test_pairs_of_a_folder_are_cut_to_whole_pixels(fine, tmp_path):
@@ -66,8 +66,7 @@ def test_pairs_of_a_folder_are_cut_to_whole_pixels(fine, tmp_path):
     shutil.copy(tmp_path / "fine" / "0.npy", tmp_path / "fine" / ".ipynb_checkpoints" / "x.npy")
     assert make_pairs(tmp_path / "fine", 2).ids == pairs.ids
     assert pairs.scale == 2
-    with pytest.raises(LenszooError, match="too small to bin by 4"):
-        make_pairs(fine[:, :3], 4)
+    one_line("too small to bin by 4", lambda: make_pairs(fine[:, :3], 4))
 
 
 def test_two_folders_by_name_whatever_the_ending(fine, tmp_path):
@@ -93,27 +92,22 @@ def test_bad_folders_of_pairs(fine, tmp_path):
         read_pairs(low, high)
     np.save(low / "4.npy", degrade(fine, 2)[4][None, ..., 0])
     np.save(low / "5.npy", degrade(fine, 2)[4][None, ..., 0])
-    with pytest.raises(LenszooError, match=r"5\.npy: has no partner"):
-        read_pairs(low, high)
-    with pytest.raises(LenszooError, match="there is no such folder"):
-        read_pairs(tmp_path / "none", high)
+    one_line("5.npy: has no partner", lambda: read_pairs(low, high))
+    one_line("there is no such folder", lambda: read_pairs(tmp_path / "none", high))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LenszooError, match="no images in this folder"):
-        read_pairs(tmp_path / "empty", high)
+    one_line("no images in this folder", lambda: read_pairs(tmp_path / "empty", high))
     with pytest.raises(LenszooError, match=r"24 x 20 pixels in 1 band.* are no pair"):
         read_pairs(high, write(tmp_path / "odd", np.concatenate([fine, fine], 1)[:, :, :19]))
     (low / "5.npy").unlink()
     np.save(high / "0.fits.npy", fine[0, ..., 0])
-    with pytest.raises(LenszooError, match=r"has no partner 0\.fits"):
-        read_pairs(low, high)
+    one_line("has no partner 0.fits", lambda: read_pairs(low, high))
 
 
 def test_bad_pixels_of_either_side(fine, tmp_path):
     low, high = degrade(fine, 2), fine.copy()
     low[1, 2, 2], high[3, 5, 5] = np.nan, np.inf
     folders = write(tmp_path / "low", low), write(tmp_path / "high", high)
-    with pytest.raises(LenszooError, match=r"low/1\.npy"):
-        read_pairs(*folders)
+    one_line("low/1.npy", lambda: read_pairs(*folders))
     pairs = read_pairs(*folders, on_bad="skip")
     assert pairs.ids == ("0", "2", "4")
     np.testing.assert_allclose(pairs.targets[1], fine[2])

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.data import measure_sky
 from lenszoo.data.sky import subtract_sky
-from lenszoo.errors import LenszooError
 
 
 def _noise(n: int = 60, side: int = 64, bands: int = 2) -> np.ndarray:
@@ -63,8 +63,7 @@ def test_subtraction_is_in_place():
 
 
 def test_unknown_method_lists_the_legal_ones():
-    with pytest.raises(LenszooError, match="border, median"):
-        measure_sky(_noise(1), "mode")
+    one_line("border, median", lambda: measure_sky(_noise(1), "mode"))
 
 
 @pytest.mark.parametrize("side", [2, 20])

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from oneline import one_line
 
 from lenszoo.data.table import NotNumbersError, check_ids, read_table
 from lenszoo.errors import LenszooError
@@ -33,8 +34,10 @@ def test_text_among_numbers_is_named_with_its_line(tmp_path):
 
 def test_a_line_with_more_values_than_columns_is_named(tmp_path):
     assert len(_csv(tmp_path, "id,mag\na,1,\nb,2, ,\n")) == 2  # commas at the end say nothing
-    with pytest.raises(LenszooError, match="line 3 has 3 values for 2 columns; quote commas"):
-        _csv(tmp_path, "id,mag\na,1\nb,20,5\n")
+    one_line(
+        "line 3 has 3 values for 2 columns; quote commas",
+        lambda: _csv(tmp_path, "id,mag\na,1\nb,20,5\n"),
+    )
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(4)])
@@ -44,8 +47,7 @@ def test_bytes_of_parquet_are_text(kind, tmp_path):
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     table = read_table(tmp_path / "t.parquet")
     assert table.text("id") == table.text("seen") == ["G1", "G2", ""]
-    with pytest.raises(LenszooError, match="column 'odd' holds bytes that are no text"):
-        table.text("odd")
+    one_line("column 'odd' holds bytes that are no text", lambda: table.text("odd"))
 
 
 def test_parquet_of_all_types(tmp_path):
@@ -85,15 +87,13 @@ def test_damaged_and_missing_tables(tmp_path):
     for name in ("none.parquet", "none.csv"):
         with pytest.raises(LenszooError, match="no such file"):
             read_table(tmp_path / name)
-    with pytest.raises(LenszooError, match="not a regular file"):
-        read_table(tmp_path)
+    one_line("not a regular file", lambda: read_table(tmp_path))
 
 
 def test_two_columns_of_one_name(tmp_path):
     table = _csv(tmp_path, "id,mag,mag\na,1,2\n")
     table.need(["id"], "")
-    with pytest.raises(LenszooError, match="two columns 'mag'"):
-        table.need(["mag"], "")
+    one_line("two columns 'mag'", lambda: table.need(["mag"], ""))
 
 
 def test_twenty_thousand_rows(tmp_path):
@@ -126,8 +126,7 @@ def test_ids_that_went_through_a_float(tmp_path):
         table.text("gaia")
     pq.write_table(pa.table({"id": [large + 1, large + 2]}), path)
     assert read_table(path).text("id") == [str(large + 1), str(large + 2)]
-    with pytest.raises(LenszooError, match="an id is NaN"):
-        check_ids(["1", "NaN"], "t.csv")
+    one_line("an id is NaN", lambda: check_ids(["1", "NaN"], "t.csv"))
 
 
 @pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("us"), pa.duration("ns")])

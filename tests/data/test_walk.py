@@ -4,10 +4,9 @@ import errno
 import os
 
 import numpy as np
-import pytest
+from oneline import one_line
 
 from lenszoo.data.listing import as_index
-from lenszoo.errors import LenszooError
 
 
 def noise(*shape):
@@ -34,5 +33,4 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", closed)
-    with pytest.raises(LenszooError, match=r"closed: this folder cannot be read \(Permission"):
-        as_index(tmp_path)
+    one_line("closed: this folder cannot be read (Permission", lambda: as_index(tmp_path))

@@ -5,6 +5,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from oneline import one_line
 from tinyzoo import CLASSES, NAME, SIZE
 
 from lenszoo import build_model, embed, load_model, predict
@@ -59,8 +60,9 @@ def test_weights_of_nan_are_refused(zoo, stack):
     model = load_model(NAME)
     kernel = model.get_layer("logits").kernel
     kernel.assign(np.full(kernel.shape, np.nan))
-    with pytest.raises(LenszooError, match="logits/kernel and 0 more of its weights hold NaN"):
-        predict(model, stack[0][:2])
+    one_line(
+        "logits/kernel and 0 more of its weights hold NaN", lambda: predict(model, stack[0][:2])
+    )
 
 
 def test_a_list_is_an_ensemble_that_knows_where_each_comes_from(zoo, stack, tmp_path):
@@ -78,10 +80,10 @@ def test_a_list_is_an_ensemble_that_knows_where_each_comes_from(zoo, stack, tmp_
     for name in CLASSES:
         logits = [one[f"logit_{name}"] for one in each]
         np.testing.assert_allclose(table[f"logit_{name}"], np.mean(logits, axis=0), atol=1e-4)
-    with pytest.raises(LenszooError, match="needs a list"):
-        open_model([])
-    with pytest.raises(LenszooError, match="'ensemble' has no layer named 'features'"):
-        embed([zoo.run, NAME], stack[0][:2])
+    one_line("needs a list", lambda: open_model([]))
+    one_line(
+        "'ensemble' has no layer named 'features'", lambda: embed([zoo.run, NAME], stack[0][:2])
+    )
 
 
 def test_a_damaged_run_json_is_named(zoo, tmp_path):
@@ -100,8 +102,10 @@ def test_what_is_not_there(name):
 
 def test_a_model_without_classes_is_refused():
     images = keras.Input((8, 8, 1))
-    with pytest.raises(LenszooError, match="is no classifier"):
-        open_model(keras.Model(images, keras.layers.Conv2D(1, 3)(images)))
+    one_line(
+        "is no classifier",
+        lambda: open_model(keras.Model(images, keras.layers.Conv2D(1, 3)(images))),
+    )
 
 
 def test_probabilities_are_not_taken_for_logits(zoo, stack):
@@ -151,5 +155,7 @@ def test_known_classes_get_other_names_with_a_note_and_no_other_order(zoo, stack
     table = predict(zoo.run, stack[0][:2], classes=["a", "b", "c"])
     assert "logit_c" in table.column_names
     assert "its classes no, sphere, vort are called a, b, c" in caplog.text
-    with pytest.raises(LenszooError, match="in this order, which classes= cannot change"):
-        predict(zoo.run, stack[0][:2], classes=["vort", "sphere", "no"])
+    one_line(
+        "in this order, which classes= cannot change",
+        lambda: predict(zoo.run, stack[0][:2], classes=["vort", "sphere", "no"]),
+    )

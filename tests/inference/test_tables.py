@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from oneline import one_line
 
 from lenszoo import predict
 from lenszoo.data.table import read_table
@@ -59,11 +60,11 @@ def test_names_with_commas_and_quotes_survive_csv(opened, stack, tmp_path):
 def test_a_file_is_written_whole_or_not_at_all(table, tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("before")
-    with pytest.raises(LenszooError, match=r"must end in \.parquet, \.csv, \.fits or \.ecsv"):
-        write_table(table, tmp_path / "t.txt")
+    one_line(
+        "must end in .parquet, .csv, .fits or .ecsv", lambda: write_table(table, tmp_path / "t.txt")
+    )
     (tmp_path / "file").write_text("")
-    with pytest.raises(LenszooError, match="cannot be written"):
-        write_table(table, tmp_path / "file" / "t.csv")
+    one_line("cannot be written", lambda: write_table(table, tmp_path / "file" / "t.csv"))
     assert path.read_text() == "before"
     write_table(table, path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "t.csv"]
@@ -71,22 +72,19 @@ def test_a_file_is_written_whole_or_not_at_all(table, tmp_path):
 
 def test_a_table_of_vectors_is_for_parquet(opened, stack, tmp_path):
     vectors = embedding_table(opened, stack[0][:3])
-    with pytest.raises(LenszooError, match="this format cannot hold the table"):
-        write_table(vectors, tmp_path / "v.csv")
+    one_line("this format cannot hold the table", lambda: write_table(vectors, tmp_path / "v.csv"))
     assert pq.read_table(write_table(vectors, tmp_path / "v.parquet")).equals(vectors)
 
 
 def test_features_as_npy(tmp_path):
     path = write_features(np.eye(3, dtype=np.float32), tmp_path / "f.npy")
     np.testing.assert_array_equal(np.load(path), np.eye(3))
-    with pytest.raises(LenszooError, match=r"must end in \.npy"):
-        write_features(np.eye(3), tmp_path / "f.txt")
+    one_line("must end in .npy", lambda: write_features(np.eye(3), tmp_path / "f.txt"))
 
 
 def test_a_file_that_is_no_parquet(tmp_path):
     (tmp_path / "t.parquet").write_text("no")
-    with pytest.raises(LenszooError, match="no readable Parquet file"):
-        provenance_of(tmp_path / "t.parquet")
+    one_line("no readable Parquet file", lambda: provenance_of(tmp_path / "t.parquet"))
 
 
 @pytest.mark.parametrize("name", ["t.fits", "t.ecsv"])
@@ -119,10 +117,8 @@ def test_rows_are_sorted_highest_first_and_those_without_a_value_last():
     rows = pa.table({"id": list("abcde"), "x": pa.array([1.0, None, float("nan"), 3.0, 3.0])})
     assert sort_table(rows, "x")["id"].to_pylist() == ["d", "e", "a", "b", "c"]
     assert sort_table(rows, "id")["id"].to_pylist() == list("edcba")
-    with pytest.raises(LenszooError, match="Unknown column to sort by 'y'"):
-        sort_table(rows, "y")
-    with pytest.raises(LenszooError, match="no order"):
-        sort_table(pa.table({"v": [[1], [2]]}), "v")
+    one_line("Unknown column to sort by 'y'", lambda: sort_table(rows, "y"))
+    one_line("no order", lambda: sort_table(pa.table({"v": [[1], [2]]}), "v"))
 
 
 def test_formulas_in_a_csv_are_quoted_when_asked_for(tmp_path):
@@ -137,5 +133,7 @@ def test_formulas_in_a_csv_are_quoted_when_asked_for(tmp_path):
         assert [row["id"] for row in read][5:] == ["a=b", ""]
         assert {row["n"] for row in read} == {"-1"}
         assert ("'=c" in read[0]) is (policy == "quote")
-    with pytest.raises(LenszooError, match="Unknown csv_formulas 'strip'"):
-        write_table(rows, tmp_path / "t.csv", csv_formulas="strip")
+    one_line(
+        "Unknown csv_formulas 'strip'",
+        lambda: write_table(rows, tmp_path / "t.csv", csv_formulas="strip"),
+    )

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from astropy.io import fits
+from oneline import one_line
 
 from lenszoo import build_model, embed, predict
 from lenszoo.data import Dataset
@@ -80,8 +81,7 @@ def test_a_far_scale_is_let_through_with_a_warning(finder, images, caplog):
 def test_images_scaled_one_by_one_are_refused(finder, images):
     low = images.min((1, 2, 3), keepdims=True)
     scaled = (images - low) / (images - low).max((1, 2, 3), keepdims=True)
-    with pytest.raises(LenszooError, match="every image is scaled to"):
-        predict(finder, scaled)
+    one_line("every image is scaled to", lambda: predict(finder, scaled))
 
 
 def test_a_sky_is_told_of_and_subtracted(finder, images, caplog):
@@ -106,8 +106,7 @@ def test_the_zero_point_of_a_header_is_used(finder, images, tmp_path, card, capl
     assert logits(table) == pytest.approx(expected, abs=1e-4)
     (record,) = caplog.records
     assert "flux 1 is 31.4 mag (AB); fluxes are brought to 25 mag" in record.getMessage()
-    with pytest.raises(LenszooError, match="times that of the training"):
-        predict(finder, tmp_path, zero_point=33.9)  # what is given comes first
+    one_line("times that of the training", lambda: predict(finder, tmp_path, zero_point=33.9))
 
 
 def test_bands_of_several_zero_points(images, tmp_path):
@@ -142,8 +141,7 @@ def test_crop_and_scaling(finder, images):
     assert logits(predict(finder, shifted, crop=32)) == pytest.approx(
         logits(predict(finder, images)), abs=1e-5
     )
-    with pytest.raises(LenszooError, match="no square of 33 to cut out"):
-        predict(finder, images, crop=33)
+    one_line("no square of 33 to cut out", lambda: predict(finder, images, crop=33))
     halved = predict(finder, images, scaling=(0.0, 2.0))
     assert logits(halved) == pytest.approx(
         logits(predict(finder, images / 2, any_scale=True)), abs=1e-4
@@ -164,5 +162,7 @@ def test_one_absurd_pixel_is_a_row_without_an_answer(finder, adaptive, images):
         ]
         with pytest.raises(LenszooError, match=r"image 3: a pixel is .* any_scale=True"):
             predict(opened, hostile)
-    with pytest.raises(LenszooError, match="image 7: the model's answer is not finite"):
-        predict(finder, hostile, any_scale=True)
+    one_line(
+        "image 7: the model's answer is not finite",
+        lambda: predict(finder, hostile, any_scale=True),
+    )

@@ -6,9 +6,9 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo import build_model
-from lenszoo.errors import LenszooError
 from lenszoo.models.build import Config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
 
@@ -28,8 +28,10 @@ def test_a_network_may_need_what_is_stored_and_a_little_more(tmp_path):
     path = tmp_path / "a.keras"
     check_claims(path, [1000 * 1000, 1000], lambda: dense(1000))
     check_claims(path, [10], lambda: dense(1000))  # a wrong file, which the loading tells
-    with pytest.raises(LenszooError, match="asks for a network of 1,001,000,000 parameters"):
-        check_claims(path, [10], lambda: dense(1_000_000))
+    one_line(
+        "asks for a network of 1,001,000,000 parameters",
+        lambda: check_claims(path, [10], lambda: dense(1_000_000)),
+    )
 
 
 def test_blocks_are_counted_before_any_is_made(tmp_path):
@@ -37,8 +39,10 @@ def test_blocks_are_counted_before_any_is_made(tmp_path):
         raise AssertionError
 
     config = Config("resnet18", (32, 32, 1), 3, {"blocks": [2, 2, 2, 100], "width": 8})
-    with pytest.raises(LenszooError, match="106 blocks and stores 100 tensors"):
-        check_claims(tmp_path / "a.weights.h5", [1] * 100, never, config)
+    one_line(
+        "106 blocks and stores 100 tensors",
+        lambda: check_claims(tmp_path / "a.weights.h5", [1] * 100, never, config),
+    )
 
 
 def test_the_state_of_keras_stays_as_it_was(tmp_path):

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from limited import limited
+from oneline import one_line
 
 from lenszoo import build_model, from_vit_keras, load_model, predict
 from lenszoo.errors import LenszooError
@@ -153,8 +154,7 @@ def test_archives_that_claim_too_much_are_refused(tmp_path):
         open_zip(tmp_path / "a.npz"),
     ):
         raise AssertionError
-    with pytest.raises(LenszooError, match=r"a\.npz: zeros\.npy claims"):
-        build_model("vit_b16", weights=tmp_path / "a.npz")
+    one_line("a.npz: zeros.npy claims", lambda: build_model("vit_b16", weights=tmp_path / "a.npz"))
 
 
 def test_weights_inside_a_model_file_are_looked_at_too(tmp_path):
@@ -169,8 +169,7 @@ def test_weights_inside_a_model_file_are_looked_at_too(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.keras", "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    with pytest.raises(LenszooError, match=r"a\.keras: /layers/elsewhere is a link"):
-        load_model(tmp_path / "a.keras")
+    one_line("a.keras: /layers/elsewhere is a link", lambda: load_model(tmp_path / "a.keras"))
 
 
 def test_a_negative_variance_is_no_answer(tmp_path):
@@ -178,8 +177,7 @@ def test_a_negative_variance_is_no_answer(tmp_path):
     images = np.zeros((1, 16, 16, 1), "f4")
     variance = next(w for w in model.weights if w.path.endswith("moving_variance"))
     variance.assign(-np.ones(variance.shape))
-    with pytest.raises(LenszooError, match="negative variance"):
-        predict(model, images)
+    one_line("negative variance", lambda: predict(model, images))
 
 
 def rewritten(source, target, **changes):

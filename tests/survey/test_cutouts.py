@@ -5,10 +5,10 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.nddata import Cutout2D
+from oneline import one_line
 from tinysky import SCALE, make_wcs, paint, write_image
 
 from lenszoo.data import read_image
-from lenszoo.errors import LenszooError
 from lenszoo.survey.cutouts import TileCutter, suits
 from lenszoo.survey.footprints import Tile, read_grid
 from lenszoo.survey.pixels import Pixels
@@ -187,10 +187,8 @@ def test_a_file_that_changed_or_is_damaged_is_told_of(tmp_path):
     grid = read_grid(str(path))
     content = bytearray(path.read_bytes())
     path.write_bytes(content + b"\0" * 2880)
-    with pytest.raises(LenszooError, match="changed"):
-        Pixels(grid)
+    one_line("changed", lambda: Pixels(grid))
     content[-len(content) // 3 :] = b"\xff" * len(content[-len(content) // 3 :])
     path.write_bytes(content)
     pixels = Pixels(read_grid(str(path)))
-    with pytest.raises(LenszooError, match="damaged"):
-        pixels.cutouts(np.array([0]), np.array([0]), SHAPE)
+    one_line("damaged", lambda: pixels.cutouts(np.array([0]), np.array([0]), SHAPE))

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from astropy.io import fits
+from oneline import one_line
 from PIL import Image
 from tinyupscaler import tiny_upscaler
 
@@ -362,8 +363,10 @@ class TestTheZoo:
 
 def test_pixels_beyond_float32_are_not_written_as_nan(tmp_path):
     np.save(tmp_path / "a.npy", np.full((20, 20), 1e300))
-    with pytest.raises(LenszooError, match=r"a\.npy: its pixels go beyond float32"):
-        upscale(tiny_upscaler(), tmp_path / "a.npy", tmp_path / "b.npy")
+    one_line(
+        "a.npy: its pixels go beyond float32",
+        lambda: upscale(tiny_upscaler(), tmp_path / "a.npy", tmp_path / "b.npy"),
+    )
     assert not (tmp_path / "b.npy").exists()
 
 
@@ -391,17 +394,14 @@ def test_weights_with_a_negative_variance_are_refused():
     model = lenszoo.build_model("srresnet_1", input_shape=(None, None, 1), blocks=1, width=4)
     variance = next(w for w in model.weights if w.path.endswith("moving_variance"))
     variance.assign(-np.ones(variance.shape))
-    with pytest.raises(LenszooError, match="a negative variance"):
-        open_upscaler(model)
+    one_line("a negative variance", lambda: open_upscaler(model))
 
 
 @pytest.mark.parametrize("out", ["new", "new/below", "new/fine.npy"])
 def test_an_upscale_that_fails_leaves_no_empty_folder(tiny, tmp_path, out):
     (tmp_path / "a.npy").write_bytes(b"broken")
-    with pytest.raises(LenszooError, match=r"a\.npy"):
-        upscale(tiny, tmp_path / "a.npy", tmp_path / out)
-    with pytest.raises(LenszooError, match="no_such"):
-        upscale("no_such.weights", tmp_path / "a.npy", tmp_path / out)
+    one_line("a.npy", lambda: upscale(tiny, tmp_path / "a.npy", tmp_path / out))
+    one_line("no_such", lambda: upscale("no_such.weights", tmp_path / "a.npy", tmp_path / out))
     assert names(tmp_path) == ["a.npy"]
     (tmp_path / "new").mkdir()
     with pytest.raises(LenszooError):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from oneline import one_line
 from tinyupscaler import REACH, bicubic_upscaler, tiny_upscaler
 
 from lenszoo.errors import LenszooError
@@ -92,8 +93,10 @@ class TestTiling:
         expected = np.asarray(free(image[None]))[0]
         tiled = upscale_array(upscaler, image, scaling="none")
         np.testing.assert_allclose(tiled, expected, atol=1e-5)
-        with pytest.raises(LenszooError, match=r"20 x 60 pixels, but tiny takes images of 24 x 28"):
-            upscale_array(upscaler, image[:20])
+        one_line(
+            "20 x 60 pixels, but tiny takes images of 24 x 28",
+            lambda: upscale_array(upscaler, image[:20]),
+        )
 
     @pytest.mark.slow
     def test_on_jax(self):
@@ -217,8 +220,10 @@ class TestBadPixels:
         np.testing.assert_array_equal(upscale_array(tiny, image, mask=mask), expected)
         masked = upscale_array(tiny, image, mask=mask[..., None] == 1)
         np.testing.assert_array_equal(masked, expected)
-        with pytest.raises(LenszooError, match=r"mask has shape \(30, 29\), but the image"):
-            upscale_array(tiny, image, mask=mask[:, :29])
+        one_line(
+            "mask has shape (30, 29), but the image",
+            lambda: upscale_array(tiny, image, mask=mask[:, :29]),
+        )
 
     def test_bands_are_bad_on_their_own(self):
         image = noise(20, 20, 2)
@@ -318,8 +323,7 @@ class TestWideField:
     def test_what_goes_beyond_float32_is_refused(self):
         image = np.full((30, 30), -3.4e38, np.float32)
         image[:, 15:] = 3.4e38  # bicubic interpolation goes beyond both
-        with pytest.raises(LenszooError, match="beyond float32"):
-            upscale_array(bicubic_upscaler(), image)
+        one_line("beyond float32", lambda: upscale_array(bicubic_upscaler(), image))
 
 
 class TestBadInput:
@@ -381,8 +385,10 @@ class TestBadInput:
     def test_an_answer_that_is_not_finite(self):
         images = keras.Input((None, None, 1))
         x = layers.UpSampling2D(2)(layers.Rescaling(1e38)(images))
-        with pytest.raises(LenszooError, match="answer is not finite near row 0, column 0"):
-            upscale_array(keras.Model(images, x), noise(8, 8) * 100, scaling="none")
+        one_line(
+            "answer is not finite near row 0, column 0",
+            lambda: upscale_array(keras.Model(images, x), noise(8, 8) * 100, scaling="none"),
+        )
 
 
 def test_masked_pixels_are_bad_pixels(tiny):

@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.imported.vit_keras import from_vit_keras
@@ -253,8 +254,7 @@ def test_a_new_head_leaves_the_old_layers_behind(tmp_path):
     for name in ("gamma", "beta", "moving_mean", "moving_variance"):
         tensors["batch_normalization", name] = np.ones(DIM, "float32")
     path = write_keras2(tmp_path / "old.h5", tensors)
-    with pytest.raises(LenszooError, match=r"no place for \(batch_normalization, dense\)"):
-        from_vit_keras(path, heads=HEADS)
+    one_line("no place for (batch_normalization, dense)", lambda: from_vit_keras(path, heads=HEADS))
     model = from_vit_keras(path, heads=HEADS, num_classes=7)
     assert model.output_shape == (None, 7)
     query = model.get_layer("block2_attention").get_weights()[0]
@@ -323,13 +323,14 @@ def test_nasty_contents(tmp_path, damage, options, message):
 def test_shapes_that_only_the_caller_can_settle(tmp_path):
     tensors = fine_tune(grid=(2, 3))
     path = write_keras2(tmp_path / "old.h5", tensors)
-    with pytest.raises(LenszooError, match="6 patches, which are not square: give input_shape"):
-        from_vit_keras(path, heads=HEADS)
+    one_line(
+        "6 patches, which are not square: give input_shape",
+        lambda: from_vit_keras(path, heads=HEADS),
+    )
     model = from_vit_keras(path, heads=HEADS, input_shape=(32, 48, 3))
     check(model, tensors, pictures(32, 48))
     path = write_keras2(tmp_path / "four.h5", fine_tune(bands=4))
-    with pytest.raises(LenszooError, match=r"is for 4 band\(s\)"):
-        from_vit_keras(path, heads=HEADS, input_shape=(32, 32, 1))
+    one_line("is for 4 band(s)", lambda: from_vit_keras(path, heads=HEADS, input_shape=(32, 32, 1)))
 
 
 def test_nasty_files(tmp_path):
@@ -349,25 +350,21 @@ def test_nasty_files(tmp_path):
         assert "\n" not in str(caught.value)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["dense/dense/kernel:0"] = np.zeros((3, 3), "float32")
-    with pytest.raises(LenszooError, match="holds no vit-keras model"):
-        from_vit_keras(tmp_path / "other.h5")
+    one_line("holds no vit-keras model", lambda: from_vit_keras(tmp_path / "other.h5"))
     with pytest.raises(LenszooError, match=r"There is no file .*nothing\.h5"):
         from_vit_keras(tmp_path / "nothing.h5")
-    with pytest.raises(LenszooError, match="takes a model or the path of a file, got int"):
-        from_vit_keras(7)
+    one_line("takes a model or the path of a file, got int", lambda: from_vit_keras(7))
 
 
 def test_two_transformers_in_one_file(tmp_path):
     path = write_keras2(tmp_path / "old.h5", fine_tune())
     with h5py.File(path, "a") as file:
         file["twin/embedding/kernel:0"] = np.zeros((16, 16, 3, DIM), "float32")
-    with pytest.raises(LenszooError, match="holds more than one transformer"):
-        from_vit_keras(path, heads=HEADS)
+    one_line("holds more than one transformer", lambda: from_vit_keras(path, heads=HEADS))
 
 
 def test_a_number_of_heads_with_5000_digits_is_none(tmp_path):
     path = write_keras2(tmp_path / "old.h5", fine_tune(), whole=True)
     with h5py.File(path, "r+") as file:
         file.attrs["model_config"] = '{"num_heads": ' + "9" * 5000 + "}"
-    with pytest.raises(LenszooError, match="does not say how many attention heads"):
-        from_vit_keras(path)
+    one_line("does not say how many attention heads", lambda: from_vit_keras(path))
