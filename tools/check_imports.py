@@ -31,7 +31,7 @@ FLOORS = (
     ("provenance", "recipes"),
     ("registration",),  # names the layers, and imports them once Keras is there
     ("files",),
-    ("errors", "_version", "lazy", "chatter"),
+    ("errors", "_version", "lazy", "chatter", "heartbeat"),
 )
 HEIGHT = {name: len(FLOORS) - i for i, names in enumerate(FLOORS) for name in names}
 # Subpackages that stand on each other's level and must not know each other.

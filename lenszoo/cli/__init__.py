@@ -27,7 +27,6 @@ from lenszoo.cli.weights import weights
 app = typer.Typer(
     name="lenszoo",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -8,9 +8,23 @@ import typer
 
 from lenszoo.errors import LenszooError
 
+
+def _weights_names(incomplete: str) -> list[str]:
+    """Complete a name of weights; of several with commas between the last."""
+    from lenszoo.pretrained import list_weights
+
+    before, comma, last = incomplete.rpartition(",")
+    try:
+        names = list_weights()
+    except LenszooError:  # a bad manifest: the verb itself will tell
+        return []
+    return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
+
+
 Weights = Annotated[
     str,
     typer.Argument(
+        autocompletion=_weights_names,
         metavar="WEIGHTS",
         help="A name of `lenszoo weights list`, a run folder, a .weights.h5 or a .keras file.",
         show_default=False,
@@ -19,6 +33,7 @@ Weights = Annotated[
 WeightsList = Annotated[
     str,
     typer.Argument(
+        autocompletion=_weights_names,
         metavar="WEIGHTS",
         help="A name of `lenszoo weights list`, a run folder, a .weights.h5 or a .keras file; "
         "several with commas between them answer together, as an ensemble.",
@@ -38,8 +53,8 @@ Inputs = Annotated[
 OnBad = Annotated[
     Literal["raise", "zero", "skip", "fill"] | None,
     typer.Option(
-        help="Bad pixels (NaN, infinite, constant): stop, set to 0, skip the image, or fill in the "
-        "median.",
+        metavar="POLICY",
+        help="Bad pixels: raise an error, zero, fill in the median, or skip the image.",
         show_default=False,
     ),
 ]

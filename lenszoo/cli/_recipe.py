@@ -19,8 +19,8 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        metavar="FIELD=VALUE",
-        help="Any other field of a recipe, such as optimizer.clip_norm=1.",
+        metavar="F=V",
+        help="Any other field of a recipe, as optimizer.clip_norm=1.",
         show_default=False,
     ),
 ]
@@ -44,7 +44,7 @@ def run_recipe(
     """
     from lenszoo import tasks
     from lenszoo.cli._options import check_images
-    from lenszoo.cli._verb import start_backend
+    from lenszoo.cli._verb import say, start_backend
     from lenszoo.tasks.finished import finished_metrics
     from lenszoo.tasks.recipes import Recipe
     from lenszoo.tasks.settings import set_field, set_text
@@ -59,7 +59,7 @@ def run_recipe(
     metrics = finished_metrics(out, recipe)
     if metrics is not None:
         score = kind.line(metrics)
-        typer.echo(f"{out}: finished already; nothing trained. {score}; open {page}")
+        say(f"{out}: finished already; nothing trained. {score}; open {page}")
         return
     start_backend()
     from lenszoo.training import cross_validate, train
@@ -68,7 +68,7 @@ def run_recipe(
         summary = cross_validate(recipe, out)
         for name, mean in summary["mean"].items():
             spread = summary["std"][name]
-            typer.echo(f"{name} {mean:.4f} +- {spread:.4f} over {recipe.folds} folds")
+            say(f"{name} {mean:.4f} +- {spread:.4f} over {recipe.folds} folds")
         return
     metrics = train(recipe, out, verbose=sys.stdout.isatty()).metrics
-    typer.echo(f"{out}: {kind.line(metrics) or 'done'}; open {page}")
+    say(f"{out}: {kind.line(metrics) or 'done'}; open {page}")

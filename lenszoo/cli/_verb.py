@@ -19,7 +19,8 @@ from lenszoo.cli._options import (
     names_list,
     preparing_options,
 )
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, printable
+from lenszoo.heartbeat import Heartbeat
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Progress = Callable[[int, int], None]
@@ -117,7 +118,8 @@ def verb(
 
 def fail(message: str, code: int, first: tuple[Any, ...] = ()) -> NoReturn:
     """Print one line to standard error and exit."""
-    print(f"lenszoo: {' '.join(_as_options(message, first).split())}", file=sys.stderr, flush=True)
+    text = printable(" ".join(_as_options(message, first).split()))
+    print(f"lenszoo: {text}", file=sys.stderr, flush=True)
     raise typer.Exit(code)
 
 
@@ -184,19 +186,24 @@ class _Formatter(logging.Formatter):
         self.first = first
 
     def format(self, record: logging.LogRecord) -> str:
-        text = " ".join(_as_options(record.getMessage(), self.first).split())
+        text = printable(" ".join(_as_options(record.getMessage(), self.first).split()))
         return text if record.levelno < logging.WARNING else f"warning: {text}"
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"warning: {printable(' '.join(str(message).split()))}", file=sys.stderr)
+
+
+def say(text: object) -> None:
+    """Print to standard output; names of strangers cannot steer the terminal."""
+    typer.echo("\n".join(map(printable, str(text).split("\n"))))
 
 
 @contextlib.contextmanager
-def progress_bar(title: str) -> Iterator[Progress | None]:
-    """Yield a function of (done, total) that moves a bar; None where there is no terminal."""
+def progress_bar(title: str) -> Iterator[Progress]:
+    """Yield a function of (done, total) that moves a bar; in a log file, a line a minute."""
     if not sys.stderr.isatty():
-        yield None
+        yield Heartbeat(title.lower())
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

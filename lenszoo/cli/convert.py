@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lenszoo.cli._verb import verb
+from lenszoo.cli._verb import say, verb
 from lenszoo.errors import counted
 
 
@@ -26,7 +26,7 @@ def convert(
 
     check_output(out, [source], overwrite=True)
     done = run(source, out, overwrite=overwrite)
-    typer.echo(
+    say(
         f"{out}: {counted(len(done.written), 'image')} written, "
         f"{len(done.skipped):,} were there already; masses in {done.table}"
     )

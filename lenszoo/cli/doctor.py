@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from lenszoo._version import __version__
-from lenszoo.cli._verb import verb
+from lenszoo.cli._verb import say, verb
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-learn", "astropy", "pyarrow", "h5py")
 SETTINGS = (
@@ -29,7 +29,7 @@ def doctor() -> None:
     sick: list[str] = []
     for check in (_versions, _backend, _manifest, _weights, _cache):
         for name, text, well in _safely(check):
-            typer.echo(f"{'ok ' if well else 'BAD'}  {name:<12}  {text}")
+            say(f"{'ok ' if well else 'BAD'}  {name:<12}  {text}")
             if not well:
                 sick.append(name)
     if sick:

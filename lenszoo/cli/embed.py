@@ -16,7 +16,7 @@ from lenszoo.cli._options import (
     Resize,
     Weights,
 )
-from lenszoo.cli._verb import band_list, progress_bar, verb
+from lenszoo.cli._verb import band_list, progress_bar, say, verb
 from lenszoo.errors import counted
 
 
@@ -68,4 +68,4 @@ def embed(
         write_features(features, out)
     else:
         write_table(table, out)
-    typer.echo(f"{out}: {counted(features.shape[0], 'vector')} of {features.shape[1]}")
+    say(f"{out}: {counted(features.shape[0], 'vector')} of {features.shape[1]}")

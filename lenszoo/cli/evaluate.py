@@ -19,7 +19,7 @@ from lenszoo.cli._options import (
     WeightsList,
     weights_list,
 )
-from lenszoo.cli._verb import band_list, comma_list, progress_bar, verb
+from lenszoo.cli._verb import band_list, comma_list, progress_bar, say, verb
 
 
 @verb(backend=True, catalogue=True)
@@ -98,4 +98,4 @@ def evaluate(
             **preparing,
         )
     page = report.save(out)
-    typer.echo(f"{report}\n\nOpen {page}")
+    say(f"{report}\n\nOpen {page}")

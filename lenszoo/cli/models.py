@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lenszoo.cli._verb import verb
+from lenszoo.cli._verb import say, verb
 
 
 @verb()
@@ -27,7 +27,7 @@ def models(
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        typer.echo("  ".join(padded).rstrip())
+        say("  ".join(padded).rstrip())
 
 
 def _shape(shape: tuple[int | None, int | None, int]) -> str:

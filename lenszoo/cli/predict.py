@@ -18,7 +18,7 @@ from lenszoo.cli._options import (
     WeightsList,
     weights_list,
 )
-from lenszoo.cli._verb import band_list, comma_list, fail, progress_bar, verb
+from lenszoo.cli._verb import band_list, comma_list, fail, progress_bar, say, verb
 from lenszoo.errors import counted
 
 
@@ -100,4 +100,4 @@ def predict(
     skipped = counts.pop("None", 0)
     classes_text = ", ".join(f"{name} {counts[name]:,}" for name in sorted(counts))
     left = f"; {skipped:,} without an answer, see the column error" if skipped else ""
-    typer.echo(f"{out}: {counted(len(table), 'image')}: {classes_text or 'no answers'}{left}")
+    say(f"{out}: {counted(len(table), 'image')}: {classes_text or 'no answers'}{left}")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from lenszoo.cli._options import BatchSize, OutFolder, weights_list
-from lenszoo.cli._verb import comma_list, progress_bar, verb
+from lenszoo.cli._verb import comma_list, progress_bar, say, verb
 from lenszoo.errors import LenszooError
 
 STOPPED = "stopped; finished parts are kept, and the same command goes on from them."
@@ -129,9 +129,9 @@ def search(
         )
     counts = f"{result.scored:,} of {result.objects:,} objects scored"
     if result.candidates is None:
-        typer.echo(f"{out}: {counts}; {result.parts_done:,} of {result.parts:,} parts are done")
+        say(f"{out}: {counts}; {result.parts_done:,} of {result.parts:,} parts are done")
     else:
-        typer.echo(f"{out / 'candidates.parquet'}: {result.candidates:,} candidates; {counts}")
+        say(f"{out / 'candidates.parquet'}: {result.candidates:,} candidates; {counts}")
     faults = len(result.bad_tiles) + len(result.failures)
     if faults:
         typer.echo(

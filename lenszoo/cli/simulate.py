@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from lenszoo.cli._options import Seed
-from lenszoo.cli._verb import progress_bar, verb
+from lenszoo.cli._verb import progress_bar, say, verb
 from lenszoo.errors import LenszooError
 
 _PAINTING = "Painting on a survey's galaxies"
@@ -120,7 +120,7 @@ def simulate(
         )
     for split, counts in done.counts.items():
         _echo_counts(done.path / split, counts)
-    typer.echo(f"{done.truth}: what was drawn and measured, for every image")
+    say(f"{done.truth}: what was drawn and measured, for every image")
 
 
 def _paint(
@@ -162,10 +162,10 @@ def _paint(
     for split, counts in done.counts.items():
         _echo_counts(done.path / split, counts)
     if done.not_painted:
-        typer.echo(f"{done.path / 'not_painted.csv'}: {done.not_painted:,} lenses were given up")
-    typer.echo(f"{done.path / 'truth.parquet'}: what was drawn and measured, for every image")
+        say(f"{done.path / 'not_painted.csv'}: {done.not_painted:,} lenses were given up")
+    say(f"{done.path / 'truth.parquet'}: what was drawn and measured, for every image")
 
 
 def _echo_counts(folder: Path, counts: dict[str, int]) -> None:
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    typer.echo(f"{folder}: {shown}")
+    say(f"{folder}: {shown}")

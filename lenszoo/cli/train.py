@@ -16,17 +16,14 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="A model of `lenszoo models`, a recipe of lenszoo, or a .toml file.",
+            help="A model of `lenszoo models`, a recipe of lenszoo, or a file.toml.",
             show_default=False,
         ),
     ],
     out: OutFolder,
     data: Annotated[
         str | None,
-        typer.Option(
-            help="Class folders, a CSV (id, path, label), a catalogue of lens candidates, or "
-            "fine images."
-        ),
+        typer.Option(help="Class folders, a table (id, path, label), a catalogue, or fine images."),
     ] = None,
     preset: _recipe.Preset = None,
     weights: Annotated[str | None, typer.Option(help="Weights to start from.")] = None,
@@ -44,9 +41,9 @@ def train(
     seed: _recipe.Seed = None,
     settings: _recipe.Settings = None,
 ) -> None:
-    """Train, or go on where the run in --out stands: the same command resumes exactly.
+    """Train, or go on where the run in --out stands.
 
-    The fields of recipes, for --set and .toml files, are listed in the documentation.
+    The documentation lists the fields of recipes, for --set and .toml files.
     """
     from lenszoo.tasks.settings import set_source, starting_fields
 

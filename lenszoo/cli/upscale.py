@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lenszoo.cli._options import Inputs, Weights
-from lenszoo.cli._verb import comma_list, progress_bar, verb
+from lenszoo.cli._verb import comma_list, progress_bar, say, verb
 from lenszoo.errors import counted
 
 
@@ -95,7 +95,7 @@ def upscale(
     counts = Counter(result.status for result in results)
     kept = f", {counts['kept']:,} were there already" if counts["kept"] else ""
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
-    typer.echo(f"{out}: {counted(counts['written'], 'image')} upscaled{kept}{failed}")
+    say(f"{out}: {counted(counts['written'], 'image')} upscaled{kept}{failed}")
 
 
 def _parse_scaling(text: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lenszoo.cli._verb import verb
+from lenszoo.cli._verb import say, verb
 
 weights = typer.Typer(no_args_is_help=True, help="List, show, fetch and verify pretrained weights.")
 
@@ -39,7 +39,7 @@ def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")]
         max(map(len, column)) for column in zip(*rows, strict=True)
     )
     for name, size, score, where, classes in rows:
-        typer.echo(
+        say(
             f"{name:<{name_width}}  {size:>{size_width}}  {score:<{score_width}}  "
             f"{where:<{where_width}}  {classes}".rstrip()
         )
@@ -60,7 +60,7 @@ def show(
     from lenszoo.pretrained.cards import read_card
 
     if json:
-        typer.echo(get_entry(name).model_dump_json(indent=2))
+        say(get_entry(name).model_dump_json(indent=2))
         return
     text = read_card(name)
     if not sys.stdout.isatty():
@@ -111,9 +111,9 @@ def verify(
         faults = check(name)
         absent = len(faults) == 1 and faults[0].startswith(f"{name}: not here")
         for fault in faults:
-            typer.echo(fault)
+            say(fault)
         if not faults:
-            typer.echo(f"{name}: sound")
+            say(f"{name}: sound")
         damaged = damaged or (bool(faults) and not (absent and not names))
     if damaged:
         raise typer.Exit(1)

@@ -100,8 +100,19 @@ def _programs(preset: Preset, backend: str) -> tuple[Callable, Callable]:
     )
 
 
-def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> dict[str, np.ndarray]:
+def render(
+    scenes: Sequence[Scene],
+    preset: Preset,
+    n_points: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[str, np.ndarray]:
     """Render scenes that hold at most ``n_points`` point masses.
+
+    Args:
+        scenes: the scenes.
+        preset: their sky.
+        n_points: the most point masses of a scene.
+        progress: is told how many are done.
 
     Returns:
         ``images`` (n, H, W, bands) float32 and the preset's measures, (n,) float32, such as
@@ -125,4 +136,5 @@ def render(scenes: Sequence[Scene], preset: Preset, n_points: int) -> dict[str, 
         for name, shape in shapes.items():
             values = ops.convert_to_numpy(rendered[name])[:n]
             result[name][start : start + n] = values.reshape(n, *shape)
+        progress(start + n)
     return result

@@ -1,5 +1,6 @@
 """Sample: images, labels and truth of a preset, scene by scene."""
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lenszoo.errors import LenszooError, counted
+from lenszoo.heartbeat import Heartbeat
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.random import scene_generator
@@ -111,7 +113,11 @@ def sample_scenes(
     counts = np.array([preset.points[name] for name in names], np.int64)
     groups = [np.flatnonzero(counts == n) for n in np.unique(counts)]
     # an empty sample still has its arrays' shapes
-    parts = [render([scenes[r] for r in rows], preset, int(counts[rows[0]])) for rows in groups]
+    beat, parts, done = Heartbeat("simulating"), [], 0
+    for rows in groups:
+        progress = functools.partial(_tell, beat, done, len(scenes))
+        parts.append(render([scenes[r] for r in rows], preset, int(counts[rows[0]]), progress))
+        done += len(rows)
     arrays = _in_order(parts or [render([], preset, 0)], groups, len(scenes))
     truth: dict[str, np.ndarray] = {"scene": np.array(indices, np.int64)}
     truth |= {name: arrays.pop(name) for name in list(arrays) if arrays[name].ndim == 1}
@@ -123,6 +129,10 @@ def sample_scenes(
         for row, scene in enumerate(scenes):
             truth[key][row] = scene.points[:, column]
     return Sample(labels=labels, truth=truth, class_names=preset.classes, **arrays)
+
+
+def _tell(beat: Heartbeat, before: int, total: int, done: int) -> None:
+    beat(before + done, total)
 
 
 def _in_order(

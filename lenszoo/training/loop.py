@@ -38,6 +38,7 @@ from lenszoo.training.state import (
     restore_state,
     save_state,
 )
+from lenszoo.training.step_log import StepLog
 
 log = logging.getLogger("lenszoo")
 
@@ -167,7 +168,7 @@ def _epochs(
             epochs=epoch + 1,
             verbose=1 if verbose else 0,
             shuffle=False,
-            callbacks=[deadline],
+            callbacks=[deadline] if verbose else [deadline, StepLog(epoch + 1)],
         )
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(values[-1]) for name, values in fitted.history.items()}

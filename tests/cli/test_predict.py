@@ -53,6 +53,16 @@ class TestPredict:
         a, b = (pq.read_table(tmp_path / f"{name}.parquet") for name in "ab")
         assert a["logit_no"] == b["logit_no"] and b["id"].to_pylist() == ["0", "1", "2"]
 
+    def test_names_of_strangers_do_not_reach_the_terminal(self, lenszoo, zoo, tmp_path):
+        bad = tmp_path / "in" / "a\x1b[2J.npy"
+        bad.parent.mkdir()
+        bad.write_bytes(b"broken")
+        command = ("predict", NAME, tmp_path / "in", "--out", tmp_path / "t.csv")
+        assert r"a\x1b[2J.npy" in lenszoo(*command, code=2).stderr
+        shutil.copy(zoo.data / "val" / "no" / "1.npy", bad)
+        done = lenszoo(*command, "--classes", "\x1b[31mred,b,c")
+        assert r"\x1b[31mred" in done.stderr and "\x1b" not in done.stderr + done.stdout
+
     def test_skipped_files_are_counted(self, lenszoo, refused, zoo, tmp_path):
         shutil.copytree(zoo.data / "val" / "no", tmp_path / "in")
         (tmp_path / "in" / "3.npy").write_bytes(b"broken")

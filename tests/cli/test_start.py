@@ -92,3 +92,26 @@ def test_a_backend_that_is_not_there_is_one_line(fresh):
     done = fresh(python=("-c", code), KERAS_BACKEND="tensorflow")
     assert done.returncode == 2 and done.stderr.count("\n") == 1
     assert "pip install tensorflow" in done.stderr and "KERAS_BACKEND" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("lenszoo pred", ["predict"]),
+        ("lenszoo train --batch", ["--batch-size"]),
+        ("lenszoo predict simple_cnn.t", ["simple_cnn.tiny_sim"]),
+        ("lenszoo predict a,simple_cnn.t", ["a,simple_cnn.tiny_sim"]),
+    ],
+)
+def test_the_shell_completes_verbs_options_and_weights(fresh, own_manifest, words, completions):
+    done = fresh(
+        _LENSZOO_COMPLETE="complete_bash",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split()) - 1),
+    )
+    assert done.stdout.split() == completions, done.stderr
+
+
+def test_the_help_of_train_fits_on_a_screen(fresh):
+    done = fresh("train", "--help", COLUMNS="80")
+    assert len(done.stdout.strip().splitlines()) <= 42
