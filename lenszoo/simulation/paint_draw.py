@@ -185,33 +185,27 @@ class Painter:
     ) -> tuple[float, float]:
         """Signal-to-noise and contrast of the arcs of a source of magnitude 25."""
         galaxies = self.galaxies
-        x0, y0 = galaxies.centre[row]
         step = axis[1] - axis[0]
-        columns, rows = (
-            np.flatnonzero(np.abs(self._pixels - middle) < axis[-1]) for middle in (x0, y0)
-        )
-        part = np.ix_(rows, columns)
+        sigma = np.maximum(galaxies.psf_fwhm[row] * FWHM_TO_SIGMA, 0.5 * step)[:, None, None]
+        near, blur = [], []
+        for middle in galaxies.centre[row]:
+            chosen = np.flatnonzero(np.abs(self._pixels - middle) < axis[-1])
+            near.append(slice(chosen[0], chosen[-1] + 1))
+            offset = self._pixels[chosen, None] - middle - axis
+            kernel = np.exp(offset**2 * (-0.5 / sigma**2))
+            blur.append(kernel * (step * self._scale / math.sqrt(2 * math.pi) / sigma))
         flux = self._unit_flux * 10 ** (-0.4 * source.colour)
-        squares, contrast = 0.0, 0.0
-        for band, fwhm in enumerate(galaxies.psf_fwhm[row]):
-            sigma = max(fwhm * FWHM_TO_SIGMA, 0.5 * step)
-            down, across = (
-                np.exp(-0.5 * ((self._pixels[chosen, None] - middle - axis) / sigma) ** 2)
-                * (step * self._scale / math.sqrt(2 * math.pi) / sigma)
-                for chosen, middle in ((rows, y0), (columns, x0))
-            )
-            arc = flux[band] * (down @ light @ across.T)
-            host = np.maximum(galaxies.images[row, ..., band][part], 0.0)
-            rms = galaxies.rms[row]
-            noise = rms[band] if rms.ndim == 1 else rms[..., band][part]
-            variance = noise**2 + host / self._gain[band]
-            sound = np.isfinite(host) & np.isfinite(variance) & (variance > 0)
-            squares += float(np.sum(arc[sound] ** 2 / variance[sound]))
-            peak = sound & (arc > 0.5 * arc.max(initial=0.0))
-            below = float(host[peak].sum())
-            if below > 0:
-                contrast = max(contrast, float(arc[peak].sum()) / below)
-        return math.sqrt(squares), contrast
+        arcs = flux[:, None, None] * (blur[1] @ light @ blur[0].transpose(0, 2, 1))
+        hosts = np.maximum(galaxies.images[row, near[1], near[0]], 0.0).transpose(2, 0, 1)
+        rms = galaxies.rms[row]
+        noise = rms[:, None, None] if rms.ndim == 1 else rms[near[1], near[0]].transpose(2, 0, 1)
+        variance = noise**2 + hosts / self._gain[:, None, None]
+        sound = np.isfinite(variance) & (variance > 0)  # a host of NaN has a variance of NaN
+        squares = np.where(sound, arcs * arcs, 0.0) / np.where(sound, variance, 1.0)
+        peaks = sound & (arcs > 0.5 * arcs.max((1, 2), keepdims=True))
+        above, below = (np.where(peaks, part, 0.0).sum((1, 2)) for part in (arcs, hosts))
+        contrast = np.where(below > 0, above / np.where(below > 0, below, 1.0), 0.0)
+        return math.sqrt(float(squares.sum())), float(contrast.max())
 
 
 def _mass(rng: np.random.Generator, theta_e: float, shape: np.ndarray) -> Lens:

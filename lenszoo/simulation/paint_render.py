@@ -127,22 +127,22 @@ def mesh(axis: np.ndarray) -> tuple[Any, Any]:
 
 
 def exposed(outer, inner, arrays: Mapping[str, Any], grid: Grid) -> dict[str, Any]:
-    """Blur the parts of the source into pixels and add the photons' noise.
+    """Blur the parts of the source into pixels.
 
     Args:
         outer: brightness of each part at unit flux at the samples, (batch, side^2).
         inner: the same at the finer samples, which take the place of those in the middle: inner
             images of a source are small.
         arrays: with ``fluxes`` of the parts, (batch, bands, parts), ``rows`` and ``columns`` of the
-            PSF, (batch or 1, bands, terms, pixels, side), and ``keys``.
+            PSF, (batch or 1, bands, terms, pixels, side).
         grid: pixels and samples.
 
     Returns:
-        ``arcs`` without noise and ``noisy``, (batch, bands, pixels, pixels), in the cutouts' unit
-        of flux; ``lensed``, mean brightness of each part times the samples, (batch, parts).
+        ``arcs``, (batch, bands, pixels, pixels), in the cutouts' unit of flux; ``lensed``, mean
+        brightness of each part times the samples, (batch, parts).
     """
     fluxes, rows, columns = (arrays[name] for name in ("fluxes", "rows", "columns"))
-    bands, pixels, side, n = fluxes.shape[1], grid.size, grid.side, grid.inner
+    side, n = grid.side, grid.inner
     rim = (side - n) // 2
     outside = np.ones((side, side), np.float32)
     outside[rim : side - rim, rim : side - rim] = 0.0
@@ -157,12 +157,21 @@ def exposed(outer, inner, arrays: Mapping[str, Any], grid: Grid) -> dict[str, An
     middle = slice(rim, side - rim)
     arcs = _blurred(outer, fluxes, rows, columns, side)
     arcs = arcs + _blurred(inner, fluxes, rows[..., middle], columns[..., middle], n)
-    electrons = ops.convert_to_tensor(np.array(grid.gain, np.float32).reshape(1, -1, 1, 1))
-    uniform = [pixel_uniform(arrays["keys"][:, band], pixels**2) for band in range(bands)]
-    uniform = ops.reshape(ops.stack(uniform, axis=1), (-1, bands, pixels, pixels))
-    counts = poisson_from_uniform(ops.maximum(arcs, 0.0) * electrons, uniform)
     lensed = [ops.sum(a, axis=1) + ops.sum(b, axis=1) for a, b in zip(outer, inner, strict=True)]
-    return {"arcs": arcs, "noisy": counts / electrons, "lensed": ops.stack(lensed, axis=1)}
+    return {"arcs": arcs, "lensed": ops.stack(lensed, axis=1)}
+
+
+def photon_luck(keys, grid: Grid):
+    """Uniform numbers, one a pixel, (batch, bands, pixels, pixels), from keys (batch, bands, 2)."""
+    bands, pixels = keys.shape[1], grid.size
+    uniform = [pixel_uniform(keys[:, band], pixels**2) for band in range(bands)]
+    return ops.reshape(ops.stack(uniform, axis=1), (-1, bands, pixels, pixels))
+
+
+def photons(arcs, uniform, grid: Grid):
+    """Draw the light of arcs photon by photon, in the cutouts' unit of flux."""
+    electrons = ops.convert_to_tensor(np.array(grid.gain, np.float32).reshape(1, -1, 1, 1))
+    return poisson_from_uniform(ops.maximum(arcs, 0.0) * electrons, uniform) / electrons
 
 
 def _blurred(parts, fluxes, rows, columns, side: int):
@@ -177,9 +186,10 @@ def _blurred(parts, fluxes, rows, columns, side: int):
 
 @lru_cache(maxsize=32)
 def _programs(grid: Grid, stamps: bool, backend: str) -> tuple[Callable, ...]:
-    """Three programs: in one, XLA would trace each ray again for each use of it."""
+    """Programs of their own: in one, XLA computes again what is used twice, and not vectorised."""
     shine_at = stamp if stamps else sersic_with_clumps
-    return compiled(traced), compiled(shine_at), compiled(partial(exposed, grid=grid))
+    of_grid = (partial(part, grid=grid) for part in (exposed, photon_luck, photons))
+    return compiled(traced), compiled(shine_at), *map(compiled, of_grid)
 
 
 def render_paintings(
@@ -205,7 +215,9 @@ def render_paintings(
         unlensed flux of the source in the reference band, within the cutout and its rim.
     """
     grid = Grid.of(survey)
-    trace, shine_at, expose = _programs(grid, stamps is not None, keras.backend.backend())
+    trace, shine_at, expose, luck, count = _programs(
+        grid, stamps is not None, keras.backend.backend()
+    )
     rays = [mesh(axis) for axis in (grid.samples(), grid.inner_samples())]
     size, bands = grid.size, len(survey.names)
     result: dict[str, np.ndarray] = {
@@ -226,6 +238,7 @@ def render_paintings(
         arrays = {name: ops.convert_to_tensor(value) for name, value in stacked.items()}
         light = [shine_at(arrays, *trace(arrays, *positions)) for positions in rays]
         done = expose(*light, arrays)
+        done["noisy"] = count(done["arcs"], luck(arrays["keys"]))
         rows = slice(start, start + n)
         for name in ("arcs", "noisy"):
             values = ops.convert_to_numpy(done[name])[:n]
