@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -56,13 +57,19 @@ class MassPrior:
         return z, min(max(sigma, _SIGMA_LIMITS[0]), _SIGMA_LIMITS[1])
 
 
+@lru_cache(maxsize=16)
+def _early_types(bands: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Magnitudes of the early-type template at the redshifts of the grid, (redshifts, bands)."""
+    return np.array([magnitudes(bands, z, 0.0) for z in _Z])
+
+
 class MassPriors:
     """Priors of the galaxies of a survey, from redshift, dispersion and magnitudes."""
 
     def __init__(self, survey: ImagingSurvey) -> None:
-        bands = [band.wavelength_nm for band in survey.bands]
+        bands = tuple(band.wavelength_nm for band in survey.bands)
         rest = magnitudes([REST_R], 0.0, 0.0)[0]
-        self._track = np.array([magnitudes(bands, z, 0.0) for z in _Z])
+        self._track = _early_types(bands)
         distance = np.array([comoving_distance(z) for z in _Z])
         modulus = 5 * np.log10((1 + _Z) * distance * 1e5)
         # from a band's magnitude to that in r at rest, faded to today

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -71,15 +72,21 @@ class Source:
         return self.amplitude * np.exp(-sersic_b(self.index) * (power - 1.0))
 
 
+@lru_cache(maxsize=16)
+def _table(bands: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Magnitudes of the templates, (redshifts, kinds, bands)."""
+    return np.array([[magnitudes(bands, z, kind) for kind in _KINDS] for z in _Z])
+
+
 class Sources:
     """Law of the sources in the bands of a survey."""
 
     def __init__(self, survey: ImagingSurvey, clumps: int = CLUMPS, stamps: int = 0) -> None:
-        bands = [band.wavelength_nm for band in survey.bands]
+        bands = tuple(band.wavelength_nm for band in survey.bands)
         self._most_clumps, self._stamps = clumps, stamps
         middles = np.array([math.sqrt(low * high) for low, high in bands])
         self.reference = int(np.abs(middles - _REFERENCE).argmin())
-        table = np.array([[magnitudes(bands, z, kind) for kind in _KINDS] for z in _Z])
+        table = _table(bands)
         self._colours = table - table[..., self.reference, None]
         self._log = np.log10(middles / middles[self.reference])
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from oneline import one_line
 
-from lenszoo.simulation import get_survey, make_galaxies, read_galaxies, simulate_galaxies
+from lenszoo.simulation import (
+    get_survey,
+    make_galaxies,
+    paint,
+    read_galaxies,
+    simulate_galaxies,
+)
 
 SURVEY = "legacy_grz"
 
@@ -116,6 +122,31 @@ class TestRead:
         np.testing.assert_array_equal(galaxies.images, simulated.images)
         np.testing.assert_allclose(galaxies.redshift, simulated.redshift, rtol=1e-5)
         assert np.isnan(galaxies.velocity_dispersion).all()
+
+    def test_masks_and_maps_of_the_noise(self, catalogue, simulated, tmp_path):
+        fields = get_survey(SURVEY).model_dump()
+        fields |= {"noise": "rms_map", "rms_map": "{id}_rms.npy", "mask_value": 100.0}
+        own = type(get_survey(SURVEY)).model_validate(fields)
+        image = simulated.images[0].copy()
+        image[:4, :4] = 100.0
+        np.save(catalogue.parent / "a.npy", image)
+        for k, name in enumerate("abc"):
+            noise = np.full(image.shape, 0.01 * (k + 1), np.float32)
+            noise[0, 0] = 0.0  # without a weight
+            np.save(catalogue.parent / f"{name}_rms.npy", noise)
+        galaxies = read_galaxies(own, catalogue, pattern="{id}.npy")
+        assert np.isnan(galaxies.images[0, :4, :4]).all()
+        np.testing.assert_allclose(galaxies.rms[:, 5, 5, 0], (0.01, 0.02, 0.03))
+        assert np.isnan(galaxies.rms[:, 0, 0]).all()
+        lenses = paint(galaxies, seed=1)
+        assert len(lenses) == 3 and np.isnan(lenses.images[0, :4, :4]).all()
+        assert np.isfinite(lenses.truth["arc_signal_to_noise"]).all()
+
+    def test_noise_of_the_sky(self, catalogue):
+        own = get_survey(SURVEY).model_copy(update={"noise": "sky"})
+        galaxies = read_galaxies(own, catalogue)
+        expected = [band.sky_rms(0.262) for band in own.bands]
+        np.testing.assert_allclose(galaxies.rms, np.tile(expected, (3, 1)))
 
     def test_one_cutout_of_another_size(self, catalogue):
         np.save(catalogue.parent / "b.npy", np.zeros((60, 60, 3)))
