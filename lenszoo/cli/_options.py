@@ -194,11 +194,11 @@ def preparing_options(options: dict[str, Any]) -> dict[str, Any]:
     for name, (_, default) in PREPARING.items():
         value = options.pop(name, default)
         if value != default:
-            named[name] = scaling(value) if name == "scaling" else value
+            named[name] = parse_scaling(value) if name == "scaling" else value
     return named
 
 
-def scaling(text: str) -> Any:
+def parse_scaling(text: str) -> Any:
     """Parse ``"LOW,HIGH"`` to two numbers; return a word as it is."""
     try:
         return tuple(map(float, names_list(text)))

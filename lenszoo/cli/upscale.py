@@ -2,12 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from lenszoo.cli._options import Inputs, Weights
-from lenszoo.cli._verb import comma_list, progress_bar, say, verb
+from lenszoo.cli._options import Inputs, Weights, parse_scaling
+from lenszoo.cli._verb import progress_bar, say, verb
 from lenszoo.errors import counted
 
 
@@ -80,7 +80,7 @@ def upscale(
             out,
             scale=scale,
             hdu=hdu,
-            scaling=_parse_scaling(scaling),
+            scaling=parse_scaling(scaling),
             tile=tile,
             overlap=overlap,
             batch_size=batch_size,
@@ -96,11 +96,3 @@ def upscale(
     kept = f", {counts['kept']:,} were there already" if counts["kept"] else ""
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
     say(f"{out}: {counted(counts['written'], 'image')} upscaled{kept}{failed}")
-
-
-def _parse_scaling(text: str) -> Any:
-    """Parse ``"LOW,HIGH"`` to two numbers; return a word as it is."""
-    try:
-        return tuple(map(float, comma_list(text) or []))
-    except ValueError:
-        return text

@@ -1,10 +1,12 @@
-"""Scaling of an image's values to about [0, 1]."""
+"""Central squares of images, and values scaled to about [0, 1]."""
 
 import math
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from lenszoo.data.dataset import Dataset
 from lenszoo.errors import LenszooError
 
 ImageScaling: TypeAlias = Literal["minmax", "zscale"] | tuple[float, float]
@@ -52,6 +54,42 @@ def scale_image(image: np.ndarray, scaling: ImageScaling) -> np.ndarray:
     if not finite.size:
         return image.astype(np.float32)
     return _mapped(image, float(finite.min()), float(finite.max()))
+
+
+def crop_image(image: np.ndarray, side: int, name: str) -> np.ndarray:
+    """Cut the central square of an image (H, W, bands).
+
+    Raises:
+        LenszooError: the image is smaller.
+    """
+    height, width = image.shape[:2]
+    if side > min(height, width):
+        raise LenszooError(f"{name}: {height} x {width} pixels, no square of {side} to cut out.")
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def prepared(dataset: Dataset, crop: int | None, scaling: ImageScaling | None) -> Dataset:
+    """Return a dataset in memory with each image cut to its central square, and scaled.
+
+    Args:
+        dataset: with images.
+        crop: pixels a side; None cuts nothing.
+        scaling: as for :func:`scale_image`; None scales nothing.
+
+    Raises:
+        LenszooError: the images are smaller than the square.
+    """
+    if dataset.images is None or (crop is None and scaling is None):
+        return dataset
+    check_scaling(scaling)
+    images = dataset.images
+    if crop is not None:
+        name = f"{dataset.ids[0]} and the other images"
+        images = np.stack([crop_image(image, crop, name) for image in images])
+    if scaling is not None:
+        images = np.stack([scale_image(image, scaling) for image in images])
+    return replace(dataset, images=images)
 
 
 def _zscaled(plane: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from lenszoo.inference.trained_inputs import (
     brightness_of,
     check_brightness,
     check_scale,
+    prepared_as_trained,
 )
 
 log = logging.getLogger("lenszoo")
@@ -140,7 +141,7 @@ def open_inputs(
     path = isinstance(inputs, str | os.PathLike)
     if (path or is_table(inputs)) and reads_catalogue(opened, inputs):
         inputs = Catalogue(inputs)
-    preparation = prepare(preparing or {}, opened.zero_point)
+    preparation = prepare(prepared_as_trained(opened, preparing or {}), opened.zero_point)
     if isinstance(inputs, Catalogue):
         # its own sky and zero point come before what else is done
         sky, zero_point = preparation.sky or inputs.sky, preparation.zero_point

@@ -10,7 +10,7 @@ import numpy as np
 
 from lenszoo.data.flux_units import read_zero_points
 from lenszoo.data.photometry import ZERO_POINT
-from lenszoo.data.scaling import ImageScaling, check_scaling, scale_image
+from lenszoo.data.scaling import ImageScaling, check_scaling, crop_image, scale_image
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
 
@@ -136,19 +136,6 @@ def prepare(options: Preparing, target: float | None) -> Preparation:
         LenszooError: an illegal value.
     """
     return Preparation(**options, target=target)
-
-
-def crop_image(image: np.ndarray, side: int, name: str) -> np.ndarray:
-    """Cut the central square of an image (H, W, bands).
-
-    Raises:
-        LenszooError: the image is smaller.
-    """
-    height, width = image.shape[:2]
-    if side > min(height, width):
-        raise LenszooError(f"{name}: {height} x {width} pixels, no square of {side} to cut out.")
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[top : top + side, left : left + side]
 
 
 def _factor(points: Sequence[float], target: float) -> np.ndarray:

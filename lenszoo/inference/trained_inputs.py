@@ -12,9 +12,11 @@ from lenszoo.data import brightness
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.input_scale import brightest_pixel, compare_scale
 from lenszoo.data.layouts import find_layout
+from lenszoo.data.scaling import check_scaling
 from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Images
 from lenszoo.inference.loaded_model import OpenedModel
+from lenszoo.inference.preparing import Preparing
 
 log = logging.getLogger("lenszoo")
 
@@ -50,6 +52,24 @@ def as_trained(opened: OpenedModel, catalogue: Catalogue) -> Catalogue:
                 "none" if trained in _NOTHING else trained,
             )  # fmt: skip
     return replace(catalogue, **taken)
+
+
+def prepared_as_trained(opened: OpenedModel, preparing: Preparing) -> Preparing:
+    """Prepare images as those of the model's training were, where nothing else is asked for.
+
+    A line is logged on each setting that is taken over.
+    """
+    data, options = _recipe_data(opened), preparing.copy()
+    scaling, crop = data.get("scaling"), data.get("crop")
+    if scaling is not None and options.get("scaling") is None:
+        check_scaling(scaling)
+        as_option: Any = tuple(scaling) if isinstance(scaling, list) else scaling
+        options["scaling"] = as_option
+        log.info("Images are scaled as in training: scaling=%s.", options["scaling"])
+    if crop is not None and options.get("crop") is None:
+        options["crop"] = crop
+        log.info("Images are cut as in training: crop=%s.", crop)
+    return options
 
 
 def check_scale(opened: OpenedModel, images: Images) -> None:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from lenszoo import tasks
 from lenszoo.data.checks import OnBad
+from lenszoo.data.scaling import check_scaling
 from lenszoo.errors import LenszooError, unknown
 
 _MAX_IMAGES = 1_000_000_000
@@ -79,6 +80,27 @@ class DataTable(Strict):
     def from_path(cls, path: str) -> dict[str, str]:
         """Fields that ``--data PATH`` stands for."""
         raise LenszooError(f"--data {path}: this task learns from --preset alone.")
+
+
+class FileImages(DataTable):
+    """Fields of data that may be images in files."""
+
+    crop: int | None = Field(
+        None, ge=1, description="Pixels a side of the central square that is cut out of each image."
+    )
+    scaling: Literal["minmax", "zscale"] | tuple[float, float] | None = Field(
+        None,
+        description="Values of an image that become 0 and 1: its least and greatest (minmax), the "
+        "limits of zscale in each band, or two numbers.",
+    )
+
+    @model_validator(mode="after")
+    def _prepares_files(self) -> Self:
+        lost = [name for name in ("crop", "scaling") if getattr(self, name) is not None]
+        if self.preset is not None and lost:
+            raise ValueError(f"{', '.join(lost)}: images of a preset are as they are")
+        check_scaling(self.scaling)
+        return self
 
 
 class Optimizer(Strict):

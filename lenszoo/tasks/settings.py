@@ -3,7 +3,7 @@
 import tomllib
 import types
 import typing
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -110,7 +110,8 @@ def _members(annotation: Any) -> tuple[Any, ...]:
 
 def _value(text: str, annotation: Any) -> Any:
     members = [each for each in _members(annotation) if each is not type(None)]
-    if members == [str]:
+    words = [typing.get_args(each) for each in members if typing.get_origin(each) is Literal]
+    if members == [str] or any(text in legal for legal in words):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]

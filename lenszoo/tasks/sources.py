@@ -10,6 +10,7 @@ from typing import Any
 from lenszoo.data import Dataset, DatasetIndex, Leak
 from lenszoo.data.batches import Batches
 from lenszoo.data.fits import read_pixel_scale
+from lenszoo.data.scaling import prepared
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, Sample, SimulatedDataset, get_preset, sample
 from lenszoo.simulation.preset import Preset
@@ -207,7 +208,8 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
         raise LenszooError("Training needs labels: a folder a class, or a CSV with a label column.")
     parts = held_parts(train, val)
     notes = overlap_notes(parts)
-    loaded = train.load(recipe.data.on_bad)
+    looks = recipe.data.crop, recipe.data.scaling
+    loaded = prepared(train.load(recipe.data.on_bad), *looks)
     if recipe.weights is not None:
         check_images(recipe.model, recipe.weights, loaded.images, list(loaded.ids))
 
@@ -229,7 +231,7 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
     return TrainingData(
         len(loaded),
         epoch,
-        functools.cache(functools.partial(val.load, recipe.data.on_bad)),
+        functools.cache(lambda: prepared(val.load(recipe.data.on_bad), *looks)),
         None,
         describe,
         image_shape=(height, width, bands),

@@ -1,8 +1,13 @@
 import json
 import re
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from tinyzoo import NAME
+
+from lenszoo import load_model, predict
+from lenszoo.inference import provenance_of
 
 pytestmark = pytest.mark.usefixtures("own_manifest")
 
@@ -28,6 +33,30 @@ class TestTrain:
         assert "finished already; nothing trained. " in again
         assert again.endswith(done.stdout.partition(": ")[2])
         assert "run of another recipe (epochs" in refused(*command, "--epochs", 2)
+
+    def test_images_are_cut_and_scaled_and_so_they_are_later(self, lenszoo, refused, zoo, tmp_path):
+        for part in ("train", "val"):
+            for path in (zoo.data / part).glob("*/*.npy"):
+                counts = tmp_path / "data" / path.relative_to(zoo.data)
+                counts.parent.mkdir(parents=True, exist_ok=True)
+                image = np.pad(np.load(path)[0], 3, mode="reflect")
+                np.save(counts, 5000 * image + 300)
+        command = ("train", "simple_cnn", "--data", tmp_path / "data", "--epochs", 1, "--out")
+        looks = ("--set", "data.crop=20", "--set", "data.scaling=minmax")
+        lenszoo(*command, tmp_path / "run", *looks, "--set", "options.width=4")
+        data = json.loads((tmp_path / "run" / "recipe.json").read_text())["data"]
+        assert (data["crop"], data["scaling"]) == (20, "minmax")
+        assert load_model(tmp_path / "run").input_shape == (None, 20, 20, 1)
+        images = tmp_path / "data" / "val" / "no"
+        done = lenszoo("predict", tmp_path / "run", images, "--out", tmp_path / "a.parquet")
+        assert "scaled as in training: scaling=minmax" in done.stderr and "crop=20" in done.stderr
+        facts = provenance_of(tmp_path / "a.parquet")
+        assert (facts["crop"], facts["scaling"]) == (20, "minmax")
+        as_scaled = pq.read_table(tmp_path / "a.parquet")["logit_no"].to_numpy()
+        again = predict(load_model(tmp_path / "run"), [images / f"{k}.npy" for k in range(8)])
+        assert sorted(again["logit_no"].to_pylist()) == pytest.approx(sorted(as_scaled), abs=1e-5)
+        preset = ("train", "simple_cnn", "--preset", "common_test_sim", "--out", tmp_path / "b")
+        assert "images of a preset are as they are" in refused(*preset, "--set", "data.crop=20")
 
     @pytest.mark.slow
     def test_learns_from_teachers(self, lenszoo, zoo, tmp_path):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from astropy.visualization import ZScaleInterval
 
-from lenszoo.data.scaling import scale_image
+from lenszoo.data import Dataset
+from lenszoo.data.scaling import prepared, scale_image
 from lenszoo.errors import LenszooError
 
 
@@ -46,3 +47,14 @@ def test_a_constant_image_stays_constant():
 def test_no_scaling(image, scaling):
     with pytest.raises(LenszooError, match="scaling must be 'minmax', 'zscale' or two numbers"):
         scale_image(image, scaling)
+
+
+def test_a_dataset_is_cut_and_scaled(image):
+    images = np.stack([image, 3 * image])
+    dataset = Dataset(("a", "b"), images=images)
+    assert prepared(dataset, None, None) is dataset
+    cut = prepared(dataset, 20, "minmax").images
+    assert cut.shape == (2, 20, 20, 2) and cut.min() == 0.0 and cut.max() == 1.0
+    assert cut[0] == pytest.approx(scale_image(image[10:30, 10:30], "minmax"))
+    with pytest.raises(LenszooError, match="a and the other images: 40 x 40 pixels, no square of"):
+        prepared(dataset, 41, None)

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lenszoo.data.table import is_table_file
-from lenszoo.tasks.recipes import DataTable, RecipeBase, Strict
+from lenszoo.tasks.recipes import FileImages, RecipeBase, Strict
 
 
-class Data(DataTable):
+class Data(FileImages):
     """Where labelled images come from: a simulated sky, or files. Give exactly one of the three."""
 
     sources: ClassVar = ("preset", "directory", "csv")

@@ -8,6 +8,7 @@ from typing import Any
 from lenszoo.data import Dataset, DatasetIndex, check_leaks, read_catalogue
 from lenszoo.data.batches import Batches
 from lenszoo.data.names import LENS_CLASSES
+from lenszoo.data.scaling import prepared
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
@@ -43,7 +44,8 @@ def open_lenses(data: LensData, use: str, seed: int, allow_leaks: bool = False) 
     if data.galaxies is not None:
         return open_painted(data, use, seed)
     if data.directory is None:
-        return _held(*_catalogue(data, use).split(data.val_fraction, seed), seed, allow_leaks)
+        candidates = prepared(_catalogue(data, use), data.crop, data.scaling)
+        return _held(*candidates.split(data.val_fraction, seed), seed, allow_leaks)
     if use != "image":
         raise LenszooError(f'{data.directory}: class folders hold no table; use = "image".')
     train, val = (_folder(part, data) for part in split_folder(data, LENS_CLASSES, seed))
@@ -109,7 +111,7 @@ def _catalogue(data: LensData, use: str) -> Dataset:
 def _folder(index: DatasetIndex, data: LensData) -> Dataset:
     """Load the images of class folders, without a table."""
     _ = index.contents  # loaded along
-    loaded = index.load(data.on_bad or "raise")
+    loaded = prepared(index.load(data.on_bad or "raise"), data.crop, data.scaling)
     bands = loaded.images.shape[-1]
     if data.bands is not None and len(data.bands) != bands:
         raise LenszooError(f"{index.source}: {bands} band(s), but bands = {list(data.bands)}.")

@@ -9,7 +9,7 @@ from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
 from lenszoo.data.table import is_table_file
 from lenszoo.simulation.paint_law import PaintLaw
-from lenszoo.tasks.recipes import DataTable, Optimizer, RecipeBase, Strict
+from lenszoo.tasks.recipes import FileImages, Optimizer, RecipeBase, Strict
 
 
 class Negatives(Strict):
@@ -40,7 +40,7 @@ class Negatives(Strict):
 HOST = "host"
 
 
-class LensData(DataTable):
+class LensData(FileImages):
     """Where lens candidates come from. Give exactly one of the four."""
 
     sources: ClassVar = ("preset", "catalogue", "directory", "galaxies")

@@ -196,3 +196,10 @@ def test_examples_without_an_error_leave_the_temperature_alone(survey, monkeypat
 def test_a_leak_may_be_allowed_and_is_told(survey):
     recipe = Recipe(**fields(survey, data={"columns": None}, allow_leaky_columns=True))
     assert [leak.column for leak in FindLensesTask(recipe).source.leaks] == ["flux_of_arc"]
+
+
+def test_images_in_files_are_cut_and_scaled(survey):
+    plain = FindLensesTask(Recipe(**fields(survey))).source.first().images
+    looks = {"crop": 16, "scaling": [0.0, 4.0]}
+    made = FindLensesTask(Recipe(**fields(survey, data=looks))).source.first().images
+    np.testing.assert_allclose(made, plain[:, 2:18, 2:18] / 4, atol=1e-6)
