@@ -99,6 +99,15 @@ def test_find_lenses(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_finder_for_your_survey(tmp_path, monkeypatch, capsys):
+    small = ("--epochs", 1, "--images", 32, "--galaxies", 16, "--out", tmp_path / "own")
+    run_main("finder_for_your_survey", monkeypatch, *small)
+    assert "painted lenses among held-out galaxies: AUC" in capsys.readouterr().out
+    assert (tmp_path / "own" / "run" / "report.html").exists()
+    check_picture(tmp_path / "own" / "painted.png", contrast=15)  # mostly dark
+
+
+@pytest.mark.slow
 def test_bring_your_own(tmp_path, monkeypatch, capsys):
     from tinyzoo import tiny_zoo
 
