@@ -4,18 +4,15 @@ import pickle
 import resource
 import shutil
 import signal
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from astropy.io import fits
 from oneline import one_line
 from PIL import Image
 from tinyupscaler import tiny_upscaler
 
 import lenszoo
 from lenszoo.data import DatasetIndex
-from lenszoo.data.input_scale import InputScale
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling import open_upscaler, upscale, upscale_array
 
@@ -368,33 +365,6 @@ def test_pixels_beyond_float32_are_not_written_as_nan(tmp_path):
         lambda: upscale(tiny_upscaler(), tmp_path / "a.npy", tmp_path / "b.npy"),
     )
     assert not (tmp_path / "b.npy").exists()
-
-
-def test_another_pixel_scale_and_noise_are_told_of_once(tmp_path, caplog):
-    upscaler = replace(
-        open_upscaler(tiny_upscaler()),
-        pixel_scale=0.1,
-        inputs=InputScale((0.002,), (0.0,), (1.0,)),
-    )
-    head = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"})
-    head.update({"CD1_1": -0.03 / 3600, "CD2_2": 0.03 / 3600, "CD1_2": 0.0, "CD2_1": 0.0})
-    image = np.random.default_rng(0).normal(0.0, 0.05, (40, 40)).astype(np.float32)
-    image[20, 20] = 1.0
-    for name in "ab":
-        fits.writeto(tmp_path / f"{name}.fits", image, head)
-    paths = [tmp_path / f"{name}.fits" for name in "ab"]
-    with caplog.at_level(logging.WARNING, "lenszoo"):
-        upscale(upscaler, paths, tmp_path / "out")
-    scale, noise = [record.getMessage() for record in caplog.records]
-    assert "a.fits: 0.03 arcsec a pixel, but tiny learned at 0.1" in scale
-    assert "but tiny learned at 0.002: do not trust the details" in noise
-
-
-def test_weights_with_a_negative_variance_are_refused():
-    model = lenszoo.build_model("srresnet_1", input_shape=(None, None, 1), blocks=1, width=4)
-    variance = next(w for w in model.weights if w.path.endswith("moving_variance"))
-    variance.assign(-np.ones(variance.shape))
-    one_line("a negative variance", lambda: open_upscaler(model))
 
 
 @pytest.mark.parametrize("out", ["new", "new/below", "new/fine.npy"])

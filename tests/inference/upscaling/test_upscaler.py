@@ -5,6 +5,7 @@ from keras import layers
 from oneline import one_line
 from tinyupscaler import tiny_upscaler
 
+import lenszoo
 from lenszoo import build_model
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling import open_upscaler, upscale_array
@@ -51,3 +52,10 @@ def test_a_model_of_the_zoo_of_one_size_takes_any():
     batch = noise(16, 16)[None]
     np.testing.assert_allclose(upscaler.answer(batch), np.asarray(model(batch)), atol=1e-6)
     assert upscaler.answer(noise(9, 13)[None]).shape == (1, 36, 52, 1)
+
+
+def test_weights_with_a_negative_variance_are_refused():
+    model = lenszoo.build_model("srresnet_1", input_shape=(None, None, 1), blocks=1, width=4)
+    variance = next(w for w in model.weights if w.path.endswith("moving_variance"))
+    variance.assign(-np.ones(variance.shape))
+    one_line("a negative variance", lambda: open_upscaler(model))
