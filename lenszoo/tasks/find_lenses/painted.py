@@ -27,7 +27,7 @@ from lenszoo.tasks.find_lenses.batches import as_targets
 from lenszoo.tasks.find_lenses.recipe import HOST, LensData, Negatives
 from lenszoo.tasks.sources import TrainingData
 
-_FIRST = 1024  # examples that scales are taken from
+_FIRST = 1024  # examples that scales are taken from, of lenses that are new every epoch
 _ATTEMPTS = 16  # galaxies tried for a lens
 _STRIDE = 2**32 + 1  # from one attempt to the next, on another galaxy
 _TILES = 6  # of lenses, kept while batches of them are put together
@@ -75,6 +75,8 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
             augment=augment,
         )
 
+    # adapt learns from those that are held
+    held = min(data.images, _FIRST) if data.fresh else data.images
     survey = galaxies.survey
     size, scale = survey.cutout_size_pixels, survey.pixel_scale_arcsec
     return TrainingData(
@@ -90,7 +92,7 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
         image_shape=(size, size, len(survey.names)),
         class_names=LENS_CLASSES,
         bands=survey.names,
-        first=functools.cache(lambda: painted_dataset(train, _FIRST, seed, "train")),
+        first=functools.cache(lambda: painted_dataset(train, held, seed, "train")),
     )  # fmt: skip
 
 

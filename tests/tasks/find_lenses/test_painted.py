@@ -90,6 +90,14 @@ def test_no_galaxy_is_on_both_sides(folder):
     assert len(set(others)) == len(others)
 
 
+def test_lenses_that_are_held_are_those_of_the_epochs(folder):
+    opened = source(folder)
+    held = opened.first()
+    images, labels = whole(opened.epoch(0, 16, None))
+    lenses = {image.tobytes() for image in images[labels[:, 0] == 1]}
+    assert lenses == {image.tobytes() for image in held.images[held.labels == 1]}
+
+
 def test_lenses_are_painted_on_hosts_alone(folder):
     groups = source(folder).first()
     painted = groups.groups[groups.labels == 1]
