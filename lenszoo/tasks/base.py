@@ -202,6 +202,12 @@ class Task(ABC):
             **self.beside(model, data),
         )
         report.notes = [*report.notes, *getattr(self.source, "notes", ())]
+        if split == "validation":
+            temperature = " and set the temperature" if report.metrics.get("calibrated") else ""
+            report.notes.append(
+                f"These images chose the best epoch{temperature}: the scores are a little too good "
+                "for others."
+            )
         return report
 
     @classmethod

@@ -35,6 +35,8 @@ def test_a_run_keeps_its_split_and_is_scored_on_each_part(trained):
         report = evaluate(run, split=split)
         assert report.metrics["n"] == n == len(parts[part].ids)
         assert report.provenance["split"] == part
+        chose = [note for note in report.notes if "chose the best epoch" in note]
+        assert bool(chose) == (split == "val")
     held = [index.ids.index(name) for name in parts["validation"].ids]
     same = evaluate(run, index.subset(held)).metrics
     for key in ("macro_ovr_auc", "accuracy", "log_loss"):
