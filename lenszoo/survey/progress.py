@@ -42,6 +42,10 @@ class Meter:
         self._progress = progress
         self._start = self._last = time.monotonic()
 
+    def begin(self) -> None:
+        """Start the clock anew: what came before was preparation."""
+        self._start = self._last = time.monotonic()
+
     @property
     def seconds(self) -> float:
         """Seconds since the start."""

@@ -62,7 +62,8 @@ class SearchResult:
         failures: faults of parts that could not be read.
         parts: parts in all, of which ``parts_done`` are done.
         parts_done: parts with a file of answers.
-        seconds: seconds that this call scored, at ``rate`` objects a second.
+        seconds: seconds that this call scored, once a model was loaded, at ``rate`` objects a
+            second.
         rate: objects a second; None when all had been done before.
     """
 
@@ -325,7 +326,7 @@ def _score(
     if before:
         log.info("Going on: %s of %s objects are done.", f"{before:,}", f"{before + rows:,}")
     meter = Meter(rows, progress)
-    for _, outcome in score_parts(settings, plan, open_parts, tiles, answers, workers):
+    for _, outcome in score_parts(settings, plan, open_parts, tiles, answers, workers, meter.begin):
         meter.add(outcome.rows)
         if outcome.failure is not None:
             log.warning("%s", outcome.failure)

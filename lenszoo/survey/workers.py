@@ -8,7 +8,7 @@ import selectors
 import subprocess
 import sys
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ def score_parts(
     tiles: Sequence[Tile],
     folder: Path,
     workers: int,
+    ready: Callable[[], None],
 ) -> Iterator[tuple[Part, Outcome]]:
     """Score parts in this process, or in several, and yield each outcome as it comes.
 
@@ -43,6 +44,7 @@ def score_parts(
         tiles: all tiles.
         folder: where the answers go.
         workers: processes; 0 scores in this one.
+        ready: is called once, when the models are loaded in the first process.
 
     Raises:
         LenszooError: answers cannot be written, or no worker can start.
@@ -50,13 +52,15 @@ def score_parts(
     if workers and parts:
         pool = _Pool(settings, plan, tiles, folder, min(workers, len(parts)))
         try:
-            yield from pool.run(parts)
+            yield from pool.run(parts, ready)
         finally:
             pool.close()
         return
-    scorer = Scorer(settings, folder) if parts else None
+    if not parts:
+        return
+    scorer = Scorer(settings, folder)
+    ready()
     for part in parts:
-        assert scorer is not None
         yield part, scorer.run(part.key, plan.read(part), tiles[part.tile])
 
 
@@ -113,6 +117,7 @@ class _Pool:
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._started = self._starts_failed = 0
+        self._ready = False
         try:
             for _ in range(count):
                 self._start()
@@ -127,7 +132,9 @@ class _Pool:
         self._workers.append(worker)
         self._selector.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
 
-    def run(self, parts: Sequence[Part]) -> Iterator[tuple[Part, Outcome]]:
+    def run(
+        self, parts: Sequence[Part], ready: Callable[[], None]
+    ) -> Iterator[tuple[Part, Outcome]]:
         waiting, deaths = deque(parts), Counter[str]()
         open_parts = len(parts)
         while open_parts:
@@ -151,6 +158,9 @@ class _Pool:
                     open_parts -= 1
                     part, worker.part = worker.part, None
                     yield part, Outcome(*message["outcome"])
+                if not self._ready:
+                    self._ready = True
+                    ready()
                 worker.ready = True
             for worker in self._workers:
                 if worker.ready and worker.part is None and waiting:

@@ -108,6 +108,17 @@ def test_finder_for_your_survey(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_search_a_survey(tmp_path, monkeypatch, capsys):
+    for _ in range(2):  # the second time nothing is left to do
+        run_main("search_a_survey", monkeypatch, "--objects", 60, "--out", tmp_path)
+        said = capsys.readouterr().out
+        assert "60 of 60 objects scored on 2 tiles" in said
+        hits = int(said.rpartition("tiles\n")[2].split()[0])
+        assert 1 <= hits <= 3  # of three lenses
+    check_picture(tmp_path / "candidates.png")
+
+
+@pytest.mark.slow
 def test_bring_your_own(tmp_path, monkeypatch, capsys):
     from tinyzoo import tiny_zoo
 
