@@ -1,13 +1,9 @@
 import logging
 import sys
 
-import keras
-import numpy as np
-
 from lenszoo.cli._verb import progress_bar
 from lenszoo.heartbeat import Heartbeat
 from lenszoo.simulation import sample
-from lenszoo.training.step_log import StepLog
 
 
 def test_a_line_when_it_is_time_and_none_at_the_end(caplog):
@@ -29,15 +25,6 @@ def test_a_long_simulation_says_how_far_it_is(caplog, monkeypatch):
     assert caplog.messages[0].startswith("simulating ")
     counts = [int(line.split()[1].split("/")[0]) for line in caplog.messages]
     assert counts == sorted(counts) and caplog.messages[-1].endswith("/40")
-
-
-def test_a_long_epoch_says_how_far_it_is(caplog):
-    caplog.set_level(logging.INFO, "lenszoo")
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    zeros = np.zeros((8, 1))
-    model.fit(zeros, zeros, batch_size=2, verbose=0, callbacks=[StepLog(3, 0, 0)])
-    assert caplog.messages == [f"epoch 3: step {step}/4" for step in (1, 2, 3)]
 
 
 def test_without_a_terminal_progress_is_a_line_a_minute(capsys):

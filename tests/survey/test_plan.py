@@ -1,0 +1,90 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lenszoo.errors import LenszooError
+
+WEIGHTS = "lens_finder.hard_sim_image"
+
+
+def refusal(run, *texts):
+    with pytest.raises(LenszooError) as caught:
+        run()
+    line = str(caught.value)
+    assert "\n" not in line
+    for text in texts:
+        assert text in line, line
+
+
+def test_the_results_of_another_search_are_refused(sky, tmp_path, look):
+    out = tmp_path / "out"
+    look(sky, out)
+    easy = "lens_finder.easy_sim_image"
+    refusal(lambda: look(sky, out, weights=easy), str(out), "another search", "weights", easy)
+    refusal(lambda: look(sky, out, on_bad="zero"), "on_bad: skip there, zero here")
+    other = tmp_path / "catalogue.csv"
+    other.write_text((sky / "catalogue.csv").read_text().replace("150.0", "150.1"))
+    refusal(lambda: look(sky, out, catalogue=other), "catalogue_sha256")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").touch()
+    refusal(lambda: look(sky, tmp_path / "full"), "holds thesis.tex and no search")
+
+
+def test_bad_rows_are_left_out_and_counted(sky, tmp_path, look):
+    lines = (sky / "catalogue.csv").read_text().split("\n")
+    bad = ["a,,2.0", "b,nan,2.0", "c,361,2.0", "d,-1,2.0", "e,150,91", ",150,2.0", "f,10.0,2.0"]
+    catalogue = tmp_path / "catalogue.csv"
+    catalogue.write_text("\n".join([lines[0], *bad, *lines[1:]]))
+    result = look(sky, tmp_path / "out", catalogue=catalogue)
+    assert result.complete and result.searched == 90 and result.objects == 97
+    assert result.left_out == {
+        "ra or dec is missing": 2, "ra is not within 0 and 360 degrees": 2,
+        "dec is not within -90 and 90 degrees": 1, "no id": 1, "outside all tiles": 1,
+    }  # fmt: skip
+    listed = pq.read_table(tmp_path / "out" / "left_out.parquet")
+    assert listed["id"].to_pylist() == ["a", "b", "c", "d", "e", ""]
+
+
+def test_catalogues_that_could_mean_two_things_are_refused(sky, tmp_path, look):
+    lines = (sky / "catalogue.csv").read_text().strip().split("\n")
+    catalogue, out = tmp_path / "catalogue.csv", tmp_path / "out"
+
+    def run():
+        look(sky, out, catalogue=catalogue)
+
+    catalogue.write_text("\n".join([*lines, lines[5]]))
+    refusal(run, str(catalogue), f"id '{lines[5].split(',')[0]}' occurs more than once")
+    hours = [f"{i},{float(ra) / 15},{dec}" for i, ra, dec in (x.split(",") for x in lines[1:])]
+    catalogue.write_text("\n".join([lines[0], *hours]))
+    refusal(run, "hours", "90 of 90")
+    catalogue.write_text("id,ra,dec\n1,11.5,2.0\n")
+    refusal(run, "None of 1 objects can be searched", "outside all tiles")
+    catalogue.write_text("id,ra,dec\n")
+    refusal(run, "no rows")
+    assert not list(out.glob(".plan-*"))
+
+
+def test_weights_and_bands_that_do_not_fit_are_refused(sky, tmp_path, look):
+    out = tmp_path / "out"
+    refusal(lambda: look(sky, out, weights="resnet18_slim.common_test_sim_v2"), "not 'lens'")
+    refusal(lambda: look(sky, out, bands=("g", "r")), "takes 3 band(s) (g, r, i)", "bands=")
+    refusal(lambda: look(sky, out, bands=("u", "v", "w")), "no file fits the pattern")
+    refusal(lambda: look(sky, out, on_bad="raise"), "skip, zero or fill")
+    refusal(lambda: look(sky, out, prevalence=2.0), "prevalence")
+    refusal(lambda: look(sky, tmp_path / "second", weights=[WEIGHTS, WEIGHTS]), "twice")
+
+
+def test_ids_of_64_bits_stay_exact(sky, tmp_path, look, rows_of):
+    lines = (sky / "catalogue.csv").read_text().strip().split("\n")[1:]
+    cells = [line.split(",") for line in lines]
+    table = pa.table(
+        {
+            "objid": pa.array([2**63 - 1 - k for k in range(len(cells))], pa.int64()),
+            "RA": pa.array([float(c[1]) for c in cells]),
+            "DEC": pa.array([float(c[2]) for c in cells]),
+        }
+    )
+    pq.write_table(table, tmp_path / "catalogue.parquet")
+    look(sky, tmp_path / "out", catalogue=tmp_path / "catalogue.parquet", columns={"id": "objid"})
+    rows, _ = rows_of(tmp_path / "out")
+    assert set(rows) == {str(2**63 - 1 - k) for k in range(len(cells))}

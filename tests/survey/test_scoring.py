@@ -1,0 +1,76 @@
+import json
+
+import numpy as np
+import pytest
+from tinysky import BANDS, make_wcs, write_image, write_sky
+
+from lenszoo import predict
+from lenszoo.inference import provenance_of
+from lenszoo.survey.cutouts import TileCutter
+from lenszoo.survey.footprints import read_tiles
+from lenszoo.survey.tiles import list_tiles
+
+WEIGHTS = "lens_finder.hard_sim_image"
+
+
+def test_rows_are_those_of_predict_on_the_same_cutouts(sky, tmp_path, look, rows_of):
+    result = look(sky, tmp_path / "out")
+    assert result.complete and result.objects == result.searched == 90
+    rows, candidates = rows_of(tmp_path / "out")
+    assert len(rows) == 90
+    tiles = read_tiles(
+        list_tiles(sky / "tiles", BANDS), BANDS, tmp_path / "index", lambda grids: None
+    )
+    scored = 0
+    for tile in tiles:
+        mine = [row for row in rows.values() if row["tile"] == tile.name]
+        ra, dec = (np.array([row[name] for row in mine]) for name in ("ra", "dec"))
+        with TileCutter(tile, (64, 64)) as cutter:
+            images = cutter.cut(ra, dec)
+        sound = np.isfinite(images).all((1, 2, 3))
+        table = predict(WEIGHTS, images[sound])
+        got = np.array([row["logit"] for row, ok in zip(mine, sound, strict=True) if ok])
+        expected = table["logit_lens"].to_numpy() - table["logit_nonlens"].to_numpy()
+        np.testing.assert_allclose(got, expected, atol=1e-5)
+        for row, image, ok in zip(mine, images, sound, strict=True):
+            assert row["bad_pixels"] == (~np.isfinite(image)).sum()
+            assert (row["logit"] is not None) == ok == (row["error"] is None)
+        scored += sound.sum()
+    assert result.scored == scored
+    facts = provenance_of(next((tmp_path / "out" / "parts").iterdir()))
+    assert facts["weights"] == [WEIGHTS] and len(facts["weights_sha256"][0]) == 64
+    best = sorted((r for r in rows.values() if r["logit"] is not None), key=lambda r: -r["logit"])
+    assert candidates[0]["id"] == best[0]["id"] and candidates[0]["rank"] == 1
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["scored"] == result.scored and summary["complete"]
+
+
+def test_an_ensemble_is_the_mean_of_its_members_logits(sky, tmp_path, look, rows_of):
+    names = [WEIGHTS, "lens_finder.easy_sim_image"]
+    look(sky, tmp_path / "out", weights=names)
+    rows = [row for row in rows_of(tmp_path / "out")[0].values() if row["logit"] is not None]
+    logits = np.array([[row[f"logit_{name}"] for name in names] for row in rows])
+    assert np.abs(np.diff(logits, axis=1)).max() > 0.1
+    np.testing.assert_allclose([row["logit"] for row in rows], logits.mean(1), atol=1e-5)
+    np.testing.assert_allclose(
+        [row["prob"] for row in rows], 1 / (1 + np.exp(-logits.mean(1))), atol=1e-6
+    )
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A sky that a test may spoil."""
+    write_sky(tmp_path, tiles=3, objects=60)
+    return tmp_path
+
+
+def test_a_tile_of_nothing_but_nan_gives_rows_without_a_score(own, look, rows_of):
+    for band in BANDS:
+        write_image(
+            own / "tiles" / "t1" / f"{band}.fits",
+            np.full((300, 300), np.nan, np.float32),
+            make_wcs(150.0 + 0.8 * 300 * 0.2 / 3600, 2.0, (300, 300)),
+        )
+    look(own, own / "out")
+    rows = [row for row in rows_of(own / "out")[0].values() if row["tile"] == "t1"]
+    assert rows and all(row["logit"] is None and row["bad_pixels"] > 3 * 2048 for row in rows)
