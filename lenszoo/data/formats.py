@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lenszoo.data import fits, npy, png
+from lenszoo.data import fits, npy, png, tiff
 from lenszoo.data.fits import split_hdu
 from lenszoo.errors import LenszooError
 
@@ -33,6 +33,7 @@ class Format:
 FORMATS: list[Format] = [
     Format("npy", (".npy",), npy.read_npy),
     Format("png", png.SUFFIXES, png.read_png),
+    Format("tiff", tiff.SUFFIXES, tiff.read_tiff),
     Format("fits", fits.SUFFIXES, fits.read_pixels),
 ]
 """All formats that are read. A new one is a row here; upscaled images of it become ``.npy`` unless

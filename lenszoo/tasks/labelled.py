@@ -20,6 +20,7 @@ from lenszoo.inference.gathered import Gathered
 from lenszoo.inference.inputs import as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.predictor import BATCH_SIZE, run
+from lenszoo.inference.stacks import open_stack
 from lenszoo.simulation import SPLIT_START, Sample
 from lenszoo.tasks.base import Options
 from lenszoo.tasks.parts import seen_notes
@@ -154,6 +155,14 @@ def _labelled(
         data = tuple(read_pipeline(data))
     if isinstance(data, tuple):
         return _paired(opened, data)
+    if isinstance(data, str | os.PathLike) and (stack := open_stack(os.fspath(data))) is not None:
+        if stack.labels is None:
+            raise LenszooError(f"{data}: has no labels to score against: an array 'labels'.")
+        return data, _Labels(
+            as_labels(stack.labels, opened.classes, len(stack)),
+            tuple(map(str, range(len(stack)))),
+            os.fspath(data),
+        )
     if isinstance(data, ImageTable):
         data = data.index(opened.classes)
     if not isinstance(data, DatasetIndex):

@@ -1,0 +1,189 @@
+"""Stacks: many images in one file, read one by one: .npy, .npz and HDF5.
+
+A file may hold several arrays; ``file.npz[images]`` and ``file.h5[group/images]`` name one. Without
+a name it is the array called ``images``, or the only one.
+"""
+
+import contextlib
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lenszoo.data.npy import image_layout
+from lenszoo.data.readers import ImageFiles
+from lenszoo.data.regular import open_regular
+from lenszoo.errors import LenszooError, one_line
+from lenszoo.pretrained.untrusted import open_hdf5
+
+IMAGES, LABELS = "images", "labels"
+
+# Bytes of an array in an .npz that may always be claimed, and for each byte that is stored.
+_CLAIMED, _CLAIMED_A_BYTE = 2**28, 50
+
+
+class StackImages(ImageFiles):
+    """Images of a stack, each read when it is asked for.
+
+    Attributes:
+        labels: the array called ``labels`` beside the images, or None.
+    """
+
+    def __init__(
+        self, name: str, array: Any, rows: Sequence[int] | None = None, labels: Any = None
+    ) -> None:
+        self._name, self._array = name, array
+        self._rows = range(len(array)) if rows is None else rows
+        self._shape, self._axes = image_layout(tuple(map(int, array.shape[1:])))
+        self.labels = labels
+        super().__init__([f"{name}[{row}]" for row in self._rows])
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        with np.errstate(over="ignore"):
+            image = np.asarray(self._array[self._rows[row]]).astype(np.float32)
+        return np.ascontiguousarray(image.reshape(self._shape).transpose(self._axes))
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "StackImages":
+        """Return the images at some positions, in that order."""
+        labels = None if self.labels is None else np.asarray(self.labels)[rows]
+        return StackImages(self._name, self._array, [self._rows[int(r)] for r in rows], labels)
+
+
+class _Arrays(NamedTuple):
+    """The arrays of a file: their shapes, and a function that opens one."""
+
+    shapes: dict[str, tuple[int, ...]]
+    open: Callable[[str], Any]
+
+
+def _arrays_of_npz(path: Path) -> _Arrays:
+    try:
+        with open_regular(path) as raw, zipfile.ZipFile(raw) as archive:
+            sizes = {info.filename: info for info in archive.infolist()}
+            shapes = {}
+            for member, info in sizes.items():
+                if info.file_size > max(_CLAIMED, _CLAIMED_A_BYTE * info.compress_size):
+                    raise LenszooError(
+                        f"{path}: {member} unpacks to {info.file_size:,} bytes, too much for what "
+                        "is stored; save it with numpy.savez, uncompressed."
+                    )
+                with archive.open(member) as stream:
+                    version = np.lib.format.read_magic(stream)
+                    read = np.lib.format.read_array_header_1_0
+                    if version != (1, 0):
+                        read = np.lib.format.read_array_header_2_0
+                    shapes[member.removesuffix(".npy")] = read(stream)[0]
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        if isinstance(error, LenszooError):
+            raise
+        raise LenszooError(f"{path}: damaged, or no .npz file ({one_line(error)}).") from error
+
+    def open_array(name: str) -> Any:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return arrays[name]
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise LenszooError(f"{path}: {name} cannot be read ({one_line(error)}).") from error
+
+    return _Arrays(shapes, open_array)
+
+
+def _arrays_of_hdf5(path: Path) -> _Arrays:
+    open_regular(path).close()
+    kept_open = contextlib.ExitStack()  # until the stack is gone: its images are read one by one
+    file = kept_open.enter_context(open_hdf5(path))
+    shapes: dict[str, tuple[int, ...]] = {}
+    file.visititems(
+        lambda name, node: shapes.update({name: node.shape} if hasattr(node, "shape") else {})
+    )
+    return _Arrays(shapes, lambda name: _Hdf5Array(file[name], kept_open))
+
+
+class _Hdf5Array:
+    """A dataset of an HDF5 file, which stays open as long as it."""
+
+    def __init__(self, dataset: Any, kept_open: contextlib.ExitStack) -> None:
+        self._dataset, self._kept_open = dataset, kept_open
+        self.shape, self.dtype = dataset.shape, dataset.dtype
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._dataset[row]
+
+
+_READERS = (((".npz",), _arrays_of_npz), ((".h5", ".hdf5"), _arrays_of_hdf5))
+_BRACKETS = re.compile(r"(.+\.(?:npz|h5|hdf5))\[([^\[\]]+)\]", re.IGNORECASE)
+
+
+def open_stack(name: str) -> StackImages | None:
+    """Open a file of many images; None for one that is no stack, such as a single image.
+
+    An ``.npy`` is a stack when it has four axes, (n, H, W, bands) or (n, bands, H, W) with n > 1,
+    or three of which none can be the bands, (n, H, W). It is mapped into memory.
+
+    Raises:
+        LenszooError: several arrays and no name, no such array, or one that is no stack of images.
+    """
+    match = _BRACKETS.fullmatch(name)
+    path, key = (Path(match[1]), match[2]) if match else (Path(name), None)
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return _npy(path)
+    if suffix == ".zarr":
+        raise LenszooError(f"{path}: Zarr is not read; save the array with numpy.save or as HDF5.")
+    reader = next((read for endings, read in _READERS if suffix in endings), None)
+    if reader is None:
+        return None
+    arrays = reader(path)
+    images = {each: shape for each, shape in arrays.shapes.items() if len(shape) in (3, 4)}
+    if key is None:
+        key = IMAGES if IMAGES in images else next(iter(images), None)
+        if key is None or (key != IMAGES and len(images) > 1):
+            listed = ", ".join(f"{each} {shape}" for each, shape in arrays.shapes.items())
+            raise LenszooError(
+                f"{path}: which array holds the images? Name it in brackets, as in "
+                f"'{path.name}[images]'; there are: {listed or 'none'}."
+            )
+    if key not in images:
+        raise LenszooError(
+            f"{path}: no array {key!r} of images (n, H, W, bands); there are: "
+            f"{', '.join(arrays.shapes) or 'none'}."
+        )
+    beside = key.rpartition("/")[0]
+    labels = f"{beside}/{LABELS}".lstrip("/")
+    return _stack(name, arrays.open(key), arrays.open(labels) if labels in arrays.shapes else None)
+
+
+def _npy(path: Path) -> StackImages | None:
+    open_regular(path).close()
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, TypeError):
+        return None  # the reader of single images says what is wrong
+    if array.ndim == 4 and array.shape[0] > 1:
+        return _stack(str(path), array)
+    if array.ndim == 3 and _is_no_image(array.shape):
+        return _stack(str(path), array)
+    return None
+
+
+def _is_no_image(shape: tuple[int, ...]) -> bool:
+    try:
+        image_layout(shape)
+    except ValueError:
+        return min(shape) > 0 and shape[0] != shape[2]
+    return False
+
+
+def _stack(name: str, array: Any, labels: Any = None) -> StackImages:
+    if array.dtype.kind not in "fiub":
+        raise LenszooError(f"{name}: values of type {array.dtype} are not pixels.")
+    try:
+        return StackImages(name, array, labels=None if labels is None else labels[...])
+    except ValueError as error:
+        raise LenszooError(f"{name}: its images: {error}.") from error

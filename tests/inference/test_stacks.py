@@ -1,0 +1,95 @@
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+from tinyzoo import CLASSES
+
+from lenszoo import evaluate, predict
+from lenszoo.errors import LenszooError
+from lenszoo.inference.stacks import open_stack
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, array, **others):
+        path = tmp_path / name
+        if name.endswith(".npy"):
+            np.save(path, array)
+        elif name.endswith(".npz"):
+            np.savez(path, images=array, **others)
+        else:
+            with h5py.File(path, "w") as file:
+                for key, values in {"images": array, **others}.items():
+                    file[key] = values
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["s.npy", "s.npz", "s.h5", "s.hdf5"])
+@pytest.mark.parametrize("layout", ["last", "first", "none"])
+def test_a_stack_answers_as_its_array(opened, stack, write, name, layout):
+    images = stack[0][:12]
+    stored = {"last": images, "first": np.moveaxis(images, 3, 1), "none": images[..., 0]}[layout]
+    table = predict(opened, write(name, stored), batch_size=5)
+    expected = predict(opened, images, batch_size=5)
+    np.testing.assert_array_equal(table["logit_no"], expected["logit_no"])
+    assert table["path"].to_pylist()[3].endswith(f"{name}[3]")
+
+
+def test_npy_is_mapped_into_memory_and_one_image_is_no_stack(write, tmp_path):
+    mapped = open_stack(str(write("s.npy", np.arange(96.0).reshape(3, 4, 4, 2))))
+    assert isinstance(mapped._array, np.memmap) and len(mapped) == 3
+    np.testing.assert_array_equal(mapped.take([2])[0], mapped[2])
+    assert mapped[2].shape == (4, 4, 2) and mapped[2].dtype == np.float32
+    for shape in ((4, 4), (1, 20, 20), (20, 20, 3), (1, 20, 20, 1), (0, 20, 20, 1)):
+        assert open_stack(str(write("one.npy", np.zeros(shape)))) is None
+    (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY")
+    assert open_stack(str(tmp_path / "broken.npy")) is None
+    assert open_stack("a.png") is None
+
+
+@pytest.mark.parametrize("name", ["s.npz", "s.h5"])
+def test_labels_beside_the_images_score_them(opened, stack, write, name):
+    images, labels = stack
+    expected = evaluate(opened, (images, labels)).metrics
+    assert evaluate(opened, write(name, images, labels=labels)).metrics["n"] == 30
+    # text in an HDF5 file is refused, as all that is no number there
+    words = np.array([CLASSES[k] for k in labels]) if name == "s.npz" else np.eye(3)[labels]
+    metrics = evaluate(opened, write(name, images, labels=words)).metrics
+    assert metrics["confusion_matrix"] == expected["confusion_matrix"]
+    with pytest.raises(LenszooError, match="no labels to score against"):
+        evaluate(opened, write(name, images))
+
+
+@pytest.mark.parametrize("name", ["s.npz", "s.h5"])
+def test_one_of_several_arrays_is_named_in_brackets(opened, stack, write, name, tmp_path):
+    images = stack[0][:2]
+    path = write(name, images, other=images + 1)
+    assert len(open_stack(str(path))) == 2  # it is called images
+    other = open_stack(f"{path}[other]")
+    np.testing.assert_array_equal(other[1], images[1] + 1)
+    with pytest.raises(LenszooError, match=r"no array 'z' of images .*: images, other"):
+        open_stack(f"{path}[z]")
+    if name == "s.npz":
+        np.savez(tmp_path / "two.npz", a=images, b=images)
+        with pytest.raises(LenszooError, match="which array holds the images"):
+            predict(opened, tmp_path / "two.npz")
+
+
+def test_stacks_that_are_none_are_refused_in_one_line(opened, write, tmp_path):
+    np.savez(tmp_path / "o.npz", images=np.array([[[{}]]], object))
+    (tmp_path / "b.npz").write_bytes(b"PK\x03\x04")
+    (tmp_path / "b.h5").write_bytes(b"\x89HDF")
+    (tmp_path / "x.zarr").mkdir()
+    with h5py.File(tmp_path / "l.h5", "w") as file:
+        file["images"] = h5py.ExternalLink("other.h5", "/images")
+    np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((1100, 256, 256, 4), np.uint8))
+    with zipfile.ZipFile(tmp_path / "bomb.npz") as archive:
+        assert archive.infolist()[0].file_size > 2**28
+    write("shape.npz", np.zeros((2, 4, 30, 40, 50)))
+    for name in ("o.npz", "b.npz", "b.h5", "x.zarr", "l.h5", "bomb.npz", "shape.npz", "gone.npz"):
+        with pytest.raises(LenszooError, match=name) as caught:
+            predict(opened, tmp_path / name)
+        assert "\n" not in str(caught.value)
