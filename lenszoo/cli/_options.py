@@ -45,8 +45,8 @@ Inputs = Annotated[
     typer.Argument(
         metavar="INPUTS",
         help="Image files (npy, png, jpg, tif, fits; FILE.fits[SCI] names an HDU), a stack (npy, "
-        "npz, h5), one folder with all below it, or one table (csv, parquet, fits, votable, ecsv): with a column of paths, or a "
-        "catalogue of lens candidates.",
+        "npz, h5), one folder with all below it, or one table (csv, parquet, fits, votable, ecsv): "
+        "with a column of paths, or a catalogue of lens candidates.",
         show_default=False,
     ),
 ]
