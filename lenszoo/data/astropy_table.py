@@ -5,7 +5,10 @@ is kept in the metadata of its Arrow field, under ``unit``.
 """
 
 import contextlib
+import io
 import os
+import re
+import xml.parsers.expat
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,10 @@ from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line
 
 UNIT = b"unit"
+_PACKED = (b"\x1f\x8b", b"\x1f\x9d", b"BZh", b"\xfd7zXZ", b"PK\x03\x04")
+_BLOCK, _SLACK = 2**18, 2**20
+_BYTES = {"I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "C": 8, "M": 16, "X": 0.125}
+"""Bytes of a number of a FITS table's column of lists, where it is not 1."""
 
 
 def from_astropy(table: Any, source: str) -> Any:
@@ -128,7 +135,27 @@ def read_fits_table(name: str) -> Any:
                 "brackets, as in 'file.fits[1]'."
             )
         file.check_whole(chosen[0], "table")
+        _check_cells(file.hdus[chosen[0]], name)
         return from_astropy(Table.read(file.hdus[chosen[0]], character_as_bytes=False), name)
+
+
+def _check_cells(hdu: Any, name: str) -> None:
+    """Raise LenszooError for a table with cells that its bytes cannot hold.
+
+    Columns of no width, and lists of any length that lie on top of each other, cost a file nothing.
+    """
+    rows, columns = hdu.header["NAXIS2"], hdu.columns
+    width, heap = hdu.header["NAXIS1"], hdu.header.get("PCOUNT", 0)
+    cells = rows * len(columns) > rows * width + _SLACK
+    for column in columns if not cells else ():
+        kind = re.match(r"\d*[PQ](.)", str(column.format))
+        if kind is not None:
+            numbers = hdu.data.view(np.ndarray)[column.name].reshape(-1, 2)[:, 0].astype(object)
+            cells |= sum(numbers) * _BYTES.get(kind[1], 1) > heap + _SLACK or min(numbers) < 0
+    if cells:
+        raise LenszooError(
+            f"{name}: the table claims more values than its bytes hold; write it anew."
+        )
 
 
 def holds_table(name: str) -> bool:
@@ -170,13 +197,52 @@ def read_ecsv(name: str) -> Any:
 def _read(name: str, form: str, noun: str) -> Any:
     from astropy.table import Table
 
-    open_regular(name).close()
+    with open_regular(name) as raw:
+        start = raw.read(8)
+        if start.startswith(_PACKED):  # astropy would unpack it, however large it becomes
+            raise LenszooError(f"{name}: a compressed {noun}; unpack it first, if you trust it.")
+        if form == "votable":
+            raw.seek(0)
+            _check_votable(raw, name)
     try:
         with quiet():
             return from_astropy(Table.read(os.fspath(name), format=form), name)
-    except (LenszooError, MemoryError):
+    except LenszooError:
         raise
     except Exception as error:  # astropy raises nearly anything for damaged files
         raise LenszooError(
             f"{name}: no readable {noun} ({one_line(error)}); copy or make it again."
+        ) from error
+
+
+def _check_votable(raw: io.FileIO, name: str) -> None:
+    """Raise LenszooError for a VOTable that leads to other files or claims more than it holds.
+
+    Its values may stand in a stream elsewhere, which astropy would open: any file of the user's,
+    or an address in the network.
+    """
+    size = os.fstat(raw.fileno()).st_size
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        element = tag.rpartition(":")[2].upper()
+        if element == "FITS" or (element == "STREAM" and "href" in attributes):
+            raise LenszooError(f"{name}: its values lie in another file: refused.")
+        if element == "STREAM" and attributes.get("encoding", "base64") not in ("base64", "none"):
+            raise LenszooError(f"{name}: its values are compressed; write it anew without that.")
+        rows = attributes.get("nrows", "0") if element == "TABLE" else "0"
+        if not rows.isdecimal() or len(rows) > 18 or int(rows) > size:
+            raise LenszooError(f"{name}: nrows = {rows[:20]} is more than a file of its size has.")
+
+    def declare(*_: Any) -> None:
+        raise LenszooError(f"{name}: declares entities, which tables do without: refused.")
+
+    parser = xml.parsers.expat.ParserCreate()
+    parser.StartElementHandler, parser.EntityDeclHandler = start, declare
+    try:
+        while block := raw.read(_BLOCK):
+            parser.Parse(block, False)
+        parser.Parse(b"", True)
+    except xml.parsers.expat.ExpatError as error:
+        raise LenszooError(
+            f"{name}: no readable VOTable ({one_line(error)}); copy or make it again."
         ) from error

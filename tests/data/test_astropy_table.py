@@ -1,3 +1,8 @@
+import bz2
+import gzip
+import lzma
+import struct
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -103,3 +108,76 @@ def test_damaged_files_are_refused_in_one_line(table, name, tmp_path):
         read_table(tmp_path / name)
     assert "\n" not in str(caught.value)
     one_line("no such file", lambda: read_table(tmp_path / f"none_{name}"))
+
+    with pytest.raises(LenszooError, match="no such file"):
+        read_table(tmp_path / f"none_{name}")
+
+
+# files of strangers
+
+VOTABLE = """<?xml version="1.0"?>{declared}
+<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE{rows}>
+<FIELD name="id" datatype="char" arraysize="*"/><DATA>{data}</DATA></TABLE></RESOURCE></VOTABLE>"""
+ROW = "<TABLEDATA><TR><TD>a</TD></TR></TABLEDATA>"
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"data": '<BINARY><STREAM href="file://{file}"/></BINARY>'}, "lie in another file"),
+        ({"data": '<BINARY><STREAM href="http://127.0.0.1/"/></BINARY>'}, "lie in another file"),
+        ({"data": '<FITS extnum="1"><STREAM href="file://{file}"/></FITS>'}, "in another file"),
+        ({"data": '<BINARY><STREAM encoding="gzip">AA==</STREAM></BINARY>'}, "are compressed"),
+        ({"data": ROW, "rows": ' nrows="1000000000000"'}, "nrows = 1000000000000"),
+        ({"data": ROW, "rows": ' nrows="-1"'}, "nrows = -1"),
+        ({"data": ROW, "declared": '<!DOCTYPE x [<!ENTITY a "b">]>'}, "declares entities"),
+        ({"data": "<TABLEDATA>"}, "no readable VOTable"),
+    ],
+)
+def test_votables_that_lead_elsewhere_or_claim_too_much(tmp_path, parts, message):
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\0\0\0\6secret")
+    parts = {"declared": "", "rows": ""} | parts
+    path = tmp_path / "t.vot"
+    path.write_text(VOTABLE.format(**parts).replace("{file}", str(secret)))
+    with pytest.raises(LenszooError, match=message):
+        read_table(path)
+    path.write_text(VOTABLE.format(declared="", rows=' nrows="1"', data=ROW))
+    assert read_table(path).text("id") == ["a"]
+
+
+@pytest.mark.parametrize("name", ["t.vot", "t.ecsv"])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_tables_are_not_unpacked_whatever_their_name(tmp_path, name, pack):
+    (tmp_path / name).write_bytes(pack(b"# %ECSV 1.0"))
+    with pytest.raises(LenszooError, match=r"a compressed .*; unpack it first"):
+        read_table(tmp_path / name)
+
+
+def fits_table(path, forms, width, rows, data=b"", heap=0):
+    """A FITS file with a table of these claims."""
+    header = fits.BinTableHDU.from_columns(
+        [fits.Column(f"c{i}", form) for i, form in enumerate(forms)], nrows=0
+    ).header
+    header["NAXIS1"], header["NAXIS2"], header["PCOUNT"] = width, rows, heap
+    content = fits.PrimaryHDU().header.tostring() + header.tostring()
+    path.write_bytes(content.encode() + data + bytes(-len(data) % 2880))
+    return path
+
+
+def test_fits_tables_hold_the_values_that_they_claim(tmp_path):
+    path = tmp_path / "t.fits"
+    heap = bytes(4_000_000)
+    for forms, width, rows, data, size in (
+        (["0E"], 0, 10**9, b"", 0),
+        (["0A"], 0, 10**12, b"", 0),
+        (["1PE(1000000)"], 8, 20_000, struct.pack(">ii", 10**6, 0) * 20_000 + heap, len(heap)),
+        (["1PE(9)"], 8, 1, struct.pack(">ii", -1, 0) + heap, len(heap)),
+    ):
+        fits_table(path, forms, width, rows, data, size)
+        with pytest.raises(LenszooError, match="claims more values than its bytes hold"):
+            read_table(path)
+    lists = np.array([np.zeros(3, "f4"), np.ones(2, "f4")], object)
+    columns = [fits.Column("l", "PE()", array=lists), fits.Column("x", "E", array=[1, 2])]
+    fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "ok.fits")
+    assert read_table(tmp_path / "ok.fits").numbers("x").tolist() == [1, 2]
