@@ -209,4 +209,23 @@ def _read_run(path: Path) -> dict[str, Any]:
         raise LenszooError(f"Cannot read {path}: {error}.") from error
     if not isinstance(run, dict):
         raise LenszooError(f"Cannot read {path}: it holds no object.")
+    for field, is_sound in _FIELDS.items():
+        if run.get(field) is not None and not is_sound(run[field]):
+            raise LenszooError(f"{path} is damaged: its field {field!r} is not what a run writes.")
     return run
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _are_bands(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(band, str | int) for band in value)
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 < value < float("inf")
+
+
+_FIELDS = {"classes": _are_names, "bands": _are_bands, "pixel_scale": _is_positive}
+"""Fields of a run.json that are used, each with its check."""

@@ -21,6 +21,7 @@ from lenszoo import tasks
 from lenszoo.data.checks import OnBad
 from lenszoo.data.scaling import check_scaling
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.files import has_file, has_folder
 
 _MAX_IMAGES = 1_000_000_000
 
@@ -316,7 +317,7 @@ class Recipe:
     def load(source: str | os.PathLike[str]) -> RecipeBase:
         """Read a TOML file, or the packaged recipe of that name (``lenszoo/recipes``)."""
         path = Path(source)
-        if path.suffix != ".toml" and not path.exists():
+        if path.suffix != ".toml" and not (has_file(path) or has_folder(path)):
             packaged = {p.stem: p for p in recipe_files()}
             if str(source) not in packaged:
                 raise unknown("recipe", str(source), packaged, "Or give the path of a .toml file.")

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError
-from lenszoo.files import replacing
+from lenszoo.files import has_file, replacing
 
 STATE_FILE = "state.npz"
 
@@ -78,6 +78,8 @@ def read_progress(folder: Path) -> Progress | None:
     if not path.exists():
         return None
     try:
+        if not has_file(path):
+            raise ValueError("not a regular file")
         with np.load(path, allow_pickle=False) as file:
             progress = Progress(**json.loads(str(file["progress"])))
         if type(progress.epoch) is not int or len(progress.history) != progress.epoch:

@@ -128,3 +128,20 @@ def test_names_that_no_weights_can_have(name):
     with pytest.raises(LenszooError) as caught:
         resolve(name)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *[{"classes": value} for value in (5, [1, 2], [["a"]], {"a": 1}, "ab")],
+        *[{"bands": value} for value in (5, [[1]], "gr")],
+        *[{"pixel_scale": value} for value in ("x", -1, 0, float("nan"), float("inf"), [1])],
+    ],
+)
+def test_fields_of_a_run_that_no_run_writes(change, zoo, tmp_path):
+    shutil.copytree(zoo.run, run := tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | change))
+    field = next(iter(change))
+    with pytest.raises(LenszooError, match=rf"run\.json is damaged: its field '{field}'"):
+        getattr(resolve(run), field)

@@ -157,3 +157,9 @@ def test_absurd_and_endless_numbers_are_refused(change):
     fields = {"model": "simple_cnn", "data": {"preset": "common_test_sim"}} | change
     with pytest.raises(LenszooError, match=next(iter(change))):
         Recipe(**fields)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".toml", "a\0b", "a\0b.toml"])
+def test_names_that_no_recipe_can_have(name):
+    with pytest.raises(LenszooError):
+        Recipe.load(name)

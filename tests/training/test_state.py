@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from lenszoo import build_model
+from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import save_weights
-from lenszoo.training.state import STATE_FILE
+from lenszoo.training.state import STATE_FILE, read_progress
 
 # argv: recipe as JSON, then the run folders to train one after the other
 TRAIN = """
@@ -147,3 +148,9 @@ def test_interrupted_run_is_resumable(fields, tmp_path):
     assert progress(folder)["epoch"] >= 1
     assert not progress(folder)["finished"]
     assert not list(folder.glob(".state*"))
+
+
+def test_a_pipe_in_the_place_of_the_state_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / STATE_FILE)
+    with pytest.raises(LenszooError, match="is damaged"):
+        read_progress(tmp_path)
