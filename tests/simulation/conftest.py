@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from paintings import SMALL
 
-from lenszoo.simulation import get_preset, sample
+from lenszoo.simulation import get_preset, paint, sample, simulate_galaxies
 from lenszoo.simulation.random import scene_generator
 
 
@@ -17,3 +18,13 @@ def drawn():
     preset = get_preset("lens_finding_easy")
     scenes = [preset.draw(scene_generator(3, i), preset.classes[i % 2], 1.0) for i in range(500)]
     return {k: np.array([s.values[k] for s in scenes]) for k in scenes[0].values}
+
+
+@pytest.fixture(scope="session")
+def galaxies():
+    return simulate_galaxies("cfhtls_gri", 12, seed=3)
+
+
+@pytest.fixture(scope="session")
+def lenses(galaxies):
+    return paint(galaxies, 24, seed=5, law=SMALL)

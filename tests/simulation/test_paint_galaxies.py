@@ -33,19 +33,6 @@ def refused(message, images, columns, survey=SURVEY, **options):
     return one_line(message, lambda: make_galaxies(survey, images, columns, **options))
 
 
-def test_measured(simulated):
-    assert len(simulated) == 3
-    expected = [band.sky_rms(0.262) for band in get_survey(SURVEY).bands]
-    np.testing.assert_allclose(np.median(simulated.rms, axis=0), expected, rtol=0.2)
-    assert np.median(np.abs(simulated.centre)) < 0.05
-    assert simulated.take([2, 0]).ids == ("2", "0")
-
-
-def test_same_galaxies_again(simulated):
-    again = simulate_galaxies(SURVEY, 2, seed=2)
-    np.testing.assert_array_equal(again.images, simulated.images[:2])
-
-
 class TestRefused:
     def test_all_nan(self, parts):
         images, columns = parts
