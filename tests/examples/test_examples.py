@@ -27,13 +27,21 @@ def cells_of(script: Path) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_notebook_is_the_script_and_stores_no_output(name):
-    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
+def test_notebook_is_the_script_and_shows_its_output(name):
+    """Made by jupyter nbconvert --execute --inplace, from a fresh start and in order."""
+    path = EXAMPLES / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     stored = [(cell.cell_type, cell.source) for cell in notebook.cells]
     assert stored == cells_of(EXAMPLES / f"{name}.py")
-    for cell in notebook.cells:
-        assert not cell.get("outputs") and cell.get("execution_count") is None
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert {output.output_type for output in outputs} <= {"stream", "display_data"}
+    assert all(output.get("name", "stdout") == "stdout" for output in outputs)
+    assert "shortcut baseline" in "".join(output.get("text", "") for output in outputs)
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert path.stat().st_size < 300_000
 
 
 def check_picture(path: Path, contrast: float = 30) -> None:
