@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from lenszoo.cli._options import Seed
-from lenszoo.cli._verb import progress_bar, say, verb
+from lenszoo.cli._verb import fail, progress_bar, say, verb
 from lenszoo.errors import LenszooError
 
 _PAINTING = "Painting on a survey's galaxies"
@@ -84,8 +84,10 @@ def simulate(
 ) -> None:
     """Simulate lens images into train/CLASS and val/CLASS, with a table of the truth.
 
+    A simulation that was stopped goes on with the same command.
+
     With --survey, paint lenses on real galaxies: lenszoo simulate --survey S --galaxies CATALOGUE
-    --images-in CUTOUTS OUT.
+    --images-in CUTOUTS OUT. Painting that was stopped does not go on; delete OUT and start again.
     """
     from lenszoo.files import check_output
 
@@ -93,10 +95,13 @@ def simulate(
         check_output(preset, [galaxies, images_in, stamps], overwrite=True)
         if out is not None or galaxies is None:
             raise LenszooError("With --survey give --galaxies CATALOGUE and OUT, but no PRESET.")
-        _paint(
-            survey, galaxies, images_in, Path(preset), stamps, pattern, cutout_size, law, train,
-            val, seed,
-        )  # fmt: skip
+        try:
+            _paint(
+                survey, galaxies, images_in, Path(preset), stamps, pattern, cutout_size, law, train,
+                val, seed,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            fail(f"stopped; painting does not go on: delete {preset} and start again.", 130)
         return
     only = {"--galaxies": galaxies, "--images-in": images_in, "--stamps": stamps}
     stray = [name for name, value in only.items() if value is not None]

@@ -102,8 +102,9 @@ def write_paintings(
         progress: called as ``progress(done, total)``.
 
     Raises:
-        LenszooError: numbers below 0 or a single galaxy; a folder that is not empty or cannot be
-            written; not one lens that passes the floors.
+        LenszooError: numbers below 0 or a single galaxy; a folder that is not empty, as one of a
+            call that was interrupted, or that cannot be written; not one lens that passes the
+            floors.
 
     Example:
         >>> from lenszoo.simulation import simulate_galaxies, write_paintings

@@ -1,3 +1,10 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,6 +49,30 @@ class TestPaint:
         assert f"{out / 'train'}: nonlens 4, lens " in done.stdout
         assert len(list((out / "val" / "nonlens").glob("*.npy"))) == 1
         assert list((out / "train" / "lens").glob("g?_lens2.npy"))
+
+    @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+    def test_painting_that_is_stopped_says_how_to_start_again(self, refused, catalogue, tmp_path):
+        out = tmp_path / "painted"
+        options = ("--galaxies", catalogue, "--images-in", tmp_path / "cutouts", out)
+        command = ["simulate", "--survey", "cfhtls_gri", *map(str, options), "--train", "1000000"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lenszoo", *command],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            end = time.monotonic() + 120
+            while not list(out.glob("train/lens/*.npy")):
+                assert process.poll() is None and time.monotonic() < end, process.stderr.read()
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            rest = process.communicate(timeout=120)[1]
+        finally:
+            process.kill()
+        line = f"lenszoo: stopped; painting does not go on: delete {out} and start again.\n"
+        assert (process.returncode, rest) == (130, line)
+        assert "is not empty" in refused(*command)
 
     def test_bad_input(self, refused, catalogue, tmp_path):
         out = tmp_path / "painted"
