@@ -305,6 +305,20 @@ class ModelTable(Generated):
 # ---- the API
 
 
+def _fields_in_rst(model: type[BaseModel]) -> str:
+    """Write the fields of a model, with their defaults and units, as a reStructuredText table."""
+    lines = [f".. list-table:: Fields of {model.__name__}", "   :header-rows: 1", ""]
+    rows = [
+        (f"``{name}``", _default(field).replace("`", "``"), field.description or "")
+        for name, field in model.model_fields.items()
+        if not field.exclude
+    ]
+    for row in (("field", "default", "meaning"), *rows):
+        for mark, cell in zip(("* -", "  -", "  -"), row, strict=True):
+            lines.append(f"   {mark} {cell}".rstrip())
+    return "\n".join(lines)
+
+
 class Api(Generated):
     """``.. api:: PACKAGE``: a summary and the docstring of every public name of a package."""
 
@@ -328,8 +342,11 @@ class Api(Generated):
             members = "" if issubclass(objects[name], tuple) else "\n   :members:"
             parts.append(
                 f".. autoclass:: {package}.{name}{members}"
-                + (f"\n   :exclude-members: {skipped}" if members else "")
+                + (f"\n   :exclude-members: {skipped}, model_config" if members else "")
             )
+            if issubclass(objects[name], BaseModel):
+                models = [objects[name], *_tables_of(objects[name])]
+                parts += [_fields_in_rst(model) for model in models]
         return "\n\n".join(parts) + "\n"
 
 

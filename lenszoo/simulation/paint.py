@@ -65,7 +65,7 @@ def paint(
     """Paint lenses on galaxies.
 
     For each galaxy a lens is drawn from its redshift and velocity dispersion, or by the
-    Faber-Jackson relation from its magnitude (Bernardi et al. 2003, astro-ph/0301624): an
+    Faber-Jackson relation from its magnitude (slope of Bernardi et al. 2003, astro-ph/0301624): an
     isothermal ellipsoid along its light, with shear. A source behind it (a Sersic disc with
     star-forming clumps, coloured by templates at its redshift, or a stamp of a real galaxy) is
     traced on sub-pixels, blurred by each band's PSF, given photon noise, and added. Lenses that

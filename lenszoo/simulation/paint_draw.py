@@ -21,7 +21,7 @@ from lenszoo.simulation.scene import ellipticity
 
 _GRID = 64  # samples a side of the coarse grid
 _CELLS = 72  # a side of the grid on which images are sought
-_SLOPE = 0.3  # of the counts of sources, log10 a magnitude
+_SLOPE = 0.3  # of the counts of sources, log10 a magnitude; assumed
 _UNIT = 25.0  # magnitude at which floors are computed [mag]
 
 
@@ -211,8 +211,9 @@ class Painter:
 def _mass(rng: np.random.Generator, theta_e: float, shape: np.ndarray) -> Lens:
     """Draw an ellipsoid that follows the light, and external shear.
 
-    Axis ratios and position angles of mass scatter about those of the light by 0.11 and 10 degrees
-    (Koopmans et al. 2006, astro-ph/0601628).
+    Position angles of mass scatter about those of the light by 10 degrees, and the ratio of the two
+    axis ratios by 0.11 (Koopmans et al. 2006, astro-ph/0601628); here 0.11 is that of the axis
+    ratio itself, a little more. The shear, a Rayleigh distribution of 0.04, is assumed.
     """
     size, angle = math.hypot(*shape), 0.5 * math.atan2(shape[1], shape[0])
     q = min(max((1 - size) / (1 + size) + rng.normal(0.0, 0.11), 0.4), 0.98)

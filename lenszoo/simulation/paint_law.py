@@ -10,8 +10,9 @@ from lenszoo.errors import LenszooError
 class PaintLaw(BaseModel):
     """Law by which lenses are drawn, and the floors that a drawn lens must pass.
 
-    Magnification and signal-to-noise are those of Collett (2015, arXiv:1507.02657). Einstein radii
-    begin where those of Canameras et al. (2021, arXiv:2107.07829) do and go on to those of groups.
+    Magnification and signal-to-noise are those of Collett (2015, arXiv:1507.02657), whose
+    signal-to-noise is that of the best band. The other defaults are assumed: Einstein radii are
+    those of galaxies and small groups.
 
     Example:
         >>> from lenszoo.simulation import PaintLaw
@@ -23,31 +24,31 @@ class PaintLaw(BaseModel):
 
     law: Literal["natural", "flat"] = Field(
         "flat",
-        description="Einstein radii: flat, evenly spread over the range, the mass left free, as "
-        "lens finders learn best; natural, from each galaxy's velocity dispersion and redshift and "
-        "the source's redshift.",
+        description="Einstein radii: flat, evenly spread over the range, the mass left free, so "
+        "that a lens finder sees as many wide lenses as narrow ones; natural, from each galaxy's "
+        "velocity dispersion and redshift and the source's redshift.",
     )
     einstein_radius_arcsec: tuple[float, float] = Field(
-        (0.75, 4.5), description="Smallest and largest Einstein radius."
+        (0.75, 4.5), description="Smallest and largest Einstein radius [arcsec]."
     )
     magnification: float = Field(
-        3.0, ge=0, description="Least flux of the lensed source over its unlensed flux."
+        3.0, ge=0, description="Least flux of the lensed source over its unlensed flux [ratio]."
     )
     arc_signal_to_noise: float = Field(
-        20.0, ge=0, description="Least signal-to-noise of the arcs, all bands together."
+        20.0, ge=0, description="Least signal-to-noise of the arcs, all bands together [ratio]."
     )
     image_separation_fwhm: float = Field(
         2.0,
         ge=0,
-        description="Least distance of the two images farthest apart over the median width of the "
-        "PSF in the bands. At 2 the Einstein radius is about the seeing, and at 1, Collett's, the "
+        description="Least distance of the two images farthest apart [median FWHM of the PSF in "
+        "the bands]. At 2 the Einstein radius is about the seeing; at 1, near Collett's floor, the "
         "arcs lie on the galaxy's centre.",
     )
     arc_contrast: float = Field(
         1.0,
         ge=0,
-        description="Least brightness of the arcs over that of the galaxy, where the arcs are "
-        "above half of their peak, in the band where it is largest.",
+        description="Least brightness of the arcs over that of the galaxy [ratio], where the arcs "
+        "are above half of their peak, in the band where it is largest.",
     )
     source_magnitude: tuple[float, float] = Field(
         (21.5, 25.3),
@@ -60,9 +61,9 @@ class PaintLaw(BaseModel):
         le=2,
         description="Largest distance of the source from the axis [Einstein radii].",
     )
-    clumps: int = Field(4, ge=0, le=4, description="Most star-forming clumps of a source.")
+    clumps: int = Field(4, ge=0, le=4, description="Most star-forming clumps of a source [number].")
     tries: int = Field(
-        100, ge=1, le=10000, description="Lenses drawn for a galaxy before it is given up."
+        100, ge=1, le=10000, description="Lenses drawn for a galaxy before it is given up [number]."
     )
 
     @model_validator(mode="after")

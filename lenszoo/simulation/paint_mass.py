@@ -13,9 +13,9 @@ from lenszoo.simulation.surveys import ImagingSurvey
 _C_KM_S = 299792.458
 _ARCSEC = math.pi / 180 / 3600
 _Z = np.linspace(0.05, 1.2, 116)
-# Early types of the SDSS, r at rest, h = 0.7 (Bernardi et al. 2003, astro-ph/0301624): luminosity
-# function of mean M and scatter, brighter by Q z in the past; L grows as sigma^3.91, with 2.20 and
-# a scatter of 0.07 in log10 sigma at the mean M.
+# Early types of the SDSS, r at rest, h = 0.7: sigma grows as L^(1 / 3.91), within the 0.25 +- 0.012
+# of Bernardi et al. (2003, astro-ph/0301624). Assumed: a luminosity function of mean M and scatter,
+# brighter by Q z in the past, and 2.20 with a scatter of 0.07 in log10 sigma at the mean M.
 _MEAN_M, _SCATTER_M, _EVOLUTION = -21.15, 0.841, 0.85
 _LOG_SIGMA, _FABER_JACKSON, _SCATTER_LOG_SIGMA = 2.20, 0.4 / 3.91, 0.07
 REST_R = (560.0, 674.0)  # [nm], SDSS
@@ -42,9 +42,9 @@ class MassPrior:
     def draw(self, rng: np.random.Generator) -> tuple[float, float]:
         """Draw redshift and velocity dispersion [km/s].
 
-        Without a dispersion it follows the Faber-Jackson relation of Bernardi et al. (2003), with
-        its scatter; without a redshift that is drawn from the luminosity function of early types
-        and, where there are two bands, their colour.
+        Without a dispersion it follows a Faber-Jackson relation of the slope of Bernardi et al.
+        (2003), with scatter; without a redshift that is drawn from the luminosity function of early
+        types and, where there are two bands, their colour.
         """
         z = self.redshift
         if self.weight is not None:

@@ -32,9 +32,11 @@ class SurveyBand(_Strict):
     wavelength_nm: tuple[float, float] = Field(
         description="Limits at half of the largest transmission [nm]."
     )
-    zero_point_mag: float = Field(description="AB magnitude of flux 1 in the cutouts.")
+    zero_point_mag: float = Field(description="AB magnitude of flux 1 in the cutouts [mag].")
     psf_fwhm_arcsec: float | None = Field(
-        None, gt=0, description="Full width at half maximum of the PSF, the pixel's own included."
+        None,
+        gt=0,
+        description="Full width at half maximum of the PSF, the pixel's own included [arcsec].",
     )
     psf_fwhm_column: str | None = Field(
         None, description="Column of the catalogue with that width, one a galaxy [arcsec]."
@@ -48,16 +50,16 @@ class SurveyBand(_Strict):
     )
     exposure_s: float | None = Field(None, gt=0, description="Exposure, all images together [s].")
     electron_zero_point_mag: float | None = Field(
-        None, description="AB magnitude of one electron a second."
+        None, description="AB magnitude of one electron a second [mag]."
     )
     gain_electrons_per_flux: float | None = Field(
-        None, description="Electrons a unit of the cutouts' flux, exposure included."
+        None, description="Gain, exposure included [electrons a unit of the cutouts' flux]."
     )
     sky_brightness_mag_per_arcsec2: float | None = Field(
-        None, description="Surface brightness of the sky."
+        None, description="Surface brightness of the sky [AB mag/arcsec^2]."
     )
     sky_rms_flux: float | None = Field(
-        None, gt=0, description="Noise of an empty pixel, in the cutouts' flux."
+        None, gt=0, description="Noise of an empty pixel [the cutouts' flux]."
     )
 
     @model_validator(mode="after")
@@ -128,7 +130,7 @@ class ImagingSurvey(_Strict):
     summary: str = Field("", description="One line for lists.")
     reference: str = Field("", description="Paper of the survey.")
     pixel_scale_arcsec: float = Field(gt=0, description="Pixel scale [arcsec/pixel].")
-    cutout_size_pixels: int = Field(ge=16, le=512, description="Pixels a side of a cutout.")
+    cutout_size_pixels: int = Field(ge=16, le=512, description="Side of a cutout [pixels].")
     noise: Literal["background", "rms_map", "sky"] = Field(
         "background",
         description="Noise that the arcs are weighed against: measured on the cutout's border, in "
@@ -137,7 +139,9 @@ class ImagingSurvey(_Strict):
     rms_map: str | None = Field(
         None, description="Where the map of the noise lies, such as '{id}_rms.fits'."
     )
-    mask_value: float | None = Field(None, description="Value of masked pixels.")
+    mask_value: float | None = Field(
+        None, description="Value of masked pixels [the cutouts' flux]."
+    )
     bands: tuple[SurveyBand, ...] = Field(min_length=1, description="Bands, from blue to red.")
     folder: str = Field("", exclude=True, description="Folder of the file.")
 

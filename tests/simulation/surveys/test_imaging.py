@@ -1,10 +1,13 @@
 import math
+import re
+from typing import get_args
 
 import numpy as np
 import pytest
 from oneline import one_line
 
-from lenszoo.simulation import get_survey, list_surveys, read_survey
+from lenszoo.simulation import ImagingSurvey, PaintLaw, get_survey, list_surveys, read_survey
+from lenszoo.simulation.surveys import SurveyBand
 
 SURVEYS = (
     "ps1_grizy", "des_grizY", "hsc_grizy", "kids_ugri", "legacy_grz", "cfhtls_gri", "euclid_vis",
@@ -60,6 +63,29 @@ def test_kids_noise_is_its_published_depth():
     aperture = math.pi * 1.0**2 / 0.2**2
     depth = -2.5 * math.log10(5 * band.sky_rms(0.2) * math.sqrt(aperture))
     assert depth == pytest.approx(25.02, abs=0.01)
+
+
+def test_ps1_depth_is_near_its_published_depth():
+    # 5 sigma of a point source in the stacks, Chambers et al. 2016, abstract
+    survey = get_survey("ps1_grizy")
+    for band, published in zip(survey.bands, (23.3, 23.2, 23.1, 22.3, 21.4), strict=True):
+        width = band.psf_fwhm_arcsec / survey.pixel_scale_arcsec
+        noise = 5 * band.sky_rms(survey.pixel_scale_arcsec) * math.sqrt(2.266) * width
+        depth = band.zero_point_mag - 2.5 * math.log10(noise)
+        assert depth == pytest.approx(published, abs=0.75), band.name
+
+
+@pytest.mark.parametrize("model", [PaintLaw, ImagingSurvey, SurveyBand])
+def test_every_number_has_its_unit(model):
+    units = {"_arcsec": "arcsec", "_nm": "nm", "_mag": "mag", "_s": "s", "_pixels": "pixels"}
+    for name, field in model.model_fields.items():
+        assert field.description, name
+        numbers = {int, float} & {field.annotation, *get_args(field.annotation)}
+        unit = re.search(r"\[(.+?)\]", field.description)
+        assert unit or not numbers, f"{name} has no unit"
+        for ending, expected in units.items():
+            if name.endswith(ending):
+                assert unit[1].startswith(expected), name
 
 
 def test_gain(own):
