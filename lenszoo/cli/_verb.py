@@ -32,7 +32,7 @@ _OPTIONS = (
     (re.compile(r"\bresize=True"), "--resize"),
     (re.compile(r"\bany_scale=True"), "--any-scale"),
     (re.compile(r"\bsky='(\w+)'"), r"--sky \1"),
-    (re.compile(r"\bzero_point=(?=[\s,;.]|$)"), "--zero-point"),
+    (re.compile(r"(?<![.\w])zero_point=(?=[\s,;.]|$)"), "--zero-point"),
     (re.compile(r"\bresample=True"), "--resample"),
     (re.compile(r"\blens_class=(?=[\s,;.]|$)"), "--lens-class"),
     (re.compile(r"\boverwrite=True"), "--overwrite"),
@@ -40,8 +40,8 @@ _OPTIONS = (
     (re.compile(r"\bon_missing='(\w+)'"), r"--on-missing \1"),
     (re.compile(r"\bbands=(?= names)|(?<=in order: )bands="), "--band-names"),
     (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--images-in"),
-    (re.compile(r"\b(id|label)=(?=[\s,;.]|$)"), r"--\1-column"),
-    (re.compile(r"\b(resize|bands|classes|hdu|pattern|columns)=(?=[\s,;.]|$)"), r"--\1"),
+    (re.compile(r"(?<![.\w])(id|label)=(?=[\s,;.]|$)"), r"--\1-column"),
+    (re.compile(r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns)=(?=[\s,;.]|$)"), r"--\1"),
 )
 
 # ... and where a recipe decides, fields of the recipe

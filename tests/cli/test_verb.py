@@ -5,7 +5,7 @@ import typer
 from oneline import one_line
 from typer.testing import CliRunner
 
-from lenszoo.cli._verb import band_list, comma_list, verb
+from lenszoo.cli._verb import _FIELDS, _as_options, band_list, comma_list, verb
 from lenszoo.errors import LenszooError
 
 
@@ -51,3 +51,14 @@ def test_lists_on_the_command_line():
     assert comma_list("a, b,c") == ["a", "b", "c"] and comma_list(None) is None
     assert band_list("2,1,0") == [2, 1, 0] and band_list(None) is None
     one_line("--bands 'red': give positions", lambda: band_list("red"))
+
+
+def test_fields_of_a_recipe_are_not_taken_for_options():
+    message = "leave it out of columns=, or name it with id=, bands=."
+    named = _as_options(message, _FIELDS)
+    assert named == (
+        "leave it out of --set data.columns=, or name it with --set data.id=, --set data.bands=."
+    )
+    assert _as_options(message, ()).startswith(
+        "leave it out of --columns, or name it with --id-col"
+    )
