@@ -25,7 +25,7 @@ class TestVerb:
     @pytest.mark.parametrize(
         ("error", "code", "line"),
         [
-            (LenszooError("a.npy: broken;\n mend it."), 2, "lenszoo: a.npy: broken; mend it.\n"),
+            (LenszooError("a.npy: broken;\n mend it."), 2, "lenszoo: a.npy: broken;\\n mend it.\n"),
             (
                 LenszooError("pass on_bad='zero', resize=True, bands= or classes=."),
                 2,
