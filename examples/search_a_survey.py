@@ -116,7 +116,7 @@ def draw(best: list[dict], lenses: set[str], images: dict[str, np.ndarray], path
         listed = "" if row["known"] is None else f", {row['known']}"
         axes.set_title(f"p = {row['prob_at_prevalence']:.2f}: {truth}{listed}", fontsize=9)
         axes.set_axis_off()
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

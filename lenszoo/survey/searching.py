@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -82,6 +82,14 @@ class SearchResult:
     seconds: float
     rate: float | None
     provenance: dict[str, Any] = field(default_factory=dict)
+
+
+class _Done(NamedTuple):
+    """Work of one call: seconds, objects a second, and the faults of its parts."""
+
+    seconds: float
+    rate: float | None
+    failures: list[str]
 
 
 def search(
@@ -191,9 +199,9 @@ def search(
         _tell_left_out(plan)
         check_scale(members, settings, _samples(plan, all_tiles), any_scale)
         write_bytes(folder / "search.json", json.dumps(identity, indent=1).encode())
-        seconds, rate = _score(folder, settings, plan, all_tiles, workers, shard, progress)
+        done = _score(folder, settings, plan, all_tiles, workers, shard, progress)
         return _finish(
-            folder, plan, all_tiles, members.provenance | {"search": identity}, seconds, rate,
+            folder, plan, all_tiles, members.provenance | {"search": identity}, done,
             {"top": top, "lenses": lenses, "prevalence": prevalence},
         )  # fmt: skip
 
@@ -315,8 +323,8 @@ def _score(
     workers: int,
     shard: tuple[int, int] | None,
     progress: Progress | None,
-) -> tuple[float, float | None]:
-    """Score the parts that are not done; return seconds and objects a second."""
+) -> "_Done":
+    """Score the parts that are not done."""
     answers = folder / "parts"
     answers.mkdir(exist_ok=True)
     mine = plan.parts if shard is None else plan.parts[shard[0] - 1 :: shard[1]]
@@ -326,14 +334,16 @@ def _score(
     if before:
         log.info("Going on: %s of %s objects are done.", f"{before:,}", f"{before + rows:,}")
     meter = Meter(rows, progress)
+    failures = []
     for _, outcome in score_parts(settings, plan, open_parts, tiles, answers, workers, meter.begin):
         meter.add(outcome.rows)
         if outcome.failure is not None:
             log.warning("%s", outcome.failure)
+            failures.append(outcome.failure)
     if not rows:
-        return 0.0, None
+        return _Done(0.0, None, [])
     log.info("%s", meter)
-    return round(meter.seconds, 3), round(meter.rate, 3)
+    return _Done(round(meter.seconds, 3), round(meter.rate, 3), failures)
 
 
 def _samples(plan: Plan, tiles: Sequence[Tile]) -> Iterator[tuple[pa.Table, Tile]]:
@@ -353,8 +363,7 @@ def _finish(
     plan: Plan,
     tiles: Sequence[Tile],
     provenance: dict[str, Any],
-    seconds: float,
-    rate: float | None,
+    scored: "_Done",
     ranking: dict[str, Any],
 ) -> SearchResult:
     """Write candidates, when all parts are done, and the summary."""
@@ -372,7 +381,8 @@ def _finish(
         candidates = len(table)
         with replacing(folder / "left_out.parquet") as (_, stream):
             stream.write(plan.left_out_file.read_bytes())
-    failures = sorted({o.failure for o in outcomes.values() if o.failure is not None})
+    stored = (outcome.failure for outcome in outcomes.values())
+    failures = sorted({failure for failure in (*stored, *scored.failures) if failure is not None})
     bad_tiles = [tile.fault for tile in tiles if tile.fault is not None]
     result = SearchResult(
         out=folder,
@@ -387,8 +397,8 @@ def _finish(
         failures=failures,
         parts=len(plan.parts),
         parts_done=len(outcomes),
-        seconds=seconds,
-        rate=rate,
+        seconds=scored.seconds,
+        rate=scored.rate,
         provenance=provenance,
     )
     text = json.dumps(asdict(result), indent=1, default=str)

@@ -97,7 +97,8 @@ class _Worker:
 
     def last_words(self) -> str:
         """Return the last line that it wrote to its log."""
-        lines = self.log_file.read_text("utf-8", "replace").split("\n")
+        text = self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
+        lines = text.split("\n")
         lines = [line.strip() for line in lines if line.strip()]
         return lines[-1][:200] if lines else f"exit code {self.process.poll()}"
 

@@ -154,3 +154,21 @@ def test_kills_at_20_moments_change_no_row(tmp_path, lenszoo):
     for k in range(5):
         lenszoo(*arguments(tmp_path, tmp_path / f"out{k}"))
         assert rows(tmp_path / f"out{k}") == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
+def test_a_full_disk_is_told_of_in_one_line_and_the_search_goes_on(tmp_path, lenszoo):
+    write_sky(tmp_path, tiles=2, objects=200)
+    command = [sys.executable, "-m", "lenszoo", *arguments(tmp_path, tmp_path / "out")]
+    limit = "import resource as r, runpy; r.setrlimit(r.RLIMIT_FSIZE, (6000, 6000)); "
+    limit += 'runpy.run_module("lenszoo", run_name="__main__")'
+    command[1:3] = ["-c", limit]
+    done = subprocess.run(
+        [str(part) for part in command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and "Free some space" in done.stderr
+    lenszoo(*arguments(tmp_path, tmp_path / "out"))

@@ -1,4 +1,5 @@
 import pytest
+from tinysky import write_sky
 
 
 def test_workers_and_shards_give_the_same_rows(sky, tmp_path, look, rows_of):
@@ -25,3 +26,18 @@ def test_ctrl_c_leaves_a_state_that_goes_on(sky, tmp_path, look, rows_of):
         assert done and not (out / "candidates.parquet").exists()
         assert look(sky, out).complete
     assert rows_of(tmp_path / "0") == rows_of(tmp_path / "2")
+
+
+def test_a_part_that_kills_its_workers_is_given_up_and_told_of(tmp_path, look, monkeypatch):
+    """A worker without memory dies like this one, in which reading a tile ends the process."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if 'lenszoo.survey.workers' in sys.orig_argv:\n"
+        "    import numpy\n"
+        "    numpy.memmap = lambda *a, **k: os._exit(9)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write_sky(tmp_path, tiles=1, objects=10)
+    result = look(tmp_path, tmp_path / "out", workers=1)
+    assert not result.complete and result.candidates is None
+    assert result.failures == ["tile t0: 3 workers died over a part of it (exit code 9)"]
