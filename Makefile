@@ -38,12 +38,13 @@ harness: .venv/.dev ## Run the slow tests, and put every model through the whole
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check
 	KERAS_BACKEND=jax $(BIN)/python tests/models/upscaling_harness.py check
 
-check: .venv/.dev docs ## Check format, lint, types, the direction of imports, prose and the documentation
+check: .venv/.dev docs ## Check format, lint, types, the direction of imports, prose, names of tests and the documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/check_imports.py
 	$(BIN)/python tools/check_prose.py
+	$(BIN)/python tools/check_tests_mirror.py
 
 docs: .venv/.dev ## Build the documentation site into docs/_build; a warning is an error
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build

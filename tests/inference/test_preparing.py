@@ -1,0 +1,69 @@
+"""Cut, sky, zero point and scaling come in this order, and each does what its name says."""
+
+import logging
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from oneline import one_line
+
+from lenszoo.inference.preparing import prepare
+
+
+def draw(side=12, bands=2):
+    rng = np.random.default_rng(0)
+    return rng.normal(5.0, 1.0, (side, side, bands)).astype(np.float32)
+
+
+def test_nothing_asked_for_changes_nothing():
+    image = draw()
+    preparation = prepare({}, 25.0)
+    np.testing.assert_array_equal(preparation.apply(image.copy(), None, "a"), image)
+    assert preparation.facts() == {}
+
+
+@pytest.mark.parametrize(("target", "factor"), [(27.5, 100.0), (None, 10.0)])
+def test_fluxes_are_brought_to_the_zero_point_of_the_training(target, factor):
+    image = draw()
+    found = prepare({"zero_point": 22.5}, target).apply(image.copy(), None, "a")
+    np.testing.assert_allclose(found, factor * image, rtol=1e-5)
+
+
+def test_the_sky_is_that_of_the_cut_and_the_scaling_comes_last():
+    image = draw(16)
+    image[:2] += 1000.0  # outside of the cut
+    options = {"crop": 8, "sky": "median", "zero_point": 20.0, "scaling": "minmax"}
+    found = prepare(options, 25.0).apply(image.copy(), None, "a")
+    assert found.shape == (8, 8, 2)
+    cut = image[4:12, 4:12] - np.median(image[4:12, 4:12], axis=(0, 1))
+    expected = (cut - cut.min()) / (cut.max() - cut.min())
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert prepare(options, 25.0).facts() == options
+
+
+def test_a_header_gives_the_zero_point_and_is_told_of_once(tmp_path, caplog):
+    path = tmp_path / "a.fits"
+    fits.writeto(path, draw(bands=1)[..., 0], fits.Header({"MAGZERO": 30.0}))
+    preparation = prepare({}, 25.0)
+    image = draw(bands=1)
+    with caplog.at_level(logging.INFO, "lenszoo"):
+        for _ in range(2):
+            found = preparation.apply(image.copy(), path, "a.fits")
+    np.testing.assert_allclose(found, 0.01 * image, rtol=1e-5)
+    (line,) = caplog.messages
+    assert line.startswith("a.fits: its header says that flux 1 is 30 mag")
+    np.testing.assert_array_equal(prepare({}, None).apply(image.copy(), path, "a.fits"), image)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"crop": 0}, "crop must be a number of pixels"),
+        ({"crop": 2.5}, "crop must be a number of pixels"),
+        ({"zero_point": float("nan")}, "zero_point must be a magnitude"),
+        ({"sky": "mean"}, "mean"),
+        ({"scaling": "log"}, "log"),
+    ],
+)
+def test_an_illegal_option_is_refused(options, message):
+    one_line(message, lambda: prepare(options, 25.0))
