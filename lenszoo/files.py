@@ -189,20 +189,21 @@ def check_beside(target: str | os.PathLike[str], inputs: Iterable[str | os.PathL
             )
 
 
-def read_json(path: Path, remedy: str = "") -> dict[str, Any]:
+def read_json(path: Path, remedy: str = "", max_bytes: int = _MAX_JSON) -> dict[str, Any]:
     """Read a JSON file that holds an object.
 
     Args:
         path: the file.
         remedy: the end of the message, a sentence.
+        max_bytes: size of the largest file that is read.
 
     Raises:
         LenszooError: it is missing, damaged, nested too deeply, or holds something else.
     """
     try:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_JSON:
-            raise ValueError(f"not a file of at most {_MAX_JSON >> 20} MiB")
+        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+            raise ValueError(f"not a file of at most {max_bytes >> 20} MiB")
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__

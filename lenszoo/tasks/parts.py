@@ -16,6 +16,8 @@ from lenszoo.files import read_json
 SPLIT_FILE = "split.json"
 """In a run folder: ids, contents and labels of each part, in order."""
 
+_MAX_SPLIT = 2**30  # ten million images: a line each of id, content, label and row
+
 TRAIN, VALIDATION = "train", "validation"
 
 
@@ -74,7 +76,7 @@ def read_parts(path: Any) -> dict[str, Part]:
     try:
         return {
             name: Part(*(tuple(map(str, part[field])) for field in fields))
-            for name, part in read_json(path).items()
+            for name, part in read_json(path, max_bytes=_MAX_SPLIT).items()
         }
     except (TypeError, KeyError) as error:
         raise LenszooError(f"{path} is damaged: it holds no parts of data.") from error

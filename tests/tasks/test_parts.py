@@ -9,10 +9,20 @@ from tinyrun import recipe_fields, write_images
 from lenszoo import evaluate
 from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
-from lenszoo.tasks.parts import SPLIT_FILE, read_parts
+from lenszoo.tasks.parts import SPLIT_FILE, Part, encode_parts, read_parts
 from lenszoo.training import cross_validate, train
 
 SKY = {"preset": "common_test_sim", "images": 6, "val_images": 6, "test_images": 9}
+
+
+def test_the_split_of_more_than_a_million_images_is_read_again(tmp_path):
+    n = 1_200_000
+    numbers = range(n)
+    ids = tuple(f"tile_{k:08d}.fits" for k in numbers)
+    part = Part(ids, tuple(f"{k:032x}" for k in numbers), ("lens",) * n)
+    (tmp_path / SPLIT_FILE).write_bytes(encode_parts({"train": part}))
+    assert (tmp_path / SPLIT_FILE).stat().st_size > 2**26
+    assert read_parts(tmp_path / SPLIT_FILE) == {"train": part}
 
 
 @pytest.fixture(scope="module")
