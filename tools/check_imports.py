@@ -30,8 +30,8 @@ FLOORS = (
     ("metrics",),
     ("provenance", "recipes"),
     ("registration",),  # names the layers, and imports them once Keras is there
-    ("files",),
-    ("errors", "_version", "lazy", "chatter", "heartbeat"),
+    ("files", "trained_scale"),
+    ("errors", "_version", "lazy", "chatter", "heartbeat", "interrupt"),
 )
 HEIGHT = {name: len(FLOORS) - i for i, names in enumerate(FLOORS) for name in names}
 # Subpackages that stand on each other's level and must not know each other.

@@ -15,13 +15,14 @@ from release import release_root
 
 from lenszoo import tasks
 from lenszoo.cli._verb import verb
-from lenszoo.data.input_scale import InputScale, measure_scale
+from lenszoo.data.input_scale import measure_scale
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.pretrained.manifest import FILE_NAME, load_manifest
 from lenszoo.simulation import get_preset
 from lenszoo.simulation.cutouts import sample_cutouts
 from lenszoo.tasks.recipes import Recipe
 from lenszoo.tasks.sources import draw_split
+from lenszoo.trained_scale import InputScale
 
 
 @verb(backend=True)

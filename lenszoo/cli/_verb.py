@@ -21,6 +21,7 @@ from lenszoo.cli._options import (
 )
 from lenszoo.errors import LenszooError, printable
 from lenszoo.heartbeat import Heartbeat
+from lenszoo.interrupt import heard, pressed
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Progress = Callable[[int, int], None]
@@ -80,7 +81,7 @@ def verb(
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def run(*args: Any, debug: bool = False, **options: Any) -> None:
-            with _messages(_FIELDS * recipe):
+            with _messages(_FIELDS * recipe), heard():
                 try:
                     if catalogue:
                         options["catalogue"] = catalogue_options(options)
@@ -95,6 +96,8 @@ def verb(
                 except Exception as error:
                     if debug:
                         raise
+                    if pressed():  # a library made an error of it
+                        fail(stopped, 130, _FIELDS * recipe)
                     fail(*_explain(error), _FIELDS * recipe)
 
         signature = inspect.signature(function)

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from lenszoo.data.input_scale import InputScale
 from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Stretch
@@ -23,6 +22,7 @@ from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
 from lenszoo.provenance import provenance
+from lenszoo.trained_scale import InputScale
 
 log = logging.getLogger("lenszoo")
 

@@ -26,9 +26,9 @@ from pydantic import (
 )
 
 from lenszoo import files as _files
-from lenszoo.data.input_scale import InputScale
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.models.registry import natural
+from lenszoo.trained_scale import InputScale
 
 FILE_NAME = "weights_manifest.json"
 """Name of the manifest, at a checkout's root and in the wheel's ``lenszoo/_data``."""

@@ -205,7 +205,7 @@ def load_keras(path: Path) -> keras.Model:
         )
     if not isinstance(config, dict):
         raise LenszooError(f"{path} describes no network: get or make it again.")
-    config["compile_config"] = None
+    _drop_optimizers(config)
     with open_hdf5(path, content) as file:
         sizes = stored_sizes(file)
     try:
@@ -218,6 +218,18 @@ def load_keras(path: Path) -> keras.Model:
         while first.__context__ is not None:  # Keras wraps the cause
             first = first.__context__
         raise LenszooError(f"Cannot load {path}: {one_line(first)}.") from error
+
+
+def _drop_optimizers(config: Any) -> None:
+    """Remove the settings of compilation from a Keras configuration, and from the models in it."""
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            part.pop("compile_config", None)
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
 
 
 def _class_names(config: Any) -> set[str]:

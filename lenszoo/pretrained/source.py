@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lenszoo.data.input_scale import InputScale, stored_scale
 from lenszoo.data.names import canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.files import expanded, has_file, has_folder, sha256_of
@@ -17,6 +16,7 @@ from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
 from lenszoo.pretrained.saving import BEST, MODEL, RUN_FILE, WEIGHTS, check_identity, read_identity
 from lenszoo.pretrained.store import fetch_weights
+from lenszoo.trained_scale import InputScale, stored_scale
 
 WeightsName = str | os.PathLike[str]
 """A name of the manifest, or the path of a run folder, a ``.weights.h5`` or a ``.keras`` file."""

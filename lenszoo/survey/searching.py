@@ -15,6 +15,7 @@ from lenszoo.data.checks import OnBad
 from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
 from lenszoo.files import STALE_HOURS, hold, is_writable, replacing, sweep, write_bytes
+from lenszoo.interrupt import heard
 from lenszoo.survey.cutouts import suits
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
@@ -335,11 +336,14 @@ def _score(
         log.info("Going on: %s of %s objects are done.", f"{before:,}", f"{before + rows:,}")
     meter = Meter(rows, progress)
     failures = []
-    for _, outcome in score_parts(settings, plan, open_parts, tiles, answers, workers, meter.begin):
-        meter.add(outcome.rows)
-        if outcome.failure is not None:
-            log.warning("%s", outcome.failure)
-            failures.append(outcome.failure)
+    outcomes = score_parts(settings, plan, open_parts, tiles, answers, workers, meter.begin)
+    with heard() as check:
+        for _, outcome in outcomes:
+            check()
+            meter.add(outcome.rows)
+            if outcome.failure is not None:
+                log.warning("%s", outcome.failure)
+                failures.append(outcome.failure)
     if not rows:
         return _Done(0.0, None, [])
     log.info("%s", meter)

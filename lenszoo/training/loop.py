@@ -13,13 +13,13 @@ import keras
 from lenszoo import tasks
 from lenszoo.data.batches import feed
 from lenszoo.errors import LenszooError
+from lenszoo.interrupt import heard
 from lenszoo.pretrained.loading import load_model
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
 from lenszoo.training.build_loss import settle
 from lenszoo.training.deadline import Deadline
-from lenszoo.training.interrupt import heard
 from lenszoo.training.run_folder import (
     BEST,
     LAST,

@@ -1,14 +1,7 @@
 import numpy as np
 import pytest
-from oneline import one_line
 
-from lenszoo.data.input_scale import (
-    InputScale,
-    brightest_pixel,
-    compare_scale,
-    measure_scale,
-    stored_scale,
-)
+from lenszoo.data.input_scale import brightest_pixel, compare_scale, measure_scale
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +85,3 @@ def test_absurd_pixels(images):
     assert brightest_pixel(one, trained) == pytest.approx(expected)
     assert brightest_pixel(one, trained, own_noise=True) == pytest.approx(expected / 100, rel=0.2)
     assert brightest_pixel(np.full_like(one, np.nan), trained) == 0.0
-
-
-def test_what_a_run_stores_is_read_or_passed_over():
-    stored = {"noise": [0.02], "sky": [0.1], "peak": [9.0], "zero_point": 25.0}
-    assert stored_scale(stored) == InputScale((0.02,), (0.1,), (9.0,), 25.0)
-    for odd in (None, [], {}, stored | {"noise": ["x"]}, stored | {"sky": [0.1, 0.2]}):
-        assert stored_scale(odd) is None
-    one_line("noise and peak above 0", lambda: InputScale((0.0,), (0.1,), (9.0,)))

@@ -88,7 +88,7 @@ def test_a_broken_image_is_guarded():
             {"backbone": backbone(), "mean": (0.4, 0.4, 0.4)},
             "mean must be one number for all bands",
         ),
-        ({"backbone": backbone(), "mean": float("nan")}, "mean must be one number for all"),
+        ({"backbone": backbone(), "mean": float("nan")}, "Option mean of classifier is nan"),
         ({"backbone": backbone(), "std": 0}, "std must be above 0, got 0"),
     ],
 )

@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-from lenszoo.data.input_scale import InputScale
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling.receptive_field import Reach, find_reach
 from lenszoo.models.build import model_config
@@ -15,6 +14,7 @@ from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
 from lenszoo.provenance import provenance
+from lenszoo.trained_scale import InputScale
 
 # Sides of the images that tell a scale from a fixed size of the output.
 _SIDES = (16, 24)

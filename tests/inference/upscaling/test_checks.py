@@ -5,8 +5,8 @@ import numpy as np
 from astropy.io import fits
 from tinyupscaler import tiny_upscaler
 
-from lenszoo.data.input_scale import InputScale
 from lenszoo.inference.upscaling import open_upscaler, upscale
+from lenszoo.trained_scale import InputScale
 
 
 def test_another_pixel_scale_and_noise_are_told_of_once(tmp_path, caplog):

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from lenszoo.training.interrupt import heard
+from lenszoo.interrupt import heard, pressed
 
 
 class Careless:
@@ -21,6 +21,20 @@ def test_an_interrupt_in_a_destructor_is_raised_at_the_next_check():
         with pytest.raises(KeyboardInterrupt):
             check()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_a_library_turns_into_its_own_error_is_remembered():
+    with heard(), heard() as check:  # a training within a verb
+        assert not pressed()
+        with pytest.raises(ValueError):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise ValueError("callback failed") from None
+        assert pressed()
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert not pressed()
 
 
 def test_a_programs_own_handler_stays():
