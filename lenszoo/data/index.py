@@ -2,7 +2,6 @@
 
 import logging
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,18 +11,15 @@ from typing import Any
 import numpy as np
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.class_folders import class_files, open_folder, order_classes
 from lenszoo.data.content import check_one_label, hash_files, same_rows
 from lenszoo.data.dataset import Dataset
-from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file, split_hdu
+from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.memory_table import describe, is_table
 from lenszoo.data.names import (
     GROUP,
-    LENS_CLASSES,
-    SET_PREFIXES,
-    canonical_class,
     find_class,
     name_classes,
-    natural_key,
 )
 from lenszoo.data.readers import read_images
 from lenszoo.data.splits import fold_rows, split_rows
@@ -118,7 +114,7 @@ class DatasetIndex:
             LenszooError: no such folder, no images, images beside class folders, an empty class
                 folder, two sets side by side, or a folder that is none of ``classes``.
         """
-        top, folders, files = _open(Path(root))
+        top, folders, files = open_folder(Path(root))
         if not folders:
             if not files:
                 raise LenszooError(
@@ -131,8 +127,8 @@ class DatasetIndex:
                 f"{top}: holds images ({files[0]} ...) beside folders ({folders[0]} ...); "
                 "give a folder of class folders, or one of images."
             )
-        members = {folder: _class_files(top, folder) for folder in folders}
-        names, folders = _order_classes(folders, classes, str(top))
+        members = {folder: class_files(top, folder) for folder in folders}
+        names, folders = order_classes(folders, classes, str(top))
         ids, labels = [], []
         for folder in folders:
             label = find_class(folder, names, f"{top / folder}")
@@ -335,88 +331,6 @@ class DatasetIndex:
         """
         rows = fold_rows(self, k, seed)
         return ((self.subset(train), self.subset(held_out)) for train, held_out in rows)
-
-
-def _listing(folder: Path) -> tuple[list[str], list[str], int]:
-    """Return a folder's sub-folders and image files, natural order, and its number of others."""
-    folders, files, others = [], [], 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith((".", "__")):
-                    continue
-                if entry.is_dir():
-                    folders.append(entry.name)
-                elif is_image_file(entry.name):
-                    files.append(entry.name)
-                else:
-                    others += 1
-    except FileNotFoundError:
-        raise LenszooError(f"{folder}: no such folder.") from None
-    except OSError as error:
-        raise LenszooError(f"{folder}: cannot be listed ({error.strerror}).") from error
-    return sorted(folders, key=natural_key), sorted(files, key=natural_key), others
-
-
-def _open(root: Path) -> tuple[Path, list[str], list[str]]:
-    """Return a dataset's folder, its class folders and its image files.
-
-    ``DIR/train`` may also mean the class folders ``DIR/train_lenses`` and ``DIR/train_nonlenses``.
-    """
-
-    def of_set(folders: list[str], prefix: str) -> list[str]:
-        names = [f for f in folders if f.casefold().startswith(prefix)]
-        return [f for f in names if canonical_class(f) in LENS_CLASSES]
-
-    prefix = f"{root.name}_".casefold()
-    if prefix in SET_PREFIXES and not root.exists() and root.parent.is_dir():
-        folders = of_set(_listing(root.parent)[0], prefix)
-        if folders:
-            return root.parent, folders, []
-    folders, files, _ = _listing(root)
-    sets = [prefix for prefix in SET_PREFIXES if of_set(folders, prefix)]
-    if len(sets) > 1:
-        names = " or ".join(str(root / prefix[:-1]) for prefix in sets)
-        raise LenszooError(
-            f"{root}: holds several sets side by side ({', '.join(folders[:4])}); give one at a "
-            f"time, as {names}."
-        )
-    return root, folders, files
-
-
-def _class_files(top: Path, folder: str) -> list[str]:
-    inner, files, others = _listing(top / folder)
-    if files:
-        if inner or others:
-            warnings.warn(
-                f"{top / folder}: {len(inner)} folder(s) and {others} file(s) that are no images "
-                f"({', '.join(IMAGE_SUFFIXES)}) are passed over beside {len(files)} images.",
-                stacklevel=2,
-            )
-        return files
-    if inner:
-        raise LenszooError(
-            f"{top}: {folder} holds folders ({', '.join(inner[:4])}), not images; "
-            f"give one set at a time, such as {top / folder}."
-        )
-    raise LenszooError(f"{top / folder}: this class folder holds no images; fill or remove it.")
-
-
-def _order_classes(
-    folders: list[str], classes: Sequence[str] | None, source: str
-) -> tuple[list[str], list[str]]:
-    """Return the class names, and the folders in the order of their classes."""
-    if classes is None:
-        names = list(name_classes(folders, source))
-        return names, sorted(folders, key=lambda f: find_class(f, names, source))
-    labels = {folder: find_class(folder, classes, source) for folder in folders}
-    for folder in folders:
-        twin = next(f for f in folders if labels[f] == labels[folder])
-        if twin != folder:
-            raise LenszooError(
-                f"{source}: folders {twin} and {folder} name the same class; merge them."
-            )
-    return list(classes), sorted(folders, key=lambda f: labels[f])
 
 
 def _label(text: str, classes: Sequence[str], source: str, positions: bool) -> int:

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file
-from lenszoo.data.index import DatasetIndex, natural_key
+from lenszoo.data.index import DatasetIndex
 from lenszoo.data.memory_table import is_table
+from lenszoo.data.names import natural_key
 from lenszoo.data.table import TABLE_SUFFIXES, column_names, is_table_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError

@@ -10,7 +10,7 @@ import numpy as np
 from lenszoo.data.checks import OnBad
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import is_image_file, without_suffix
-from lenszoo.data.index import natural_key
+from lenszoo.data.names import natural_key
 from lenszoo.data.patches import pair_scale
 from lenszoo.data.readers import read_images
 from lenszoo.data.walk import walk_files

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +13,15 @@ import pyarrow as pa
 from lenszoo.data.checks import OnBad
 from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
-from lenszoo.files import STALE_HOURS, hold, is_writable, replacing, sweep, write_bytes
+from lenszoo.files import is_writable, replacing, write_bytes
 from lenszoo.interrupt import heard
 from lenszoo.survey.cutouts import suits
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
 from lenszoo.survey.positions import Positions
-from lenszoo.survey.progress import Meter, log_to
+from lenszoo.survey.progress import Meter
 from lenszoo.survey.ranking import check_prevalence, read_lenses, write_candidates
+from lenszoo.survey.results_folder import check_identity, held, search_identity
 from lenszoo.survey.scoring import (
     Members,
     Outcome,
@@ -43,7 +43,6 @@ Path_ = str | os.PathLike[str]
 
 _SHOWN = 5
 _LOOKED_AT = 6  # parts, and objects of each, whose scale is checked
-_BEFORE = (".", "search", "tiles.parquet", "plan-")  # written before a search is settled
 
 
 @dataclass(frozen=True)
@@ -179,12 +178,12 @@ def search(
     members = Members(settings.weights, lens_class)
     positions = Positions(catalogue, dict(columns or {}), members.columns)
     settings = _fitted(settings, members, str(catalogue), resample)
-    identity = _identity(positions, tiles, pattern, settings, members)
-    _check_identity(folder, identity)
+    identity = search_identity(positions, tiles, pattern, settings, members)
+    check_identity(folder, identity)
     if (reason := is_writable(folder)) is not None:
         raise LenszooError(f"{folder}: cannot be written ({reason}); choose another folder.")
-    with _held(folder, shard):
-        _check_identity(folder, identity)
+    with held(folder, shard):
+        check_identity(folder, identity)
         label = " + ".join(members.names)
         all_tiles = read_tiles(
             list_tiles(tiles, settings.bands, pattern, settings.zero_point),
@@ -226,73 +225,6 @@ def _fitted(settings: Settings, members: Members, catalogue: str, resample: bool
         )
     settings = replace(settings, bands=bands, pixel_scale=first.pixel_scale if resample else None)
     return trained_settings(first, catalogue, settings)
-
-
-def _identity(
-    positions: Positions,
-    tiles: Path_,
-    pattern: str | None,
-    settings: Settings,
-    members: Members,
-) -> dict[str, Any]:
-    """Return the facts that two calls of one search share."""
-    facts = asdict(settings)
-    del facts["batch_size"]
-    return {
-        "catalogue": Path(positions.path).name,
-        "catalogue_sha256": positions.fingerprint(),
-        "columns": dict(positions.columns),
-        "tiles": str(Path(tiles).resolve()),
-        "pattern": pattern,
-        **facts,
-        "weights": list(members.names),
-        "weights_sha256": members.provenance["weights_sha256"],
-    }
-
-
-def _check_identity(folder: Path, identity: dict[str, Any]) -> None:
-    """Refuse a folder of another search, or of other things."""
-    file = folder / "search.json"
-    if not file.exists():
-        entries = sorted(folder.iterdir()) if folder.is_dir() else []
-        others = [p.name for p in entries if not p.name.startswith(_BEFORE)]
-        if others:
-            raise LenszooError(
-                f"{folder}: holds {others[0]} and no search; choose a new or an empty folder."
-            )
-        return
-    try:
-        before = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise LenszooError(f"{file}: damaged; choose another folder.") from error
-    identity = json.loads(json.dumps(identity))
-    for name, value in identity.items():
-        if before.get(name) != value:
-            there, here = before.get(name), value
-            if name.endswith("sha256"):
-                there, here = str(there)[:14], str(here)[:14]
-            raise LenszooError(
-                f"{folder}: holds another search ({name}: {there} there, {here} here); choose "
-                "another folder, or call it as before."
-            )
-
-
-@contextmanager
-def _held(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
-    """Hold the folder against another search, or against the same shard; log into it."""
-    name = "search" if shard is None else f"search-{shard[0]}-of-{shard[1]}"
-    busy = f"{folder}: another process is searching into it; wait for it, or use --shard."
-    folder.mkdir(parents=True, exist_ok=True)
-    with hold(folder, "results folder", f".{name}.lock", busy, alone=shard is None):
-        handler = log_to(folder / f"{name}.log")
-        log.addHandler(handler)
-        try:
-            # other shards may be writing: only what is old is nobody's
-            sweep(folder / "parts", 0 if shard is None else STALE_HOURS)
-            yield
-        finally:
-            log.removeHandler(handler)
-            handler.close()
 
 
 def _tell_of(tiles: Sequence[Tile], source: Path_) -> None:

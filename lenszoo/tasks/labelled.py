@@ -9,9 +9,10 @@ import numpy as np
 
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.dataset import Dataset
-from lenszoo.data.index import DatasetIndex, canonical_class
+from lenszoo.data.index import DatasetIndex
 from lenszoo.data.listing import ImageTable, Inputs
 from lenszoo.data.memory_table import is_table
+from lenszoo.data.names import canonical_class
 from lenszoo.data.paired import as_labels, is_pipeline, read_pipeline
 from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError

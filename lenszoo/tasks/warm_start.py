@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from lenszoo.data.brightness import check_brightness, span
-from lenszoo.data.index import canonical_class
+from lenszoo.data.names import canonical_class
 from lenszoo.files import sha256_of
 from lenszoo.pretrained.imported import is_published
 from lenszoo.pretrained.source import as_path, resolve

@@ -1,7 +1,6 @@
 """Folders and tables become an index; splits are stratified, disjoint and repeatable."""
 
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,16 +53,6 @@ def test_flat_folder_has_no_labels(deeplense):
     assert "no labels" in repr(index)
 
 
-def test_hidden_and_foreign_entries_are_passed_over(deeplense):
-    root = deeplense()
-    (root / ".git").mkdir()
-    (root / "__MACOSX").mkdir()
-    (root / "truth.csv").write_text("id\n")
-    (root / "no" / "._0.npy").write_bytes(b"")
-    (root / "no" / "notes.txt").write_text("")
-    assert len(DatasetIndex.from_directory(root)) == 12
-
-
 def test_bad_folders(deeplense, tmp_path):
     one_line("no such folder", lambda: DatasetIndex.from_directory(tmp_path / "none"))
     (tmp_path / "empty").mkdir()
@@ -83,19 +72,6 @@ def test_bad_folders(deeplense, tmp_path):
     (root / "spare").rmdir()
     (root / "preview.png").write_bytes(b"")
     one_line("beside folders", lambda: DatasetIndex.from_directory(root))
-
-
-def test_two_sets_of_lens_folders_side_by_side(deeplense):
-    names = ("train_lenses", "train_nonlenses", "test_lenses", "test_nonlenses")
-    root = deeplense(classes=names)
-    text = one_line("several sets side by side", lambda: DatasetIndex.from_directory(root))
-    assert str(root / "train") in text
-    train, test = (DatasetIndex.from_directory(root / part) for part in ("train", "test"))
-    assert train.class_names == test.class_names == ("nonlens", "lens")
-    assert train.ids[0] == "train_nonlenses/0.npy"
-    assert {name.split("/")[0] for name in test.ids} == {"test_lenses", "test_nonlenses"}
-    assert all(path.is_file() for path in train.paths + test.paths)
-    one_line("no such folder", lambda: DatasetIndex.from_directory(root / "val"))
 
 
 def test_files_one_by_one(deeplense, tmp_path):
@@ -224,15 +200,3 @@ def test_a_file_name_that_no_table_can_hold(tmp_path):
     assert DatasetIndex.from_directory(tmp_path).ids == ("ü.npy",)
     (tmp_path / "ü.npy").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.npy"))
     one_line("is no name in UTF-8; rename", lambda: DatasetIndex.from_directory(tmp_path))
-
-
-def test_files_that_are_passed_over_are_counted(deeplense):
-    root = deeplense(per_class=3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        (root / "no" / ".hidden").touch()
-        assert len(DatasetIndex.from_directory(root)) == 9
-    (root / "no" / "notes.txt").touch()
-    (root / "no" / "more").mkdir()
-    with pytest.warns(UserWarning, match=r"no: 1 folder\(s\) and 1 file\(s\).*beside 3 images"):
-        assert len(DatasetIndex.from_directory(root)) == 9

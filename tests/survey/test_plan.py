@@ -16,20 +16,6 @@ def refusal(run, *texts):
         assert text in line, line
 
 
-def test_the_results_of_another_search_are_refused(sky, tmp_path, look):
-    out = tmp_path / "out"
-    look(sky, out)
-    easy = "lens_finder.easy_sim_image"
-    refusal(lambda: look(sky, out, weights=easy), str(out), "another search", "weights", easy)
-    refusal(lambda: look(sky, out, on_bad="zero"), "on_bad: skip there, zero here")
-    other = tmp_path / "catalogue.csv"
-    other.write_text((sky / "catalogue.csv").read_text().replace("150.0", "150.1"))
-    refusal(lambda: look(sky, out, catalogue=other), "catalogue_sha256")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.tex").touch()
-    refusal(lambda: look(sky, tmp_path / "full"), "holds thesis.tex and no search")
-
-
 def test_bad_rows_are_left_out_and_counted(sky, tmp_path, look):
     lines = (sky / "catalogue.csv").read_text().split("\n")
     bad = ["a,,2.0", "b,nan,2.0", "c,361,2.0", "d,-1,2.0", "e,150,91", ",150,2.0", "f,10.0,2.0"]

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lenszoo.data.index import canonical_class
+from lenszoo.data.names import canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.models.build import check_logits
 from lenszoo.pretrained.loading import load_sources
