@@ -31,7 +31,7 @@ MAX_PIXELS = 2**31
 # Of a compressed image, whose header costs nothing to forge: pixels that may always be claimed, and
 # pixels for each byte of the file.
 _CLAIMED, _CLAIMED_A_BYTE = 2**26, 50
-_SCIENCE = "SCI"  # what the archives of HST and JWST call the image among its errors and masks
+_SCIENCE = "SCI"  # as the archives of HST and JWST call the image among its errors and masks
 _SHOWN = 8
 _ARCSEC = 3600.0
 
