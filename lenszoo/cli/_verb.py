@@ -41,7 +41,8 @@ _OPTIONS = (
     (re.compile(r"\bon_missing='(\w+)'"), r"--on-missing \1"),
     (re.compile(r"\bbands=(?= names)|(?<=in order: )bands="), "--band-names"),
     (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--images-in"),
-    (re.compile(r"(?<![.\w])(id|label)=(?=[\s,;.]|$)"), r"--\1-column"),
+    (re.compile(r"(?<![.\w])(id|path|label)(?:_column)?=(?=[\s,;.]|$)"), r"--\1-column"),
+    (re.compile(r"\bscaling='(\w+)'"), r"--scaling \1"),
     (re.compile(r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns)=(?=[\s,;.]|$)"), r"--\1"),
 )
 
@@ -51,6 +52,11 @@ _FIELDS = (
     (re.compile(r"\bsky='(\w+)'"), r"--set data.sky=\1"),
     (re.compile(r"\bzero_point=(?=[\s,;.]|$)"), "--set data.zero_point="),
     (re.compile(r'\buse = "(\w+)"'), r"--set use=\1"),
+    (re.compile(r"\bscaling='(\w+)'"), r"--set data.scaling=\1"),
+    (
+        re.compile(r"Name yours with \w+_column="),
+        "Rename yours: a table to train on has the columns id, path and label",
+    ),
     (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--set data.folder="),
     (re.compile(r"\b(id|label|bands|pattern|columns)=(?=[\s,;.]|$)"), r"--set data.\1="),
 )

@@ -44,9 +44,9 @@ def check_brightness(
         return
     row, lowest, highest = odd[0]
     log.warning(
-        "%s: pixels from %.3g to %.3g (like it are %d of %d images looked at), but %s learned on "
-        "images in [0, 1], the faintest pixel 0 and the brightest 1: scale each image so, or the "
-        "answers mean nothing.",
+        "%s: pixels from %.4g to %.4g (%d of %d images looked at are like it), but %s learned on "
+        "images in [0, 1], the faintest pixel 0 and the brightest 1: scale each image so, as "
+        "scaling='minmax' does, or the answers mean nothing.",
         name_of(row), lowest, highest, len(odd), len(rows), label,
     )  # fmt: skip
 

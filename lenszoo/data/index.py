@@ -189,11 +189,11 @@ class DatasetIndex:
         read = read_table(csv)
         if group_column is None and label_column is not None and GROUP in read.columns:
             group_column = GROUP
-        named = (id_column, *path_columns, label_column, group_column)
-        columns = [c for c in named if c is not None]
-        read.need(
-            columns, "Name yours with id_column=, path_column= and label_column= (None: none)."
-        )
+        named = [("id", id_column), *(("path", column) for column in path_columns)]
+        named += [("label", label_column), ("group", group_column)]
+        for role, column in named:
+            read.need([column] if column is not None else [], f"Name yours with {role}_column=.")
+        columns = [column for _, column in named if column is not None]
         check_rows(read)
         cells = {column: read.filled(column) for column in columns}
         base = Path(root) if root is not None else folder_of(csv)

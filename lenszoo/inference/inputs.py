@@ -18,7 +18,7 @@ from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.paired import is_pipeline, read_pipeline
 from lenszoo.data.readers import ImageFiles, image_name
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.preparing import Preparation
 from lenszoo.inference.stacks import open_stack
 
@@ -323,12 +323,17 @@ def _take_bands(image: np.ndarray, fit: Fit, name: str) -> np.ndarray:
     if image.shape[2] != want:
         if image.shape[0] == want and fit.bands is None:
             raise LenszooError(
-                f"{name}: of shape {image.shape}, with its band(s) first; they belong last: "
+                f"{name}: of shape {image.shape}, with its bands first; they belong last: "
                 "np.moveaxis(images, 1, -1)."
             )
+        count = image.shape[2]
+        remedy = (
+            f"choose {want} of 0 to {have - 1} with bands=."
+            if have >= want
+            else f"give images of {counted(want, 'band')}, or take weights for {have}."
+        )
         raise LenszooError(
-            f"{name}: {image.shape[2]} band(s), but {fit.label} takes {want}; choose "
-            f"{want} of 0 to {have - 1} with bands=."
+            f"{name}: {counted(count, 'band')}, but {fit.label} takes {want}; {remedy}"
         )
     return image
 

@@ -115,7 +115,7 @@ _ROWS = (
                 "equivariant:equivariant_transformer", 16),
     _classifier("resnet18", _HE, "18-layer residual network in torchvision's layout.",
                 "resnet:resnet"),
-    _classifier("resnet18_slim", _HE, "The same at a quarter of the width; trains on a CPU.",
+    _classifier("resnet18_slim", _HE, "ResNet-18 at a quarter of the width; trains on a CPU.",
                 "resnet:resnet", width=16, stem="fine"),
     _classifier("resnet34", _HE, "34-layer residual network in torchvision's layout.",
                 "resnet:resnet", blocks=(3, 4, 6, 3)),

@@ -62,3 +62,13 @@ def test_fields_of_a_recipe_are_not_taken_for_options():
     assert _as_options(message, ()).startswith(
         "leave it out of --columns, or name it with --id-col"
     )
+
+
+def test_columns_and_scaling_of_messages_are_options_or_fields():
+    column, scaling = "no column 'path'. Name yours with path_column=.", "so, as scaling='minmax'."
+    assert _as_options(column, ()) == "no column 'path'. Name yours with --path-column."
+    assert _as_options(scaling, ()) == "so, as --scaling minmax."
+    assert _as_options(scaling, _FIELDS) == "so, as --set data.scaling=minmax."
+    assert _as_options(column, _FIELDS) == (
+        "no column 'path'. Rename yours: a table to train on has the columns id, path and label."
+    )

@@ -44,6 +44,4 @@ def test_most_must_be_so_and_not_the_first_alone(scaled, caplog):
     most[1:] *= 3000
     assert told(few, caplog) == []
     (line,) = told(most, caplog)
-    assert line.startswith(
-        "image 2: pixels from 0 to 3e+03 (like it are 15 of 16 images looked at)"
-    )
+    assert line.startswith("image 2: pixels from 0 to 3000 (15 of 16 images looked at are like it)")

@@ -150,9 +150,12 @@ def test_integer_labels_are_positions(table):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,file,label\n1,set/no/0.npy,no\n", "no column 'path'; the columns are: id, file"),
-        ("path,label\nset/no/0.npy,no\n", "no column 'id'"),
-        ("id,path\n1,set/no/0.npy\n", "no column 'label'"),
+        (
+            "id,file,label\n1,set/no/0.npy,no\n",
+            "columns are: id, file, label. Name yours with path_column=.",
+        ),
+        ("path,label\nset/no/0.npy,no\n", "columns are: path, label. Name yours with id_column=."),
+        ("id,path\n1,set/no/0.npy\n", "columns are: id, path. Name yours with label_column=."),
         ("id,path,label\n1,set/no/0.npy,no\n1,set/no/1.npy,no\n", "id '1' occurs more than once"),
         ("id,path,label\n1,set/no/0.npy,no\n2,set/no/99.npy,no\n", "no such file: "),
         ("id,path,label\n1,set/no/0.npy,no\n2,set/no/1.npy\n", "line 3 has no value in column"),

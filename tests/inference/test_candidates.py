@@ -136,7 +136,7 @@ def test_columns_and_bands_are_found_by_name(finder, cutouts):
         predict(finder, other)
     np.testing.assert_allclose(logits(predict(finder, other, bands=[0, 1])), expected, atol=1e-5)
     unnamed = dataclasses.replace(cutouts, bands=(), images=cutouts.images[..., :1])
-    with pytest.raises(LenszooError, match=r"image c0: 1 band\(s\), but .* takes 2"):
+    with pytest.raises(LenszooError, match=r"image c0: 1 band, but .* takes 2"):
         predict(finder, unnamed)
 
 

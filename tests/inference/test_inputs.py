@@ -58,7 +58,7 @@ def test_what_holds_images_in_memory_is_an_array():
 def test_one_image_is_one_and_bands_belong_last():
     image = noise(6, 6, 1)
     np.testing.assert_array_equal(read(image, fit()), image)
-    one_line("band(s) first; they belong last: np.moveaxis", lambda: read(noise(2, 1, 6, 6), fit()))
+    one_line("bands first; they belong last: np.moveaxis", lambda: read(noise(2, 1, 6, 6), fit()))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,11 @@ def test_bands_are_chosen_in_order_and_checked():
         read(image, Fit((6, 6, 2), "m", bands=(2, 0))),
         image[0][..., [2, 0]],
     )
-    one_line("3 band(s), but the model takes 1; choose 1 of 0 to", lambda: read(image, fit()))
+    one_line("3 bands, but the model takes 1; choose 1 of 0 to", lambda: read(image, fit()))
+    few = "3 bands, but m takes 4; give images of 4 bands, or take weights for 3."
+    one_line(few, lambda: read(image, Fit((6, 6, 4), "m")))
+    chosen = "1 band, but m takes 3; choose 3 of 0 to 2 with bands=."
+    one_line(chosen, lambda: read(image, Fit((6, 6, 3), "m", bands=(0,))))
     one_line("bands 0 to 2", lambda: read(image, Fit((6, 6, 1), "m", bands=(3,))))
 
 
@@ -125,7 +129,7 @@ def test_a_model_of_any_size_takes_that_of_the_first_image(tmp_path):
 def test_a_colour_picture_needs_a_band_named(zoo, tmp_path):
     pixels = (noise(SIZE, SIZE, 3) * 255).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "rgb.png")
-    with pytest.raises(LenszooError, match=rf"rgb\.png: 3 band\(s\), but {NAME} takes 1"):
+    with pytest.raises(LenszooError, match=rf"rgb\.png: 3 bands, but {NAME} takes 1"):
         predict(NAME, tmp_path)
     green = predict(NAME, tmp_path, bands=[1])
     grey = predict(NAME, (pixels[None, ..., 1:2] / 255).astype(np.float32))

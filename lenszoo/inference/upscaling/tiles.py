@@ -10,7 +10,7 @@ import numpy as np
 
 from lenszoo.data.checks import unmasked
 from lenszoo.data.sky import measure_sky
-from lenszoo.errors import LenszooError, unknown
+from lenszoo.errors import LenszooError, counted, unknown
 from lenszoo.inference.upscaling.pixels import (
     Scaling,
     ValueRange,
@@ -209,8 +209,9 @@ def _as_image(image: np.ndarray, upscaler: Upscaler, name: str) -> np.ndarray:
         )
     if image.shape[2] != upscaler.bands:
         raise LenszooError(
-            f"{name}: {image.shape[2]} band(s), but {upscaler.name} takes {upscaler.bands}; give "
-            f"images of {upscaler.bands} band(s), or weights for {image.shape[2]}."
+            f"{name}: {counted(image.shape[2], 'band')}, but {upscaler.name} takes "
+            f"{upscaler.bands}; give images of {counted(upscaler.bands, 'band')}, or weights for "
+            f"{image.shape[2]}."
         )
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, a bad pixel
         return image.astype(np.float32, copy=False)

@@ -244,7 +244,7 @@ class TestDamage:
             tiny, tmp_path / "b.fits", tmp_path / "out"
         )
         fits.writeto(tmp_path / "c.fits", noise(3, 8, 8))
-        assert "3 band(s), but tiny takes 1" in refusal(tiny, tmp_path / "c.fits", tmp_path / "out")
+        assert "3 bands, but tiny takes 1" in refusal(tiny, tmp_path / "c.fits", tmp_path / "out")
 
     def test_coordinates_that_cannot_follow(self, tiny, tmp_path):
         fits.writeto(tmp_path / "a.fits", noise(9, 9), header(CPDIS1="LOOKUP"))

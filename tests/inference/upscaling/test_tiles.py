@@ -354,7 +354,7 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("image", "message"),
         [
-            (np.zeros((5, 5, 3)), "The image: 3 band(s), but tiny takes 1"),
+            (np.zeros((5, 5, 3)), "The image: 3 bands, but tiny takes 1"),
             (np.zeros((2, 5, 5, 1)), "no image"),
             (np.zeros(5), "no image"),
             (np.zeros((0, 5)), "no image"),
