@@ -76,6 +76,9 @@ def _backend() -> Iterator[Finding]:
     answer = float(keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.ones((2, 2)))))
     yield "backend", f"{facts['backend']} on {', '.join(facts['devices'])}", answer == 4.0
     yield "machine", facts["machine"], True
+    order = keras.config.image_data_format()
+    if order != "channels_last":
+        yield "images", f"{order} in keras.json, but lenszoo works channels_last: mend it", False
 
 
 def _manifest() -> Iterator[Finding]:

@@ -23,8 +23,8 @@ def check_brightness(
     span_of: Callable[[int], tuple[float, float]],
     name_of: Callable[[int], str],
     label: str,
-) -> None:
-    """Warn, in a line, where images are not scaled as those that a classifier learned on.
+) -> str | None:
+    """Warn where images are not scaled as those that a classifier learned on; return the line.
 
     Looked at are some, evenly over all; a few odd ones among them are nobody's fault.
 
@@ -41,14 +41,16 @@ def check_brightness(
         if not (_within(lowest, _FAINTEST) and _within(highest, _BRIGHTEST)):
             odd.append((row, lowest, highest))
     if len(odd) <= _TOLERATED * len(rows):
-        return
+        return None
     row, lowest, highest = odd[0]
-    log.warning(
-        "%s: pixels from %.4g to %.4g (%d of %d images looked at are like it), but %s learned on "
-        "images in [0, 1], the faintest pixel 0 and the brightest 1: scale each image so, as "
-        "scaling='minmax' does, or the answers mean nothing.",
-        name_of(row), lowest, highest, len(odd), len(rows), label,
-    )  # fmt: skip
+    line = (
+        f"{name_of(row)}: pixels from {lowest:.4g} to {highest:.4g} ({len(odd)} of {len(rows)} "
+        f"images looked at are like it), but {label} learned on images in [0, 1], the faintest "
+        "pixel 0 and the brightest 1: scale each image so, as scaling='minmax' does, or the "
+        "answers mean nothing."
+    )
+    log.warning("%s", line)
+    return line
 
 
 def _within(value: float, limits: tuple[float, float]) -> bool:

@@ -15,6 +15,7 @@ GROUP = "group"
 """The column of a table that names the groups which no split may divide."""
 
 _WHOLE = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")  # labels that went through a float
+_TRUTHS = {"false": "0", "true": "1"}
 _NEGATIONS = ("non", "non_", "non-", "no", "no_", "not_")
 _LENS_NAMES = {f"{no}{name}": "nonlens" for no in _NEGATIONS for name in ("lens", "lenses")}
 _LENS_NAMES |= {"lens": "lens", "lenses": "lens"}
@@ -37,13 +38,13 @@ def natural_key(text: str) -> list[str | int]:
 def canonical_class(name: str) -> str:
     """Return the name that all aliases of a class share.
 
-    ``"CDM"`` and ``"sphere"`` agree, and so do ``"0"`` and ``"0.0"``.
+    ``"CDM"`` and ``"sphere"`` agree, and so do ``"0"``, ``"0.0"`` and ``"False"``.
     """
     folded = name.strip().casefold()
     whole = _WHOLE.fullmatch(folded)
     if whole:
         return str(int(whole[1]))
-    return CLASS_ALIASES.get(folded, folded)
+    return _TRUTHS.get(folded) or CLASS_ALIASES.get(folded, folded)
 
 
 def name_classes(names: Iterable[str], source: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ _BLOCK = 2**18
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _READ = (b"IHDR", b"PLTE", b"IDAT")
 _PALETTE = 3
+_DEEP_GREY_ALPHA = bytes((16, 4))  # bits and colour type
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # a pixel, by the colour type
 # The seven passes of an interlaced PNG: first column, first row, and the steps to the next.
 _PASSES = (
@@ -37,15 +38,16 @@ def read_png(name: str) -> np.ndarray:
     """Read a PNG or JPEG file.
 
     Grey is one band, colour and palettes are three; alpha is dropped. Pillow reads 16-bit *colour*
-    at 8 bits.
+    at 8 bits. An image that a camera's orientation (EXIF) turns is turned.
 
     Returns:
         float32 (H, W, bands) in [0, 1].
 
     Raises:
-        LenszooError: the file is missing, damaged, of another kind, or unpacks to too many pixels.
+        LenszooError: the file is missing, damaged, of another kind, unpacks to too many pixels, or
+            is 16-bit grey with alpha, of which Pillow makes 8-bit colour.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with open_regular(name) as raw:
@@ -60,10 +62,11 @@ def read_png(name: str) -> np.ndarray:
                 )
             if image.format == "PNG":
                 _check_rows(raw, name)
-            if image.mode.startswith("I"):  # "I;16", or "I" from an older Pillow: 16-bit grey
-                return (np.asarray(image, np.float32) / 65535.0)[..., None]
-            grey = image.mode in ("1", "L", "LA")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"), np.float32) / 255.0
+            turned = ImageOps.exif_transpose(image)
+            if turned.mode.startswith("I"):  # "I;16", or "I" from an older Pillow: 16-bit grey
+                return (np.asarray(turned, np.float32) / 65535.0)[..., None]
+            grey = turned.mode in ("1", "L", "LA")
+            pixels = np.asarray(turned.convert("L" if grey else "RGB"), np.float32) / 255.0
             return pixels[..., None] if grey else pixels
     except LenszooError:
         raise
@@ -100,6 +103,10 @@ def _check_rows(stream: BinaryIO, name: str) -> None:
             checksum = zlib.crc32(block, checksum)
             if kind == b"IHDR":
                 needed = _bytes_of(block)
+                if block[8:10] == _DEEP_GREY_ALPHA:
+                    raise LenszooError(
+                        f"{name}: 16-bit grey with alpha is not read; save it without alpha."
+                    )
                 lacking |= {b"PLTE"} if block[9] == _PALETTE else set()
             lacking.discard(kind)
             while kind == b"IDAT" and block and not unpacker.eof and have < needed:

@@ -166,8 +166,9 @@ class Table:
         """Return whole numbers that were stored as floats; "" where there is none."""
         large = np.flatnonzero(there & ~(np.abs(values) < _EXACT))
         if len(large):
+            value = float(values[large[0]])
             raise LenszooError(
-                f"{self.source}: {self.where(int(large[0]))} has {values[large[0]]!r} in column "
+                f"{self.source}: {self.where(int(large[0]))} has {value!r} in column "
                 f"{column!r}, a float that may stand for several ids; store ids as text or as "
                 "64-bit integers."
             )

@@ -180,10 +180,13 @@ def open_inputs(
 
 
 def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None) -> None:
-    """Check that images are of the kind that a model learned on."""
-    check_pixel_scale(images, opened.pixel_scale, pixel_scale)
-    check_brightness(opened, images)
-    check_scale(opened, images)
+    """Check that images are of the kind that a model learned on; warnings become their notes."""
+    notes = (
+        check_pixel_scale(images, opened.pixel_scale, pixel_scale),
+        check_brightness(opened, images),
+        check_scale(opened, images),
+    )
+    images.notes += [note for note in notes if note is not None]
 
 
 def reads_catalogue(opened: OpenedModel, table: Any) -> bool:

@@ -94,6 +94,9 @@ class Images:
             dataset.
         fit: what the model needs.
 
+    Attributes:
+        notes: warnings about the images, for the results.
+
     Raises:
         LenszooError: no inputs, an array of another kind, or an unknown policy.
     """
@@ -103,7 +106,7 @@ class Images:
         self.dataset = inputs if isinstance(inputs, Dataset) else _as_dataset(inputs)
         self.ids = self.dataset.ids
         self.paths = None if self.dataset.files is None else self.dataset.files.paths
-        self.fit = fit
+        self.fit, self.notes = fit, list[str]()
         if None in fit.shape[:2]:
             self.fit = self._sized(fit)
 

@@ -12,8 +12,10 @@ TOLERANCE = 0.05
 """Pixel scales that differ by less, relatively, are taken for the same."""
 
 
-def check_pixel_scale(images: Images, trained: float | None, scale: float | None = None) -> None:
-    """Warn, in a line, of images whose pixels are not as large in the sky as a model's.
+def check_pixel_scale(
+    images: Images, trained: float | None, scale: float | None = None
+) -> str | None:
+    """Warn of images whose pixels are not as large in the sky as a model's; return the line.
 
     Args:
         images: the model's images; the first that is there stands for all.
@@ -21,21 +23,23 @@ def check_pixel_scale(images: Images, trained: float | None, scale: float | None
         scale: arcsec a pixel of the images; by default what their header says, if anything.
     """
     if trained is None:
-        return
+        return None
     first = images.first()
     if scale is None and images.paths is not None and images.paths[first] is not None:
         scale = read_pixel_scale(images.paths[first])
     if scale is None:
-        return
+        return None
     seen = scale * _shrinks(images, first)
     if abs(seen / trained - 1) <= TOLERANCE:
-        return
+        return None
     resized = "" if seen == scale else f", {seen:.3g} once resized"
-    log.warning(
-        "%s: %.3g arcsec a pixel%s, but %s learned at %.3g and will take all for %.2g times as "
-        "large: resample to %.3g first (reproject does), or train it on such images.",
-        images.name(first), scale, resized, images.fit.label, trained, trained / seen, trained,
-    )  # fmt: skip
+    line = (
+        f"{images.name(first)}: {scale:.3g} arcsec a pixel{resized}, but {images.fit.label} "
+        f"learned at {trained:.3g} and will take all for {trained / seen:.2g} times as large: "
+        f"resample to {trained:.3g} first (reproject does), or train it on such images."
+    )
+    log.warning("%s", line)
+    return line
 
 
 def _shrinks(images: Images, row: int) -> float:

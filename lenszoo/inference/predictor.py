@@ -46,8 +46,8 @@ def predict(
     ``bad_pixels``, NaN or infinite pixels or those of a constant band; ``error``, why a row holds
     no answer, else null; then the other columns of the inputs' table, such as ``ra`` and ``dec``,
     but for those of the names above. The table's metadata under ``lenszoo`` (see
-    :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed
-    and ``temperature`` (1 where none was fitted).
+    :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed,
+    ``temperature`` (1 where none was fitted) and ``notes``, the warnings about these inputs.
 
     A lens finder's classes are ``nonlens`` and ``lens``. Its logits are divided by the temperature
     that was fitted on its validation data, so ``prob_lens`` is calibrated for objects like those,
@@ -340,9 +340,10 @@ def _table(
         facts |= fit.preparation.facts()
     if candidates.table is not None:
         facts["columns"] = list(opened.columns)
+    facts["notes"] = [] if candidates.images is None else list(candidates.images.notes)
     if candidates.cutouts is not None:
         facts["data"] = candidates.cutouts.provenance
-        facts["notes"] = list(candidates.cutouts.notes)
+        facts["notes"] += candidates.cutouts.notes
     table = pa.table(
         {
             "id": pa.array(candidates.ids, pa.string()),

@@ -72,29 +72,31 @@ def prepared_as_trained(opened: OpenedModel, preparing: Preparing) -> Preparing:
     return options
 
 
-def check_scale(opened: OpenedModel, images: Images) -> None:
+def check_scale(opened: OpenedModel, images: Images) -> str | None:
     """Check noise and sky level of some images against those that a model learned on.
 
     Nothing is checked where the model measures each image itself, or does not know. Images that
-    differ are warned of, in a line.
+    differ are warned of, in a line that is returned too.
 
     Raises:
         LenszooError: they are far from what it knows, unless ``any_scale`` was asked for.
     """
     trained = opened.inputs
     if trained is None or opened.measures_each_image or images.fit.preparation.scaling is not None:
-        return
+        return None
     looked_at = images.sample(_LOOKED_AT)
     difference = compare_scale(looked_at, trained) if len(looked_at) else None
     if difference is None:
-        return
+        return None
     line = f"{_all_of(images)}: {difference.text}; {opened.name} "
     if difference.far and not images.fit.preparation.any_scale:
         raise LenszooError(
             f"{line}knows nothing of such images, so no answer would mean anything. To have "
             "answers all the same, any_scale=True."
         )
-    log.warning("%slearned on other images: do not trust its answers.", line)
+    line += "learned on other images: do not trust its answers."
+    log.warning("%s", line)
+    return line
 
 
 def brightness_of(opened: OpenedModel) -> Callable[[np.ndarray], float] | None:
@@ -119,13 +121,14 @@ def _all_of(images: Images) -> str:
     return first if len(images) == 1 else f"{first} and others of {len(images):,} images"
 
 
-def check_brightness(opened: OpenedModel, images: Images) -> None:
-    """Warn, in a line, of images that are not scaled to [0, 1] as those a classifier learned on.
+def check_brightness(opened: OpenedModel, images: Images) -> str | None:
+    """Warn of images that are not scaled to [0, 1] as a classifier's training; return the line.
 
     Networks from elsewhere and runs on a user's own files give no warning.
     """
-    if _learned_in_unit_range(opened):
-        brightness.check_brightness(len(images), images.span, images.name, opened.name)
+    if not _learned_in_unit_range(opened):
+        return None
+    return brightness.check_brightness(len(images), images.span, images.name, opened.name)
 
 
 def _learned_in_unit_range(opened: OpenedModel) -> bool:

@@ -95,6 +95,7 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
         notes=(
             *_left_out(answers.errors, answers.kept, labels.values),
             *seen_notes(opened.run_dir, candidates.paths),
+            *(candidates.images.notes if candidates.images is not None else ()),
         ),
         provenance={"data": labels.source if objects is None else objects.provenance},
         truth=truth and {name: values[rows] for name, values in truth.items()},

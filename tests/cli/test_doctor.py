@@ -1,7 +1,8 @@
+import keras
 import pytest
 from tinyzoo import NAME
 
-from lenszoo.cli.doctor import _versions
+from lenszoo.cli.doctor import _backend, _versions
 
 pytestmark = pytest.mark.usefixtures("own_manifest")
 
@@ -18,6 +19,10 @@ class TestDoctor:
         result = lenszoo("doctor", code=1)
         assert "BAD  manifest" in result.stdout and "cache" in result.stdout
         assert "not well: manifest" in result.stderr
+
+    def test_images_with_channels_first_are_told(self, monkeypatch):
+        monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+        assert [well for name, _, well in _backend() if name == "images"] == [False]
 
     @pytest.mark.parametrize("password", ["p", "p,q", "p q r", "p@q/", "p?q"])
     @pytest.mark.parametrize("scheme", ["https://", "s3://", "ftp://", "file://", ""])

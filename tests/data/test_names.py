@@ -34,6 +34,7 @@ def test_two_folders_of_one_class(deeplense):
         (("0.0", "1.0"), ("0.0", "1.0")),
         (("Lens", "NonLens"), ("nonlens", "lens")),
         (("0", "0.0", "1"), None),
+        (("0", "1", "False", "true"), None),
         (("Lens", "lens", "NonLens", "nonlens"), None),
     ],
 )

@@ -29,6 +29,31 @@ def test_8_and_16_bit_grey_png_are_scaled_by_their_depth(tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "16.png")[..., 0], sixteen / 65535, atol=1e-7)
 
 
+def test_16_bit_grey_with_alpha_is_refused(tmp_path):
+    path = tmp_path / "deep.png"
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + checksum
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 7, 9, 16, 4, 0, 0, 0))
+    rows = chunk(b"IDAT", zlib.compress(bytes(9 * (1 + 7 * 4))))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + rows + chunk(b"IEND", b""))
+    assert "deep.png: 16-bit grey with alpha" in _one_line(path, "save it without alpha")
+
+
+@pytest.mark.parametrize("name", ["turned.png", "turned.jpg"])
+def test_the_orientation_of_a_camera_is_followed(tmp_path, name):
+    pixels = np.zeros((16, 32), np.uint8)
+    pixels[:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise: the top comes to the right
+    Image.fromarray(pixels).save(tmp_path / name, exif=exif)
+    image = read_image(tmp_path / name)
+    assert image.shape == (32, 16, 1)
+    assert image[:, 8:].min() > 0.9 and image[:, :8].max() < 0.1
+
+
 def test_colour_alpha_palette_and_one_bit_png(tmp_path):
     colour = RNG.integers(0, 256, (9, 7, 4), np.uint8)
     Image.fromarray(colour[..., :3]).save(tmp_path / "rgb.png")

@@ -87,13 +87,14 @@ def test_images_scaled_one_by_one_are_refused(finder, images):
 def test_a_sky_is_told_of_and_subtracted(finder, images, caplog):
     expected = logits(predict(finder, images, sky="border"))
     with caplog.at_level(logging.WARNING, "lenszoo"):
-        predict(finder, images + np.float32(0.1))
+        table = predict(finder, images + np.float32(0.1))
     (record,) = caplog.records
+    assert provenance_of(table)["notes"] == [record.getMessage()]
     assert "times the noise off that of the training: subtract it, sky=" in record.getMessage()
     caplog.clear()
     table = predict(finder, images + np.float32(0.1), sky="border")
     assert logits(table) == pytest.approx(expected, abs=1e-4)
-    assert not caplog.records
+    assert not caplog.records and provenance_of(table)["notes"] == []
 
 
 @pytest.mark.parametrize("card", [{"MAGZERO": 31.4}, {"BUNIT": "nJy"}], ids=str)
