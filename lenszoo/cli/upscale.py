@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lenszoo.cli._options import Inputs, Weights, parse_scaling
+from lenszoo.cli._options import Inputs, PathColumn, Weights, parse_scaling
 from lenszoo.cli._verb import progress_bar, say, verb
 from lenszoo.errors import counted
 
@@ -48,6 +48,7 @@ def upscale(
     png: Annotated[
         bool, typer.Option("--png", help="Write 16-bit grey PNG for PNG and JPEG, not .npy.")
     ] = False,
+    path_column: PathColumn = "path",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that are there.")
     ] = False,
@@ -87,6 +88,7 @@ def upscale(
             conserve_flux=conserve_flux,
             flux=flux,
             png_out="png" if png else "npy",
+            path_column=path_column,
             overwrite=overwrite,
             skip_existing=skip_existing,
             on_error=on_error,

@@ -31,6 +31,15 @@ def test_a_folder(lenszoo, weights, images, tmp_path):
     np.testing.assert_allclose(fits.getdata(out / "b.fits"), expected, atol=1e-5)
 
 
+def test_a_table_of_paths(lenszoo, refused, weights, images, tmp_path):
+    table, out = tmp_path / "list.csv", tmp_path / "out"
+    table.write_text("id,file\n1,in/b.fits\n", encoding="utf-8")
+    command = ("upscale", weights, table, "--out", out)
+    assert "columns are: id, file. Name yours with --path-column." in refused(*command)
+    lenszoo(*command, "--path-column", "file")
+    assert fits.getdata(out / "in" / "b.fits").shape == (60, 82)
+
+
 def test_options(lenszoo, weights, images, tmp_path):
     file, out = images / "a.fits", tmp_path / "x.fits"
     lenszoo(

@@ -60,6 +60,7 @@ def upscale(
     conserve_flux: bool = True,
     flux: Flux = "surface_brightness",
     png_out: PngOut = "npy",
+    path_column: str = "path",
     overwrite: bool = False,
     skip_existing: bool = False,
     on_error: OnError = "raise",
@@ -79,8 +80,8 @@ def upscale(
 
     Args:
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, or a model.
-        inputs: an image file, a list of them, a folder (with all below it), or a ``.csv`` with a
-            column ``path``. ``file.fits[SCI]`` names one HDU.
+        inputs: an image file, a list of them, a folder (with all below it), or a table of
+            paths. ``file.fits[SCI]`` names one HDU.
         out: a folder, made where missing, in which outputs have the inputs' names (below a folder
             of inputs also their subfolders); or for one input the name of a file.
         scale: refuse weights of another scale than this.
@@ -89,6 +90,7 @@ def upscale(
             :func:`lenszoo.inference.upscaling.upscale_array`.
         png_out: format of the outputs of PNG and JPEG files in a folder: "npy" or "png", which
             clips to [0, 1] and rounds to 1/65535.
+        path_column: a table's column of paths.
         overwrite: replace outputs that are there.
         skip_existing: keep outputs that are there, to go on where an earlier call stopped. They
             are not compared with the model or the options of this call.
@@ -120,7 +122,7 @@ def upscale(
         raise unknown("png_out", str(png_out), get_args(PngOut))
     settings = Settings(scaling, tile, overlap, batch_size, conserve_flux, flux)
     with _without_traces(Path(out)):
-        jobs = _plan(inputs, Path(out), png_out)
+        jobs = _plan(inputs, Path(out), png_out, path_column)
         if not (overwrite or skip_existing):
             _refuse_existing(jobs)
         upscaler = open_upscaler(model, scale)
@@ -201,14 +203,17 @@ def _history(upscaler: Upscaler, settings: Settings) -> list[str]:
 
 
 def _plan(
-    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], out: Path, png_out: PngOut
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    out: Path,
+    png_out: PngOut,
+    path_column: str,
 ) -> list[tuple[str, Path]]:
     """Pair every input with its output.
 
     Raises:
         LenszooError: no inputs, one of a kind that is not read, or an ``out`` that cannot be used.
     """
-    index = as_index(inputs)
+    index = as_index(inputs, path_column=path_column)
     sources = []
     for path in index.paths:
         if not isinstance(path, str | os.PathLike):
