@@ -16,6 +16,7 @@ from lenszoo.layers import Stretch
 from lenszoo.metrics.classification import log_softmax
 from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
+from lenszoo.pretrained.learned import learned_classes
 from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.saving import broken_weights
@@ -157,6 +158,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         )
     count = max(2, _count_outputs(model))
     stored: Sequence[str] = next((one.classes for one in sources if one.classes), ())
+    stored = stored or learned_classes(model)
     if not stored and _finds_lenses(model):
         stored = LENS_CLASSES
     names = tuple(map(str, stored if classes is None else classes))

@@ -25,6 +25,8 @@ class NonFiniteGuard(BaseLayer):
 
     Args:
         identity: the arguments of ``build_model`` that made the model, a dict for JSON, or None.
+        learned: the classes and the temperature of its weights, with their checksum
+            (:mod:`lenszoo.pretrained.learned`), a dict for JSON, or None.
         **kwargs: as for any Keras layer. The layer always computes in float32.
 
     >>> images = ops.convert_to_tensor([[[[1.0]]], [[[float("nan")]]]])
@@ -32,12 +34,17 @@ class NonFiniteGuard(BaseLayer):
     [1.0, nan]
     """
 
-    OPTIONS = ("identity",)
+    OPTIONS = ("identity", "learned")
     FLOAT32 = True
 
-    def __init__(self, identity: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        identity: dict[str, Any] | None = None,
+        learned: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.identity = identity
+        self.identity, self.learned = identity, learned
 
     def call(self, outputs: Any, images: Any) -> Any:
         """Return ``outputs`` with NaN in the rows whose image is not finite and below the limit."""

@@ -24,6 +24,7 @@ from lenszoo.models.build import (
 from lenszoo.models.registry import ModelSpec, model_info
 from lenszoo.pretrained.claims import check_claims, stored_sizes
 from lenszoo.pretrained.ensembles import ensemble
+from lenszoo.pretrained.learned import note_learned, restore_temperature
 from lenszoo.pretrained.origin import remember
 from lenszoo.pretrained.saving import load_keras, load_weights, save_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, config_of, resolve
@@ -147,7 +148,12 @@ def load_model(name_or_path: WeightsName | Sequence[WeightsName]) -> keras.Model
 def load_sources(sources: Sequence[WeightsSource], one: bool = False) -> keras.Model:
     """Load weights that were resolved: as :func:`load_model`, an ensemble unless ``one``."""
     models = [_load(source) for source in sources]
-    return remember(models[0] if one else ensemble(sources, models), sources)
+    model = models[0] if one else ensemble(sources, models)
+    if one and sources[0].is_model:
+        restore_temperature(model)
+    else:
+        note_learned(model, next((source.classes for source in sources if source.classes), ()))
+    return remember(model, sources)
 
 
 def _load(source: WeightsSource) -> keras.Model:

@@ -1,0 +1,46 @@
+"""Classes and temperature of weights in a ``.keras`` file."""
+
+import numpy as np
+import pytest
+
+from lenszoo import load_model, predict
+from lenszoo.inference import provenance_of
+from lenszoo.simulation import sample
+
+NAME = "resnet18_slim.common_test_sim_v2"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("learned") / "m.keras"
+    load_model(NAME).save(path)
+    return path
+
+
+def test_a_keras_file_knows_classes_and_temperature(saved):
+    sky = sample("common_test_sim", 3, seed=3)
+    expected, table = predict(NAME, sky), predict(saved, sky)
+    assert table.column_names == expected.column_names
+    assert table["predicted"].to_pylist() == ["no", "sphere", "vort"]
+    temperature = provenance_of(table)["temperature"]
+    assert temperature == provenance_of(expected)["temperature"] != 1
+    np.testing.assert_allclose(table["prob_no"], expected["prob_no"], atol=1e-6)
+
+
+def test_other_weights_may_have_other_classes(saved, tmp_path):
+    model = load_model(saved)
+    model.set_weights([1.01 * weights for weights in model.get_weights()])
+    model.save(tmp_path / "tuned.keras")
+    table = predict(tmp_path / "tuned.keras", sample("common_test_sim", 3, seed=3))
+    assert "prob_0" in table.column_names and provenance_of(table)["temperature"] == 1
+
+
+@pytest.mark.parametrize("learned", [7, {"classes": 7}, {"classes": ["a"]}, {"temperature": -1.0}])
+def test_odd_notes_are_of_no_use_and_of_no_harm(saved, tmp_path, learned):
+    model = load_model(saved)
+    guard = model.get_layer("guard")
+    weights = guard.learned["weights"]
+    guard.learned = learned if learned == 7 else {**learned, "weights": weights}
+    model.save(tmp_path / "odd.keras")
+    table = predict(tmp_path / "odd.keras", sample("common_test_sim", 1, seed=3))
+    assert "prob_0" in table.column_names and provenance_of(table)["temperature"] == 1
