@@ -54,8 +54,8 @@ _FIELDS = (
     (re.compile(r'\buse = "(\w+)"'), r"--set use=\1"),
     (re.compile(r"\bscaling='(\w+)'"), r"--set data.scaling=\1"),
     (
-        re.compile(r"Name yours with \w+_column="),
-        "Rename yours: a table to train on has the columns id, path and label",
+        re.compile(r"Name yours with (\w+)_column="),
+        r"Rename yours, or for a classifier --set data.\1_column=",
     ),
     (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--set data.folder="),
     (re.compile(r"\b(id|label|bands|pattern|columns)=(?=[\s,;.]|$)"), r"--set data.\1="),

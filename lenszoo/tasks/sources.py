@@ -15,7 +15,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, Sample, SimulatedDataset, get_preset, sample
 from lenszoo.simulation.preset import Preset
 from lenszoo.tasks.checks import check_classes
-from lenszoo.tasks.classify.recipe import Data
+from lenszoo.tasks.classify.recipe import COLUMNS, Data
 from lenszoo.tasks.find_lenses.recipe import LensData
 from lenszoo.tasks.parts import TRAIN, VALIDATION, Part, digest, overlap, part_of
 from lenszoo.tasks.pretext.recipe import PoolData
@@ -165,9 +165,14 @@ def read_index(recipe: RecipeBase) -> tuple[DatasetIndex, DatasetIndex]:
     """Return training and validation files: `train` and `val` folders, or a stratified split."""
     data = recipe.data
     if data.csv is not None:
-        index = DatasetIndex.from_csv(data.csv, classes=data.classes)
-        return index.split(data.val_fraction, recipe.data_seed)
+        return read_csv(data).split(data.val_fraction, recipe.data_seed)
     return split_folder(data, data.classes, recipe.data_seed)
+
+
+def read_csv(data: Data) -> DatasetIndex:
+    """Return the images of a table, by the columns that the recipe names."""
+    columns = {name: getattr(data, name) for name in COLUMNS}
+    return DatasetIndex.from_csv(data.csv, classes=data.classes, **columns)
 
 
 def split_folder(

@@ -70,5 +70,5 @@ def test_columns_and_scaling_of_messages_are_options_or_fields():
     assert _as_options(scaling, ()) == "so, as --scaling minmax."
     assert _as_options(scaling, _FIELDS) == "so, as --set data.scaling=minmax."
     assert _as_options(column, _FIELDS) == (
-        "no column 'path'. Rename yours: a table to train on has the columns id, path and label."
+        "no column 'path'. Rename yours, or for a classifier --set data.path_column=."
     )

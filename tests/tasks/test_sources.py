@@ -24,6 +24,25 @@ def test_scenes_that_are_seen_again_come_in_another_order_and_turned_anew():
     np.testing.assert_array_equal(turned.epoch(1)[0][0], turned.epoch(1)[0][0])
 
 
+def test_a_table_has_columns_of_any_name(tmp_path):
+    folder = write_images(tmp_path / "set", per_class=4)
+    files = sorted(folder.rglob("*.npy"))
+    table = tmp_path / "table.csv"
+    rows = [f"{i},{file},{file.parent.name}" for i, file in enumerate(files)]
+    table.write_text("\n".join(["objid,file,kind", *rows]))
+    names = {"id_column": "objid", "path_column": "file", "label_column": "kind"}
+    recipe = {"model": "simple_cnn", "batch_size": 3, "seed": 2}
+    source = open_source(Recipe(**recipe, data={"csv": str(table), **names}))
+    plain = open_source(Recipe(**recipe, data={"directory": str(folder)}))
+    assert source.class_names == plain.class_names
+    assert source.train_images == plain.train_images
+    one_line("id_column=", lambda: open_source(Recipe(**recipe, data={"csv": str(table)})))
+    one_line(
+        "only a table (csv) has columns",
+        lambda: Recipe(**recipe, data={"directory": str(folder), "path_column": "file"}),
+    )
+
+
 def test_a_sky_of_pairs_is_refused():
     one_line(
         "sr_75_150 is a sky of pairs",

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from lenszoo.data.table import is_table_file
 from lenszoo.tasks.recipes import FileImages, RecipeBase, Strict
 
+COLUMNS = ("id_column", "path_column", "label_column")
+
 
 class Data(FileImages):
     """Where labelled images come from: a simulated sky, or files. Give exactly one of the three."""
@@ -17,7 +19,12 @@ class Data(FileImages):
         None,
         description="Folder of class folders, or of `train` and `val` folders of class folders.",
     )
-    csv: str | None = Field(None, description="Table with columns id, path and label.")
+    csv: str | None = Field(None, description="Table with a row an image.")
+    id_column: str = Field("id", description="The table's column of ids.")
+    path_column: str | list[str] = Field(
+        "path", description="The table's column of files, or one column a band."
+    )
+    label_column: str = Field("label", description="The table's column of classes.")
     classes: list[str] | None = Field(
         None, description="Order of the class folders or labels; by default alphabetical."
     )
@@ -26,6 +33,13 @@ class Data(FileImages):
     def from_path(cls, path: str) -> dict[str, str]:
         """A CSV, or a folder of class folders."""
         return {"csv" if is_table_file(path) else "directory": path}
+
+    @model_validator(mode="after")
+    def _columns_of_a_table(self) -> Self:
+        lost = [n for n in COLUMNS if getattr(self, n) != type(self).model_fields[n].default]
+        if self.csv is None and lost:
+            raise ValueError(f"{', '.join(lost)}: only a table (csv) has columns")
+        return self
 
 
 class Distill(Strict):

@@ -28,7 +28,7 @@ from lenszoo.tasks.classify.report import ClassificationReport, classification_r
 from lenszoo.tasks.compute import precision
 from lenszoo.tasks.grow import grow_from
 from lenszoo.tasks.labelled import answer_labelled
-from lenszoo.tasks.sources import TrainingData, from_index, open_source
+from lenszoo.tasks.sources import TrainingData, from_index, open_source, read_csv
 from lenszoo.tasks.warm_start import match_head
 
 PREDICT_BATCH = 128
@@ -158,7 +158,7 @@ class ClassifyTask(Task):
                 "Cross-validation needs files; a simulated sky has fresh images instead."
             )
         if data.csv is not None:
-            index = DatasetIndex.from_csv(data.csv, classes=data.classes)
+            index = read_csv(data)
         else:
             root = Path(data.directory or "")
             root = root / "train" if (root / "train").is_dir() else root
