@@ -11,7 +11,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.files import read_json, sha256_of
 from lenszoo.tasks.recipes import RecipeBase, validate
 
-RECIPE, REPORT, STATE = "recipe.json", "report.json", "state.npz"
+RECIPE, RUN, REPORT, STATE = "recipe.json", "run.json", "report.json", "state.npz"
 BEST = "best.weights.h5"
 
 _DAMAGED = (
@@ -37,6 +37,7 @@ def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
             return None
         with np.load(folder / STATE, allow_pickle=False) as file:
             progress = json.loads(str(file["progress"]))
+        read_json(folder / RUN)
         sound = sha256_of(folder / BEST) == progress["files"][BEST]
         metrics = read_json(folder / REPORT)["metrics"]
     except _DAMAGED:

@@ -160,8 +160,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     """Return the scores in the report of a finished run.
 
     Raises:
-        LenszooError: there is no report, or a damaged one.
+        LenszooError: there is no report or no ``run.json``, or a damaged one.
     """
+    read_json(
+        folder / RUN, "Put the file back from a copy, or delete the run folder to train again."
+    )
     remedy = (
         "The run is finished, and its weights are sound: lenszoo evaluate scores them anew into "
         "another folder; or delete the run folder to train again."

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lenszoo.files import sha256_of
-from lenszoo.tasks.finished import BEST, RECIPE, REPORT, STATE, finished_metrics
+from lenszoo.tasks.finished import BEST, RECIPE, REPORT, RUN, STATE, finished_metrics
 from lenszoo.tasks.recipes import Recipe
 
 METRICS = {"macro_ovr_auc": 0.9}
@@ -24,6 +24,7 @@ def run(recipe, tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / RECIPE).write_text(recipe.model_dump_json())
+    (folder / RUN).write_text("{}")
     (folder / REPORT).write_text(json.dumps({"metrics": METRICS}))
     (folder / BEST).write_bytes(b"weights")
     write_state(folder)
@@ -46,7 +47,7 @@ def test_another_recipe_and_an_unfinished_run_are_not_finished(run, recipe, tmp_
     assert finished_metrics(tmp_path / "none", recipe) is None
 
 
-@pytest.mark.parametrize("name", [RECIPE, REPORT, BEST, STATE])
+@pytest.mark.parametrize("name", [RECIPE, RUN, REPORT, BEST, STATE])
 @pytest.mark.parametrize("content", [None, b"", b"[" * 10_000, b"[1]"])
 def test_a_lost_or_damaged_file_is_left_to_the_training_to_tell(run, recipe, name, content):
     (run / name).unlink()

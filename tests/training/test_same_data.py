@@ -128,7 +128,7 @@ def test_weights_of_an_epoch_that_was_not_recorded_do_not_count(stopped, trained
     assert not list(run.glob(".next.*"))
 
 
-@pytest.mark.parametrize("name", [BEST, "report.json"])
+@pytest.mark.parametrize("name", [BEST, "report.json", "run.json"])
 @pytest.mark.parametrize("fault", ["missing", "empty", "flipped"])
 def test_a_finished_run_with_a_lost_file_names_the_remedy(trained, tmp_path, name, fault):
     _, fields, _, whole = trained
