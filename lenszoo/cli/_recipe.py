@@ -57,18 +57,16 @@ def run_recipe(
     recipe = Recipe(**fields)
     kind, page = tasks.find(recipe.task), out / "report.html"
     metrics = finished_metrics(out, recipe)
-    if metrics is not None:
-        score = kind.line(metrics)
-        say(f"{out}: finished already; nothing trained. {score}; open {page}")
-        return
-    start_backend()
-    from lenszoo.training import cross_validate, train
+    before = "" if metrics is None else "finished already; nothing trained. "
+    if metrics is None or recipe.data.preset is None:  # files may have changed since
+        start_backend()
+        from lenszoo.training import cross_validate, train
 
-    if getattr(recipe, "folds", None) is not None:
-        summary = cross_validate(recipe, out)
-        for name, mean in summary["mean"].items():
-            spread = summary["std"][name]
-            say(f"{name} {mean:.4f} +- {spread:.4f} over {recipe.folds} folds")
-        return
-    metrics = train(recipe, out, verbose=sys.stdout.isatty()).metrics
-    say(f"{out}: {kind.line(metrics) or 'done'}; open {page}")
+        if getattr(recipe, "folds", None) is not None:
+            summary = cross_validate(recipe, out)
+            for name, mean in summary["mean"].items():
+                spread = summary["std"][name]
+                say(f"{name} {mean:.4f} +- {spread:.4f} over {recipe.folds} folds")
+            return
+        metrics = train(recipe, out, verbose=sys.stdout.isatty()).metrics
+    say(f"{out}: {before}{kind.line(metrics) or 'done'}; open {page}")

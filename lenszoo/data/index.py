@@ -247,6 +247,12 @@ class DatasetIndex:
         """
         if self.labels is not None:
             check_one_label(self.contents, self.labels, self.ids, self.class_names, self.source)
+        copies = len(self) - len(set(self.contents))
+        if copies:
+            logger.warning(
+                "%s: %s of its images %s of another; copies stay on one side of a split.",
+                self.source, f"{copies:,}", "is a copy" if copies == 1 else "are copies",
+            )  # fmt: skip
         return same_rows(self.contents, *([self.group_names] if self.group_names else []))
 
     def subset(self, positions: Sequence[int] | np.ndarray) -> "DatasetIndex":

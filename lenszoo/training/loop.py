@@ -118,10 +118,11 @@ def train(
         progress = read_progress(folder)
         settle_weights(folder, progress)
         if progress is not None and progress.finished:
-            if moved:
+            metrics = read_metrics(folder)
+            if moved or plan.data.preset is None:  # scores of other files would be no answer
                 check_same(folder, task or tasks.find(plan.task).task(plan))
             log.info("%s: finished already; nothing trained", folder)
-            return TrainingResult(folder, read_metrics(folder), progress.history)
+            return TrainingResult(folder, metrics, progress.history)
         keras.utils.set_random_seed(plan.seed)
         task = task or tasks.find(plan.task).task(plan)
         model = task.build()

@@ -107,6 +107,14 @@ def test_a_finished_run_has_no_scores_for_other_data(trained, tmp_path, caplog):
     np.save(copy / "bar" / "0.npy", np.load(copy / "bar" / "1.npy"))
     with pytest.raises(LenszooError, match=r"bar/0\.npy"):
         train(moved, run)
+    file = images / "dot" / "0.npy"
+    pixels = np.load(file)
+    try:
+        np.save(file, np.load(images / "dot" / "1.npy"))
+        with pytest.raises(LenszooError, match=r"dot/0\.npy"):
+            train(fields, run)
+    finally:
+        np.save(file, pixels)
 
 
 @pytest.mark.parametrize("fault", ["missing", "flipped", "empty"])
@@ -220,9 +228,11 @@ assert "keras" not in sys.modules, "the backend was started"
 """
 
 
-def test_the_command_on_a_finished_run_says_so_without_starting_a_backend(trained):
-    _, fields, _, whole = trained
-    command = [sys.executable, "-c", FINISHED, json.dumps(fields), str(whole)]
+def test_the_command_on_a_finished_run_says_so_without_starting_a_backend(tmp_path):
+    data = {"preset": "common_test_sim", "images": 6, "val_images": 6, "test_images": 6}
+    fields = {"model": "simple_cnn", "options": SMALL, "data": data, "epochs": 1, "batch_size": 3}
+    train(fields, tmp_path / "run")
+    command = [sys.executable, "-c", FINISHED, json.dumps(fields), str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "finished already; nothing trained. " in done.stdout
