@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
+from oneline import one_line
 
 BANDS = ("g", "r", "i")
 SCALE = 0.2
@@ -80,3 +81,10 @@ def write_sky(folder: Path, tiles=2, side=300, objects=40, ending=".fits", seed=
     lines = [f"{10**18 + k},{float(ra[k])!r},{float(dec[k])!r}" for k in range(objects)]
     (folder / "catalogue.csv").write_text("\n".join(["id,ra,dec", *lines]) + "\n")
     return ra, dec
+
+
+def refusal(run, *texts):
+    """Check that a call is refused in one line that holds all of ``texts``."""
+    line = one_line(texts[0], run)
+    for text in texts:
+        assert text in line, line

@@ -1,32 +1,10 @@
 import numpy as np
 import pytest
 from tinysky import make_wcs, paint, write_image
+from tinytile import DEC, RA, SHAPE, positions, tile_of, write_tile
 
 from lenszoo.data import read_image
 from lenszoo.survey.cutouts import TileCutter
-from lenszoo.survey.footprints import Tile, read_grid
-
-SHAPE = (200, 230)
-
-
-RA, DEC = 150.0, 2.0
-
-
-def positions(count=60, spread=0.0055, seed=3):
-    rng = np.random.default_rng(seed)
-    return RA + rng.uniform(-spread, spread, count), DEC + rng.uniform(-spread, spread, count)
-
-
-def write_tile(folder, ending=".fits", dtype=np.float32, **options):
-    wcs = make_wcs(RA, DEC, SHAPE, **options)
-    image = np.random.default_rng(0).normal(0, 50, SHAPE).astype(dtype)
-    write_image(folder / f"image{ending}", image, wcs)
-    return folder / f"image{ending}", wcs
-
-
-def tile_of(*paths, zero_points=None):
-    grids = tuple(read_grid(str(path)) for path in paths)
-    return Tile("a", grids, zero_points or (None,) * len(grids))
 
 
 @pytest.mark.parametrize(

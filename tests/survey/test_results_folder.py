@@ -1,16 +1,6 @@
-import pytest
+from tinysky import refusal
 
-from lenszoo.errors import LenszooError
 from lenszoo.survey.results_folder import held
-
-
-def refusal(run, *texts):
-    with pytest.raises(LenszooError) as caught:
-        run()
-    line = str(caught.value)
-    assert "\n" not in line
-    for text in texts:
-        assert text in line, line
 
 
 def test_the_results_of_another_search_are_refused(sky, tmp_path, look):
