@@ -17,6 +17,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Images
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.preparing import Preparing
+from lenszoo.trained_scale import InputScale
 
 log = logging.getLogger("lenszoo")
 
@@ -81,15 +82,33 @@ def check_scale(opened: OpenedModel, images: Images) -> str | None:
     Raises:
         LenszooError: they are far from what it knows, unless ``any_scale`` was asked for.
     """
-    trained = opened.inputs
-    if trained is None or opened.measures_each_image or images.fit.preparation.scaling is not None:
+    if _scale_of(opened) is None or images.fit.preparation.scaling is not None:
         return None
-    looked_at = images.sample(_LOOKED_AT)
-    difference = compare_scale(looked_at, trained) if len(looked_at) else None
+    looked_at, any_scale = images.sample(_LOOKED_AT), images.fit.preparation.any_scale
+    return judge_scale(opened, looked_at, _all_of(images), any_scale)
+
+
+def judge_scale(opened: OpenedModel, images: np.ndarray, name: str, any_scale: bool) -> str | None:
+    """Compare noise and sky of images (n, H, W, bands) with those that a model learned on.
+
+    Args:
+        opened: the model.
+        images: the images; of none nothing is said.
+        name: the images in messages.
+        any_scale: go on, with a warning, where they are far from what the model knows.
+
+    Returns:
+        The line that was logged; None where nothing differs or can be compared.
+
+    Raises:
+        LenszooError: they are far, and ``any_scale`` is False.
+    """
+    trained = _scale_of(opened)
+    difference = compare_scale(images, trained) if trained and len(images) else None
     if difference is None:
         return None
-    line = f"{_all_of(images)}: {difference.text}; {opened.name} "
-    if difference.far and not images.fit.preparation.any_scale:
+    line = f"{name}: {difference.text}; {opened.name} "
+    if difference.far and not any_scale:
         raise LenszooError(
             f"{line}knows nothing of such images, so no answer would mean anything. To have "
             "answers all the same, any_scale=True."
@@ -97,6 +116,11 @@ def check_scale(opened: OpenedModel, images: Images) -> str | None:
     line += "learned on other images: do not trust its answers."
     log.warning("%s", line)
     return line
+
+
+def _scale_of(opened: OpenedModel) -> InputScale | None:
+    """Return the scale that a model's images must have; None where any will do or none is known."""
+    return None if opened.measures_each_image else opened.inputs
 
 
 def brightness_of(opened: OpenedModel) -> Callable[[np.ndarray], float] | None:

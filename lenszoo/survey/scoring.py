@@ -1,7 +1,6 @@
 """Score the objects of a part: cutouts of a tile, answers of each member, one Parquet file."""
 
 import json
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ import pyarrow.parquet as pq
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import OnBad, apply_policy, check_policy
 from lenszoo.data.dataset import as_inputs
-from lenszoo.data.input_scale import compare_scale
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
@@ -23,11 +21,9 @@ from lenszoo.files import replacing
 from lenszoo.inference.loaded_model import OpenedModel, open_model
 from lenszoo.inference.predictor import answer
 from lenszoo.inference.tables import KEY
-from lenszoo.inference.trained_inputs import as_trained
+from lenszoo.inference.trained_inputs import as_trained, judge_scale
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import Tile
-
-log = logging.getLogger("lenszoo")
 
 FAILED = "failed"
 """Key in the metadata of a part whose tile could not be read; such a part is done again."""
@@ -201,21 +197,7 @@ def check_scale(
     images = np.concatenate(cutouts) if cutouts else np.empty((0, *members.shape))
     images = images[np.isfinite(images).all((1, 2, 3))]
     for opened in members.opened:
-        if not len(images) or opened.inputs is None or opened.measures_each_image:
-            continue
-        difference = compare_scale(images, opened.inputs)
-        if difference is None:
-            continue
-        if difference.far and not any_scale:
-            raise LenszooError(
-                f"{len(images)} cutouts that were looked at: {difference.text}; {opened.name} "
-                "knows nothing of such images, so no answer would mean anything. To have answers "
-                "all the same, any_scale=True."
-            )
-        log.warning(
-            "%d cutouts that were looked at: %s; %s learned on other images: do not trust its "
-            "answers.", len(images), difference.text, opened.name,
-        )  # fmt: skip
+        judge_scale(opened, images, f"{len(images)} cutouts that were looked at", any_scale)
 
 
 class Scorer:
