@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
-from oneline import one_line
+from tinyfits import refusal_of, write_hdus
 
 from lenszoo.data import read_image
 from lenszoo.data.fits import read_fits, read_pixel_scale, split_hdu
@@ -16,19 +16,12 @@ from lenszoo.data.fits import read_fits, read_pixel_scale, split_hdu
 RNG = np.random.default_rng(7)
 
 
-def _one_line(path, message: str) -> str:
-    return one_line(message, lambda: read_image(path))
-
-
-def _fits(path: Path, *hdus) -> Path:
-    fits.HDUList(list(hdus)).writeto(path)
-    return path
-
-
 def test_fits_is_native_float32_from_the_first_image_hdu(tmp_path):
     data = RNG.random((11, 13)).astype(">f8")
     table = fits.BinTableHDU.from_columns([fits.Column("a", "E", array=np.zeros(2))])
-    path = _fits(tmp_path / "a.fits", fits.PrimaryHDU(), table, fits.ImageHDU(data, name="SCI"))
+    path = write_hdus(
+        tmp_path / "a.fits", fits.PrimaryHDU(), table, fits.ImageHDU(data, name="SCI")
+    )
     image = read_image(path)
     assert image.dtype == np.float32
     assert image.dtype.isnative
@@ -38,7 +31,7 @@ def test_fits_is_native_float32_from_the_first_image_hdu(tmp_path):
 @pytest.mark.parametrize("suffix", [".fits", ".fit", ".fits.gz", ".fits.fz"])
 def test_compressed_fits(tmp_path, suffix):
     data = RNG.integers(0, 1000, (24, 32)).astype(np.int16)
-    path = _fits(tmp_path / f"a{suffix}", fits.PrimaryHDU(), fits.CompImageHDU(data))
+    path = write_hdus(tmp_path / f"a{suffix}", fits.PrimaryHDU(), fits.CompImageHDU(data))
     np.testing.assert_array_equal(read_image(path)[..., 0], data)
 
 
@@ -47,14 +40,14 @@ def test_fits_scaling_and_blank_pixels(tmp_path):
     hdu.header["BLANK"] = -999
     hdu.header["BZERO"] = 10.0
     hdu.header["BSCALE"] = 0.5
-    image = read_image(_fits(tmp_path / "a.fits", hdu))[..., 0]
+    image = read_image(write_hdus(tmp_path / "a.fits", hdu))[..., 0]
     np.testing.assert_allclose(image[0], [10.5, 11, 11.5])
     assert np.isnan(image[1, 2])
 
 
 def test_unsigned_integers_of_bzero(tmp_path):
     data = np.array([[0, 1, 32767], [32768, 40000, 65535]], np.uint16)
-    path = _fits(tmp_path / "a.fits", fits.PrimaryHDU(data))
+    path = write_hdus(tmp_path / "a.fits", fits.PrimaryHDU(data))
     assert fits.getheader(path)["BZERO"] == 32768
     np.testing.assert_array_equal(read_image(path)[..., 0], data)
 
@@ -62,32 +55,32 @@ def test_unsigned_integers_of_bzero(tmp_path):
 def test_blank_pixels_of_unsigned_integers(tmp_path):
     hdu = fits.PrimaryHDU(np.array([[-32768, -32000], [5, 32767]], np.int16))
     hdu.header["BLANK"] = -32768
-    path = _fits(tmp_path / "a.fits", hdu)
+    path = write_hdus(tmp_path / "a.fits", hdu)
     fits.setval(path, "BZERO", value=32768)
     expected = [[np.nan, 768], [32773, 65535]]
     np.testing.assert_array_equal(read_image(path)[..., 0], expected)
 
 
 def test_fits_that_hold_no_image(tmp_path):
-    empty = _fits(tmp_path / "empty.fits", fits.PrimaryHDU())
-    _one_line(empty, "no HDU of this FITS file holds an image")
+    empty = write_hdus(tmp_path / "empty.fits", fits.PrimaryHDU())
+    refusal_of(empty, "no HDU of this FITS file holds an image")
     (tmp_path / "text.fits").write_text("SIMPLE minded" * 400)
-    _one_line(tmp_path / "text.fits", "not a FITS file, or a damaged one")
-    spectrum = _fits(tmp_path / "spectrum.fits", fits.PrimaryHDU(np.zeros(50)))
-    _one_line(spectrum, "is not one image")
-    deep = _fits(tmp_path / "deep.fits", fits.PrimaryHDU(np.zeros((30, 8, 8))))
-    _one_line(deep, "at most 10 bands")
+    refusal_of(tmp_path / "text.fits", "not a FITS file, or a damaged one")
+    spectrum = write_hdus(tmp_path / "spectrum.fits", fits.PrimaryHDU(np.zeros(50)))
+    refusal_of(spectrum, "is not one image")
+    deep = write_hdus(tmp_path / "deep.fits", fits.PrimaryHDU(np.zeros((30, 8, 8))))
+    refusal_of(deep, "at most 10 bands")
 
 
 def test_truncated_fits_and_one_that_claims_the_world(tmp_path, recwarn):
-    whole = _fits(tmp_path / "whole.fits", fits.PrimaryHDU(RNG.random((60, 60))))
+    whole = write_hdus(tmp_path / "whole.fits", fits.PrimaryHDU(RNG.random((60, 60))))
     (tmp_path / "half.fits").write_bytes(whole.read_bytes()[:9000])
-    _one_line(tmp_path / "half.fits", "truncated")
+    refusal_of(tmp_path / "half.fits", "truncated")
     forged = whole.read_bytes().replace(
         b"NAXIS1  =                   60", b"NAXIS1  =           6000000000"
     )
     (tmp_path / "forged.fits").write_bytes(forged)
-    _one_line(tmp_path / "forged.fits", "forged.fits: ")
+    refusal_of(tmp_path / "forged.fits", "forged.fits: ")
     assert not recwarn.list
 
 
@@ -146,7 +139,7 @@ def _several(folder: Path, *names: str) -> Path:
     for at, label in enumerate(names, 1):
         name, _, version = label.partition(",")
         hdus.append(fits.ImageHDU(np.full((4, 5), at), name=name, ver=int(version or 1)))
-    return _fits(folder / "several.fits", *hdus)
+    return write_hdus(folder / "several.fits", *hdus)
 
 
 def test_brackets_name_a_number_a_name_or_name_and_version(tmp_path):
@@ -160,9 +153,9 @@ def test_brackets_name_a_number_a_name_or_name_and_version(tmp_path):
 
 def test_a_choice_that_could_mean_two_images_is_refused(tmp_path):
     path = _several(tmp_path, "SCI", "ERR", "SCI,2")
-    assert "1 SCI 4 x 5, 2 ERR 4 x 5, 3 SCI,2 4 x 5" in _one_line(path, "holds 3 images")
-    assert "3 SCI,2" in _one_line(f"{path}[SCI]", "2 HDUs are called 'SCI'")
-    assert "1 SCI" in _one_line(f"{path}[SCI,3]", "no HDU 'SCI,3'")
+    assert "1 SCI 4 x 5, 2 ERR 4 x 5, 3 SCI,2 4 x 5" in refusal_of(path, "holds 3 images")
+    assert "3 SCI,2" in refusal_of(f"{path}[SCI]", "2 HDUs are called 'SCI'")
+    assert "1 SCI" in refusal_of(f"{path}[SCI,3]", "no HDU 'SCI,3'")
 
 
 def test_the_only_science_image_among_errors_and_masks_is_the_image(tmp_path):
@@ -179,31 +172,31 @@ def _card(content: bytes, key: str, value: str) -> bytes:
 
 def test_a_small_compressed_file_may_not_claim_a_large_image(tmp_path):
     hdu = fits.CompImageHDU(np.zeros((64, 64), np.float32))
-    path = _fits(tmp_path / "a.fits.fz", fits.PrimaryHDU(), hdu)
+    path = write_hdus(tmp_path / "a.fits.fz", fits.PrimaryHDU(), hdu)
     content = path.read_bytes()
     for key in ("ZNAXIS1", "ZNAXIS2"):
         content = _card(content, key, "40000")
     path.write_bytes(content)
-    _one_line(path, "too large")
-    plain = _fits(tmp_path / "b.fits", fits.PrimaryHDU(np.zeros((64, 64), np.float32)))
+    refusal_of(path, "too large")
+    plain = write_hdus(tmp_path / "b.fits", fits.PrimaryHDU(np.zeros((64, 64), np.float32)))
     content = plain.read_bytes()
     for key in ("NAXIS1", "NAXIS2"):
         content = _card(content, key, "40000")
     (tmp_path / "b.fits.gz").write_bytes(gzip.compress(content))
-    _one_line(tmp_path / "b.fits.gz", "GiB")
+    refusal_of(tmp_path / "b.fits.gz", "GiB")
 
 
 def test_other_kinds_under_the_name_of_fits(tmp_path):
     import bz2
 
-    whole = _fits(tmp_path / "whole.fits", fits.PrimaryHDU(RNG.random((60, 60)))).read_bytes()
+    whole = write_hdus(tmp_path / "whole.fits", fits.PrimaryHDU(RNG.random((60, 60)))).read_bytes()
     (tmp_path / "a.fits").write_bytes(bz2.compress(whole))
-    _one_line(tmp_path / "a.fits", "not a FITS file")
+    refusal_of(tmp_path / "a.fits", "not a FITS file")
     os.mkfifo(tmp_path / "b.fits")
-    _one_line(tmp_path / "b.fits", "not a regular file")
+    refusal_of(tmp_path / "b.fits", "not a regular file")
 
 
 @pytest.mark.parametrize("hdu", ["9" * 5000, "-1", "\u0663", ",", "0,0", "SCI," + "9" * 5000])
 def test_a_choice_that_is_no_hdu(tmp_path, hdu):
     path = _several(tmp_path, "SCI")
-    assert "holds no image" not in _one_line(f"{path}[{hdu}]", "no HDU")
+    assert "holds no image" not in refusal_of(f"{path}[{hdu}]", "no HDU")

@@ -1,25 +1,13 @@
 """Headers that lie about sizes, have no end, or claim too many columns."""
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from oneline import one_line
-
-from lenszoo.data import read_image
+from tinyfits import refusal_of, write_hdus
 
 RNG = np.random.default_rng(7)
-
-
-def _one_line(path, message: str) -> str:
-    return one_line(message, lambda: read_image(path))
-
-
-def _fits(path: Path, *hdus) -> Path:
-    fits.HDUList(list(hdus)).writeto(path)
-    return path
 
 
 def _card(content: bytes, key: str, value: str) -> bytes:
@@ -39,23 +27,23 @@ def _card(content: bytes, key: str, value: str) -> bytes:
     ],
 )
 def test_sizes_that_are_none(tmp_path, key, value, message):
-    whole = _fits(tmp_path / "whole.fits", fits.PrimaryHDU(RNG.random((60, 60))))
+    whole = write_hdus(tmp_path / "whole.fits", fits.PrimaryHDU(RNG.random((60, 60))))
     forged = tmp_path / "forged.fits"
     forged.write_bytes(_card(whole.read_bytes(), key, value))
-    _one_line(forged, message)
+    refusal_of(forged, message)
     packed = tmp_path / "forged.fits.gz"
     packed.write_bytes(gzip.compress(forged.read_bytes()))
-    _one_line(packed, "forged.fits.gz: ")
+    refusal_of(packed, "forged.fits.gz: ")
 
 
 def test_a_table_of_a_hundred_million_columns(tmp_path):
     hdu = fits.CompImageHDU(np.zeros((64, 64), np.float32))
-    path = _fits(tmp_path / "a.fits.fz", fits.PrimaryHDU(), hdu)
+    path = write_hdus(tmp_path / "a.fits.fz", fits.PrimaryHDU(), hdu)
     path.write_bytes(_card(path.read_bytes(), "TFIELDS", "99999999"))
-    _one_line(path, "at most 999 columns")
+    refusal_of(path, "at most 999 columns")
 
 
 def test_a_header_without_an_end_is_not_read_for_ever(tmp_path):
     start = b"SIMPLE  =                    T".ljust(80)
     (tmp_path / "a.fits").write_bytes(start + b"COMMENT ".ljust(80) * 200_000)
-    _one_line(tmp_path / "a.fits", "a header of more than 8 MiB")
+    refusal_of(tmp_path / "a.fits", "a header of more than 8 MiB")

@@ -1,23 +1,12 @@
 import numpy as np
 import pytest
 from oneline import one_line
+from tinyfeatures import FIXED, LABELS, features
 
 from lenszoo.tasks.pretext.linear_head import LogisticHead
 from lenszoo.tasks.pretext.probe import (
     cross_validate_frozen,
 )
-
-LABELS = np.arange(240) % 3
-
-
-FIXED = LogisticHead(c=1.0)
-
-
-def features(labels, shift, d=6, seed=0):
-    """Unit noise about class means ``shift`` apart from zero, each along an axis of its own."""
-    x = np.random.default_rng(seed).normal(size=(len(labels), d))
-    x[np.arange(len(labels)), labels] += shift
-    return x
 
 
 def test_scale_offset_and_dead_units_of_a_backbone_do_not_matter():

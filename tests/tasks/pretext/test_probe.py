@@ -5,26 +5,16 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from tinyfeatures import FIXED, LABELS, features
 
 from lenszoo import build_model
 from lenszoo.errors import LenszooError
-from lenszoo.tasks.pretext.linear_head import LogisticHead
 from lenszoo.tasks.pretext.probe import (
     cross_validate_frozen,
     frozen_features,
     label_efficiency,
     nested_subsets,
 )
-
-LABELS = np.arange(240) % 3
-FIXED = LogisticHead(c=1.0)
-
-
-def features(labels, shift, d=6, seed=0):
-    """Unit noise about class means ``shift`` apart from zero, each along an axis of its own."""
-    x = np.random.default_rng(seed).normal(size=(len(labels), d))
-    x[np.arange(len(labels)), labels] += shift
-    return x
 
 
 def test_features_are_those_of_the_layer_of_that_name():
