@@ -82,7 +82,9 @@ def check_scale(opened: OpenedModel, images: Images) -> str | None:
     Raises:
         LenszooError: they are far from what it knows, unless ``any_scale`` was asked for.
     """
-    if _scale_of(opened) is None or images.fit.preparation.scaling is not None:
+    if not len(images) or _scale_of(opened) is None:
+        return None
+    if images.fit.preparation.scaling is not None:
         return None
     looked_at, any_scale = images.sample(_LOOKED_AT), images.fit.preparation.any_scale
     return judge_scale(opened, looked_at, _all_of(images), any_scale)

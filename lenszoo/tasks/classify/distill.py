@@ -27,7 +27,7 @@ class Distilled(keras.Model):
 
     Args:
         student: a classifier of the zoo; its layers are shared, not copied.
-        teacher: a classifier of the same classes; it is made untrainable. None where the data
+        teacher: a classifier of the same classes; it is made untrainable. None where all data
             bring its answers, as a dictionary of ``labels`` and ``answers`` in place of labels.
         recipe: temperature and weight.
     """
@@ -48,7 +48,7 @@ class Distilled(keras.Model):
         training: bool = True,
     ) -> Any:
         """The loss of a batch."""
-        if self.teacher is None:
+        if isinstance(y, dict):
             y, answers = y["labels"], y["answers"]
         else:
             answers = ops.stop_gradient(self.teacher(x, training=False))

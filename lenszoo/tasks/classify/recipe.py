@@ -69,7 +69,10 @@ class Distill(Strict):
 
 
 class Corpus(Strict):
-    """Draw scenes once, and keep their squares with the teacher's answers on disk."""
+    """Draw scenes once, and keep their squares with the teacher's answers on disk.
+
+    The stages of a curriculum are streamed all the same.
+    """
 
     scenes: int = Field(
         ge=1,
@@ -109,8 +112,8 @@ class ClassifyRecipe(RecipeBase):
     def _corpus_fits(self) -> Self:
         if self.corpus is None:
             return self
-        if self.data.preset is None or not self.data.fresh or self.curriculum:
-            raise ValueError("corpus needs data.preset, data.fresh and no curriculum")
+        if self.data.preset is None or not self.data.fresh:
+            raise ValueError("corpus needs data.preset and data.fresh")
         if self.corpus.scenes % self.data.images:
             raise ValueError(
                 f"corpus.scenes {self.corpus.scenes} is no multiple of data.images "

@@ -77,7 +77,8 @@ class ClassifyTask(Task):
                 grow_from(recipe.grow, model, recipe.seed, self.source.class_names)
             if recipe.distill is None:
                 return model
-            teacher = None if recipe.corpus else self._teacher(recipe.distill)
+            streams = recipe.corpus is None or recipe.curriculum
+            teacher = self._teacher(recipe.distill) if streams else None
             # in here, since Keras scales the loss of a model whose own policy is float16
             return Distilled(model, teacher, recipe.distill)
 
@@ -105,8 +106,8 @@ class ClassifyTask(Task):
         return load_teacher(distill, self.source.image_shape, self.source.class_names)
 
     def epoch(self, epoch: int) -> Any:
-        """Training batches of an epoch."""
-        if self.recipe.corpus is None:
+        """Training batches of an epoch; a curriculum's stages are streamed beside a corpus."""
+        if self.recipe.corpus is None or self.recipe.strength(epoch) != 1.0:
             return self.source.epoch(epoch)
         return CorpusBatches(self.corpus(), self.recipe, epoch, self.source.image_shape)
 

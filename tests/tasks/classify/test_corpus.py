@@ -115,6 +115,18 @@ def test_a_student_learns_from_it_what_the_teacher_answers(fields):
     assert sum(history[-5:]) < 0.5 * sum(history[:5])
 
 
+def test_the_stages_of_a_curriculum_are_streamed_before_it(fields):
+    fields |= {"curriculum": [{"epochs": 1, "strength": 4.0}], "epochs": 2}
+    task = ClassifyTask(Recipe(**fields))
+    model = task.build()
+    task.compile(model, 0)
+    stage, later = task.epoch(0), task.epoch(1)
+    assert isinstance(later, CorpusBatches) and not isinstance(stage, CorpusBatches)
+    for batches in (stage, later):  # the streamed one asks the teacher, the other brings answers
+        loss = model.fit(batches, verbose=0, shuffle=False).history["loss"][0]
+        assert np.isfinite(loss)
+
+
 def test_without_a_teacher_labels_alone_are_kept(fields):
     del fields["distill"]
     recipe = Recipe(**fields)
@@ -128,7 +140,10 @@ def test_without_a_teacher_labels_alone_are_kept(fields):
     ("change", "message"),
     [
         ({"corpus": {"scenes": 13}}, "corpus.scenes 13 is no multiple of data.images 6"),
-        ({"curriculum": [{"epochs": 1, "strength": 4.0}]}, "corpus needs data.preset, data.fresh"),
+        (
+            {"data": {"preset": "common_test_sim", "fresh": False}},
+            "needs data.preset and data.fresh",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(fields, change, message):
