@@ -8,10 +8,10 @@ NAME ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test harness check docs format compat bench weights reproduce results clean
+.PHONY: help quickstart test harness check docs format compat bench weights weight-packages reproduce results clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 # Python compiles a module when it is first imported: most of TensorFlow's never are.
 .venv/.core: setup.cfg pyproject.toml
@@ -70,6 +70,9 @@ bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real i
 weights: .venv/.core ## Train, score and release the weights that do not stand yet, in RUNS=runs; HOURS=2 ends in time
 	$(BIN)/python tools/campaign.py --out $(RUNS) $(if $(HOURS),--hours $(HOURS))
 
+weight-packages: .venv/.core ## Build the packages of weights, one wheel a family, in dist/
+	$(BIN)/python tools/weight_packages.py dist
+
 reproduce: .venv/.core ## Train NAME=model.tag again from its recipe, in RUNS=runs, and compare the scores
 	@test -n "$(NAME)" || { echo "Say which: make reproduce NAME=resnet18_slim.deeplense_model_1"; exit 2; }
 	$(BIN)/python tools/reproduce.py $(NAME) --out $(RUNS)/again/$(NAME)
@@ -78,4 +81,4 @@ results: .venv/.core ## Write the tables of measured results and the model cards
 	$(BIN)/python tools/results.py
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .venv-compat build docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-compat build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache

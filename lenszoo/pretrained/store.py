@@ -1,8 +1,9 @@
 """A name of weights in, the path of a verified local file out.
 
 Sources, in order: the cache, the wheel's own ``lenszoo/_data/weights``, a checkout's ``weights/``
-(and a ``weights`` folder beside a manifest of one's own), then the mirrors: ``LENSZOO_WEIGHTS_URL``
-and the manifest's list. Every copy is checked by size and sha256 each time it is asked for.
+(and a ``weights`` folder beside a manifest of one's own), installed packages of weights, then the
+mirrors: ``LENSZOO_WEIGHTS_URL`` and the manifest's list. Every copy is checked by size and sha256
+each time it is asked for.
 
 Environment:
     LENSZOO_CACHE: the cache folder, instead of the user's own. It may be shared and read-only: what
@@ -44,6 +45,7 @@ from lenszoo.pretrained.manifest import (
     manifest_path,
     packaged_data,
 )
+from lenszoo.pretrained.packages import package_folders, package_of
 
 logger = logging.getLogger("lenszoo")
 
@@ -140,8 +142,8 @@ class _Places:
         listed = ", ".join(f"{f.path} ({f.bytes:,} bytes, sha256 {f.sha256})" for f in missing)
         return LenszooError(
             f"Cannot get the weights {self.entry.name}: {'; '.join(reasons)}. "
-            f"Needed: {listed}. Put it into {self.caches[0]} or set LENSZOO_WEIGHTS_URL to a "
-            "server or folder that has it."
+            f"Needed: {listed}. Put it into {self.caches[0]}, set LENSZOO_WEIGHTS_URL to a server "
+            f"or folder that has it, or install the package {package_of(self.entry.name)}."
         )
 
 
@@ -150,8 +152,9 @@ def _places(name: str) -> _Places:
     manifest = load_manifest(where)
     root = checkout_root()
     folders = [packaged_data(), *([root] if root else []), where.absolute().parent]
-    unique = list(dict.fromkeys(folder / "weights" for folder in folders))
-    return _Places(get_entry(name, manifest=manifest), manifest, cache_folders(), unique)
+    unique = dict.fromkeys(folder / "weights" for folder in folders)
+    places = [*unique, *package_folders()]
+    return _Places(get_entry(name, manifest=manifest), manifest, cache_folders(), places)
 
 
 def fetch_weights(
