@@ -48,7 +48,7 @@ class Distilled(keras.Model):
         training: bool = True,
     ) -> Any:
         """The loss of a batch."""
-        if isinstance(y, dict):
+        if self.teacher is None or isinstance(y, dict):
             y, answers = y["labels"], y["answers"]
         else:
             answers = ops.stop_gradient(self.teacher(x, training=False))
