@@ -96,8 +96,9 @@ def naive(folder: Path, ending: str, ra: np.ndarray, dec: np.ndarray) -> np.ndar
 
 def cutting(folder: Path, ending: str, ra: np.ndarray, dec: np.ndarray) -> None:
     """Time the cutting of the search alone, in one thread."""
+    from lenszoo.data.grids import read_grid
     from lenszoo.survey.cutouts import TileCutter
-    from lenszoo.survey.footprints import Tile, read_grid
+    from lenszoo.survey.footprints import Tile
 
     grids = tuple(read_grid(str(folder / "t0" / f"{band}{ending}")) for band in BANDS)
     tile = Tile("t0", grids, (None,) * 3)
@@ -158,7 +159,8 @@ def remember(objects: int, side: int = 1000) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from lenszoo.survey.footprints import Tile, read_grid
+    from lenszoo.data.grids import read_grid
+    from lenszoo.survey.footprints import Tile
     from lenszoo.survey.plan import make_plan
     from lenszoo.survey.positions import Positions
     from lenszoo.survey.ranking import best_of, join_on_sky

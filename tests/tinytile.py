@@ -3,7 +3,8 @@
 import numpy as np
 from tinysky import make_wcs, write_image
 
-from lenszoo.survey.footprints import Tile, read_grid
+from lenszoo.data.grids import read_grid
+from lenszoo.survey.footprints import Tile
 
 SHAPE = (200, 230)
 RA, DEC = 150.0, 2.0

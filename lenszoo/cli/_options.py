@@ -73,6 +73,25 @@ Classes = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images a step.")]
 PathColumn = Annotated[str, typer.Option(help="The table's column of paths.")]
+CutoutSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Cut a square of so many pixels out of each row's file, at its position.",
+        rich_help_panel="Cutouts",
+        show_default=False,
+    ),
+]
+PositionColumns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="x,y|ra,dec",
+        help="The table's positions: x,y in pixels, the first at 0, or ra,dec in degrees, such as "
+        "ra=RAJ2000,dec=DEJ2000. By default those of the two that it has.",
+        rich_help_panel="Cutouts",
+        show_default=False,
+    ),
+]
 LabelColumn = Annotated[
     str | None,
     typer.Option(
@@ -176,6 +195,30 @@ OnMissing = Annotated[
         show_default=False,
     ),
 ]
+
+
+def cut_option(size: int | None, columns: str | None) -> Any:
+    """Return the ``Cut`` that ``--cutout-size`` and ``--position-columns`` ask for, or None."""
+    from lenszoo.data.cutting import Cut
+
+    if size is not None:
+        return Cut(size, named_columns("--position-columns", columns, bare=True))
+    if columns is not None:
+        raise LenszooError("--position-columns says where to cut; --cutout-size says how much.")
+    return None
+
+
+def named_columns(option: str, text: str | None, bare: bool = False) -> dict[str, str]:
+    """Split ``"ra=RAJ2000,dec=DEJ2000"`` into names; ``bare`` lets ``"ra,dec"`` name themselves."""
+    columns = {}
+    for part in names_list(text) if text is not None else ():
+        name, equals, column = (each.strip() for each in part.partition("="))
+        if bare and not equals:
+            column = name
+        if not (name and column):
+            raise LenszooError(f"{option} {text!r}: write ra=RAJ2000,dec=DEJ2000.")
+        columns[name] = column
+    return columns
 
 
 def catalogue_options(options: dict[str, Any]) -> dict[str, Any]:

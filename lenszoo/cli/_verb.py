@@ -41,6 +41,8 @@ _OPTIONS = (
     (re.compile(r"\bon_missing='(\w+)'"), r"--on-missing \1"),
     (re.compile(r"\bbands=(?= names)|(?<=in order: )bands="), "--band-names"),
     (re.compile(r"\bimages=(?=[\s,;.]|$)"), "--images-in"),
+    (re.compile(r"\bposition_columns=(?=[\s,;.]|$)"), "--position-columns"),
+    (re.compile(r"\bcutout_size\b"), "--cutout-size"),
     (re.compile(r"(?<![.\w])(id|path|label)(?:_column)?=(?=[\s,;.]|$)"), r"--\1-column"),
     (re.compile(r"\bscaling='(\w+)'"), r"--scaling \1"),
     (re.compile(r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns)=(?=[\s,;.]|$)"), r"--\1"),

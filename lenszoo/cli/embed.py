@@ -8,13 +8,16 @@ import typer
 from lenszoo.cli._options import (
     Bands,
     BatchSize,
+    CutoutSize,
     Inputs,
     OnBad,
     OnMissing,
     Overwrite,
     PathColumn,
+    PositionColumns,
     Resize,
     Weights,
+    cut_option,
 )
 from lenszoo.cli._verb import band_list, progress_bar, say, verb
 from lenszoo.errors import counted
@@ -38,6 +41,8 @@ def embed(
     resize: Resize = False,
     bands: Bands = None,
     path_column: PathColumn = "path",
+    cutout_size: CutoutSize = None,
+    position_columns: PositionColumns = None,
     batch_size: BatchSize = 128,
     overwrite: Overwrite = False,
 ) -> None:
@@ -51,7 +56,7 @@ def embed(
     check_output(out, [*inputs, weights], overwrite=overwrite)
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
-    images = list_inputs(inputs, path_column, catalogue)
+    images = list_inputs(inputs, path_column, catalogue, cut_option(cutout_size, position_columns))
     with progress_bar("Embedding") as progress:
         table = embedding_table(
             weights,

@@ -8,15 +8,18 @@ from lenszoo.cli._options import (
     Bands,
     BatchSize,
     Classes,
+    CutoutSize,
     LabelColumn,
     OnBad,
     OnMissing,
     OutFolder,
     Overwrite,
     PathColumn,
+    PositionColumns,
     Resize,
     Seed,
     WeightsList,
+    cut_option,
     weights_list,
 )
 from lenszoo.cli._verb import band_list, comma_list, progress_bar, say, verb
@@ -44,6 +47,8 @@ def evaluate(
     seed: Seed = 0,
     label_column: LabelColumn = None,
     path_column: PathColumn = "path",
+    cutout_size: CutoutSize = None,
+    position_columns: PositionColumns = None,
     on_bad: OnBad = None,
     on_missing: OnMissing = None,
     resize: Resize = False,
@@ -61,6 +66,7 @@ def evaluate(
     from lenszoo.errors import LenszooError
     from lenszoo.files import check_output
     from lenszoo.inference import Catalogue
+    from lenszoo.inference.candidates import image_table
     from lenszoo.tasks.evaluate import evaluate as score
 
     if sum(each is not None for each in (data, preset, split)) != 1:
@@ -71,7 +77,13 @@ def evaluate(
     more = {"label": label_column, "on_missing": on_missing}
     catalogue |= {name: value for name, value in more.items() if value is not None}
     scored: Any = data
-    if data is not None and is_table_file(data):
+    cut = cut_option(cutout_size, position_columns)
+    if cut is not None:
+        if data is None:
+            raise LenszooError("--cutout-size cuts at the positions of a table: give --data.")
+        label = catalogue.pop("label", "label")
+        scored = image_table([data], path_column, catalogue, cut, label)
+    elif data is not None and is_table_file(data):
         columns_alone = set(catalogue) and not set(catalogue) - {"id", "label"}
         if path_column != "path" or (columns_alone and "path" in column_names(data)):
             label = catalogue.get("label", "label")

@@ -9,13 +9,16 @@ from lenszoo.cli._options import (
     Bands,
     BatchSize,
     Classes,
+    CutoutSize,
     Inputs,
     OnBad,
     OnMissing,
     Overwrite,
     PathColumn,
+    PositionColumns,
     Resize,
     WeightsList,
+    cut_option,
     weights_list,
 )
 from lenszoo.cli._verb import band_list, comma_list, fail, progress_bar, say, verb
@@ -37,6 +40,8 @@ def predict(
     bands: Bands = None,
     classes: Classes = None,
     path_column: PathColumn = "path",
+    cutout_size: CutoutSize = None,
+    position_columns: PositionColumns = None,
     tta: Annotated[
         bool,
         typer.Option(
@@ -70,7 +75,7 @@ def predict(
     check_output(out, [*inputs, *weights_list(weights)], overwrite=overwrite)
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
-    images = list_inputs(inputs, path_column, catalogue)
+    images = list_inputs(inputs, path_column, catalogue, cut_option(cutout_size, position_columns))
     try:
         with progress_bar("Predicting") as progress:
             table = classify(

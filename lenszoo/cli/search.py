@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lenszoo.cli._options import BatchSize, OutFolder, weights_list
+from lenszoo.cli._options import BatchSize, OutFolder, named_columns, weights_list
 from lenszoo.cli._verb import comma_list, progress_bar, say, verb
 from lenszoo.errors import LenszooError
 
@@ -111,7 +111,7 @@ def search(
             out,
             pattern=pattern,
             bands=comma_list(band_names),
-            columns=_pairs(columns),
+            columns=named_columns("--columns", columns),
             resample=resample,
             on_bad=on_bad,
             zero_point=zero_point,
@@ -140,15 +140,6 @@ def search(
             err=True,
         )
         raise typer.Exit(1)
-
-
-def _pairs(text: str | None) -> dict[str, str]:
-    """Split ``"id=objid,ra=RA"`` into names."""
-    pairs = [part.partition("=") for part in comma_list(text) or []]
-    for name, equals, column in pairs:
-        if not (name.strip() and equals and column.strip()):
-            raise LenszooError(f"--columns {text!r}: write id=objid,ra=RAJ2000,dec=DEJ2000.")
-    return {name.strip(): column.strip() for name, _, column in pairs}
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lenszoo.data.fits import split_hdu
+from lenszoo.data.part import ImagePart
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError
 
@@ -88,6 +89,7 @@ def _hash_image(path: Any) -> str:
 def _hash_file(path: Any) -> str:
     if path is None:
         return "none"
+    place = path.place if isinstance(path, ImagePart) else ""
     name, hdu = split_hdu(os.fspath(path))
     try:
         facts = Path(name).stat()
@@ -98,7 +100,7 @@ def _hash_file(path: Any) -> str:
                 _BY_FILE[key] = _digest(stream.readall())
     except (OSError, ValueError, LenszooError):
         return f"unread {name}"
-    return _BY_FILE[key] + ("" if hdu is None else f"[{hdu}]")
+    return _BY_FILE[key] + ("" if hdu is None else f"[{hdu}]") + place
 
 
 def _digest(content: bytes) -> str:

@@ -1,7 +1,10 @@
 """Zero points of images, from the cards of their FITS headers."""
 
+import functools
 import math
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from lenszoo.data.fits import SUFFIXES, quiet, read_headers, split_hdu
@@ -29,7 +32,7 @@ def read_zero_points(path: Any) -> tuple[float | None, ...] | None:
         LenszooError: two cards of one header disagree.
     """
     files = [path] if isinstance(path, str) or hasattr(path, "__fspath__") else list(path)
-    names = [None if file is None else str(file) for file in files]
+    names = [None if file is None else os.fspath(file) for file in files]
     if not any(n and split_hdu(n)[0].lower().endswith(SUFFIXES) for n in names):
         return None
     return tuple(None if name is None else _of_file(name) for name in names)
@@ -38,6 +41,15 @@ def read_zero_points(path: Any) -> tuple[float | None, ...] | None:
 def _of_file(name: str) -> float | None:
     if not split_hdu(name)[0].lower().endswith(SUFFIXES):
         return None
+    try:
+        status = Path(split_hdu(name)[0]).stat()
+        return _of_unchanged(name, status.st_size, status.st_mtime_ns)
+    except (OSError, ValueError):  # reading it will tell
+        return None
+
+
+@functools.lru_cache(maxsize=256)  # many cutouts come from one file
+def _of_unchanged(name: str, size: int, modified: int) -> float | None:
     try:
         headers = read_headers(name)
     except LenszooError:  # reading it will tell

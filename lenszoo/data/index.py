@@ -13,6 +13,7 @@ import numpy as np
 from lenszoo.data.checks import OnBad
 from lenszoo.data.class_folders import class_files, open_folder, order_classes
 from lenszoo.data.content import check_one_label, hash_files, same_rows
+from lenszoo.data.cutting import Cut
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.memory_table import describe, is_table
@@ -21,7 +22,8 @@ from lenszoo.data.names import (
     find_class,
     name_classes,
 )
-from lenszoo.data.readers import read_images
+from lenszoo.data.part import ImagePart
+from lenszoo.data.readers import image_name, read_images
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, counted
@@ -37,8 +39,8 @@ _DONE = {
 
 _FILES = "the list of files"
 
-IndexPath = Path | tuple[Path, ...]
-"""One file, or the files that hold the bands of one image."""
+IndexPath = Path | ImagePart | tuple[Path | ImagePart, ...]
+"""One file or a part of it, or those that hold the bands of one image."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,6 +165,7 @@ class DatasetIndex:
         label_column: str | None = "label",
         group_column: str | None = None,
         classes: Sequence[str] | None = None,
+        cut: Cut | None = None,
     ) -> "DatasetIndex":
         """Index the images listed in a CSV table with a header line, in its order.
 
@@ -179,6 +182,8 @@ class DatasetIndex:
             group_column: the column of groups that no split may divide; by default "group" where
                 there is one beside labels.
             classes: a model's class names, as in :meth:`from_directory`.
+            cut: cut squares out of the files, at positions in the table; without a column of ids
+                they are numbered from 0.
 
         Raises:
             LenszooError: no such file or column, a row without a value, an id twice, a file that
@@ -201,6 +206,9 @@ class DatasetIndex:
         bands = [tuple(base / file for file in row) for row in files]
         paths: tuple[IndexPath, ...] = tuple(b[0] if len(b) == 1 else b for b in bands)
         ids = tuple(cells[id_column if id_column is not None else path_columns[0]])
+        if cut is not None:
+            paths = cut.parts(read, bands)
+            ids = ids if id_column is not None else tuple(map(str, range(len(read))))
         check_ids(ids, table)
         labels, names = None, tuple(classes or ())
         if label_column is not None:
@@ -213,7 +221,7 @@ class DatasetIndex:
         groups = () if group_column is None else tuple(cells[group_column])
         index = cls(ids, paths, labels, names, table, read.typed(others), groups)
         if labels is not None:
-            check_one_label(list(map(str, paths)), labels, ids, names, table)
+            check_one_label(list(map(image_name, paths)), labels, ids, names, table)
         start = "root=" if root is not None else "the table's folder"
         _check_exist(index, f" Relative paths start from {start}, {base}.")
         return index
@@ -350,7 +358,7 @@ def _check_exist(index: DatasetIndex, hint: str) -> None:
         file
         for path in index.paths
         for file in (path if isinstance(path, tuple) else (path,))
-        if not has_file(split_hdu(str(file))[0])
+        if not has_file(split_hdu(os.fspath(file))[0])
     ]
     if missing and index.source == _FILES:
         more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""

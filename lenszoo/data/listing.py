@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from lenszoo.data.cutting import Cut
 from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.memory_table import is_table
@@ -38,11 +39,15 @@ def as_index(
         path_column: the table's column of paths, relative to the table's folder, of one
             in memory to the current folder.
 
+    An :class:`ImageTable` names its columns itself, and may cut its images out of large ones.
+
     Raises:
         LenszooError: nothing there, or a table without the column or with missing files.
     """
     if isinstance(inputs, DatasetIndex):
         return inputs
+    if isinstance(inputs, ImageTable):
+        return replace(inputs, label_column=None).index()
     if is_table(inputs):
         return _from_table(inputs, id_column, path_column)
     if isinstance(inputs, np.ndarray):
@@ -75,12 +80,14 @@ class ImageTable:
         id_column: its column of unique ids; by default ``id`` where there is one, else the paths.
         path_column: its column of paths, relative to the table's folder.
         label_column: its column of class names, or of positions among the model's classes.
+        cut: cut squares out of the files, at positions in the table.
     """
 
     table: Any
     id_column: str | None = None
     path_column: str = "path"
     label_column: str | None = "label"
+    cut: Cut | None = None
 
     def index(self, classes: Sequence[str] | None = None) -> DatasetIndex:
         """List the images; see :meth:`lenszoo.data.DatasetIndex.from_csv` for ``classes``."""
@@ -93,6 +100,7 @@ class ImageTable:
             path_column=self.path_column,
             label_column=self.label_column,
             classes=classes,
+            cut=self.cut,
         )
 
 

@@ -18,11 +18,13 @@ import numpy as np
 from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape
 from lenszoo.data.formats import find_format
 from lenszoo.data.npy import read_npy
+from lenszoo.data.part import ImagePart
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
 
 ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | None]
-"""One file, or the files that hold the bands of one image, in order; None is a missing band."""
+"""One file (or an :class:`lenszoo.data.part.ImagePart` of one), or the files that hold the bands of
+one image, in order; None is a missing band."""
 
 log = logging.getLogger("lenszoo")
 
@@ -32,8 +34,8 @@ _CHUNK = 32
 def image_name(path: ImagePath) -> str:
     """Return how messages call an image: its file name, or those of its bands."""
     if not _is_bands(path):
-        return os.fspath(path)  # type: ignore[arg-type]
-    return " + ".join(os.fspath(band) for band in path if band is not None)  # type: ignore
+        return _name(path)
+    return " + ".join(_name(band) for band in path if band is not None)  # type: ignore
 
 
 def read_image(path: ImagePath) -> np.ndarray:
@@ -65,21 +67,28 @@ def read_image(path: ImagePath) -> np.ndarray:
         ((8, 8, 1), dtype('float32'))
     """
     if not _is_bands(path):
-        name = os.fspath(path)  # type: ignore[arg-type]
-        try:
-            return find_format(name).read(name)
-        except MemoryError as error:
-            raise LenszooError(f"{name}: too large for the memory; cut it into parts.") from error
-    names = [None if p is None else os.fspath(p) for p in path]  # type: ignore[union-attr]
-    there = [name for name in names if name is not None]
+        return _read_file(path)
+    files = {_name(p): p for p in path if p is not None}  # type: ignore[union-attr]
+    names = [None if p is None else _name(p) for p in path]  # type: ignore[union-attr]
+    there = list(files)
     if not there:
         raise LenszooError("An image needs at least one file; the list of its bands is empty.")
-    parts = {name: find_format(name).read(name) for name in there}
+    parts = {name: _read_file(file) for name, file in files.items()}
     size = parts[there[0]].shape[:2]
     for name, part in parts.items():
         check_shape(part.shape, name, size, there[0])
     missing = np.full((*size, 1), np.nan, np.float32)
     return np.concatenate([missing if n is None else parts[n] for n in names], axis=2)
+
+
+def _read_file(path: Any) -> np.ndarray:
+    try:
+        if isinstance(path, ImagePart):
+            return path.read()
+        name = os.fspath(path)
+        return find_format(name).read(name)
+    except MemoryError as error:
+        raise LenszooError(f"{path}: too large for the memory; cut it into parts.") from error
 
 
 class ImageFiles:
@@ -213,7 +222,8 @@ def read_into(
             ``reference``, which set that of ``out``.
     """
     try:
-        if _is_bands(path) or not os.fspath(path).lower().endswith(".npy"):  # type: ignore
+        whole = not (_is_bands(path) or isinstance(path, ImagePart))
+        if not whole or not os.fspath(path).lower().endswith(".npy"):  # type: ignore[arg-type]
             image = read_image(path)
         else:
             image = read_npy(path, out=out)  # type: ignore[arg-type]
@@ -268,6 +278,10 @@ class ImageNames(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return map(image_name, self._paths)
+
+
+def _name(path: Any) -> str:
+    return str(path) if isinstance(path, ImagePart) else os.fspath(path)
 
 
 def _is_bands(path: ImagePath) -> bool:

@@ -11,9 +11,10 @@ import numpy as np
 
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import OnBad, check_policy
+from lenszoo.data.cutting import Cut
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.layouts import find_layout
-from lenszoo.data.listing import Inputs, as_index
+from lenszoo.data.listing import ImageTable, Inputs, as_index
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.table import column_names, is_table_file
 from lenszoo.errors import LenszooError
@@ -90,7 +91,10 @@ class Candidates:
 
 
 def list_inputs(
-    inputs: Sequence[str], path_column: str = "path", catalogue: Mapping[str, Any] | None = None
+    inputs: Sequence[str],
+    path_column: str = "path",
+    catalogue: Mapping[str, Any] | None = None,
+    cut: Cut | None = None,
 ) -> PredictInputs:
     """Tell from names on a command line what is to be predicted.
 
@@ -101,12 +105,15 @@ def list_inputs(
         inputs: files, a folder, or a table.
         path_column: the column of paths of a table that lists files.
         catalogue: attributes of :class:`Catalogue`.
+        cut: squares to cut out of the files that a table lists.
 
     Raises:
         LenszooError: nothing there; something said of a catalogue where there is none.
     """
     options = dict(catalogue or {})
     first = Path(inputs[0])
+    if cut is not None:
+        return image_table(inputs, path_column, options, cut)
     if len(inputs) == 1 and is_table_file(first):
         if set(options) - {"id"}:
             return Catalogue(first, **options)
@@ -118,6 +125,32 @@ def list_inputs(
     if len(inputs) == 1 and open_stack(inputs[0]) is not None:
         return inputs[0]
     return as_index(inputs, id_column=options.get("id"), path_column=path_column)
+
+
+def image_table(
+    inputs: Sequence[str],
+    path_column: str,
+    catalogue: Mapping[str, Any],
+    cut: Cut,
+    label: str | None = None,
+) -> ImageTable:
+    """Return the table whose images are cut out of larger ones.
+
+    Raises:
+        LenszooError: there is not one table, or something else is said of a catalogue.
+    """
+    first, other = inputs[0], sorted(set(catalogue) - {"id"})
+    if len(inputs) != 1 or not is_table_file(first):
+        raise LenszooError(
+            f"{first}: cutouts are made at the positions of a table that names the image files "
+            f"(column {path_column}); give one table."
+        )
+    if other:
+        raise LenszooError(
+            f"{first}: {other[0]}= is said of a catalogue of small images; cutouts are made from "
+            f"the files in column {path_column}."
+        )
+    return ImageTable(first, catalogue.get("id"), path_column, label, cut)
 
 
 def open_inputs(

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.cutting import Cutout
 from lenszoo.data.readers import image_name
 from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
@@ -58,12 +59,14 @@ def predict(
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file; a list of
             them, for their ensemble; or a model.
         inputs: an image file, a list of them, a folder (with all below it), a table with a
-            column ``path``, a ``DatasetIndex``, or an array (n, H, W, bands) or (n, H, W); also a
-            tensor, a list of images, or a ``Sample`` of a simulated sky. For a model that looks at
-            a table: ``Cutouts``, a :class:`lenszoo.inference.Catalogue`, or its table. Its columns,
-            and bands where both sides name them, are found by name; a missing value is NaN. A table
-            is a file (CSV, Parquet, FITS, VOTable, ECSV) or one in memory (pandas, astropy, or
-            pyarrow, such as an earlier answer).
+            column ``path``, an :class:`lenszoo.data.listing.ImageTable` (which may cut its images
+            out of large ones, at positions of the table), a ``DatasetIndex``, or an array
+            (n, H, W, bands) or (n, H, W); also a tensor, a list of images, or a ``Sample`` of a
+            simulated sky. For a model that looks at a table: ``Cutouts``, a
+            :class:`lenszoo.inference.Catalogue`, or its table. Its columns, and bands where both
+            sides name them, are found by name; a missing value is NaN. A table is a file (CSV,
+            Parquet, FITS, VOTable, ECSV) or one in memory (pandas, astropy, or pyarrow, such as an
+            earlier answer).
         batch_size: images a step; the last batch is padded, so that the model compiles once.
         on_bad: "raise" stops at the first bad image; "zero" sets bad pixels to 0, "fill" to the
             median of their band; "skip" leaves rows without an answer for images that are bad,
@@ -368,4 +371,7 @@ def _with_columns(table: pa.Table, beside: pa.Table | None) -> pa.Table:
 
 
 def _path(path: Any) -> str | None:
+    """Name an image by its file; of a cutout the position stands in columns of its own."""
+    if isinstance(path, Cutout):
+        return path.file
     return None if path is None else image_name(path)

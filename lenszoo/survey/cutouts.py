@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lenszoo.data.grids import Grid
 from lenszoo.data.photometry import ZERO_POINT
+from lenszoo.data.pixels import Pixels, first_pixels
 from lenszoo.errors import LenszooError
-from lenszoo.survey.footprints import Grid, Tile
-from lenszoo.survey.pixels import Pixels
+from lenszoo.survey.footprints import Tile
 from lenszoo.survey.resample import pixel_axes, resample
 
 SAME_SCALE = 0.05
@@ -95,7 +96,7 @@ class TileCutter:
     def _native(self, pixels: Pixels, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
         height, width = self.shape
         x, y = pixels.grid.pixels(ra, dec)
-        return pixels.cutouts(_first(x, width), _first(y, height), self.shape)
+        return pixels.cutouts(first_pixels(x, width), first_pixels(y, height), self.shape)
 
 
 def suits(grids: Sequence[Grid], trained: float | None, resampled: bool, label: str) -> str | None:
@@ -124,10 +125,3 @@ def suits(grids: Sequence[Grid], trained: float | None, resampled: bool, label: 
                 "size; pass resample=True"
             )
     return None
-
-
-def _first(centre: np.ndarray, size: int) -> np.ndarray:
-    """Return the first pixel of cutouts about a place, far outside where there is none."""
-    finite = np.isfinite(centre)
-    start = np.ceil(np.where(finite, centre, 0.0) - size / 2)
-    return np.where(finite, np.clip(start, -(2**40), 2**40), -(2**40)).astype(np.int64)

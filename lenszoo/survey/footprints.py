@@ -2,8 +2,6 @@
 
 import functools
 import json
-import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,72 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lenszoo.data.fits import ImagePlace, locate_image, quiet, split_hdu
-from lenszoo.data.flux_units import zero_point_of
-from lenszoo.errors import LenszooError, one_line, unreadable
+from lenszoo.data.fits import split_hdu
+from lenszoo.data.grids import Grid, read_grid
+from lenszoo.errors import LenszooError, unreadable
 from lenszoo.files import replacing
 from lenszoo.survey.tiles import TileFiles
 
-_ARCSEC = 3600.0
 _MARGIN = 1.02  # of a radius, for edges that bulge between corners
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One image of a tile: its place in a file, and its pixels' place on the sky.
-
-    Attributes:
-        path: the file, without brackets.
-        size, modified: its bytes and time of change in ns, which tell that it was replaced.
-        hdu: number of the image's HDU.
-        shape: (H, W).
-        offset: byte of the first number in the unpacked file; None where tile-compressed.
-        bitpix, bscale, bzero, blank: of the stored numbers.
-        coordinates: the cards of its WCS.
-        scale: arcsec a pixel, the geometric mean of both axes.
-        zero_point: AB magnitude of flux 1 that the header names; None where it does not.
-        zero_point_fault: why the header's zero point cannot be used.
-    """
-
-    path: str
-    size: int
-    modified: int
-    hdu: int
-    shape: tuple[int, int]
-    offset: int | None
-    bitpix: int
-    bscale: float
-    bzero: float
-    blank: int | None
-    coordinates: str
-    scale: float
-    zero_point: float | None = None
-    zero_point_fault: str | None = None
-
-    @property
-    def wcs(self) -> Any:
-        """The astropy WCS."""
-        return _wcs(self.coordinates)
-
-    def pixels(self, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return x and y [pixels, the first at 0] of positions [deg]; NaN where there are none."""
-        wcs = self.wcs
-        if wcs.sip is None:
-            return tuple(wcs.wcs_world2pix(ra, dec, 0))
-        return tuple(wcs.all_world2pix(ra, dec, 0, quiet=True))
-
-    def sky(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the positions [deg] of pixels."""
-        return tuple(self.wcs.all_pix2world(x, y, 0))
-
-    def edge(self, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-        """Return how far [arcsec] positions lie from the nearest edge; negative outside."""
-        x, y = self.pixels(ra, dec)
-        height, width = self.shape
-        inside = np.minimum(
-            np.minimum(x + 0.5, width - 0.5 - x), np.minimum(y + 0.5, height - 0.5 - y)
-        )
-        return np.nan_to_num(inside * self.scale, nan=-np.inf)
 
 
 @dataclass(frozen=True)
@@ -199,76 +138,9 @@ def _entry(path: str, before: dict[str, Any] | None) -> dict[str, Any]:
     return stamp | {"facts": facts, "fault": None}
 
 
-def read_grid(path: str, status: os.stat_result | None = None) -> Grid:
-    """Read the header of an image and find its place on the sky.
-
-    Raises:
-        LenszooError: the file is missing or damaged, its image is not (H, W), or its header has no
-            equatorial coordinates.
-    """
-    file, _ = split_hdu(path)
-    status = status or Path(file).stat()
-    place = locate_image(path)
-    shape = place.shape
-    while len(shape) > 2 and shape[0] == 1:
-        shape = shape[1:]
-    if len(shape) != 2:
-        raise LenszooError(f"{path}: shape {place.shape} is not one image (H, W) of one band.")
-    text, scale = _coordinates(path, place.header)
-    header = place.header
-    blank = header.get("BLANK")
-    return Grid(
-        file, status.st_size, status.st_mtime_ns, place.hdu, (shape[0], shape[1]), place.offset,
-        int(header["BITPIX"]), float(header.get("BSCALE", 1.0)), float(header.get("BZERO", 0.0)),
-        None if blank is None else int(blank), text, scale, *_zero_point(place, path),
-    )  # fmt: skip
-
-
-def _zero_point(place: ImagePlace, path: str) -> tuple[float | None, str | None]:
-    """Return the zero point that the headers name, or why it cannot be used."""
-    headers = [place.header, *([] if place.primary is None else [place.primary])]
-    try:
-        return zero_point_of(headers, path), None
-    except LenszooError as error:
-        return None, str(error)
-
-
-def _coordinates(path: str, header: Any) -> tuple[str, float]:
-    """Return the cards of an image's WCS, and its pixel scale."""
-    from astropy.wcs import WCS
-    from astropy.wcs.utils import proj_plane_pixel_scales
-
-    with quiet():
-        try:
-            wcs = WCS(header, naxis=2)
-            equatorial = [kind[:4] for kind in wcs.wcs.ctype] == ["RA--", "DEC-"]
-            scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs)))) * _ARCSEC
-            text = wcs.to_header(relax=True).tostring(sep="\n")
-        except Exception as error:  # astropy raises nearly anything for odd coordinates
-            raise LenszooError(
-                f"{path}: its header has no usable celestial coordinates ({one_line(error)})."
-            ) from error
-    if not wcs.has_celestial or not equatorial or not (math.isfinite(scale) and scale > 0):
-        kinds = " and ".join(str(kind) or "none" for kind in wcs.wcs.ctype)
-        raise LenszooError(
-            f"{path}: its header has no WCS in RA and Dec (CTYPE: {kinds}); solve its astrometry, "
-            "or leave the tile out."
-        )
-    return text, scale
-
-
 def _grid(facts: str) -> Grid:
     values = json.loads(facts)
     return Grid(**values | {"shape": tuple(values["shape"])})
-
-
-@functools.lru_cache(maxsize=256)
-def _wcs(cards: str) -> Any:
-    from astropy.io.fits import Header
-    from astropy.wcs import WCS
-
-    with quiet():
-        return WCS(Header.fromstring(cards, sep="\n"))
 
 
 class SkyTree:

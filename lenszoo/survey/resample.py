@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lenszoo.survey.footprints import Grid
-from lenszoo.survey.pixels import Pixels
+from lenszoo.data.grids import Grid
+from lenszoo.data.pixels import Pixels
 
 Kernel = Callable[[np.ndarray], list[tuple[int, np.ndarray]]]
 

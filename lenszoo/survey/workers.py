@@ -15,8 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from lenszoo.data.grids import Grid
 from lenszoo.errors import LenszooError, one_line
-from lenszoo.survey.footprints import Grid, Tile
+from lenszoo.survey.footprints import Tile
 from lenszoo.survey.plan import Part, Plan, part_file
 from lenszoo.survey.scoring import Outcome, Scorer, Settings
 

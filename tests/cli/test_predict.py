@@ -53,6 +53,35 @@ class TestPredict:
         a, b = (pq.read_table(tmp_path / f"{name}.parquet") for name in "ab")
         assert a["logit_no"] == b["logit_no"] and b["id"].to_pylist() == ["0", "1", "2"]
 
+    def test_cutouts_at_the_positions_of_a_table(self, lenszoo, refused, zoo, tmp_path):
+        files = [zoo.data / "val" / name / "1.npy" for name in CLASSES]
+        wide = np.concatenate([np.load(file)[0] for file in files], axis=1)
+        np.save(tmp_path / "wide.npy", wide)
+        rows = [f"{name},wide.npy,{20 * k + 9.5},9.5\n" for k, name in enumerate(CLASSES)]
+        (tmp_path / "t.csv").write_text("id,path,x,y\n" + "".join(rows))
+        command = ("predict", NAME, tmp_path / "t.csv", "--out", tmp_path / "a.parquet")
+        cutting = ("--cutout-size", 20)
+        lenszoo(*command, *cutting)
+        lenszoo("predict", NAME, *files, "--out", tmp_path / "b.parquet")
+        a, b = (pq.read_table(tmp_path / f"{name}.parquet") for name in "ab")
+        assert a["logit_no"] == b["logit_no"] and a["id"].to_pylist() == list(CLASSES)
+        assert a["path"].to_pylist() == [str(tmp_path / "wide.npy")] * 3
+        assert a["x"].to_pylist() == [9.5, 29.5, 49.5]
+        lenszoo("embed", NAME, tmp_path / "t.csv", "--out", tmp_path / "c.npy", *cutting)
+        assert np.load(tmp_path / "c.npy").shape[0] == 3
+        again = (*command, "--overwrite")
+        assert "--cutout-size says how much" in refused(*again, "--position-columns", "x,y")
+        line = refused(*again, *cutting, "--position-columns", "ra=x,dec=y")
+        assert "wide.npy: only a FITS file has coordinates" in line
+        line = refused(*again, *cutting, "--position-columns", "ra,dec")
+        assert "no column 'ra'" in line and "with --position-columns." in line
+        assert "--pattern is said of" in refused(*again, *cutting, "--pattern", "{id}.npy")
+        rows[1] = "sphere,wide.npy,70,9.5\n"
+        (tmp_path / "t.csv").write_text("id,path,x,y\n" + "".join(rows))
+        assert "outside the image of 20 x 60" in refused(*again, *cutting)
+        done = lenszoo(*again, *cutting, "--on-bad", "skip")
+        assert "1 without an answer" in done.stdout
+
     def test_names_of_strangers_do_not_reach_the_terminal(self, lenszoo, zoo, tmp_path):
         bad = tmp_path / "in" / "a\x1b[2J.npy"
         bad.parent.mkdir()

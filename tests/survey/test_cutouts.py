@@ -9,8 +9,9 @@ from tinysky import SCALE, make_wcs
 from tinytile import DEC, RA, SHAPE, positions, tile_of, write_tile
 
 from lenszoo.data import read_image
+from lenszoo.data.grids import read_grid
 from lenszoo.survey.cutouts import TileCutter, suits
-from lenszoo.survey.footprints import Tile, read_grid
+from lenszoo.survey.footprints import Tile
 
 ENDINGS = (".fits", ".fits.gz", ".fits.fz")
 

@@ -5,7 +5,8 @@ import pytest
 from astropy.io import fits
 from tinysky import BANDS, SCALE, make_wcs, write_image, write_sky
 
-from lenszoo.survey.footprints import SkyTree, Tile, read_grid, read_tiles
+from lenszoo.data.grids import read_grid
+from lenszoo.survey.footprints import SkyTree, Tile, read_tiles
 from lenszoo.survey.tiles import list_tiles
 
 
@@ -17,7 +18,7 @@ def read(folder, **options):
 def test_headers_are_read_once(tmp_path, monkeypatch):
     write_sky(tmp_path, side=60)
     first = read(tmp_path)
-    import lenszoo.survey.footprints as module
+    import lenszoo.data.grids as module
 
     calls = []
     monkeypatch.setattr(module, "locate_image", lambda p: calls.append(p) or 1 / 0)

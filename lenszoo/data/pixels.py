@@ -1,4 +1,4 @@
-"""Sections of images of tiles: memory-mapped, tile-compressed or gzipped FITS files."""
+"""Sections of large images: memory-mapped, tile-compressed or gzipped FITS files."""
 
 import contextlib
 import gzip
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lenszoo.data.fits import quiet
+from lenszoo.data.grids import Grid
 from lenszoo.errors import LenszooError, one_line
-from lenszoo.survey.footprints import Grid
 
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _BLOCK_ROWS = 512  # of a compressed image, decompressed at once
@@ -57,11 +57,13 @@ class Pixels:
         try:
             if self.grid.offset is not None:
                 for k in range(len(x)):
-                    _copy(out[k], self._section, (0, 0), int(x[k]), int(y[k]), self.grid.shape)
+                    copy_section(
+                        out[k], self._section, (0, 0), int(x[k]), int(y[k]), self.grid.shape
+                    )
             else:
                 for rows, block, corner in self._blocks(x, y, shape):
                     for k in rows:
-                        _copy(out[k], lambda s, b=block: b[s], corner, int(x[k]), int(y[k]),
+                        copy_section(out[k], lambda s, b=block: b[s], corner, int(x[k]), int(y[k]),
                               self.grid.shape)  # fmt: skip
         except Exception as error:  # astropy raises nearly anything for damaged files
             raise LenszooError(
@@ -130,10 +132,18 @@ class _Planes:
         return self._section[(*self._leading, *where)]
 
 
-def _copy(
+def copy_section(
     out: np.ndarray, section: Any, corner: tuple[int, int], x: int, y: int, shape: tuple[int, int]
 ) -> None:
-    """Copy the part of a cutout (H, W) that lies in an image of ``shape``."""
+    """Copy the part of a cutout (H, W, ...) that lies in an image.
+
+    Args:
+        out: the cutout, which is written to.
+        section: returns a part of what was read of the image.
+        corner: first pixel (y, x) of what was read.
+        x, y: first pixel of the cutout.
+        shape: (H, W) of the image.
+    """
     bottom, top = max(y, 0), min(y + out.shape[0], shape[0])
     left, right = max(x, 0), min(x + out.shape[1], shape[1])
     if bottom < top and left < right:
@@ -142,6 +152,16 @@ def _copy(
             slice(left - corner[1], right - corner[1]),
         )
         out[bottom - y : top - y, left - x : right - x] = section(where)
+
+
+def first_pixels(centres: np.ndarray, size: int) -> np.ndarray:
+    """Return the first pixel of cutouts about places, far outside where there is none.
+
+    The pixels of a cutout are those whose middles are nearest, as astropy's ``Cutout2D`` has them.
+    """
+    finite = np.isfinite(centres)
+    start = np.ceil(np.where(finite, centres, 0.0) - size / 2)
+    return np.where(finite, np.clip(start, -(2**40), 2**40), -(2**40)).astype(np.int64)
 
 
 def _copy_bytes(source: Any, target: Any, count: int) -> None:

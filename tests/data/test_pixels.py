@@ -6,8 +6,8 @@ from tinysky import make_wcs
 from tinytile import DEC, RA, SHAPE, write_tile
 
 from lenszoo.data import read_image
-from lenszoo.survey.footprints import read_grid
-from lenszoo.survey.pixels import Pixels
+from lenszoo.data.grids import read_grid
+from lenszoo.data.pixels import Pixels
 
 
 @pytest.mark.parametrize("ending", [".fits", ".fits.gz"])
