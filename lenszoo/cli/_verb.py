@@ -63,6 +63,9 @@ _FIELDS = (
     (re.compile(r"\b(id|label|bands|pattern|columns)=(?=[\s,;.]|$)"), r"--set data.\1="),
 )
 
+STOPPED = "stopped; what is done is kept, and the same command goes on from it."
+"""Last line after Ctrl-C of verbs whose work goes on where it stopped."""
+
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 

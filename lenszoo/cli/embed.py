@@ -19,11 +19,11 @@ from lenszoo.cli._options import (
     Weights,
     cut_option,
 )
-from lenszoo.cli._verb import band_list, progress_bar, say, verb
+from lenszoo.cli._verb import STOPPED, band_list, progress_bar, say, verb
 from lenszoo.errors import counted
 
 
-@verb(backend=True, catalogue=True)
+@verb(backend=True, catalogue=True, stopped=STOPPED)
 def embed(
     weights: Weights,
     inputs: Inputs,
@@ -46,31 +46,28 @@ def embed(
     batch_size: BatchSize = 128,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the feature vector of each image, the input of the model's last layer."""
-    from lenszoo.files import check_output
-    from lenszoo.inference import embedding_table, list_inputs, write_features, write_table
-    from lenszoo.inference.predictor import features_of
-    from lenszoo.inference.tables import check_target
+    """Write the feature vector of each image, the input of the model's last layer.
 
-    check_target(out, (".parquet", ".npy"))
-    check_output(out, [*inputs, weights], overwrite=overwrite)
+    Rows are written as they come, and the same command goes on where it stopped.
+    """
+    from lenszoo.inference import list_inputs
+    from lenszoo.inference.predictor import VECTORS, embedding
+    from lenszoo.inference.streaming import Output
+
+    output = Output(out, overwrite)
+    output.check([*inputs, weights], VECTORS)
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
     images = list_inputs(inputs, path_column, catalogue, cut_option(cutout_size, position_columns))
+    work = embedding(
+        weights,
+        images,
+        on_bad=on_bad,
+        resize=resize,
+        bands=band_list(bands),
+        batch_size=batch_size,
+        **preparing,
+    )
     with progress_bar("Embedding") as progress:
-        table = embedding_table(
-            weights,
-            images,
-            on_bad=on_bad,
-            resize=resize,
-            bands=band_list(bands),
-            batch_size=batch_size,
-            progress=progress,
-            **preparing,
-        )
-    features = features_of(table)
-    if out.suffix.lower() == ".npy":
-        write_features(features, out)
-    else:
-        write_table(table, out)
-    say(f"{out}: {counted(features.shape[0], 'vector')} of {features.shape[1]}")
+        _, rows, _ = work.write(output, progress)
+    say(f"{out}: {counted(rows, 'vector')} of {work.model.output_shape[-1]}")

@@ -21,11 +21,11 @@ from lenszoo.cli._options import (
     cut_option,
     weights_list,
 )
-from lenszoo.cli._verb import band_list, comma_list, fail, progress_bar, say, verb
+from lenszoo.cli._verb import STOPPED, band_list, comma_list, progress_bar, say, verb
 from lenszoo.errors import counted
 
 
-@verb(backend=True, catalogue=True)
+@verb(backend=True, catalogue=True, stopped=STOPPED)
 def predict(
     weights: WeightsList,
     inputs: Inputs,
@@ -63,46 +63,32 @@ def predict(
 
     A model that looks at a table finds its columns in a catalogue by name. The probability of a
     lens is calibrated for data like those the model was trained on. Other columns of a table, such
-    as ra and dec, are carried along.
+    as ra and dec, are carried along. Rows are written as they come, and the same command goes on
+    where it stopped.
     """
-    from lenszoo.files import check_output
-    from lenszoo.inference import list_inputs, sort_table, write_table
-    from lenszoo.inference import predict as classify
-    from lenszoo.inference.predictor import PredictionStopped
-    from lenszoo.inference.tables import check_target
+    from lenszoo.inference import list_inputs
+    from lenszoo.inference.predictor import prediction
+    from lenszoo.inference.streaming import Output
 
-    check_target(out)
-    check_output(out, [*inputs, *weights_list(weights)], overwrite=overwrite)
+    output = Output(out, overwrite, sort, csv_formulas)
+    output.check([*inputs, *weights_list(weights)])
     if on_missing is not None:
         catalogue["on_missing"] = on_missing
     images = list_inputs(inputs, path_column, catalogue, cut_option(cutout_size, position_columns))
-    try:
-        with progress_bar("Predicting") as progress:
-            table = classify(
-                weights_list(weights),
-                images,
-                on_bad=on_bad,
-                resize=resize,
-                bands=band_list(bands),
-                classes=comma_list(classes),
-                tta=tta,
-                batch_size=batch_size,
-                progress=progress,
-                **preparing,
-            )
-    except PredictionStopped as stop:
-        if not stop.done:
-            raise
-        part = out.with_name(f"{out.stem}.partial{out.suffix}")
-        write_table(stop.table, part, csv_formulas=csv_formulas)
-        fail(f"stopped; the {counted(stop.done, 'row')} until then are in {part}.", 130)
-    if sort is not None:
-        table = sort_table(table, sort)
-    write_table(table, out, csv_formulas=csv_formulas)
-    counts = {
-        str(row["values"]): row["counts"] for row in table["predicted"].value_counts().to_pylist()
-    }
-    skipped = counts.pop("None", 0)
-    classes_text = ", ".join(f"{name} {counts[name]:,}" for name in sorted(counts))
+    work = prediction(
+        weights_list(weights),
+        images,
+        on_bad=on_bad,
+        resize=resize,
+        bands=band_list(bands),
+        classes=comma_list(classes),
+        tta=tta,
+        batch_size=batch_size,
+        **preparing,
+    )
+    with progress_bar("Predicting") as progress:
+        _, rows, counts = work.write(output, progress)
+    skipped = counts.pop(None, 0)
+    classes_text = ", ".join(f"{name} {counts[name]:,}" for name in sorted(map(str, counts)))
     left = f"; {skipped:,} without an answer, see the column error" if skipped else ""
-    say(f"{out}: {counted(len(table), 'image')}: {classes_text or 'no answers'}{left}")
+    say(f"{out}: {counted(rows, 'image')}: {classes_text or 'no answers'}{left}")

@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from lenszoo.cli._options import BatchSize, OutFolder, named_columns, weights_list
-from lenszoo.cli._verb import comma_list, progress_bar, say, verb
+from lenszoo.cli._verb import STOPPED, comma_list, progress_bar, say, verb
 from lenszoo.errors import LenszooError
-
-STOPPED = "stopped; finished parts are kept, and the same command goes on from them."
 
 
 @verb(backend=True, stopped=STOPPED)

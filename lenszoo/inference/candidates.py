@@ -76,15 +76,15 @@ class Candidates:
         """Return how messages call an object."""
         return f"object {self.ids[row]}" if self.images is None else self.images.name(row)
 
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield all objects in order, as :meth:`lenszoo.inference.inputs.Images.batches`."""
+    def batches(self, batch_size: int, first: int = 0) -> Iterator[Batch]:
+        """Yield all objects from a row on, as :meth:`lenszoo.inference.inputs.Images.batches`."""
         if self.images is not None:
-            for batch in self.images.batches(batch_size):
+            for batch in self.images.batches(batch_size, first):
                 rows = batch.rows[batch.kept]
                 yield batch._replace(table=None if self.table is None else self.table[rows])
             return
         assert self.table is not None  # one of the two is there
-        for start in range(0, len(self), batch_size):
+        for start in range(first, len(self), batch_size):
             rows = np.arange(start, min(start + batch_size, len(self)))
             kept, n = np.ones(len(rows), bool), len(rows)
             yield Batch(rows, None, kept, [None] * n, [None] * n, self.table[rows])

@@ -3,10 +3,10 @@
 import numpy as np
 
 from lenszoo.data.readers import aligned_empty
+from lenszoo.inference.answers import answer
 from lenszoo.inference.candidates import Candidates
 from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import OpenedModel
-from lenszoo.inference.predictor import answer
 from lenszoo.inference.tta import AugmentedModel
 from lenszoo.models.lens_finder import BRANCHES, branch
 

@@ -191,14 +191,14 @@ class Images:
                 "To have an answer all the same, any_scale=True."
             )
 
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield all images in order; the next batch is read while one is in use."""
+    def batches(self, batch_size: int, first: int = 0) -> Iterator[Batch]:
+        """Yield all images from a row on; the next batch is read while one is in use."""
         if batch_size < 1:
             raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
         ahead: deque[tuple[range, list[Future[Read]]]] = deque()
         pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1))
         try:
-            for start in range(0, len(self), batch_size):
+            for start in range(first, len(self), batch_size):
                 rows = range(start, min(start + batch_size, len(self)))
                 ahead.append((rows, [pool.submit(self.read, row) for row in rows]))
                 if len(ahead) > 1:

@@ -1,8 +1,8 @@
-"""predict and embed: from images to a table of answers, in batches of one shape."""
+"""predict and embed: from images to a table of answers, in memory or in a file."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Unpack
+import os
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -11,18 +11,19 @@ import pyarrow as pa
 from lenszoo.data.checks import OnBad
 from lenszoo.data.cutting import Cutout
 from lenszoo.data.readers import image_name
-from lenszoo.errors import LenszooError, counted
+from lenszoo.errors import LenszooError
+from lenszoo.inference.answers import Answers, Progress
 from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
-from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
 from lenszoo.inference.preparing import Preparing
+from lenszoo.inference.streaming import Output, Prediction
+from lenszoo.inference.tables import FEATURES
 from lenszoo.inference.tta import AugmentedModel
 from lenszoo.layers import NonFiniteGuard
 
-Progress = Callable[[int, int], None]
 BATCH_SIZE = 128
-FEATURES = "features"
-METADATA = b"lenszoo"
+VECTORS = (".parquet", ".npy")
+"""Endings of files of vectors."""
 
 
 def predict(
@@ -35,10 +36,16 @@ def predict(
     resize: bool = False,
     bands: Sequence[int] | None = None,
     tta: bool = False,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
     **preparing: Unpack[Preparing],
-) -> pa.Table:
+) -> Any:
     """Classify images or lens candidates and return a table, a row each, in their order.
+
+    With ``out`` the table is written to a file instead, batch by batch, in memory that does not
+    grow with the number of images. Finished rows are kept in the folder ``OUT.parts`` until all are
+    done, and the same call goes on from them after Ctrl-C or when the process was killed.
 
     The columns: ``id``; ``path`` (null for arrays); ``predicted``, a class name;
     ``prob_<class>`` and ``logit_<class>`` (float32; the softmax of a row's logits, divided by the
@@ -77,18 +84,24 @@ def predict(
         bands: positions of the bands to give to the model, such as ``[0]``.
         tta: answer with the mean over the quarter turns and flips of each image
             (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
+        out: a ``.parquet``, ``.csv``, ``.fits`` or ``.ecsv`` file to write, whose path is returned.
+        overwrite: replace a file that is there, and finished rows of another prediction.
         progress: is told (images done, images in all).
         **preparing: how images are prepared, see :class:`lenszoo.inference.preparing.Preparing`:
             ``crop``, ``sky``, ``zero_point``, ``scaling``, and ``any_scale``. Where the weights
             know them, noise and sky level of the images are compared with those of the training.
 
+    Returns:
+        The ``pyarrow.Table``; with ``out`` the path of its file.
+
     Raises:
         LenszooError: in one line, for weights that cannot be loaded, no inputs, a column or band
             that is not there, and images that cannot be read, are bad, or have another size or
             number of bands than the model takes, or whose noise or sky is far from what it learned
-            on (not with any_scale); with tta, for images that are not square.
+            on (not with any_scale); with tta, for images that are not square; with ``out``, for a
+            file that is there or cannot be written, and finished rows of another prediction.
         PredictionStopped: after Ctrl-C, a ``KeyboardInterrupt`` whose ``table`` holds the rows that
-            were answered.
+            were answered, without ``out``.
 
     Example:
         >>> from lenszoo import predict
@@ -97,26 +110,52 @@ def predict(
         >>> predict("resnet18_slim.common_test_sim_v2", sky)["predicted"].to_pylist()
         ['no', 'sphere', 'vort']
     """
+    names = _paths(model, inputs)
+    target = None if out is None else Output(out, overwrite).check(names)
+    work = prediction(
+        model, inputs, batch_size=batch_size, on_bad=on_bad, classes=classes, resize=resize,
+        bands=bands, tta=tta, **preparing,
+    )  # fmt: skip
+    if target is None:
+        return work.table(progress)
+    return work.write(Output(target, overwrite), progress).path
+
+
+def prediction(
+    model: ModelLike,
+    inputs: PredictInputs,
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad | None = None,
+    classes: Sequence[str] | None = None,
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    tta: bool = False,
+    **preparing: Unpack[Preparing],
+) -> Prediction:
+    """Open model and inputs for :func:`predict`, whose arguments these are."""
     opened = open_model(model, classes)
     augmented = AugmentedModel(opened) if tta else None
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
 
-    def table_of(answers: Answers) -> pa.Table:
-        return _answer_table(opened, candidates, answers, augmented is not None)
+    def table_of(answers: Answers, start: int) -> pa.Table:
+        columns = _answer_columns(opened, answers, augmented is not None)
+        return _table(candidates, answers, start, columns)
 
-    try:
-        return table_of(run(augmented or opened.model, candidates, batch_size, progress))
-    except PredictionStopped as stop:
-        stop.table = table_of(stop.answers).slice(0, stop.done)
-        raise
+    facts = _facts(opened, candidates) | {"tta": tta, "temperature": opened.temperature}
+    return Prediction(augmented or opened.model, candidates, batch_size, table_of, facts)
 
 
-def _answer_table(
-    opened: OpenedModel, candidates: Candidates, answers: "Answers", tta: bool
-) -> pa.Table:
-    """Put the answers of a classifier into a table, see :func:`predict`."""
+def _paths(model: Any, inputs: Any) -> list[Any]:
+    """Return the files and folders among weights and inputs."""
+    lists = [each if isinstance(each, list | tuple) else [each] for each in (model, inputs)]
+    return [each for one in lists for each in one if isinstance(each, str | os.PathLike)]
+
+
+def _answer_columns(opened: OpenedModel, answers: Answers, tta: bool) -> dict[str, Any]:
+    """Put the answers of a classifier into columns, see :func:`predict`."""
     kept = answers.kept
-    logits = np.zeros((len(candidates), len(opened.classes)))
+    logits = np.zeros((len(kept), len(opened.classes)))
     logits[kept] = answers.values[kept] if tta else opened.logits(answers.values[kept])
     probabilities = opened.probabilities(logits)
     names = [
@@ -127,8 +166,7 @@ def _answer_table(
         for k, name in enumerate(opened.classes):
             column = values[:, k].astype(np.float32)
             columns[f"{kind}_{name}"] = pa.array(column, mask=~kept)
-    facts = {"tta": tta, "temperature": opened.temperature}
-    return _table(opened, candidates, answers, columns, facts)
+    return columns
 
 
 def embed(
@@ -139,18 +177,22 @@ def embed(
     on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     progress: Progress | None = None,
     **preparing: Unpack[Preparing],
-) -> np.ndarray:
+) -> Any:
     """Return each image's feature vector: the last layer of a classifier before its head.
 
     Args:
-        model, inputs, batch_size, on_bad, resize, bands, progress, preparing: as in
+        model, inputs, batch_size, on_bad, resize, bands, overwrite, progress, preparing: as in
             :func:`predict`; not an ensemble, whose members have features each of their own.
+        out: a file to write batch by batch, as :func:`predict` does, whose path is returned:
+            ``.parquet``, or ``.npy`` with the vectors alone.
 
     Returns:
         The output of the layer ``features``, float32 (n, d), in the order of the inputs; a row of
-        NaN for each image that on_bad="skip" passed over.
+        NaN for each image that on_bad="skip" passed over. With ``out`` the path of the file.
 
     Raises:
         LenszooError: as :func:`predict`, and when the model has no layer ``features``.
@@ -162,9 +204,15 @@ def embed(
         >>> embed("resnet18_slim.common_test_sim_v2", sky.images).shape
         (3, 128)
     """
-    return _features(model, inputs, batch_size, on_bad, resize, bands, progress, preparing)[
-        2
-    ].values
+    target = None
+    if out is not None:
+        target = Output(out, overwrite).check(_paths(model, inputs), VECTORS)
+    work = embedding(
+        model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands, **preparing
+    )
+    if target is None:
+        return work.answers(progress).values
+    return work.write(Output(target, overwrite), progress).path
 
 
 def embedding_table(
@@ -179,136 +227,35 @@ def embedding_table(
     **preparing: Unpack[Preparing],
 ) -> pa.Table:
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
-    opened, candidates, answers = _features(
-        model, inputs, batch_size, on_bad, resize, bands, progress, preparing
-    )
-    width = answers.values.shape[1]
-    flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
-    vectors = pa.FixedSizeListArray.from_arrays(flat, width)
-    at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
-    column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
-    return _table(opened, candidates, answers, {FEATURES: column})
+    return embedding(
+        model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands, **preparing
+    ).table(progress)
 
 
-def _features(
+def embedding(
     model: ModelLike,
     inputs: PredictInputs,
-    batch_size: int,
-    on_bad: OnBad | None,
-    resize: bool,
-    bands: Sequence[int] | None,
-    progress: Progress | None,
-    preparing: Preparing,
-) -> "tuple[OpenedModel, Candidates, Answers]":
-    """Return the opened model, its inputs, and the features of each."""
+    *,
+    batch_size: int = BATCH_SIZE,
+    on_bad: OnBad | None = None,
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    **preparing: Unpack[Preparing],
+) -> Prediction:
+    """Open model and inputs for :func:`embed`, whose arguments these are."""
     opened = open_model(model)
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
-    return opened, candidates, run(feature_model(opened.model), candidates, batch_size, progress)
 
+    def table_of(answers: Answers, start: int) -> pa.Table:
+        flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
+        vectors = pa.FixedSizeListArray.from_arrays(flat, answers.values.shape[1])
+        at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
+        column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
+        return _table(candidates, answers, start, {FEATURES: column})
 
-def features_of(table: pa.Table) -> np.ndarray:
-    """Return the vectors of an :func:`embedding_table`, float32 (n, d), NaN where there is none."""
-    column = table[FEATURES].combine_chunks()
-    features = np.full((len(table), column.type.list_size), np.nan, np.float32)
-    there = column.is_valid().to_numpy(zero_copy_only=False)
-    features[there] = column.drop_null().flatten().to_numpy().reshape(-1, features.shape[1])
-    return features
-
-
-class Answers(NamedTuple):
-    """Answers of a model: ``values`` (n, d) float32, NaN where ``kept`` (n,) is False."""
-
-    values: np.ndarray
-    kept: np.ndarray
-    bad_pixels: list[int | None]
-    errors: list[str | None]
-
-
-class PredictionStopped(KeyboardInterrupt):
-    """Ctrl-C during a prediction.
-
-    Attributes:
-        done: rows that were answered.
-        table: of :func:`predict`, the table of these rows.
-    """
-
-    def __init__(self, answers: Answers, done: int) -> None:
-        super().__init__(f"stopped after {counted(done, 'row')}")
-        self.answers, self.done = answers, done
-        self.table: pa.Table | None = None
-
-
-def run(
-    model: keras.Model | AugmentedModel,
-    candidates: Candidates,
-    batch_size: int,
-    progress: Progress | None = None,
-    collect: Callable[[np.ndarray, Batch], None] | None = None,
-) -> Answers:
-    """Run a model over its inputs; ``collect(rows, batch)`` is given all that was read.
-
-    Raises:
-        LenszooError: an image is bad, or the model's answer to a good one is not finite; the latter
-            leaves a row without an answer under on_bad="skip".
-        PredictionStopped: after Ctrl-C, with the answers until then.
-    """
-    total = len(candidates)
-    if batch_size < 1:
-        raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
-    size = min(batch_size, total)
-    values = np.full((total, model.output_shape[-1]), np.nan, np.float32)
-    bad_pixels: list[int | None] = []
-    errors: list[str | None] = []
-    try:
-        for batch in candidates.batches(size):
-            rows, reasons = batch.rows[batch.kept], list(batch.errors)
-            if collect is not None:
-                collect(rows, batch)
-            if len(rows):
-                values[rows] = answer(model, batch.inputs, size)
-                for row, reason in _not_finite(candidates, rows, values):
-                    reasons[row - int(batch.rows[0])] = reason
-            bad_pixels += batch.bad_pixels
-            errors += reasons
-            if progress is not None:
-                progress(len(errors), total)
-    except KeyboardInterrupt as stop:
-        done = min(len(errors), len(bad_pixels))
-        values[done:] = np.nan
-        raise PredictionStopped(_answers(values, bad_pixels[:done], errors[:done]), done) from stop
-    return _answers(values, bad_pixels, errors)
-
-
-def _not_finite(
-    candidates: Candidates, rows: np.ndarray, values: np.ndarray
-) -> Iterator[tuple[int, str]]:
-    """Yield the rows whose answers are not finite, with the reason; blank the answers."""
-    for row in map(int, rows[~np.isfinite(values[rows]).all(axis=1)]):
-        reason = (
-            f"{candidates.name(row)}: the model's answer is not finite; are its pixels scaled as "
-            "the model expects?"
-        )
-        if candidates.on_bad != "skip":
-            raise LenszooError(reason)
-        values[row] = np.nan
-        yield row, reason
-
-
-def _answers(values: np.ndarray, bad_pixels: list[int | None], errors: list[str | None]) -> Answers:
-    spare = [None] * (len(values) - len(errors))
-    kept = np.asarray(np.isfinite(values).all(axis=1))
-    return Answers(values, kept, [*bad_pixels, *spare], [*errors, *spare])
-
-
-def answer(model: keras.Model | AugmentedModel, inputs: Any, size: int) -> np.ndarray:
-    """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
-
-    def padded(array: np.ndarray) -> np.ndarray:
-        spare = size - len(array)
-        return np.pad(array, [(0, spare)] + [(0, 0)] * (array.ndim - 1)) if spare else array
-
-    count = len(keras.tree.flatten(inputs)[0])
-    return np.asarray(model.predict_on_batch(keras.tree.map_structure(padded, inputs)))[:count]
+    features = feature_model(opened.model)
+    facts = _facts(opened, candidates) | {"output": FEATURES}
+    return Prediction(features, candidates, batch_size, table_of, facts)
 
 
 def feature_model(model: keras.Model) -> keras.Model:
@@ -324,19 +271,9 @@ def feature_model(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, features, name=model.name)
 
 
-def _table(
-    opened: OpenedModel,
-    candidates: Candidates,
-    answers: Answers,
-    columns: dict[str, Any],
-    facts: dict[str, Any] | None = None,
-) -> pa.Table:
-    paths = [None] * len(candidates) if candidates.paths is None else map(_path, candidates.paths)
-    facts = (
-        opened.provenance
-        | {"classes": list(opened.classes), "on_bad": candidates.on_bad}
-        | (facts or {})
-    )
+def _facts(opened: OpenedModel, candidates: Candidates) -> dict[str, Any]:
+    """Return the provenance of a table of answers."""
+    facts = opened.provenance | {"classes": list(opened.classes), "on_bad": candidates.on_bad}
     if candidates.images is not None:
         fit = candidates.images.fit
         facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
@@ -347,17 +284,28 @@ def _table(
     if candidates.cutouts is not None:
         facts["data"] = candidates.cutouts.provenance
         facts["notes"] += candidates.cutouts.notes
+    return facts
+
+
+def _table(
+    candidates: Candidates, answers: Answers, start: int, columns: dict[str, Any]
+) -> pa.Table:
+    """Put columns beside the names of the objects from the row ``start`` on."""
+    n = len(answers.kept)
+    paths: list[str | None] = [None] * n
+    if candidates.paths is not None:
+        paths = [_path(path) for path in candidates.paths[start : start + n]]
     table = pa.table(
         {
-            "id": pa.array(candidates.ids, pa.string()),
+            "id": pa.array(candidates.ids[start : start + n], pa.string()),
             "path": pa.array(paths, pa.string()),
             **columns,
             "bad_pixels": pa.array(answers.bad_pixels, pa.int64()),
             "error": pa.array(answers.errors, pa.string()),
         }
     )
-    table = _with_columns(table, candidates.beside)
-    return table.replace_schema_metadata({METADATA: json.dumps(facts, default=str)})
+    beside = candidates.beside
+    return _with_columns(table, None if beside is None else beside.slice(start, n))
 
 
 def _with_columns(table: pa.Table, beside: pa.Table | None) -> pa.Table:

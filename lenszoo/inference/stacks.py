@@ -29,6 +29,7 @@ class StackImages(ImageFiles):
     """Images of a stack, each read when it is asked for.
 
     Attributes:
+        file: the file.
         labels: the array called ``labels`` beside the images, or None.
     """
 
@@ -39,6 +40,8 @@ class StackImages(ImageFiles):
         self._rows = range(len(array)) if rows is None else rows
         self._shape, self._axes = image_layout(tuple(map(int, array.shape[1:])))
         self.labels = labels
+        match = _BRACKETS.fullmatch(name)
+        self.file = match[1] if match else name
         super().__init__([f"{name}[{row}]" for row in self._rows])
 
     def __getitem__(self, row: int) -> np.ndarray:

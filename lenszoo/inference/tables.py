@@ -1,10 +1,11 @@
 """Tables in files: Parquet, CSV, FITS or ECSV, whole or not at all, with their provenance."""
 
 import io
+import itertools
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,6 +18,7 @@ from lenszoo.files import is_writable, replacing
 
 CsvFormulas = Literal["keep", "quote"]
 KEY = b"lenszoo"
+FEATURES = "features"
 TABLES = (".parquet", ".csv", ".fits", ".ecsv")
 _CSV_FACTS = ("weights", "weights_sha256", "recipe", "seed", "lenszoo", "backend")
 
@@ -63,13 +65,26 @@ def write_table(
         LenszooError: another ending, a column that the format cannot hold, or a file that cannot be
             written.
     """
-    target = check_target(path)
+    return write_tables([table], check_target(path), csv_formulas)
+
+
+def write_tables(
+    tables: Iterable[pa.Table], target: Path, csv_formulas: CsvFormulas = "keep"
+) -> Path:
+    """Write tables that follow one another as one, as :func:`write_table` does.
+
+    Of Parquet, CSV and ``.npy`` (the vectors of an :func:`lenszoo.inference.embedding_table` alone)
+    one table is in memory at a time, of other formats all are.
+
+    Raises:
+        LenszooError: as :func:`write_table`.
+    """
     if csv_formulas not in get_args(CsvFormulas):
         raise unknown("csv_formulas", str(csv_formulas), get_args(CsvFormulas))
     write = _WRITERS[target.suffix.lower()]
     try:
         with replacing(target) as (_, stream):
-            write(_quoted(table) if csv_formulas == "quote" else table, stream)
+            write(map(_quoted, tables) if csv_formulas == "quote" else iter(tables), stream)
     except LenszooError:
         raise
     except (pa.ArrowException, ValueError, TypeError) as error:
@@ -120,17 +135,21 @@ def _quoted(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(arrays, names).replace_schema_metadata(table.schema.metadata)
 
 
-def _write_parquet(table: pa.Table, stream: Any) -> None:
+def _write_parquet(tables: Iterator[pa.Table], stream: Any) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(table, stream)
+    first = next(tables)
+    with pq.ParquetWriter(stream, first.schema) as writer:
+        for table in itertools.chain([first], tables):
+            writer.write_table(table)
 
 
-def _write_fits(table: pa.Table, stream: Any) -> None:
+def _write_fits(tables: Iterator[pa.Table], stream: Any) -> None:
     from astropy.io import fits
 
     from lenszoo.data.astropy_table import to_astropy
 
+    table = pa.concat_tables(tables)
     rows = to_astropy(table)
     for name in rows.colnames:
         if rows[name].dtype.kind == "U" and not all(
@@ -144,9 +163,10 @@ def _write_fits(table: pa.Table, stream: Any) -> None:
     fits.HDUList([fits.PrimaryHDU(), unit]).writeto(stream)
 
 
-def _write_ecsv(table: pa.Table, stream: Any) -> None:
+def _write_ecsv(tables: Iterator[pa.Table], stream: Any) -> None:
     from lenszoo.data.astropy_table import to_astropy
 
+    table = pa.concat_tables(tables)
     rows = to_astropy(table)
     rows.meta[KEY.decode()] = provenance_of(table)
     text = io.StringIO()
@@ -154,9 +174,16 @@ def _write_ecsv(table: pa.Table, stream: Any) -> None:
     stream.write(text.getvalue().encode())
 
 
-def _write_csv(table: pa.Table, stream: Any) -> None:
+def _write_csv(tables: Iterator[pa.Table], stream: Any) -> None:
     import pyarrow.csv as pc
 
+    for k, table in enumerate(tables):
+        options = pc.WriteOptions(include_header=k == 0)
+        pc.write_csv(_with_facts(table), stream, options)
+
+
+def _with_facts(table: pa.Table) -> pa.Table:
+    """Put some of the provenance into columns."""
     facts = provenance_of(table)
     for name in _CSV_FACTS:
         value = facts.get(name)
@@ -165,14 +192,45 @@ def _write_csv(table: pa.Table, stream: Any) -> None:
         column = [text] * len(table)
         if name not in table.column_names:
             table = table.append_column(name, pa.array(column, pa.string()))
-    pc.write_csv(table, stream)
+    return table
 
 
-_WRITERS: dict[str, Callable[[pa.Table, Any], None]] = {
+def _write_npy(tables: Iterator[pa.Table], stream: Any) -> None:
+    rows, width = 0, 0
+    for table in tables:
+        features = features_of(table)
+        if not rows:
+            width = features.shape[1]
+            _npy_header(stream, 0, width)
+        rows += len(features)
+        stream.write(features.tobytes())
+    stream.seek(0)
+    _npy_header(stream, rows, width)  # of the same length: NumPy leaves room for the rows
+
+
+def _npy_header(stream: Any, rows: int, width: int) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
+    np.lib.format.write_array_header_1_0(stream, header)
+
+
+def features_of(table: pa.Table) -> np.ndarray:
+    """Return the vectors of an :func:`lenszoo.inference.embedding_table`, float32 (n, d).
+
+    A row without a vector is NaN.
+    """
+    column = table[FEATURES].combine_chunks()
+    features = np.full((len(table), column.type.list_size), np.nan, np.float32)
+    there = column.is_valid().to_numpy(zero_copy_only=False)
+    features[there] = column.drop_null().flatten().to_numpy().reshape(-1, features.shape[1])
+    return features
+
+
+_WRITERS: dict[str, Callable[[Iterator[pa.Table], Any], None]] = {
     ".parquet": _write_parquet,
     ".csv": _write_csv,
     ".fits": _write_fits,
     ".ecsv": _write_ecsv,
+    ".npy": _write_npy,
 }
 
 

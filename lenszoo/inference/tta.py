@@ -63,6 +63,7 @@ class AugmentedModel:
         if "images" not in opened.takes:
             raise LenszooError(f"{opened.name} looks at a table, which has no turns and flips.")
         self._opened = opened
+        self.weights = opened.model.weights
         self.output_shape = (None, len(opened.classes))
 
     def predict_on_batch(self, inputs: Any) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Candidates of a search: ranked, joined on the sky, matched with a list of lenses."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,8 +12,7 @@ import pyarrow.parquet as pq
 from scipy.special import expit, logit
 
 from lenszoo.errors import LenszooError
-from lenszoo.files import replacing
-from lenszoo.inference.tables import KEY
+from lenszoo.inference.parts import write_part
 from lenszoo.survey.footprints import unit_vectors
 from lenszoo.survey.positions import Positions
 
@@ -184,7 +182,5 @@ def write_candidates(
         facts = facts | {"prevalence": prevalence, "trained_prevalence": TRAINED_PREVALENCE}
     rank = pa.array(np.arange(1, len(table) + 1, dtype=np.int32))
     table = table.add_column(0, "rank", rank)
-    table = table.replace_schema_metadata({KEY: json.dumps(facts, default=str)})
-    with replacing(target) as (_, stream):
-        pq.write_table(table, stream)
+    write_part(target, table, facts)
     return table

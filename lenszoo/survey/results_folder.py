@@ -1,6 +1,5 @@
 """Folder of a search: which search it holds, and its lock against another."""
 
-import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from lenszoo.errors import LenszooError
 from lenszoo.files import STALE_HOURS, hold, sweep
+from lenszoo.inference.parts import check_same
 from lenszoo.survey.positions import Positions
 from lenszoo.survey.progress import log_to
 from lenszoo.survey.scoring import Members, Settings
@@ -53,20 +53,7 @@ def check_identity(folder: Path, identity: dict[str, Any]) -> None:
                 f"{folder}: holds {others[0]} and no search; choose a new or an empty folder."
             )
         return
-    try:
-        before = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise LenszooError(f"{file}: damaged; choose another folder.") from error
-    identity = json.loads(json.dumps(identity))
-    for name, value in identity.items():
-        if before.get(name) != value:
-            there, here = before.get(name), value
-            if name.endswith("sha256"):
-                there, here = str(there)[:14], str(here)[:14]
-            raise LenszooError(
-                f"{folder}: holds another search ({name}: {there} there, {here} here); choose "
-                "another folder, or call it as before."
-            )
+    check_same(file, identity, "search", "choose another folder, or call it as before")
 
 
 @contextmanager

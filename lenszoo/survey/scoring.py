@@ -17,9 +17,9 @@ from lenszoo.data.dataset import as_inputs
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
-from lenszoo.files import replacing
+from lenszoo.inference.answers import answer
 from lenszoo.inference.loaded_model import OpenedModel, open_model
-from lenszoo.inference.predictor import answer
+from lenszoo.inference.parts import write_part
 from lenszoo.inference.tables import KEY
 from lenszoo.inference.trained_inputs import as_trained, judge_scale
 from lenszoo.survey.cutouts import TileCutter
@@ -229,9 +229,7 @@ class Scorer:
         """
         table, failure = self.score(objects, tile)
         facts = self._facts | {"tile": tile.name} | ({FAILED: failure} if failure else {})
-        table = table.replace_schema_metadata({KEY: json.dumps(facts, default=str)})
-        with replacing(self.folder / f"{key}.parquet") as (_, stream):
-            pq.write_table(table, stream)
+        write_part(self.folder / f"{key}.parquet", table, facts)
         return Outcome(len(table), len(table) - table["logit"].null_count, failure)
 
     def score(self, objects: pa.Table, tile: Tile) -> tuple[pa.Table, str | None]:

@@ -16,11 +16,12 @@ from lenszoo.data.names import canonical_class
 from lenszoo.data.paired import as_labels, is_pipeline, read_pipeline
 from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError
+from lenszoo.inference.answers import run
 from lenszoo.inference.candidates import Candidates, open_inputs, reads_catalogue
 from lenszoo.inference.gathered import Gathered
 from lenszoo.inference.inputs import as_plain
 from lenszoo.inference.loaded_model import OpenedModel
-from lenszoo.inference.predictor import BATCH_SIZE, run
+from lenszoo.inference.predictor import BATCH_SIZE
 from lenszoo.inference.stacks import open_stack
 from lenszoo.simulation import SPLIT_START, Sample
 from lenszoo.tasks.base import Options

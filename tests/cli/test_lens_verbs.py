@@ -164,11 +164,15 @@ class TestPredict:
         monkeypatch.setattr(sys.modules["lenszoo.cli.predict"], "progress_bar", stopping)
         command = ("predict", survey.run, survey.table, *where(survey), "--batch-size", 8)
         done = lenszoo(*command, "--out", tmp_path / "t.csv", code=130)
-        part = tmp_path / "t.partial.csv"
-        assert done.stderr.endswith(f"lenszoo: stopped; the 16 rows until then are in {part}.\n")
-        assert [path.name for path in tmp_path.iterdir()] == [part.name]
-        with part.open(newline="") as stream:
-            assert [row["id"] for row in csv.DictReader(stream)] == [f"c{i}" for i in range(16)]
+        assert done.stderr.endswith(
+            "lenszoo: stopped; what is done is kept, and the same command goes on from it.\n"
+        )
+        monkeypatch.undo()
+        done = lenszoo(*command, "--out", tmp_path / "t.csv")
+        assert "Going on: 16 of 40 rows are done." in done.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+        with (tmp_path / "t.csv").open(newline="") as stream:
+            assert [row["id"] for row in csv.DictReader(stream)] == [f"c{i}" for i in range(40)]
 
     def test_images_alone_or_a_table_alone(self, lenszoo, survey, weights, tmp_path):
         image = np.load(survey.images / "g" / "c1.npy")

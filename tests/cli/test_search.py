@@ -84,7 +84,7 @@ def test_ctrl_c_stops_in_one_line_and_the_same_command_goes_on(tmp_path, lenszoo
     stderr = process.communicate(timeout=120)[1]
     assert process.returncode == 130
     assert stderr.splitlines()[-1] == (
-        "lenszoo: stopped; finished parts are kept, and the same command goes on from them."
+        "lenszoo: stopped; what is done is kept, and the same command goes on from it."
     )
     done = set((tmp_path / "out" / "parts").iterdir())
     times = {path: path.stat().st_mtime_ns for path in done}

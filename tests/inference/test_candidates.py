@@ -19,7 +19,7 @@ from lenszoo import build_model, embed, load_model, predict
 from lenszoo.data import read_catalogue
 from lenszoo.errors import LenszooError
 from lenszoo.inference import Catalogue, open_model, provenance_of, write_table
-from lenszoo.inference.predictor import PredictionStopped
+from lenszoo.inference.answers import PredictionStopped
 from lenszoo.pretrained.loading import save_weights
 
 

@@ -5,9 +5,9 @@ from tinysurvey import BANDS, COLUMNS, PATTERN
 
 from lenszoo.data import read_catalogue
 from lenszoo.evaluation import tta_logits
+from lenszoo.inference.answers import run
 from lenszoo.inference.candidates import open_inputs
 from lenszoo.inference.gathered import LOOKS, Gathered
-from lenszoo.inference.predictor import run
 from lenszoo.models.lens_finder import branch
 
 

@@ -11,7 +11,7 @@ from lenszoo import embed, load_model, predict
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import tta_logits
 from lenszoo.inference import embedding_table, provenance_of
-from lenszoo.inference.predictor import features_of
+from lenszoo.inference.tables import features_of
 
 
 def logits_of(table):
@@ -42,19 +42,6 @@ def test_answers_do_not_depend_on_the_batch(opened, stack, batch_size):
     whole = predict(opened, images, batch_size=10)
     parts = predict(opened, images, batch_size=batch_size)
     np.testing.assert_allclose(logits_of(parts), logits_of(whole), atol=1e-5)
-
-
-def test_the_model_meets_one_batch_shape_only(opened, stack, monkeypatch):
-    shapes = set()
-    answer = opened.model.predict_on_batch
-
-    def spy(batch):
-        shapes.add(batch.shape)
-        return answer(batch)
-
-    monkeypatch.setattr(opened.model, "predict_on_batch", spy)
-    predict(opened, stack[0], batch_size=8)
-    assert shapes == {(8, SIZE, SIZE, 1)}
 
 
 def test_eight_looks_are_one_answer(zoo, opened, stack):
@@ -173,18 +160,6 @@ def test_every_image_bad_is_a_table_without_answers(opened, stack):
     assert table["bad_pixels"].to_pylist() == [SIZE * SIZE] * 3
 
 
-def test_an_answer_that_is_not_finite_is_an_error(zoo, stack):
-    images = stack[0][:3]
-    model = load_model(zoo.run)
-    head = model.get_layer("logits")
-    head.set_weights([np.full_like(weights, 3e38) for weights in head.get_weights()])
-    with pytest.raises(LenszooError, match=r"image 0: the model's answer is not finite"):
-        predict(model, images)
-    table = predict(model, images, on_bad="skip")
-    assert table["predicted"].null_count == 3
-    assert "image 1" in table["error"][1].as_py()
-
-
 def test_embedding_is_the_layer_before_the_head(zoo, opened, stack):
     images, _ = stack
     vectors = embed(opened, images, batch_size=8)
@@ -197,12 +172,6 @@ def test_embedding_is_the_layer_before_the_head(zoo, opened, stack):
     table = embedding_table(zoo.run, images, batch_size=8)
     np.testing.assert_array_equal(features_of(table), vectors)
     assert len(provenance_of(table)["weights_sha256"]) == 64
-
-
-def test_progress_is_told_to_the_end(opened, stack):
-    told = []
-    predict(opened, stack[0], batch_size=8, progress=lambda done, total: told.append((done, total)))
-    assert told == [(8, 30), (16, 30), (24, 30), (30, 30)]
 
 
 JAX = """
