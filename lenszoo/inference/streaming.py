@@ -285,7 +285,7 @@ class _Sink:
 
 def _stamp(name: str) -> bytes:
     """Return size and time of change of a file, whose HDU may stand in brackets."""
-    for file in (name, name.rpartition("[")[0]):
+    for file in (name, name.rpartition("[")[0] or name):
         try:
             status = Path(file).stat()
         except OSError:
