@@ -21,7 +21,7 @@ help: ## Show this list
 
 .venv/.dev: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,docs,oracle,jax]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,docs,oracle,jax,export]'
 	touch .venv/.core $@
 
 quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, report: about four minutes

@@ -5,6 +5,7 @@ from lenszoo import training as training
 from lenszoo._version import __version__ as __version__
 from lenszoo.inference import embed as embed
 from lenszoo.inference import predict as predict
+from lenszoo.inference.exporting import export as export
 from lenszoo.inference.upscaling import upscale as upscale
 from lenszoo.models.registry import list_models as list_models
 from lenszoo.models.registry import model_info as model_info
@@ -24,6 +25,7 @@ __all__ = [
     "embed",
     "evaluate",
     "evaluation",
+    "export",
     "fetch_weights",
     "from_vit_keras",
     "list_models",

@@ -13,6 +13,7 @@ from lenszoo.cli.convert import convert
 from lenszoo.cli.doctor import doctor
 from lenszoo.cli.embed import embed
 from lenszoo.cli.evaluate import evaluate
+from lenszoo.cli.export import export
 from lenszoo.cli.models import models
 from lenszoo.cli.predict import predict
 from lenszoo.cli.pretrain import pretrain
@@ -92,6 +93,7 @@ _add(
     "lenszoo search catalogue.parquet --tiles tiles --pattern '{tile}/{band}.fits.fz' "
     "--weights lens_finder.hard_sim_image --out results --workers 2",
 )
+_add(export, "lenszoo export resnet18_slim.common_test_sim_v2 --out resnet18_slim.onnx")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")
 

@@ -45,7 +45,10 @@ _OPTIONS = (
     (re.compile(r"\bcutout_size\b"), "--cutout-size"),
     (re.compile(r"(?<![.\w])(id|path|label)(?:_column)?=(?=[\s,;.]|$)"), r"--\1-column"),
     (re.compile(r"\bscaling='(\w+)'"), r"--scaling \1"),
-    (re.compile(r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns)=(?=[\s,;.]|$)"), r"--\1"),
+    (
+        re.compile(r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns|format)=(?=[\s,;.]|$)"),
+        r"--\1",
+    ),
 )
 
 # ... and where a recipe decides, fields of the recipe

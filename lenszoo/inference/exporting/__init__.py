@@ -1,0 +1,5 @@
+"""Models for other runtimes: ONNX, TensorFlow SavedModel, OpenVINO and LiteRT files."""
+
+from lenszoo.lazy import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(__name__)

@@ -1,0 +1,168 @@
+"""Formats of other runtimes: how a model is written, noted and run, one row each."""
+
+import importlib.util
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import keras
+import numpy as np
+
+from lenszoo.errors import LenszooError
+from lenszoo.inference.exporting.onnx_graph import name_sizes, replace_erfc
+
+Arrays: TypeAlias = Mapping[str, np.ndarray]
+FACTS = "lenszoo"
+"""Key of the facts, a JSON text, in files that have keys; in others a file ``lenszoo.json``."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of a runtime.
+
+    Attributes:
+        title: its name in messages.
+        ending: of its files; empty for a folder.
+        modules: what must be importable, and the names of the packages that bring it.
+        write: writes a model with its facts to a path.
+        run: answers of the written model to named arrays.
+        backends: of Keras, with which it can be written.
+    """
+
+    title: str
+    ending: str
+    modules: Mapping[str, str]
+    write: Callable[[keras.Model, Path, str], None]
+    run: Callable[[Path, Arrays], np.ndarray]
+    backends: tuple[str, ...] = ("tensorflow",)
+
+    def check(self) -> None:
+        """Raise LenszooError where a package, or another backend, is needed to write it."""
+        if keras.backend.backend() not in self.backends:
+            raise LenszooError(
+                f"{self.title} is not written with the backend {keras.backend.backend()}: set "
+                f"KERAS_BACKEND={self.backends[0]}; weights are the same on each."
+            )
+        missing = [
+            package
+            for module, package in self.modules.items()
+            if importlib.util.find_spec(module) is None
+        ]
+        if missing:
+            raise LenszooError(
+                f"{self.title} needs {', '.join(missing)}: pip install {' '.join(missing)}, or "
+                "pip install 'lenszoo[export]'."
+            )
+
+
+def _write_onnx(model: keras.Model, path: Path, facts: str) -> None:
+    import onnx
+
+    model.export(str(path), format="onnx", verbose=False)
+    graph = onnx.load(str(path))
+    replace_erfc(graph)
+    name_sizes(graph)
+    onnx.helper.set_model_props(graph, {FACTS: facts})
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.save(graph, str(path))
+
+
+def _run_onnx(path: Path, arrays: Arrays) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, dict(arrays))[0])
+
+
+def _write_saved_model(model: keras.Model, path: Path, facts: str) -> None:
+    model.export(str(path), format="tf_saved_model", verbose=False)
+    folder = path / "assets.extra"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{FACTS}.json").write_text(facts, encoding="utf-8")
+
+
+def _run_saved_model(path: Path, arrays: Arrays) -> np.ndarray:
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    answers = serve(**{name: tf.constant(array) for name, array in arrays.items()})
+    return next(iter(answers.values())).numpy()
+
+
+def _write_openvino(model: keras.Model, path: Path, facts: str) -> None:
+    import openvino
+
+    model.export(str(path), format="openvino", verbose=False)
+    network = openvino.Core().read_model(path)
+    network.set_rt_info(facts, [FACTS])
+    # by way of another name: the file that is read is still mapped
+    beside = path.with_name(f"noted_{path.name}")
+    openvino.save_model(network, beside, compress_to_fp16=False)
+    del network
+    for new in (beside, beside.with_suffix(".bin")):
+        new.replace(new.with_name(new.name.removeprefix("noted_")))
+
+
+def _run_openvino(path: Path, arrays: Arrays) -> np.ndarray:
+    import openvino
+
+    # processors with short floats use them unless told not to
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    network = openvino.Core().compile_model(path, "CPU", exact)
+    return np.asarray(network(dict(arrays))[0])
+
+
+def _write_litert(model: keras.Model, path: Path, facts: str) -> None:
+    model.export(str(path), format="litert", verbose=False)
+    # readers of the format find files that belong to a model in an archive behind it
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{FACTS}.json", facts)
+
+
+def _run_litert(path: Path, arrays: Arrays) -> np.ndarray:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path))
+    places = interpreter.get_signature_runner().get_input_details()
+    for name, array in arrays.items():
+        interpreter.resize_tensor_input(places[name]["index"], array.shape)
+    interpreter.allocate_tensors()
+    for name, array in arrays.items():
+        interpreter.set_tensor(places[name]["index"], array)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+FORMATS: dict[str, Format] = {
+    "onnx": Format(
+        "ONNX",
+        ".onnx",
+        {"onnx": "onnx", "onnxruntime": "onnxruntime", "tf2onnx": "tf2onnx"},
+        _write_onnx,
+        _run_onnx,
+    ),
+    "tf_saved_model": Format(
+        "A SavedModel",
+        "",
+        {"tensorflow": "tensorflow"},
+        _write_saved_model,
+        _run_saved_model,
+        ("tensorflow", "jax"),
+    ),
+    "openvino": Format(
+        "OpenVINO",
+        ".xml",
+        {"openvino": "openvino", "tensorflow": "tensorflow"},
+        _write_openvino,
+        _run_openvino,
+    ),
+    "litert": Format(
+        "LiteRT",
+        ".tflite",
+        {"ai_edge_litert": "ai-edge-litert", "tensorflow": "tensorflow"},
+        _write_litert,
+        _run_litert,
+    ),
+}
