@@ -87,6 +87,13 @@ def search(
         float | None,
         typer.Option(help="Share of lenses among the objects, such as 1e-4, for probabilities."),
     ] = None,
+    features: Annotated[
+        bool,
+        typer.Option("--features", help="Keep the vector of each object, for `lenszoo similar`."),
+    ] = False,
+    previews: Annotated[
+        bool, typer.Option("--previews", help="Draw the candidates: JPEG in a column 'preview'.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one.")] = 0,
     shard: Annotated[
         str | None,
@@ -120,6 +127,8 @@ def search(
             top=top,
             known_lenses=known_lenses,
             prevalence=prevalence,
+            features=features,
+            previews=previews,
             workers=workers,
             shard=_shard(shard),
             batch_size=batch_size,

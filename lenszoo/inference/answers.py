@@ -121,12 +121,17 @@ def joined(batches: list[Answers]) -> Answers:
     )
 
 
-def answer(model: Answerer, inputs: Any, size: int) -> np.ndarray:
-    """Answer to a batch padded to ``size``: every backend then compiles one shape only."""
+def answer(model: Answerer, inputs: Any, size: int) -> Any:
+    """Answer to a batch padded to ``size``: every backend then compiles one shape only.
+
+    Returns:
+        (n, d) numbers, or a list of such where a model has several outputs.
+    """
 
     def padded(array: np.ndarray) -> np.ndarray:
         spare = size - len(array)
         return np.pad(array, [(0, spare)] + [(0, 0)] * (array.ndim - 1)) if spare else array
 
     count = len(keras.tree.flatten(inputs)[0])
-    return np.asarray(model.predict_on_batch(keras.tree.map_structure(padded, inputs)))[:count]
+    answers = model.predict_on_batch(keras.tree.map_structure(padded, inputs))
+    return keras.tree.map_structure(lambda values: np.asarray(values)[:count], answers)

@@ -1,7 +1,7 @@
 """Candidates of a search: ranked, joined on the sky, matched with a list of lenses."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 
 from lenszoo.errors import LenszooError
 from lenszoo.inference.parts import write_part
+from lenszoo.inference.tables import FEATURES
 from lenszoo.survey.footprints import unit_vectors
 from lenszoo.survey.positions import Positions
 
@@ -27,7 +28,7 @@ _ORDER = [("logit", "descending"), ("id", "ascending"), ("ra", "ascending"), ("d
 
 
 def best_of(files: Iterable[Path], count: int) -> pa.Table:
-    """Return the ``count`` rows of highest logit of many tables, ranked.
+    """Return the ``count`` rows of highest logit of many tables, ranked, without features.
 
     No more than twice as many rows, and one table, are in memory at once. Of equal logits the
     lower id comes first.
@@ -35,7 +36,8 @@ def best_of(files: Iterable[Path], count: int) -> pa.Table:
     best: pa.Table | None = None
     least = -np.inf
     for file in files:
-        table = pq.read_table(file).replace_schema_metadata(None)
+        columns = [name for name in pq.read_schema(file).names if name != FEATURES]
+        table = pq.read_table(file, columns=columns).replace_schema_metadata(None)
         table = table.filter(pc.fill_null(pc.greater_equal(table["logit"], least), False))
         best = table if best is None else pa.concat_tables([best, table])
         if len(best) >= 2 * count:
@@ -160,6 +162,7 @@ def write_candidates(
     top: int,
     lenses: Lenses | None = None,
     prevalence: float | None = None,
+    illustrate: Callable[[pa.Table], pa.Table] | None = None,
 ) -> pa.Table:
     """Write the ``top`` candidates of the answers of all parts.
 
@@ -170,6 +173,7 @@ def write_candidates(
         top: candidates.
         lenses: a list of lenses to match with.
         prevalence: share of lenses among the objects.
+        illustrate: adds pictures to the table.
 
     Raises:
         LenszooError: the list cannot be read, or the file cannot be written.
@@ -180,6 +184,8 @@ def write_candidates(
     if prevalence is not None:
         table = at_prevalence(table, prevalence)
         facts = facts | {"prevalence": prevalence, "trained_prevalence": TRAINED_PREVALENCE}
+    if illustrate is not None:
+        table = illustrate(table)
     rank = pa.array(np.arange(1, len(table) + 1, dtype=np.int32))
     table = table.add_column(0, "rank", rank)
     write_part(target, table, facts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,8 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import answer
 from lenszoo.inference.loaded_model import OpenedModel, open_model
 from lenszoo.inference.parts import write_part
-from lenszoo.inference.tables import KEY
+from lenszoo.inference.predictor import feature_model
+from lenszoo.inference.tables import FEATURES, KEY
 from lenszoo.inference.trained_inputs import as_trained, judge_scale
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import Tile
@@ -44,6 +46,7 @@ class Settings:
         sky: way to measure the sky level that is subtracted; None where it is subtracted.
         target: AB magnitude of flux 1 that the weights learned on.
         batch_size: images a step.
+        features: whether the vectors of the first member are kept, in half precision.
     """
 
     weights: tuple[str, ...]
@@ -56,6 +59,7 @@ class Settings:
     sky: SkyMethod | None = None
     target: float = ZERO_POINT
     batch_size: int = 128
+    features: bool = False
 
 
 class Outcome(NamedTuple):
@@ -69,16 +73,22 @@ class Outcome(NamedTuple):
 class Members:
     """The models of a search.
 
+    Attributes:
+        opened: the models.
+        names: their names.
+        width: numbers of a vector; 0 where none are asked for.
+
     Args:
         weights: names or paths.
         lens_class: the class that is searched for.
+        features: whether the first member gives its vectors too.
 
     Raises:
         LenszooError: weights that cannot be loaded, that look at no images, do not tell
             ``lens_class``, or differ in images, columns, bands or pixel scale.
     """
 
-    def __init__(self, weights: Sequence[str], lens_class: str) -> None:
+    def __init__(self, weights: Sequence[str], lens_class: str, features: bool = False) -> None:
         if not weights:
             raise LenszooError("A search needs weights: a name of `lenszoo weights list`.")
         self.opened = [open_model(name) for name in weights]
@@ -101,6 +111,12 @@ class Members:
                     )
         if len(set(self.names)) < len(self.names):
             raise LenszooError("The weights of a search name a member twice.")
+        self._models = [opened.model for opened in self.opened]
+        self.width = 0
+        if features:
+            vectors = feature_model(first.model).output
+            self.width = int(vectors.shape[-1])
+            self._models[0] = keras.Model(first.model.input, [first.model.output, vectors])
         self._places = [opened.classes.index(lens_class) for opened in self.opened]
 
     @property
@@ -119,16 +135,19 @@ class Members:
             raise LenszooError(f"{first.name} does not know the names of its columns.")
         return first.columns
 
-    def logits(self, inputs: Any, size: int) -> np.ndarray:
-        """Return (n, members) float64 log-odds of the class that is searched for."""
-        logits = []
-        for opened, place in zip(self.opened, self._places, strict=True):
-            values = opened.logits(answer(opened.model, inputs, size))
+    def answer(self, inputs: Any, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return (n, members) float64 log-odds of the class, and vectors (n, d) if asked for."""
+        logits, features = [], None
+        for model, opened, place in zip(self._models, self.opened, self._places, strict=True):
+            values = answer(model, inputs, size)
+            if isinstance(values, list):
+                values, features = values
+            values = opened.logits(values)
             others = np.delete(values, place, axis=1)
             top = others.max(1)
             rest = top + np.log(np.exp(others - top[:, None]).sum(1))
             logits.append(values[:, place] - rest)
-        return np.stack(logits, axis=1)
+        return np.stack(logits, axis=1), features
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -210,7 +229,7 @@ class Scorer:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings, self.folder = settings, folder
-        self.members = Members(settings.weights, settings.lens_class)
+        self.members = Members(settings.weights, settings.lens_class, settings.features)
         self._facts = self.members.provenance | {
             "lens_class": settings.lens_class,
             "bands": settings.bands,
@@ -238,14 +257,19 @@ class Scorer:
         logits = np.full((n, len(self.members.names)), np.nan)
         bad = np.full(n, -1)
         errors = np.full(n, None, object)
+        vectors: list[tuple[np.ndarray, np.ndarray]] = []
         failure = None
         try:
             for rows, images in self._cutouts(objects, tile):
-                self._answer(objects, rows, images, logits, bad, errors)
+                self._answer(objects, rows, images, logits, bad, errors, vectors)
         except LenszooError as error:
             failure = f"tile {tile.name}: {error}"
             errors[bad < 0] = failure
-        return self._table(objects, tile, logits, bad, errors), failure
+        table = self._table(objects, tile, logits, bad, errors)
+        if self.settings.features:
+            column = _vector_column(vectors, logits, self.members.width)
+            table = table.append_column(FEATURES, column)
+        return table, failure
 
     def _cutouts(self, objects: pa.Table, tile: Tile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows and their cutouts (n, H, W, bands); the next are cut while some are in use."""
@@ -271,8 +295,9 @@ class Scorer:
         logits: np.ndarray,
         bad: np.ndarray,
         errors: np.ndarray,
+        vectors: list[tuple[np.ndarray, np.ndarray]],
     ) -> None:
-        """Score a batch of cutouts into logits, counts of bad pixels and errors."""
+        """Score a batch of cutouts into logits, counts of bad pixels, errors and vectors."""
         settings = self.settings
         images = prepared(images, settings)
         ids = [""] * len(rows)
@@ -286,8 +311,10 @@ class Scorer:
         if self.members.columns:
             columns = [objects[name].to_numpy()[rows] for name in self.members.columns]
             table = np.stack(columns, axis=1).astype(np.float32)
-        values = self.members.logits(as_inputs(images, table), settings.batch_size)
+        values, features = self.members.answer(as_inputs(images, table), settings.batch_size)
         finite = np.isfinite(values).all(1)
+        if features is not None:
+            vectors.append((rows, features))
         errors[rows[~finite]] = "the model's answer is not finite"
         logits[rows[finite]] = values[finite]
 
@@ -313,6 +340,21 @@ class Scorer:
         columns["bad_pixels"] = pa.array(bad.astype(np.int32), mask=bad < 0)
         columns["error"] = pa.array(errors.tolist(), pa.string())
         return pa.table(columns)
+
+
+def _vector_column(
+    vectors: Sequence[tuple[np.ndarray, np.ndarray]], logits: np.ndarray, width: int
+) -> pa.Array:
+    """Return a column of vectors in half precision; null for rows without a score."""
+    rows = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in vectors)])
+    values = np.concatenate([np.empty((0, width)), *(values for _, values in vectors)])
+    limit = np.finfo(np.float16).max
+    half = np.clip(values, -limit, limit).astype(np.float16)
+    at = np.full(len(logits), -1)
+    at[rows] = np.arange(len(rows))
+    at[np.isnan(logits).any(1)] = -1
+    column = pa.FixedSizeListArray.from_arrays(pa.array(half.reshape(-1)), width)
+    return column.take(pa.array(at, mask=at < 0))
 
 
 def read_outcome(path: Path) -> Outcome | None:

@@ -19,6 +19,7 @@ from lenszoo.survey.cutouts import suits
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
 from lenszoo.survey.positions import Positions
+from lenszoo.survey.previews import with_previews
 from lenszoo.survey.progress import Meter
 from lenszoo.survey.ranking import check_prevalence, read_lenses, write_candidates
 from lenszoo.survey.results_folder import check_identity, held, search_identity
@@ -111,6 +112,8 @@ def search(
     top: int = TOP,
     known_lenses: Path_ | None = None,
     prevalence: float | None = None,
+    features: bool = False,
+    previews: bool = False,
     workers: int = 0,
     shard: tuple[int, int] | None = None,
     batch_size: int = 128,
@@ -150,6 +153,9 @@ def search(
         known_lenses: a list of lenses (as a catalogue); candidates within 2 arcsec are marked.
         prevalence: share of lenses among the objects; adds ``prob_at_prevalence``, on the premise
             that the weights were calibrated on half lenses, as the zoo's are.
+        features: keep the vector of each object, of the first weights, in half precision: the
+            column ``features`` of the parts, for :func:`lenszoo.survey.similar`.
+        previews: draw the candidates: a column ``preview`` of JPEG pictures beside them.
         workers: processes; 0 scores in this one.
         shard: (i, n), the i-th of n processes that share the work without knowing of each other;
             whichever is last writes the candidates.
@@ -173,9 +179,10 @@ def search(
     lenses = None if known_lenses is None else read_lenses(known_lenses)
     paths = tuple(os.fspath(name) for name in names)
     settings = Settings(
-        paths, lens_class, tuple(bands or ()), None, on_bad, zero_point, mask_value, sky, batch_size
-    )
-    members = Members(settings.weights, lens_class)
+        paths, lens_class, tuple(bands or ()), None, on_bad, zero_point, mask_value, sky,
+        batch_size=batch_size, features=features,
+    )  # fmt: skip
+    members = Members(settings.weights, lens_class, features)
     positions = Positions(catalogue, dict(columns or {}), members.columns)
     settings = _fitted(settings, members, str(catalogue), resample)
     identity = search_identity(positions, tiles, pattern, settings, members)
@@ -200,10 +207,13 @@ def search(
         check_scale(members, settings, _samples(plan, all_tiles), any_scale)
         write_bytes(folder / "search.json", json.dumps(identity, indent=1).encode())
         done = _score(folder, settings, plan, all_tiles, workers, shard, progress)
-        return _finish(
-            folder, plan, all_tiles, members.provenance | {"search": identity}, done,
-            {"top": top, "lenses": lenses, "prevalence": prevalence},
-        )  # fmt: skip
+        ranking: dict[str, Any] = {"top": top, "lenses": lenses, "prevalence": prevalence}
+        if previews:
+            ranking["illustrate"] = lambda table: with_previews(
+                table, all_tiles, members.shape[:2], settings
+            )
+        facts = members.provenance | {"search": identity}
+        return _finish(folder, plan, all_tiles, facts, done, ranking)
 
 
 def _fitted(settings: Settings, members: Members, catalogue: str, resample: bool) -> Settings:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tinysky import BANDS, make_wcs, write_image, write_sky
 
-from lenszoo import predict
+from lenszoo import embed, predict
 from lenszoo.inference import provenance_of
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import read_tiles
@@ -45,6 +45,27 @@ def test_rows_are_those_of_predict_on_the_same_cutouts(sky, tmp_path, look, rows
     assert summary["scored"] == result.scored and summary["complete"]
 
 
+def test_features_are_those_of_embed_and_change_no_score(sky, tmp_path, look, rows_of):
+    look(sky, tmp_path / "plain")
+    look(sky, tmp_path / "out", features=True)
+    expected, _ = rows_of(tmp_path / "plain")
+    rows, candidates = rows_of(tmp_path / "out")
+    assert "features" not in candidates[0]
+    lone = [row for row in rows.values() if row["logit"] is None]
+    assert lone and all(row["features"] is None for row in lone)
+    scored = [row for row in rows.values() if row["logit"] is not None][:20]
+    for row in scored:
+        assert row["logit"] == pytest.approx(expected[row["id"]]["logit"], abs=1e-5)
+    tiles = read_tiles(list_tiles(sky / "tiles", BANDS), BANDS, tmp_path / "i", lambda grids: None)
+    by_name = {tile.name: tile for tile in tiles}
+    images = []
+    for row in scored:
+        with TileCutter(by_name[row["tile"]], (64, 64)) as cutter:
+            images.append(cutter.cut(np.array([row["ra"]]), np.array([row["dec"]]))[0])
+    vectors = embed(WEIGHTS, np.stack(images))
+    np.testing.assert_allclose([row["features"] for row in scored], vectors, atol=5e-3, rtol=1e-3)
+
+
 def test_an_ensemble_is_the_mean_of_its_members_logits(sky, tmp_path, look, rows_of):
     names = [WEIGHTS, "lens_finder.easy_sim_image"]
     look(sky, tmp_path / "out", weights=names)
@@ -71,6 +92,7 @@ def test_a_tile_of_nothing_but_nan_gives_rows_without_a_score(own, look, rows_of
             np.full((300, 300), np.nan, np.float32),
             make_wcs(150.0 + 0.8 * 300 * 0.2 / 3600, 2.0, (300, 300)),
         )
-    look(own, own / "out")
+    look(own, own / "out", features=True)
     rows = [row for row in rows_of(own / "out")[0].values() if row["tile"] == "t1"]
+    assert all(row["features"] is None for row in rows)
     assert rows and all(row["logit"] is None and row["bad_pixels"] > 3 * 2048 for row in rows)
