@@ -59,7 +59,13 @@ log = logging.getLogger("lenszoo")
 TOTAL_BYTES = 150 << 20
 """All files of the ``weights`` folder together."""
 
-_ALSO = ("bands", "method", "weights", "labels")  # what some runs know besides of their data
+_ALSO = (
+    "bands",
+    "method",
+    "weights",
+    "labels",
+    "prevalence",
+)  # what some runs know besides of their data
 _FINGERPRINT_SEED = 7
 
 

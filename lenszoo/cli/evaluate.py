@@ -57,6 +57,13 @@ def evaluate(
     tta: Annotated[
         bool, typer.Option("--tta", help="Score over quarter turns and flips as well.")
     ] = False,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of lenses in the survey whose purity and inspections per lens are "
+            "reported, by default 1e-3; for lens finders."
+        ),
+    ] = None,
     batch_size: BatchSize = 128,
     overwrite: Overwrite = False,
 ) -> None:
@@ -104,6 +111,7 @@ def evaluate(
             resize=resize,
             bands=band_list(bands),
             tta=tta,
+            prevalence=prevalence,
             batch_size=batch_size,
             seed=seed,
             progress=progress,

@@ -8,6 +8,8 @@ from lenszoo.metrics.classification import log_odds as log_odds
 from lenszoo.metrics.classification import log_softmax as log_softmax
 from lenszoo.metrics.classification import per_class_auc as per_class_auc
 from lenszoo.metrics.classification import roc_auc as roc_auc
+from lenszoo.metrics.combined import Combination as Combination
+from lenszoo.metrics.combined import combine as combine
 from lenszoo.metrics.embedding import Collapse as Collapse
 from lenszoo.metrics.embedding import collapse as collapse
 from lenszoo.metrics.embedding import effective_rank as effective_rank
@@ -26,14 +28,19 @@ from lenszoo.metrics.intervals import bootstrap_interval as bootstrap_interval
 from lenszoo.metrics.intervals import wilson_interval as wilson_interval
 from lenszoo.metrics.lens_finding import average_precision as average_precision
 from lenszoo.metrics.lens_finding import operating_curve as operating_curve
-from lenszoo.metrics.lens_finding import purity_at as purity_at
 from lenszoo.metrics.lens_finding import threshold_at as threshold_at
 from lenszoo.metrics.lens_finding import tpr0 as tpr0
 from lenszoo.metrics.lens_finding import tpr10 as tpr10
 from lenszoo.metrics.lens_finding import true_positive_rate_at as true_positive_rate_at
+from lenszoo.metrics.lens_rates import completeness_at as completeness_at
+from lenszoo.metrics.lens_rates import nonlenses_needed as nonlenses_needed
 from lenszoo.metrics.lens_yield import completeness_by as completeness_by
 from lenszoo.metrics.lens_yield import expected_counts as expected_counts
 from lenszoo.metrics.lens_yield import lens_calibration as lens_calibration
+from lenszoo.metrics.lens_yield import survey_calibration as survey_calibration
+from lenszoo.metrics.prevalence import at_prevalence as at_prevalence
+from lenszoo.metrics.prevalence import inspections_per_lens as inspections_per_lens
+from lenszoo.metrics.prevalence import purity_at as purity_at
 from lenszoo.metrics.shortcut import ShortcutResult as ShortcutResult
 from lenszoo.metrics.shortcut import global_statistics as global_statistics
 from lenszoo.metrics.shortcut import shortcut_baseline as shortcut_baseline
@@ -59,11 +66,13 @@ from lenszoo.tasks.super_resolve.report import super_resolution_report as super_
 __all__ = [
     "ClassificationReport",
     "Collapse",
+    "Combination",
     "LensFindingReport",
     "Report",
     "ShortcutResult",
     "SuperResolutionReport",
     "accuracy",
+    "at_prevalence",
     "attention_rollout",
     "auc_interval",
     "average_precision",
@@ -75,6 +84,8 @@ __all__ = [
     "candidates_page",
     "classification_report",
     "collapse",
+    "combine",
+    "completeness_at",
     "completeness_by",
     "confusion_matrix",
     "effective_rank",
@@ -85,6 +96,7 @@ __all__ = [
     "flux_error",
     "global_statistics",
     "grad_cam",
+    "inspections_per_lens",
     "label_efficiency_markdown",
     "lens_calibration",
     "lens_finding_report",
@@ -92,6 +104,7 @@ __all__ = [
     "log_odds",
     "log_softmax",
     "mse",
+    "nonlenses_needed",
     "operating_curve",
     "per_class_auc",
     "plot_label_efficiency",
@@ -106,6 +119,7 @@ __all__ = [
     "shortcut_baseline",
     "ssim",
     "super_resolution_report",
+    "survey_calibration",
     "threshold_at",
     "tpr0",
     "tpr10",

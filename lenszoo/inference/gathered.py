@@ -1,5 +1,6 @@
 """Images and logits of other looks, collected for a report while a model predicts."""
 
+import keras
 import numpy as np
 
 from lenszoo.data.readers import aligned_empty
@@ -9,6 +10,7 @@ from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.tta import AugmentedModel
 from lenszoo.models.lens_finder import BRANCHES, branch
+from lenszoo.pretrained.ensembles import members
 
 LOOKS = "eight looks"
 
@@ -20,6 +22,7 @@ class Gathered:
         images: (n, H, W, bands) as the model was given them, or None for a table alone.
         looks: logits (n, classes) by name, NaN where there are none: of a lens finder each branch
             alone, and with tta the mean over turns and flips.
+        members: logits (n, classes) of each member of an ensemble of lens finders, by its name.
     """
 
     def __init__(
@@ -33,8 +36,12 @@ class Gathered:
             }
         self._augmented = AugmentedModel(opened) if tta else None
         names = [*self._branches, *([LOOKS] if tta else [])]
+        self._members = members_of(opened)
         shape = (len(candidates), len(opened.classes))
-        self.looks = {name: np.full(shape, np.nan, np.float32) for name in names}
+        self.looks, self.members = (
+            {name: np.full(shape, np.nan, np.float32) for name in each}
+            for each in (names, self._members)
+        )
         self.images = None
         if candidates.images is not None:
             height, width, bands = candidates.images.fit.shape
@@ -49,5 +56,17 @@ class Gathered:
         for name, (model, part) in self._branches.items():
             answers = answer(model, batch.inputs[part], self._size)
             self.looks[name][rows] = self._opened.logits(answers)
+        for name, model in self._members.items():
+            answers = answer(model, batch.inputs, self._size)
+            self.members[name][rows] = self._opened.logits(answers)
         if self._augmented is not None:
             self.looks[LOOKS][rows] = answer(self._augmented, batch.inputs, self._size)
+
+
+def members_of(opened: OpenedModel) -> dict[str, keras.Model]:
+    """The members of an ensemble of lens finders, by name; none of any other model."""
+    models = members(opened.model) if opened.finds_lenses else []
+    names = opened.provenance["weights"]
+    if not isinstance(names, list) or len(set(names)) != len(models):
+        names = [f"member {k + 1}" for k in range(len(models))]
+    return dict(zip(names, models, strict=True))

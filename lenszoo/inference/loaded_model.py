@@ -14,8 +14,10 @@ from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Stretch
 from lenszoo.metrics.classification import log_softmax
+from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
 from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
+from lenszoo.pretrained.ensembles import members
 from lenszoo.pretrained.learned import learned_classes
 from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.origin import recall
@@ -46,6 +48,7 @@ class OpenedModel:
         inputs: noise, sky level, peak and zero point of these images; None where unknown.
         temperature: divides a classifier's logits for calibrated probabilities; 1 where unknown,
             for ensembles, and for lens finders, which have a layer for it.
+        prevalence: share of lenses that a lens finder learned on; a half where unknown.
     """
 
     model: keras.Model
@@ -58,6 +61,7 @@ class OpenedModel:
     pixel_scale: float | None = None
     inputs: InputScale | None = None
     temperature: float = 1.0
+    prevalence: float = TRAINED_PREVALENCE
 
     @property
     def zero_point(self) -> float | None:
@@ -72,7 +76,7 @@ class OpenedModel:
 
     @property
     def finds_lenses(self) -> bool:
-        """Whether the model is a lens finder of the catalogue."""
+        """Whether the model is a lens finder of the catalogue, or an ensemble of them."""
         return _finds_lenses(self.model)
 
     @property
@@ -178,6 +182,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         pixel_scale=sources[0].pixel_scale if sources else None,
         inputs=sources[0].inputs if sources else None,
         temperature=temperature_of(model),
+        prevalence=sources[0].prevalence if sources else TRAINED_PREVALENCE,
     )
 
 
@@ -241,6 +246,6 @@ def _count_outputs(model: keras.Model) -> int:
 
 
 def _finds_lenses(model: keras.Model) -> bool:
-    """Tell whether a model is a row of the registry that finds lenses."""
-    row = CATALOG.get(row_name(model))
+    """Tell whether a model, or the first member of an ensemble, is a row that finds lenses."""
+    row = CATALOG.get(row_name(next(iter(members(model)), model)))
     return row is not None and row.finds_lenses

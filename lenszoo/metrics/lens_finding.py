@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
 from lenszoo.metrics.classification import Floats, Ints, as_logits, check_labels
+from lenszoo.metrics.prevalence import purity_at, share_of
 
-PRIOR = 1e-3  # lenses an object: about what a ground-based survey of luminous galaxies holds
 TPR10_FALSE_POSITIVES = 9  # "fewer than ten"
 
 
@@ -80,52 +80,15 @@ class OperatingCurve(NamedTuple):
         """Share of the non-lenses among the candidates; NaN without non-lenses."""
         return share_of(self.false_positives, self.nonlenses)
 
-    def purity(self, prior: float | None = None) -> Floats:
+    def purity(self, prevalence: float | None = None) -> Floats:
         """Share of lenses among the candidates (precision); NaN without candidates.
 
         Args:
-            prior: lenses an object in the survey; by default the share in these data.
+            prevalence: lenses an object in the survey; by default the share in these data.
         """
-        if prior is None:
+        if prevalence is None:
             return share_of(self.true_positives, self.true_positives + self.false_positives)
-        return purity_at(self.completeness, self.false_positive_rate, prior)
-
-
-def share_of(part: ArrayLike, whole: ArrayLike) -> Floats:
-    """Share ``part / whole`` in float64, NaN where both are 0."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(part, float) / np.asarray(whole, float)
-
-
-def check_prior(prior: float) -> float:
-    """Return the prior; raise LenszooError unless it is between 0 and 1."""
-    if not 0 < prior < 1:
-        raise LenszooError(
-            f"The prior is {prior}; pass lenses an object, between 0 and 1, such as 1e-3."
-        )
-    return float(prior)
-
-
-def purity_at(completeness: ArrayLike, false_positive_rate: ArrayLike, prior: float) -> Floats:
-    """Purity of the candidates in a survey with another share of lenses than the data.
-
-    ``prior * TPR / (prior * TPR + (1 - prior) * FPR)``: both rates are those of a class, so they
-    hold for any mix of the same lenses and non-lenses. NaN without candidates.
-
-    Args:
-        completeness: true-positive rate, any shape.
-        false_positive_rate: of a shape that broadcasts.
-        prior: lenses an object.
-
-    Raises:
-        LenszooError: the prior is not between 0 and 1.
-
-    >>> float(purity_at(0.5, 1e-4, prior=1e-3).round(3))
-    0.833
-    """
-    check_prior(prior)
-    lenses = prior * np.asarray(completeness, float)
-    return share_of(lenses, lenses + (1 - prior) * np.asarray(false_positive_rate, float))
+        return purity_at(self.completeness, self.false_positive_rate, prevalence)
 
 
 def operating_curve(labels: ArrayLike, scores: ArrayLike) -> OperatingCurve:

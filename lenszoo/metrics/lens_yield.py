@@ -13,13 +13,18 @@ from lenszoo.errors import LenszooError
 from lenszoo.metrics.calibration import CalibrationBins, binned
 from lenszoo.metrics.classification import Floats, Ints
 from lenszoo.metrics.intervals import wilson_interval
-from lenszoo.metrics.lens_finding import (
-    PRIOR,
-    check_prior,
-    check_scores,
+from lenszoo.metrics.lens_finding import check_scores
+from lenszoo.metrics.prevalence import (
+    PREVALENCE,
+    TRAINED_PREVALENCE,
+    at_prevalence,
+    check_prevalence,
+    inspections_per_lens,
     purity_at,
     share_of,
 )
+
+_LEAST = 10  # objects of a bin of a survey's calibration
 
 
 class ExpectedCounts(NamedTuple):
@@ -36,6 +41,8 @@ class ExpectedCounts(NamedTuple):
     false_positives_interval: tuple[float, float]
     purity: float
     purity_interval: tuple[float, float]
+    inspections_per_lens: float
+    inspections_interval: tuple[float, float]
 
 
 def expected_counts(
@@ -43,7 +50,7 @@ def expected_counts(
     scores: ArrayLike,
     threshold: float,
     *,
-    prior: float = PRIOR,
+    prevalence: float = PREVALENCE,
     objects: int = 1_000_000,
 ) -> ExpectedCounts:
     """Lenses and false positives to expect in a survey of other size and share of lenses.
@@ -56,22 +63,22 @@ def expected_counts(
         labels: shape (n,).
         scores: shape (n,).
         threshold: objects at or above it become candidates.
-        prior: lenses an object of the survey.
+        prevalence: lenses an object of the survey.
         objects: in the survey.
 
     Raises:
-        LenszooError: a prior outside (0, 1), or a survey without objects.
+        LenszooError: a prevalence outside (0, 1), or a survey without objects.
 
     Example:
         >>> labels, scores = [1, 1, 0, 0], [3.0, -1.0, -2.0, -3.0]
-        >>> counts = expected_counts(labels, scores, 0.0, prior=0.01, objects=10_000)
+        >>> counts = expected_counts(labels, scores, 0.0, prevalence=0.01, objects=10_000)
         >>> counts.completeness, counts.lenses_found
         (0.5, 50.0)
     """
     if objects < 1:
         raise LenszooError(f"A survey of {objects} objects expects nothing; pass 1 or more.")
     positive, values = check_scores(labels, scores)
-    lenses, others = check_prior(prior) * objects, (1 - prior) * objects
+    lenses, others = check_prevalence(prevalence) * objects, (1 - prevalence) * objects
     passed = values >= threshold
     right, wrong = int((passed & positive).sum()), int((passed & ~positive).sum())
     share = float(share_of(right, positive.sum()))
@@ -87,8 +94,10 @@ def expected_counts(
         lenses_found=share * lenses,
         false_positives=rate * others,
         false_positives_interval=(low * others, high * others),
-        purity=float(purity_at(share, rate, prior)),
-        purity_interval=_pair(purity_at(share, [high, low], prior)),
+        purity=float(purity_at(share, rate, prevalence)),
+        purity_interval=_pair(purity_at(share, [high, low], prevalence)),
+        inspections_per_lens=float(inspections_per_lens(share, rate, prevalence)),
+        inspections_interval=_pair(inspections_per_lens(share, [low, high], prevalence)),
     )
 
 
@@ -162,3 +171,89 @@ def lens_calibration(labels: ArrayLike, logits: ArrayLike, bins: int = 15) -> Ca
     """
     positive, values = check_scores(labels, logits)
     return binned(expit(values), positive, bins)
+
+
+class SurveyCalibration(NamedTuple):
+    """Probability of a lens in a survey against the share of lenses, in bins of its log-odds."""
+
+    lenses: Ints  # (bins,) of these data
+    nonlenses: Ints  # (bins,)
+    weight: Floats  # (bins,) share of the survey's objects
+    probability: Floats  # (bins,) mean in the survey
+    share: Floats  # (bins,) of lenses in the survey
+    intervals: Floats  # (bins, 2) of the share, 95 %
+
+    @property
+    def error(self) -> float:
+        """Calibration error: mean |share - probability|, weighted by the survey's objects."""
+        return float(self.weight @ np.abs(self.share - self.probability))
+
+
+def survey_calibration(
+    labels: ArrayLike,
+    logits: ArrayLike,
+    prevalence: float = PREVALENCE,
+    trained: float = TRAINED_PREVALENCE,
+    bins: int = 12,
+) -> SurveyCalibration:
+    """Compare probabilities moved to a prevalence with the shares of lenses there.
+
+    Lenses count ``p / lenses`` and non-lenses ``(1 - p) / nonlenses`` each, so that the data stand
+    for a survey with a share p of lenses. Bins have equal widths in log-odds, where the few
+    probable candidates are as well resolved as the many others; a bin with fewer than ten objects
+    joins the next. Intervals are Wilson's of the counts, moved likewise.
+
+    Args:
+        labels: shape (n,), both classes.
+        logits: shape (n,), calibrated for the share ``trained`` of lenses.
+        prevalence: lenses an object of the survey.
+        trained: lenses an object where the logits are calibrated.
+        bins: at most.
+
+    Raises:
+        LenszooError: a share outside (0, 1), or a single class.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenszoo.evaluation import survey_calibration
+        >>> logits = np.random.default_rng(0).normal(0, 2, 20000)
+        >>> labels = np.random.default_rng(1).random(20000) < 1 / (1 + np.exp(-logits))
+        >>> survey_calibration(labels, logits, prevalence=1e-3).error < 1e-3
+        True
+    """
+    positive, values = check_scores(labels, logits)
+    total = np.array([(~positive).sum(), positive.sum()], float)
+    if not total.all():
+        raise LenszooError("A calibration needs lenses and non-lenses; the data hold one class.")
+    moved = at_prevalence(values, prevalence, trained)
+    worth = np.array([1 - prevalence, prevalence]) / total
+    index = _full_bins(moved, bins)
+    lenses = np.bincount(index, positive).astype(np.int64)
+    nonlenses = np.bincount(index).astype(np.int64) - lenses
+    each = worth[positive.astype(int)]
+    weight = np.asarray(np.bincount(index, each), np.float64)
+    odds = np.clip(wilson_interval(lenses, lenses + nonlenses), 0, 1)
+    survey = odds * worth[1] / (odds * worth[1] + (1 - odds) * worth[0])
+    return SurveyCalibration(
+        lenses,
+        nonlenses,
+        weight,
+        np.bincount(index, each * expit(moved)) / weight,
+        lenses * worth[1] / weight,
+        survey,
+    )
+
+
+def _full_bins(values: Floats, bins: int) -> Ints:
+    """Bin of each value, of equal widths; one of fewer than ten joins a neighbour."""
+    edges = np.linspace(values.min(), values.max(), bins + 1)[1:-1]
+    index = np.searchsorted(edges, values, side="right")
+    counts, places, current, inside = np.bincount(index, minlength=bins), [], 0, 0
+    for count in counts:
+        places.append(current)
+        inside += count
+        if inside >= _LEAST:
+            current, inside = current + 1, 0
+    joined = np.array(places)[index]
+    last = current - 1 if inside < _LEAST and current else current
+    return np.unique(np.minimum(joined, last), return_inverse=True)[1]

@@ -8,6 +8,8 @@ from lenszoo.errors import LenszooError
 from lenszoo.models.build import as_graph, check_logits
 from lenszoo.pretrained.source import WeightsSource
 
+NAME = "ensemble"
+
 
 def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) -> keras.Model:
     """Join several classifiers into one plain ``keras.Model``.
@@ -50,7 +52,14 @@ def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) ->
         for i, member in enumerate(members)
     ]
     mean = keras.layers.Average(name="mean", dtype="float32")
-    return keras.Model(images, mean(answers), name="ensemble")
+    return keras.Model(images, mean(answers), name=NAME)
+
+
+def members(model: keras.Model) -> list[keras.Model]:
+    """Return the members of an ensemble; none of any other model."""
+    if model.name != NAME:
+        return []
+    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
 
 
 def _check_equal(

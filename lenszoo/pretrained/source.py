@@ -11,6 +11,7 @@ from typing import Any
 from lenszoo.data.names import canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.files import expanded, has_file, has_folder, sha256_of
+from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
 from lenszoo.models.build import Config, check_config
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
@@ -108,6 +109,12 @@ class WeightsSource:
     def inputs(self) -> InputScale | None:
         """Noise, sky level, peak and zero point of the training images; None if unknown."""
         return self.entry.inputs if self.entry else stored_scale(self.run.get("inputs"))
+
+    @property
+    def prevalence(self) -> float:
+        """Share of lenses that a lens finder learned on; a half unless it is said."""
+        stored = (self.entry.data if self.entry else self.run).get("prevalence")
+        return TRAINED_PREVALENCE if stored is None else float(stored)
 
     @property
     def recipe(self) -> str | None:
@@ -227,5 +234,14 @@ def _is_positive(value: Any) -> bool:
     return isinstance(value, int | float) and 0 < value < float("inf")
 
 
-_FIELDS = {"classes": _are_names, "bands": _are_bands, "pixel_scale": _is_positive}
+def _is_share(value: Any) -> bool:
+    return isinstance(value, float) and 0 < value < 1
+
+
+_FIELDS = {
+    "classes": _are_names,
+    "bands": _are_bands,
+    "pixel_scale": _is_positive,
+    "prevalence": _is_share,
+}
 """Fields of a run.json that are used, each with its check."""

@@ -9,19 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from lenszoo.errors import LenszooError
 from lenszoo.inference.parts import write_part
 from lenszoo.inference.tables import FEATURES
+from lenszoo.metrics.prevalence import TRAINED_PREVALENCE, at_prevalence
 from lenszoo.survey.footprints import unit_vectors
 from lenszoo.survey.positions import Positions
 
 RADIUS = 2.0
 """Candidates closer than this [arcsec] are one object."""
-
-TRAINED_PREVALENCE = 0.5
-"""Share of lenses in the skies that the zoo's lens finders were calibrated on."""
 
 _SPARE = 1000
 _ORDER = [("logit", "descending"), ("id", "ascending"), ("ra", "ascending"), ("dec", "ascending")]
@@ -131,24 +129,15 @@ def _listed(path: str | os.PathLike[str], columns: dict[str, str]) -> Iterable[p
             yield from Positions(path, columns, optional_id=True).batches()
 
 
-def check_prevalence(prevalence: float) -> None:
-    """Raise LenszooError unless a share of lenses is between 0 and 1."""
-    if not 0 < prevalence < 1:
-        raise LenszooError(f"prevalence is the share of lenses, such as 1e-4, not {prevalence}.")
-
-
-def at_prevalence(
+def add_probability(
     table: pa.Table, prevalence: float, trained: float = TRAINED_PREVALENCE
 ) -> pa.Table:
     """Add the probability where a share ``prevalence`` of the objects are lenses.
 
-    The log-odds of a calibrated finder move by those of the two shares (Saerens et al. 2002).
-
     Raises:
         LenszooError: a share that is not between 0 and 1.
     """
-    check_prevalence(prevalence)
-    moved = table["logit"].to_numpy().astype(np.float64) + logit(prevalence) - logit(trained)
+    moved = at_prevalence(table["logit"].to_numpy(), prevalence, trained)
     column = pa.array(expit(moved).astype(np.float32))
     at = table.column_names.index("prob") + 1
     return table.add_column(at, "prob_at_prevalence", column)
@@ -182,7 +171,7 @@ def write_candidates(
     if lenses is not None:
         table = match_lenses(table, lenses)
     if prevalence is not None:
-        table = at_prevalence(table, prevalence)
+        table = add_probability(table, prevalence)
         facts = facts | {"prevalence": prevalence, "trained_prevalence": TRAINED_PREVALENCE}
     if illustrate is not None:
         table = illustrate(table)

@@ -15,13 +15,14 @@ from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
 from lenszoo.files import is_writable, replacing, write_bytes
 from lenszoo.interrupt import heard
+from lenszoo.metrics.prevalence import check_prevalence
 from lenszoo.survey.cutouts import suits
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
 from lenszoo.survey.positions import Positions
 from lenszoo.survey.previews import with_previews
 from lenszoo.survey.progress import Meter
-from lenszoo.survey.ranking import check_prevalence, read_lenses, write_candidates
+from lenszoo.survey.ranking import read_lenses, write_candidates
 from lenszoo.survey.results_folder import check_identity, held, search_identity
 from lenszoo.survey.scoring import (
     Members,

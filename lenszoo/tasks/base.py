@@ -70,6 +70,7 @@ class Task(ABC):
         intervals: keys of the 95 % intervals that it keeps.
         baselines: keys of the baselines that stand beside them.
         fold_scores: keys of the scores that a cross-validation averages.
+        finds_lenses: its reports are for a survey with a share of lenses, a ``prevalence``.
     """
 
     recipe: Any
@@ -83,6 +84,7 @@ class Task(ABC):
     intervals: ClassVar[tuple[str, ...]] = ()
     baselines: ClassVar[tuple[str, ...]] = ()
     fold_scores: ClassVar[tuple[str, ...]] = ()
+    finds_lenses: ClassVar[bool] = False
 
     # --- training -----------------------------------------------------------------------------
 
@@ -185,7 +187,12 @@ class Task(ABC):
         return maker()
 
     def report_on(
-        self, model: keras.Model, split: str, data: Any, history: list[dict[str, Any]] | None
+        self,
+        model: keras.Model,
+        split: str,
+        data: Any,
+        history: list[dict[str, Any]] | None,
+        **more: Any,
     ) -> Report:
         """Score a model that this training made on a part of its data."""
         about = {"model": model_config(model)["model"], "data": self.source.describe}
@@ -200,6 +207,7 @@ class Task(ABC):
             | self.about(),
             seed=self.recipe.seed,
             **self.beside(model, data),
+            **more,
         )
         report.notes = [*report.notes, *getattr(self.source, "notes", ())]
         if split == "validation":

@@ -12,13 +12,15 @@ from lenszoo.errors import LenszooError
 from lenszoo.files import read_json
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.preparing import Preparing
+from lenszoo.metrics.prevalence import check_prevalence
 from lenszoo.models.build import model_config
 from lenszoo.models.registry import CATALOG
+from lenszoo.pretrained.ensembles import members
 from lenszoo.pretrained.loading import load_model
 from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.source import WeightsName
 from lenszoo.reporting.report import Report
-from lenszoo.tasks.base import Options
+from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.parts import SPLIT_FILE, first_change, read_parts
 from lenszoo.tasks.recipes import validate
 
@@ -43,6 +45,7 @@ def evaluate(
     resize: bool = False,
     bands: Sequence[int] | None = None,
     tta: bool = False,
+    prevalence: float | None = None,
     title: str | None = None,
     provenance: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -71,6 +74,8 @@ def evaluate(
         classes: the model's class names, where the weights do not know them.
         tta: score the mean over the quarter turns and flips of each image as well
             (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
+        prevalence: of a lens finder, the share of lenses in the survey whose purity, inspections
+            per lens and probabilities are reported; by default 1e-3.
         title: heading of the report.
         provenance: more to say of where the data come from.
         **preparing: how images are prepared, as in :func:`lenszoo.predict`.
@@ -94,13 +99,15 @@ def evaluate(
             "Give data, preset (the name of a simulated sky) or split (a part of a run's own "
             "data): one of them."
         )
+    if prevalence is not None:
+        check_prevalence(prevalence)
     if isinstance(model, list | tuple) and len(model) == 1:
         model = model[0]  # no ensemble
     loaded = model if isinstance(model, keras.Model | OpenedModel) else load_model(model)
     if split is not None:
         options = Options(None, on_bad, classes, resize, bands, tta, preparing=preparing)
         options.refuse("is scored on a part of its own data", *vars(options))
-        return _on_split(loaded, split)
+        return _on_split(loaded, split, prevalence)
     task = task_of(loaded).task
     if preset is not None:
         graph = loaded.model if isinstance(loaded, OpenedModel) else loaded
@@ -108,10 +115,26 @@ def evaluate(
         provenance = {"preset": preset, "data_seed": seed} | (provenance or {})
     options = Options(batch_size, on_bad, classes, resize, bands, tta, seed, progress, preparing)
     about = {"title": title, "provenance": provenance, "history": _history(loaded), "seed": seed}
-    return task.evaluate(loaded, data, options, **about)
+    return task.evaluate(loaded, data, options, **about, **_survey(task, prevalence))
 
 
-def _on_split(model: keras.Model | OpenedModel, split: str) -> Report:
+def _survey(task: type[Task], prevalence: float | None) -> dict[str, float]:
+    """Return the share of lenses that a report is for, where one is given.
+
+    Raises:
+        LenszooError: it is no share, or the task has no reports of that kind.
+    """
+    if prevalence is None:
+        return {}
+    if not task.finds_lenses:
+        raise LenszooError(
+            "prevalence= is the share of lenses of a survey; leave it out for this "
+            "model, which is no lens finder."
+        )
+    return {"prevalence": check_prevalence(prevalence)}
+
+
+def _on_split(model: keras.Model | OpenedModel, split: str, prevalence: float | None) -> Report:
     """Score the model of a run on a part of the data it was trained with."""
     graph = model.model if isinstance(model, OpenedModel) else model
     source = next(iter(recall(graph) or ()), None)
@@ -126,7 +149,8 @@ def _on_split(model: keras.Model | OpenedModel, split: str) -> Report:
         change = first_change(parts, task.parts_of_data)
         if change is None:
             name = "validation" if split == "val" else split
-            return task.report_on(graph, name, task.part(split), _history(model))
+            more = _survey(kind, prevalence)
+            return task.report_on(graph, name, task.part(split), _history(model), **more)
     raise LenszooError(
         f"{folder}: the data are no longer those it was trained with: {change}. Put them back as "
         "they were, or name what to score on."
@@ -141,7 +165,8 @@ def task_of(model: keras.Model | OpenedModel) -> tasks.TaskInfo:
     """
     graph = model.model if isinstance(model, OpenedModel) else model
     try:
-        info = CATALOG.get(model_config(graph)["model"])
+        first = next(iter(members(graph)), graph)  # those of an ensemble are of one kind
+        info = CATALOG.get(model_config(first)["model"])
     except LenszooError:
         info = None
     row = info.task if info else tasks.DEFAULT

@@ -37,7 +37,7 @@ class Answered(NamedTuple):
         opened: the model.
         examples: images and table as the model was given them, with labels in its classes.
         logits: (m, classes).
-        looks: further logits (m, classes) by name, see
+        looks, members: further logits (m, classes) by name, see
             :class:`lenszoo.inference.gathered.Gathered`.
     """
 
@@ -45,6 +45,7 @@ class Answered(NamedTuple):
     examples: Dataset
     logits: np.ndarray
     looks: dict[str, np.ndarray]
+    members: dict[str, np.ndarray]
 
     def about(self, noun: str, about: dict[str, Any]) -> dict[str, Any]:
         """Complete title and provenance of a report."""
@@ -101,8 +102,11 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
         provenance={"data": labels.source if objects is None else objects.provenance},
         truth=truth and {name: values[rows] for name, values in truth.items()},
     )
-    looks = {name: values[rows] for name, values in gathered.looks.items()}
-    return Answered(opened, examples, opened.logits(answers.values[rows]), looks)
+    looks, members = (
+        {name: values[rows] for name, values in each.items()}
+        for each in (gathered.looks, gathered.members)
+    )
+    return Answered(opened, examples, opened.logits(answers.values[rows]), looks, members)
 
 
 def _bands(opened: OpenedModel, candidates: Candidates) -> Sequence[str] | None:

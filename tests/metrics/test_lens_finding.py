@@ -187,8 +187,8 @@ def test_purity_by_hand():
         (lambda: lm.tpr0([0, 1], [[0.0, 1.0], [1.0, 0.0]]), "one logit an object"),
         (lambda: lm.true_positive_rate_at([0, 1], [0.0, 1.0], -1), "-1 false positives"),
         (lambda: lm.threshold_at([0, 1], [0.0, 1.0], 1.0), "0 to below 1"),
-        (lambda: lm.purity_at(1.0, 0.1, 0.0), "prior is 0.0"),
-        (lambda: lm.operating_curve([0, 1], [0.0, 1.0]).purity(1.5), "prior is 1.5"),
+        (lambda: lm.purity_at(1.0, 0.1, 0.0), "prevalence is 0.0"),
+        (lambda: lm.operating_curve([0, 1], [0.0, 1.0]).purity(1.5), "prevalence is 1.5"),
         (lambda: lm.average_precision([], []), "no samples"),
     ],
 )

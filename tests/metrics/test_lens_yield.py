@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from oneline import one_line
 from scipy.special import expit
 
 from lenszoo.errors import LenszooError
@@ -16,14 +17,16 @@ def draw(seed=0, n=400):
 
 
 @pytest.mark.parametrize("objects", [1, 400, 10**6])
-@pytest.mark.parametrize("prior", [1e-4, 1e-3, 0.5])
-def test_expected_counts_are_the_rates_times_the_survey(prior, objects):
+@pytest.mark.parametrize("prevalence", [1e-4, 1e-3, 0.5])
+def test_expected_counts_are_the_rates_times_the_survey(prevalence, objects):
     labels, scores = draw()
-    got = ly.expected_counts(labels, scores, 0.7, prior=prior, objects=objects)
+    got = ly.expected_counts(labels, scores, 0.7, prevalence=prevalence, objects=objects)
     found = scores >= 0.7
     assert got.completeness == found[labels == 1].mean()
-    assert got.lenses_found == pytest.approx(got.completeness * prior * objects)
-    assert got.false_positives == pytest.approx(found[labels == 0].mean() * (1 - prior) * objects)
+    assert got.lenses_found == pytest.approx(got.completeness * prevalence * objects)
+    assert got.false_positives == pytest.approx(
+        found[labels == 0].mean() * (1 - prevalence) * objects
+    )
     candidates = got.lenses_found + got.false_positives
     assert got.purity == pytest.approx(got.lenses_found / candidates)
     assert got.purity_interval[0] < got.purity < got.purity_interval[1]
@@ -31,7 +34,7 @@ def test_expected_counts_are_the_rates_times_the_survey(prior, objects):
 
 def test_a_survey_like_the_data_yields_what_the_data_hold():
     labels, scores = draw()
-    got = ly.expected_counts(labels, scores, 0.0, prior=0.5, objects=len(labels))
+    got = ly.expected_counts(labels, scores, 0.0, prevalence=0.5, objects=len(labels))
     assert got.lenses_found == pytest.approx(((scores >= 0) & (labels == 1)).sum())
     assert got.false_positives == pytest.approx(((scores >= 0) & (labels == 0)).sum())
     curve = operating_curve(labels, scores)
@@ -50,7 +53,8 @@ def test_no_false_positive_here_is_not_none_in_a_survey():
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [({"prior": 1.0}, "prior is 1.0"), ({"objects": 0}, "survey of 0")]
+    ("change", "words"),
+    [({"prevalence": 1.0}, "prevalence is 1.0"), ({"objects": 0}, "survey of 0")],
 )
 def test_impossible_surveys_are_refused(change, words):
     with pytest.raises(LenszooError, match=words):
@@ -101,3 +105,26 @@ def test_calibration_is_that_of_the_lens():
     assert bins.counts[0] == bins.counts.max()  # most are surely no lens, and not "surely right"
     assert ly.lens_calibration(labels, 3 * logits).error > 0.05
     assert ly.lens_calibration([0, 1], [-1e4, 1e4]).error == 0
+
+
+def test_calibrated_logits_are_calibrated_in_a_survey():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 40_000)
+    labels = rng.random(len(logits)) < 1 / (1 + np.exp(-logits))
+    bins = ly.survey_calibration(labels, logits, prevalence=1e-3)
+    assert bins.weight.sum() == pytest.approx(1)
+    assert bins.share @ bins.weight == pytest.approx(1e-3)
+    inside = (bins.intervals[:, 0] <= bins.probability) & (bins.probability <= bins.intervals[:, 1])
+    assert inside.mean() > 0.8 and len(inside) >= 8
+    assert bins.error < 1e-4 < ly.survey_calibration(labels, 3 * logits, prevalence=1e-3).error
+    # for a share of lenses that they are not calibrated for, they are wrong
+    assert ly.survey_calibration(labels, logits, prevalence=1e-3, trained=0.1).error > 1e-3
+
+
+def test_a_survey_calibration_needs_both_classes_and_few_objects_share_a_bin():
+    one_line("one class", lambda: ly.survey_calibration([1, 1], [0.0, 1.0]))
+    bins = ly.survey_calibration([0, 1, 1], [0.0, 1.0, 5.0], prevalence=0.1)
+    assert bins.lenses.tolist() == [2] and bins.nonlenses.tolist() == [1]
+    assert bins.share[0] == pytest.approx(0.1)
+    constant = ly.survey_calibration([0, 1] * 20, np.zeros(40), prevalence=0.5)
+    assert constant.probability.tolist() == [0.5] and constant.error < 1e-12

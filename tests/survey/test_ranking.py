@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from oneline import one_line
 
-from lenszoo.survey.ranking import at_prevalence, best_of, join_on_sky, match_lenses, read_lenses
+from lenszoo.survey.ranking import add_probability, best_of, join_on_sky, match_lenses, read_lenses
 
 ARCSEC = 1 / 3600
 
@@ -65,7 +65,7 @@ def test_lenses_of_a_list_are_marked_by_position(tmp_path):
 def test_prevalence_moves_calibrated_probabilities_by_bayes():
     probability = np.array([0.01, 0.5, 0.9, 0.999])
     rows = table(np.log(probability / (1 - probability)))
-    moved = at_prevalence(rows, 0.001)["prob_at_prevalence"].to_numpy()
+    moved = add_probability(rows, 0.001)["prob_at_prevalence"].to_numpy()
     expected = probability * 0.001 / (probability * 0.001 + (1 - probability) * 0.999)
     np.testing.assert_allclose(moved, expected, rtol=1e-4)
-    one_line("prevalence", lambda: at_prevalence(rows, 0.0))
+    one_line("prevalence", lambda: add_probability(rows, 0.0))

@@ -167,3 +167,29 @@ def test_a_classifier_of_lens_classes_is_scored_on_cutouts_too(cutouts):
     ]
     assert [m["n"] for m in aucs] == [39, 39]
     assert aucs[0]["macro_ovr_auc"] == pytest.approx(1 - aucs[1]["macro_ovr_auc"])
+
+
+def test_an_ensemble_is_calibrated_member_by_member_and_stacked(cutouts, tmp_path):
+    files = [tmp_path / f"{name}.keras" for name in "ab"]
+    for seed, file in enumerate(files):
+        image_model(seed).model.save(file)
+    report = evaluate(files, cutouts, batch_size=16)
+    joint = ["mean of logits", "mean of calibrated logits", "logistic stack"]
+    assert list(report.metrics["by_score"]) == [*joint, *map(str, files)]
+    assert report.metrics["main"] == "mean of logits"
+    scores = [evaluate(file, cutouts).metrics["by_score"]["image only"] for file in files]
+    for file, expected in zip(files, scores, strict=True):
+        assert report.metrics["by_score"][str(file)]["auc"] == pytest.approx(expected["auc"])
+    assert set(report.metrics["stack"]["weights"]) == set(map(str, files))
+    assert any("cross-validated in 5 folds" in note for note in report.notes)
+
+
+def test_the_prevalence_of_a_survey(finder, cutouts, report):
+    rare = evaluate(finder, cutouts, prevalence=1e-4)
+    assert (report.metrics["prevalence"], rare.metrics["prevalence"]) == (1e-3, 1e-4)
+    price = [r.metrics["operating_points"][-1]["inspections_per_lens"] for r in (report, rare)]
+    assert price[1] == pytest.approx(1 + (price[0] - 1) * 9999 / 999)
+    for share in (0, 1, -0.1, float("nan")):
+        one_line("share of lenses", lambda share=share: evaluate(finder, cutouts, prevalence=share))
+    plain = build_model("simple_cnn", input_shape=(SIZE, SIZE, 1), num_classes=3)
+    one_line("no lens finder", lambda: evaluate(plain, cutouts, prevalence=1e-3))

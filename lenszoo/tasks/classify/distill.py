@@ -51,6 +51,7 @@ class Distilled(keras.Model):
         if self.teacher is None or isinstance(y, dict):
             y, answers = y["labels"], y["answers"]
         else:
+            assert self.teacher is not None  # images alone come with a teacher
             answers = ops.stop_gradient(self.teacher(x, training=False))
         hard = super().compute_loss(x, y, y_pred, sample_weight, training)
         target = ops.log_softmax(answers / self.temperature, axis=-1)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from lenszoo.metrics.calibration import CalibrationBins
 from lenszoo.metrics.classification import Floats
 from lenszoo.metrics.intervals import wilson_interval
-from lenszoo.metrics.lens_finding import OperatingCurve, purity_at
+from lenszoo.metrics.lens_finding import OperatingCurve
 from lenszoo.metrics.lens_yield import Completeness
+from lenszoo.metrics.prevalence import purity_at
 from lenszoo.reporting import panels
 from lenszoo.reporting.colour import colour_bands, colour_image
 from lenszoo.reporting.panels import Curve
@@ -39,22 +40,22 @@ def roc(curves: Sequence[Curve], baselines: Sequence[Curve], values: Mapping[str
     """ROC curves of the scores and of the baselines, with lines of equal purity in a survey."""
     caption = (
         "Dashed: where candidates have the purity written there if "
-        f"{odds(values['prior'])} objects is a lens; left of the line they are purer. "
+        f"{odds(values['prevalence'])} objects is a lens; left of the line they are purer. "
         f"{values['nonlenses']:,} non-lenses measure no rate below {1 / values['nonlenses']:.2g}."
     )
     if baselines:
         caption += " Dotted: logistic regressions that need no network."
     named = [curve._replace(name=f"regression on {curve.name}") for curve in baselines]
-    finish = partial(_draw_purities, prior=values["prior"])
+    finish = partial(_draw_purities, prevalence=values["prevalence"])
     return panels.roc_panel(curves, named, caption, "completeness", finish)
 
 
-def _draw_purities(axes: Axes, prior: float) -> None:
-    """Where a candidate is a lens with a chance of 90, 50 and 10 %, in a survey of the prior."""
+def _draw_purities(axes: Axes, prevalence: float) -> None:
+    """Lines on which 90, 50 and 10 % of the candidates are lenses, at a prevalence."""
     left = axes.get_xlim()[0]
     for purity in _PURITIES:
-        # prior * TPR * (1 - purity) = (1 - prior) * FPR * purity
-        price = prior * (1 - purity) / ((1 - prior) * purity)
+        # prevalence * TPR * (1 - purity) = (1 - prevalence) * FPR * purity
+        price = prevalence * (1 - purity) / ((1 - prevalence) * purity)
         if not 1.5 * left < price < 0.99:  # no room for its name
             continue
         x = np.geomspace(left, price, 200)
@@ -64,47 +65,40 @@ def _draw_purities(axes: Axes, prior: float) -> None:
 
 def thresholds(curves: Mapping[str, OperatingCurve], values: Mapping[str, Any]) -> Figure:
     """Purity and completeness against the threshold, and against each other."""
-    prior, balance = values["prior"], values["lenses"] / values["n"]
+    prevalence, balance = values["prevalence"], values["lenses"] / values["n"]
     name, main = next(iter(curves.items()))
     x = main.thresholds[1:]
     rates = wilson_interval(main.false_positives, main.nonlenses)
-    bounds = np.stack([purity_at(main.completeness, rates[:, k], prior) for k in (1, 0)], axis=1)
+    bounds = np.stack(
+        [purity_at(main.completeness, rates[:, k], prevalence) for k in (1, 0)], axis=1
+    )
     here = f"purity here ({percent(balance, 0)} lenses)"
     lines = [
         Line("completeness", x, main.completeness[1:], 0, "steps"),
         Line(here, x, main.purity()[1:], 1, "steps"),
         Line(
-            f"purity in a survey ({odds(prior)})", x, _measured_purity(main, prior)[1:], 2, "steps",
-            bounds[1:],
+            f"purity in a survey ({odds(prevalence)})", x, _measured_purity(main, prevalence)[1:],
+            2, "steps", bounds[1:],
         ),
     ]  # fmt: skip
-    survey = [
-        Line(label, curve.completeness, _measured_purity(curve, prior), i)
-        for i, (label, curve) in enumerate(curves.items())
-    ]
     marks = [(_mark(point["rate"]), point["threshold"]) for point in values["operating_points"]]
-    plots = [
-        Plot(
-            "threshold on the logit", "share", lines, name, y_range=(0, 1.1),
-            finish=partial(_draw_marks, marks=marks),
-        ),
-        Plot(
-            "completeness", "purity", survey, f"In a survey: {odds(prior)} is a lens",
-            x_range=(0, 1.01), y_range=(prior / 2, 1.2), y_scale="log",
-        ),
-    ]  # fmt: skip
+    plot = Plot(
+        "threshold on the logit", "share", lines, name, y_range=(0, 1.1),
+        finish=partial(_draw_marks, marks=marks),
+    )  # fmt: skip
     caption = (
-        "Left: the main score by threshold, in these data and in a survey. Right: purity against "
-        "completeness of every score in that survey, on a logarithmic axis. Purity in the survey "
-        "is drawn where a non-lens passes: above that, these data only tell that it is higher. "
-        "Shaded: from the 95 % interval of the false-positive rate."
+        "The main score by threshold, in these data and in a survey. Purity in the survey is drawn "
+        "where a non-lens passes: above that, these data only tell that it is higher. Shaded: from "
+        "the 95 % interval of the false-positive rate."
     )
-    return panels.plot_panel("thresholds", "Purity and completeness", plots, caption, height=4.0)
+    return panels.plot_panel(
+        "thresholds", "Purity and completeness", [plot], caption, wide=False, width=4.65, height=4.0
+    )
 
 
-def _measured_purity(curve: OperatingCurve, prior: float) -> Floats:
+def _measured_purity(curve: OperatingCurve, prevalence: float) -> Floats:
     """Purity in the survey; NaN before the first non-lens, where it only looks like 1."""
-    return np.where(curve.false_positives > 0, curve.purity(prior), np.nan)
+    return np.where(curve.false_positives > 0, curve.purity(prevalence), np.nan)
 
 
 def _mark(rate: float | None) -> str:

@@ -13,6 +13,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.metrics import classification as m
 from lenszoo.metrics import lens_baselines
 from lenszoo.metrics import lens_finding as lm
+from lenszoo.metrics import prevalence as pr
 from lenszoo.metrics.intervals import (
     auc_interval,
     bootstrap,
@@ -20,11 +21,12 @@ from lenszoo.metrics.intervals import (
     sum_interval,
     widened_interval,
 )
-from lenszoo.metrics.lens_yield import expected_counts, lens_calibration
+from lenszoo.metrics.lens_rates import RATES, nonlenses_needed
+from lenszoo.metrics.lens_yield import expected_counts, lens_calibration, survey_calibration
 from lenszoo.metrics.shortcut import ShortcutResult
 from lenszoo.reporting.panels import Curve, History, history_panels, read_history
 from lenszoo.reporting.report import Figure, Report
-from lenszoo.tasks.find_lenses import panels, tables
+from lenszoo.tasks.find_lenses import decisions, panels, tables
 from lenszoo.tasks.find_lenses.candidates import (
     Candidates,
     candidates,
@@ -35,19 +37,21 @@ from lenszoo.tasks.find_lenses.candidates import (
 )
 
 _POINTS = 200  # of a curve in report.json
-_RANKED = tables.RANKED
+_RANKED = ("auc", "average_precision", "tpr0", "tpr10")  # as lm.weighted_ranking has them
 
 
 class LensFindingReport(Report):
     """The report of :func:`lens_finding_report`; see :class:`lenszoo.reporting.report.Report`.
 
-    ``metrics`` holds ``n``, ``lenses``, ``nonlenses``, ``prior``, ``objects`` and the ``main``
-    score's name; of the main score ``auc``, ``average_precision``, ``tpr0``, ``tpr10``,
-    ``log_loss`` and ``calibration_error`` (of the probability of a lens, 15 bins), with
-    ``intervals`` of the first four; ``by_score``: the same of every score; ``gains``: how far it is
-    above each other score, with intervals; ``baselines``: the scores of logistic regressions;
-    ``uncalibrated``: log loss and calibration error before temperature scaling;
-    ``operating_points``: thresholds and the counts to expect at the prior;
+    ``metrics`` holds ``n``, ``lenses``, ``nonlenses``, ``prevalence``, ``objects`` and the ``main``
+    score's name; of the main score ``tpr_1e-2``, ``tpr_1e-3`` and ``tpr_1e-4`` (completeness at
+    these false-positive rates; ``nonlenses_needed`` to measure each), ``tpr0``, ``tpr10``,
+    ``average_precision``, ``auc``, with ``intervals``, ``log_loss``, ``calibration_error`` (of the
+    probability of a lens, 15 bins) and ``survey_calibration_error`` (at the prevalence);
+    ``by_score``: the same of every score; ``gains``: how far it is above each other score, with
+    intervals; ``baselines``: the scores of logistic regressions; ``uncalibrated``: log loss and
+    calibration error before temperature scaling; ``operating_points``: thresholds with the counts,
+    the purity and the inspections per lens to expect at the prevalence;
     ``false_positives_by_kind`` and the ``leaky_columns``. Undefined scores are None.
 
     Example:
@@ -72,7 +76,8 @@ def lens_finding_report(
     leaks: Sequence[Any] | None = None,
     shortcut: bool | ShortcutResult = True,
     uncalibrated: ArrayLike | None = None,
-    prior: float = lm.PRIOR,
+    prevalence: float = pr.PREVALENCE,
+    trained_prevalence: float = pr.TRAINED_PREVALENCE,
     objects: int = 1_000_000,
     false_positive_rate: float = 0.01,
     history: History | None = None,
@@ -99,7 +104,8 @@ def lens_finding_report(
         leaks: of the table, from :func:`lenszoo.data.leaks.find_leaks`.
         shortcut: False leaves the baselines out; a result computed before is that on the images.
         uncalibrated: logits (n,) of the main score before temperature scaling.
-        prior: lenses an object in the survey whose yield is to be expected.
+        prevalence: lenses an object in the survey whose yield is to be expected.
+        trained_prevalence: share of lenses that the logits are calibrated for.
         objects: in that survey.
         false_positive_rate: of the threshold for completeness and false positives by kind.
         history: the training history, columns or rows (as read from ``history.csv``).
@@ -110,14 +116,15 @@ def lens_finding_report(
 
     Raises:
         LenszooError: lengths that do not fit together, labels other than 0 and 1, scores that are
-            not finite (with the first ids), a prior outside (0, 1).
+            not finite (with the first ids), a prevalence outside (0, 1).
 
     Example:
         >>> report = lens_finding_report([1, 1, 0, 0], [3.0, 0.5, -0.5, -2.0])
         >>> report.metrics["auc"], report.metrics["tpr0"]
         (1.0, 1.0)
     """
-    lm.check_prior(prior)
+    pr.check_prevalence(prevalence)
+    pr.check_prevalence(trained_prevalence)
     checked = candidates(labels, scores, ids, truth, false_positive_rate)
     stack = matching(images, checked, "images")
     check_bands(stack, bands)
@@ -127,7 +134,7 @@ def lens_finding_report(
     regressions = lens_baselines.baselines(
         stack, rows, columns, leaks, checked.labels, shortcut, seed, notes
     )
-    values = _metrics(checked, prior, objects)
+    values = _metrics(checked, prevalence, trained_prevalence, objects)
     if min(values["lenses"], values["nonlenses"]) > 1:
         _add_intervals(values, checked, seed, n_resamples)
     values["baselines"] = {
@@ -146,19 +153,24 @@ def lens_finding_report(
 
     figures: list[Figure] = []
     if roc:
-        figures.append(panels.roc(roc, _roc_curves(_baseline_curves(regressions, y)), values))
-        figures.append(panels.thresholds(curves, values))
+        odds = tables.odds(prevalence)
+        figures.append(decisions.decisions(curves, values, odds))
     if by_property:
         figures.append(panels.completeness(by_property, checked))
     if roc:
+        figures.append(panels.thresholds(curves, values))
         earlier = None if before is None else lens_calibration(y, before)
+        moved = survey_calibration(y, main, prevalence, trained_prevalence)
         figures.append(panels.reliability(bins, earlier, checked))
+        figures.append(decisions.survey_reliability(moved, checked.main, values, odds))
     figures.append(panels.distribution(checked))
     if checked.kinds():
         figures.append(panels.kinds(checked))
     if stack is not None:
         figures += panels.galleries(checked, shown, stack, bands)
     figures += history_panels(epochs)
+    if roc:
+        figures.append(panels.roc(roc, _roc_curves(_baseline_curves(regressions, y)), values))
     return LensFindingReport(
         title=title or "Lens-finding report",
         metrics=values,
@@ -171,8 +183,9 @@ def lens_finding_report(
         notes=[*tables.notes(values), *notes],
         details={
             "roc": {curve.name: curve.thinned() for curve in roc},
-            "thresholds": _thinned_thresholds(curves[checked.main], prior) if roc else None,
+            "thresholds": _thinned_thresholds(curves[checked.main], prevalence) if roc else None,
             "calibration": bins._asdict(),
+            "survey_calibration": moved._asdict() if roc else None,
             "completeness": {
                 key: {
                     name: {**each._asdict(), "intervals": each.intervals}
@@ -188,19 +201,20 @@ def lens_finding_report(
             "evaluation": {
                 "seed": seed,
                 "bootstrap_resamples": n_resamples,
-                "prior": prior,
+                "prevalence": prevalence,
+                "trained_prevalence": trained_prevalence,
                 "false_positive_rate": false_positive_rate,
             },
         },
     )
 
 
-def _scores(y: NDArray[np.bool_], scores: m.Floats) -> dict[str, float]:
+def _ranking(y: NDArray[np.bool_], scores: m.Floats) -> dict[str, float]:
     return {
-        "auc": m.roc_auc(y, scores),
-        "average_precision": lm.average_precision(y, scores),
         "tpr0": lm.tpr0(y, scores),
         "tpr10": lm.tpr10(y, scores),
+        "average_precision": lm.average_precision(y, scores),
+        "auc": m.roc_auc(y, scores),
     }
 
 
@@ -217,22 +231,36 @@ def _before(uncalibrated: ArrayLike, checked: Candidates) -> m.Floats:
         raise LenszooError(f"The logits before temperature scaling: {error}") from None
 
 
-def _metrics(checked: Candidates, prior: float, objects: int) -> dict[str, Any]:
+def _metrics(
+    checked: Candidates, prevalence: float, trained: float, objects: int
+) -> dict[str, Any]:
     y = checked.labels
-    each = {name: _scores(y, s) | _calibration(y, s) for name, s in checked.scores.items()}
+    smaller, each = min(int(y.sum()), int((~y).sum())), {}
+    for name, s in checked.scores.items():
+        rates, bounds = decisions.rates_of(y, s)
+        error = survey_calibration(y, s, prevalence, trained).error if smaller else float("nan")
+        survey = {"survey_calibration_error": error}
+        each[name] = (
+            rates
+            | _ranking(y, s)
+            | _calibration(y, s)
+            | survey
+            | {"intervals": bounds if smaller > 1 else None}
+        )
     wrong = checked.false_positives(checked.main)
     return {
         "n": len(y),
         "lenses": int(y.sum()),
         "nonlenses": int((~y).sum()),
-        "prior": prior,
+        "nonlenses_needed": {f"{rate:g}": nonlenses_needed(rate) for rate in RATES},
+        "prevalence": prevalence,
+        "trained_prevalence": trained,
         "objects": objects,
         "main": checked.main,
         **each[checked.main],
         "by_score": each,
-        "intervals": None,
         "gains": {},
-        "operating_points": _operating_points(checked, prior, objects),
+        "operating_points": _operating_points(checked, prevalence, objects),
         "false_positives_by_kind": {
             kind: {"objects": total, "false_positives": wrong[kind]}
             for kind, total in checked.kinds().items()
@@ -260,8 +288,7 @@ def _add_intervals(
             for k, key in enumerate(_RANKED)
         }
         bounds[name]["auc"] = auc_interval(scores["auc"], values["lenses"], values["nonlenses"])
-        scores["intervals"] = {key: pair_or_none(pair) for key, pair in bounds[name].items()}
-    values["intervals"] = by_score[checked.main]["intervals"]
+        scores["intervals"] |= {key: pair_or_none(pair) for key, pair in bounds[name].items()}
     for i, name in enumerate(list(by_score)[1:], start=1):
         both, gain, limits = (checked.main, name), {}, {}
         for k, key in enumerate(_RANKED):
@@ -276,18 +303,19 @@ def _add_intervals(
 def _baseline_metrics(result: ShortcutResult, y: NDArray[np.bool_]) -> dict[str, Any]:
     values: dict[str, Any] = dict.fromkeys(_RANKED)
     if result.scores is not None:
-        values = dict(_scores(y[result.rows], lens_baselines.odds(result)))
+        seen, odds = y[result.rows], lens_baselines.odds(result)
+        values = decisions.rates_of(seen, odds)[0] | _ranking(seen, odds)
     nonlenses = int((~y[result.rows]).sum())
     facts = {"n": len(result.rows), "nonlenses": nonlenses, "folds": result.folds}
     return values | facts | {"reason": result.reason}
 
 
-def _operating_points(checked: Candidates, prior: float, objects: int) -> list[dict[str, Any]]:
+def _operating_points(checked: Candidates, prevalence: float, objects: int) -> list[dict[str, Any]]:
     """Thresholds of the main score with the yield to expect from each."""
     y, scores = checked.labels, checked.scores[checked.main]
     nonlenses = int((~y).sum())
-    # a tenth of the rate where enough non-lenses measure it
-    rates = {0.0, checked.rate} | ({checked.rate / 10} if nonlenses * checked.rate >= 10 else set())
+    measured = {rate for rate in RATES if nonlenses >= nonlenses_needed(rate)}
+    rates = {0.0, checked.rate} | measured
     points: list[tuple[float | None, float]] = [
         (rate, lm.threshold_at(y, scores, rate)) for rate in sorted(rates) if nonlenses
     ]
@@ -295,7 +323,7 @@ def _operating_points(checked: Candidates, prior: float, objects: int) -> list[d
         {
             "rule": tables.rate_rule(rate),
             "rate": rate,
-            **expected_counts(y, scores, at, prior=prior, objects=objects)._asdict(),
+            **expected_counts(y, scores, at, prevalence=prevalence, objects=objects)._asdict(),
         }
         for rate, at in [*points, (None, 0.0)]
     ]
@@ -326,12 +354,12 @@ def _roc_curves(curves: Mapping[str, lm.OperatingCurve]) -> list[Curve]:
     return result
 
 
-def _thinned_thresholds(curve: lm.OperatingCurve, prior: float) -> dict[str, Any]:
+def _thinned_thresholds(curve: lm.OperatingCurve, prevalence: float) -> dict[str, Any]:
     last = len(curve.thresholds) - 1
     keep = np.unique(np.round(np.linspace(min(1, last), last, _POINTS)).astype(int))
     return {
         "threshold": curve.thresholds[keep],
         "completeness": curve.completeness[keep],
         "purity": curve.purity()[keep],
-        "purity_at_prior": curve.purity(prior)[keep],
+        "purity_at_prevalence": curve.purity(prevalence)[keep],
     }

@@ -7,27 +7,34 @@ import numpy as np
 from scipy.special import expit
 
 from lenszoo.metrics.intervals import wilson_interval
+from lenszoo.metrics.prevalence import at_prevalence
 from lenszoo.reporting import panels
 from lenszoo.reporting.panels import Column, Row
 from lenszoo.reporting.report import Card, Table
 from lenszoo.reporting.text import interval, number, percent, probability, show_interval
 from lenszoo.tasks.find_lenses.candidates import Candidates
+from lenszoo.tasks.find_lenses.decisions import (
+    RATE_COLUMNS,
+    inspections_text,
+    rate_cards,
+    unmeasured,
+)
 
 EVEN = "even odds (logit 0)"
-RANKED = ("auc", "average_precision", "tpr0", "tpr10")
-_NAMES = ("AUC", "average precision", "TPR0", "TPR10")
-_RANKED = [Column(key, name) for key, name in zip(RANKED, _NAMES, strict=True)]
-_GAINS = [column._replace(form="+.4f", interval_form="+.3f") for column in _RANKED]
+_FIRST = [Column("tpr0", "TPR0"), Column("tpr10", "TPR10")]
+_OVERALL = [Column("average_precision", "average precision"), Column("auc", "AUC")]
+_GAINS = [column._replace(form="+.4f", interval_form="+.3f") for column in (*_FIRST, *_OVERALL)]
 _QUALITY = [
     Column("log_loss", "log loss", ".3f"),
     Column("calibration_error", "calibration error", ".3f"),
+    Column("survey_calibration_error", "... in the survey", ".2g"),
 ]
 _REGRESSION = "logistic regression on "
 
 
-def odds(prior: float) -> str:
+def odds(prevalence: float) -> str:
     """A share of lenses in words: ``1 in 1,000``."""
-    return f"1 in {1 / prior:,.0f}" if prior < 0.1 else percent(prior, 0)
+    return f"1 in {1 / prevalence:,.0f}" if prevalence < 0.1 else percent(prevalence, 0)
 
 
 def rate_text(rate: float) -> str:
@@ -65,35 +72,49 @@ def summary(values: Mapping[str, Any], objects: Candidates) -> str:
             f"All {n:,} objects are {kind}: {percent(passed)} of them are {verb} at even odds. "
             "Nothing that compares lenses with non-lenses is defined."
         )
-    bounds = (values["intervals"] or {}).get("auc")
-    text = f"On {n:,} objects, {lenses:,} of them lenses, the AUC is {number(values['auc'])}"
-    text += f" ({interval(bounds, 3)})" if bounds else ""
+    text = f"On {n:,} objects, {lenses:,} of them lenses, {objects.main} finds "
+    text += f"{percent(point['completeness'])} of the lenses "
+    text += f"({show_interval(point['completeness_interval'], '.1%')}) "
+    text += f"with {_passed(point, values)} non-lenses above the threshold. "
     text += (
-        f". At a false-positive rate of {rate_text(objects.rate)} it finds "
-        f"{percent(point['completeness'])} of the lenses; where {odds(values['prior'])} objects "
-        f"is a lens, {purity_text(point)} of such candidates would be lenses"
+        f"Where {odds(values['prevalence'])} objects is a lens, {purity_text(point)} of such "
+        f"candidates would be lenses"
     )
+    if point["false_positives"]:
+        text += f": {inspections_text(point['inspections_per_lens'])} inspections per lens"
+    bounds = (values["intervals"] or {}).get("auc")
+    text += f". The AUC is {number(values['auc'])}"
+    text += f" ({interval(bounds, 3)})" if bounds else ""
     rest = {name: scores["auc"] for name, scores in values["by_score"].items()}
     del rest[objects.main]
     rest |= {f"a {_REGRESSION}{name}": base["auc"] for name, base in values["baselines"].items()}
     others = [f"{name} {number(auc)}" for name, auc in rest.items() if auc is not None]
-    return f"{text}. AUC of the others: {', '.join(others)}." if others else f"{text}."
+    return f"{text}; of the others: {', '.join(others)}." if others else f"{text}."
+
+
+def _passed(point: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """Share of the non-lenses above a threshold, with the count where that is small."""
+    passed = round(point["false_positive_rate"] * values["nonlenses"])
+    return f"{passed:,} of {values['nonlenses']:,}"
 
 
 def cards(values: Mapping[str, Any], objects: Candidates) -> list[Card]:
     """The headline numbers, and a warning where the table gives the labels away."""
     bounds, point = values["intervals"] or {}, at_rate(values, objects)
     where = f"at {rate_text(objects.rate)} false positives"
+    where = where if values["nonlenses"] else "at even odds"
+    measured = any(np.isfinite(values[column.key]) for column in RATE_COLUMNS)
     shown = [
-        panels.score_card("AUC", values["auc"], bounds.get("auc"), _RANKED[0]),
-        Card("TPR10", number(values["tpr10"], 3), f"of {values['nonlenses']:,} non-lenses"),
+        *rate_cards(values),
+        *([] if measured else [Card("Completeness", percent(point["completeness"]), where)]),
+        Card("Purity in a survey", purity_text(point), f"{odds(values['prevalence'])} a lens"),
         Card(
-            "Completeness",
-            percent(point["completeness"]),
-            where if values["nonlenses"] else "at even odds",
+            "Inspections per lens",
+            inspections_text(point["inspections_per_lens"]) if point["false_positives"] else "n/a",
+            where,
         ),
-        Card("Purity in a survey", purity_text(point), f"{odds(values['prior'])} a lens"),
         Card("Calibration error", number(values["calibration_error"], 3), "15 bins"),
+        panels.score_card("AUC", values["auc"], bounds.get("auc"), _OVERALL[-1]),
     ]
     leaky = values["leaky_columns"]
     if leaky:
@@ -118,6 +139,8 @@ def notes(values: Mapping[str, Any]) -> list[str]:
             f"AUC, TPR, purity and calibration are undefined (null): there is no {absent}."
         )
         return lines
+    if few := unmeasured(values):
+        lines.append(few)
     if values["nonlenses"] < 10:
         lines.append("TPR10 is undefined (null): there are fewer than ten non-lenses.")
     for count, name in ((values["lenses"], "lens"), (values["nonlenses"], "non-lens")):
@@ -130,7 +153,7 @@ def tables(
     values: Mapping[str, Any], objects: Candidates, false_positives: Sequence[int]
 ) -> list[Table]:
     """The tables in order, the last with false positives by name (in place of their images)."""
-    shown = [_scores(values)]
+    shown = [_completeness(values), _survey(values), _scores(values)]
     if values["gains"]:
         rows = [
             Row(f"against {name}", gain, gain["intervals"])
@@ -138,7 +161,6 @@ def tables(
         ]
         note = "Differences on the same objects; the scores are correlated by the same resamples."
         shown.append(panels.scores_table(f"Gain of {values['main']}", _GAINS, rows, note))
-    shown.append(_survey(values))
     if values["leaky_columns"]:
         cells = [[leak["column"], leak["reason"]] for leak in values["leaky_columns"]]
         note = "Columns that tell lenses from non-lenses by their value alone."
@@ -155,25 +177,45 @@ def tables(
     return shown
 
 
-def _scores(values: Mapping[str, Any]) -> Table:
+def _completeness(values: Mapping[str, Any]) -> Table:
+    """Completeness at each false-positive rate that the non-lenses can measure, score by score."""
+    measured = [column for column in RATE_COLUMNS if np.isfinite(values[column.key])]
     rows = [Row(name, s, s.get("intervals")) for name, s in values["by_score"].items()]
-    if values["uncalibrated"]:
-        rows.append(Row(f"{values['main']}, before temperature", values["uncalibrated"]))
-    rows += [
+    rows += _regressions(values)
+    note = (
+        f"{values['lenses']:,} lenses, {values['nonlenses']:,} non-lenses, ranked on logits: the "
+        "share of the lenses above the threshold of a false-positive rate (TPR at ...), and before "
+        "the first (TPR0) and the tenth (TPR10) of the non-lenses, ties counting against. TPR0 and "
+        "TPR10 fall with the number of non-lenses; TPR0 hangs on a single object."
+    )
+    return panels.scores_table(
+        "Completeness at few false positives", [*measured, *_FIRST], rows, note
+    )
+
+
+def _regressions(values: Mapping[str, Any]) -> list[Row]:
+    """Rows of the baselines that have scores."""
+    return [
         Row(f"{_REGRESSION}{name}", base)
         for name, base in values["baselines"].items()
         if base["auc"] is not None
     ]
+
+
+def _scores(values: Mapping[str, Any]) -> Table:
+    rows = [Row(name, s, s.get("intervals")) for name, s in values["by_score"].items()]
+    if values["uncalibrated"]:
+        rows.append(Row(f"{values['main']}, before temperature", values["uncalibrated"]))
+    rows += _regressions(values)
     note = (
-        f"{values['lenses']:,} lenses, {values['nonlenses']:,} non-lenses, ranked on logits. TPR0 "
-        "and TPR10: the share of the lenses found before the first and before the tenth of the "
-        "non-lenses, ties counting against; they fall with the number of non-lenses, and the "
-        "interval of TPR0, which hangs on a single object, is rough. Average precision is at the "
-        "balance of these data. Calibration error is that of the probability of a lens."
+        "Calibration error is that of the probability of a lens, in these data and where "
+        f"{odds(values['prevalence'])} objects is a lens. Average precision is at the balance of "
+        "these data. The AUC says little about a search: it is an average over rates at which "
+        "nobody can look at the candidates."
     )
     if values["baselines"]:
         note += " The logistic regressions are cross-validated and need no network."
-    return panels.scores_table("Scores", [*_RANKED, *_QUALITY], rows, note)
+    return panels.scores_table("Calibration and ranking", [*_QUALITY, *_OVERALL], rows, note)
 
 
 def _survey(values: Mapping[str, Any]) -> Table:
@@ -190,34 +232,44 @@ def _survey(values: Mapping[str, Any]) -> Table:
             [
                 rate_rule(point["rate"]),
                 f"{at:.2f}",
-                probability(float(expit(at))),
+                probability(float(expit(_moved(at, values)))),
                 percent(point["completeness"]),
-                count(point["lenses_found"]),
                 f"{count(wrong)} ({bounds})" if np.isfinite(wrong) else "n/a",
                 purity,
+                _inspections(point),
             ]
         )
     note = (
         f"Thresholds of {values['main']} set on these data, and the yield to expect where "
-        f"{odds(values['prior'])} objects is a lens, if its lenses and non-lenses are like these. "
-        "In brackets 95 % Wilson intervals of the false-positive rate."
+        f"{odds(values['prevalence'])} objects is a lens, if its lenses and non-lenses are like "
+        "these. In brackets 95 % Wilson intervals of the false-positive rate."
     )
-    balance = values["lenses"] / values["n"]
-    if 0 < balance < 1:
-        shift = float(np.log(values["prior"] / (1 - values["prior"]) * (1 - balance) / balance))
-        change = f"subtract {-shift:.2f} from" if shift < 0 else f"add {shift:.2f} to"
-        note += (
-            f" Probabilities are for {percent(balance, 0)} lenses, as here; in that survey "
-            f"{change} the logit."
-        )
-    lenses = count(values["prior"] * values["objects"])
-    columns = ["threshold", "logit", "probability", "completeness", "lenses found"]
+    step = _moved(0.0, values)
+    note += (
+        f" Probabilities are moved from {percent(values['trained_prevalence'], 0)} lenses, for "
+        f"which the logits are calibrated: {'subtract' if step < 0 else 'add'} {abs(step):.2f}."
+    )
+    lenses = count(values["prevalence"] * values["objects"])
+    columns = ["threshold", "logit", "probability", "completeness"]
     return Table(
         f"In a survey of {values['objects']:,} objects with {lenses} lenses",
-        [*columns, "false positives", "purity"],
+        [*columns, "false positives", "purity", "inspections per lens"],
         rows,
         note,
     )
+
+
+def _moved(at: float, values: Mapping[str, Any]) -> float:
+    """A logit in the survey."""
+    return float(at_prevalence(at, values["prevalence"], values["trained_prevalence"]))
+
+
+def _inspections(point: Mapping[str, Any]) -> str:
+    """Inspections per lens; an upper limit where no non-lens passes."""
+    if point["false_positives"] == 0:
+        highest = inspections_text(point["inspections_interval"][1])
+        return highest if highest == "n/a" else f"< {highest}"
+    return inspections_text(point["inspections_per_lens"], point["inspections_interval"])
 
 
 def _kinds_table(values: Mapping[str, Any], objects: Candidates) -> Table:

@@ -11,6 +11,7 @@ from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics import classification as metrics
+from lenszoo.metrics.combined import Combination, combine
 from lenszoo.metrics.lens_finding import tpr10
 from lenszoo.metrics.temperature import settled_temperature
 from lenszoo.models.in_batches import in_batches
@@ -41,6 +42,7 @@ class FindLensesTask(Task):
         "n", "lenses", "nonlenses", "auc", "average_precision", "tpr0", "tpr10", "log_loss",
         "calibration_error", "intervals", "by_score",
     )  # fmt: skip
+    finds_lenses = True
     baselines = ("baselines",)
 
     def __init__(self, recipe: FindLensesRecipe, source: TrainingData | None = None):
@@ -87,7 +89,7 @@ class FindLensesTask(Task):
 
     def identity(self) -> dict[str, Any]:
         """Classes, bands and data, for ``run.json``."""
-        return {
+        return self._prevalence() | {
             "task": "find_lenses",
             "classes": list(LENS_CLASSES),
             "bands": list(self.source.bands),
@@ -97,8 +99,14 @@ class FindLensesTask(Task):
         }
 
     def beside(self, model: keras.Model, data: Cutouts) -> dict[str, Any]:
-        """Columns that give the label away."""
-        return {"leaks": self.source.leaks}
+        """Columns that give the label away, and the share of lenses in training."""
+        shares = {f"trained_{name}": value for name, value in self._prevalence().items()}
+        return {"leaks": self.source.leaks} | shares
+
+    def _prevalence(self) -> dict[str, float]:
+        """Share of lenses among painted examples; elsewhere it is about a half."""
+        ratio = self.source.describe.get("negatives", {}).get("ratio")
+        return {} if ratio is None else {"prevalence": 1.0 / (1.0 + ratio)}
 
     @classmethod
     def sample(
@@ -140,11 +148,12 @@ class FindLensesTask(Task):
             **about: ``title``, ``history``, ``provenance`` and ``seed`` of the report.
         """
         labels, scores = data.known_labels(), logits or branch_logits(model, data)
-        temperature = float(model.get_layer("temperature").temperature)
+        layers = [layer for layer in model.layers if layer.name == "temperature"]
+        main = next(iter(scores.values()))
         report = lens_finding_report(
             labels,
             scores,
-            uncalibrated=next(iter(scores.values())) * temperature,
+            uncalibrated=main * float(layers[0].temperature) if layers else None,
             truth=data.truth,
             images=data.images,
             bands=data.bands or None,
@@ -176,16 +185,44 @@ class FindLensesTask(Task):
         if examples.columns and 0 < labels.sum() < len(labels):
             leaks = find_leaks(examples.table, examples.columns, labels)
         main = "image and table" if len(takes) == 2 else f"{takes[0].removesuffix('s')} only"
-        logits = {main: answers.logits} | answers.looks
+        main = "mean of logits" if answers.members else main
+        logits = {main: answers.logits} | answers.looks | answers.members
+        odds = {name: pair[:, 1] - pair[:, 0] for name, pair in logits.items()}
+        trained, stack = answers.opened.prevalence, None
+        if answers.members and 1 < labels.sum() < len(labels) - 1:
+            members = {name: odds[name] for name in answers.members}
+            stack = combine(labels, members, trained=trained, seed=options.seed)
+            joint = {CALIBRATED: stack.mean, STACK: stack.stack}
+            odds = {main: odds.pop(main)} | joint | odds
         report = cls.score(
             answers.opened.model,
             examples,
-            logits={name: pair[:, 1] - pair[:, 0] for name, pair in logits.items()},
+            logits=odds,
             leaks=leaks,
+            trained_prevalence=trained,
             **answers.about("candidates", about),
         )
-        report.notes = [*report.notes, *examples.notes]
+        if stack is not None:
+            report.metrics["stack"] = {
+                "weights": stack.weights, "intercept": stack.intercept, "folds": stack.folds
+            }  # fmt: skip
+        report.notes = [*report.notes, *stack_notes(stack), *examples.notes]
         return report
+
+
+CALIBRATED, STACK = "mean of calibrated logits", "logistic stack"
+
+
+def stack_notes(stack: Combination | None) -> list[str]:
+    """Sentences on how members were combined."""
+    if stack is None:
+        return []
+    terms = " + ".join(f"{weight:.3g} x {name}" for name, weight in stack.weights.items())
+    return [
+        "The mean of calibrated logits and the logistic stack are cross-validated in "
+        f"{stack.folds} folds of these data; the mean of logits is what predict answers. The stack "
+        f"fitted to all objects: logit = {terms} {stack.intercept:+.3g}."
+    ]
 
 
 def check_finder(name: str) -> None:

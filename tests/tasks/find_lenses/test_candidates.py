@@ -44,7 +44,7 @@ def test_galleries_show_the_right_objects():
         ({"scores": {"a": np.zeros((240, 2))}}, "one logit an object"),
         ({"truth": {"einstein_radius": [1.0]}}, "'einstein_radius' has shape (1,)"),
         ({"uncalibrated": np.zeros(3)}, "before temperature scaling"),
-        ({"prior": 0}, "prior is 0"),
+        ({"prevalence": 0}, "prevalence is 0"),
         ({"false_positive_rate": 1.0}, "0 to below 1"),
     ],
 )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from oneline import one_line
 
+from lenszoo.inference import open_model
 from lenszoo.simulation import simulate_galaxies
 from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.training import Recipe, train
@@ -151,3 +152,5 @@ def test_trains(folder, tmp_path):
     metrics = train(recipe, tmp_path / "run").metrics
     assert 0.0 <= metrics["auc"] <= 1.0
     assert (tmp_path / "run" / "report.html").exists()
+    # the logits are for the share of lenses that it learned on
+    assert metrics["trained_prevalence"] == open_model(tmp_path / "run").prevalence == 0.25

@@ -5,15 +5,17 @@ import pytest
 from tinyreports import BANDS, finds, shown
 
 
-@pytest.mark.parametrize("prior", [1e-4, 0.1])
-def test_lines_of_equal_purity_have_room_for_their_names(prior):
+@pytest.mark.parametrize("prevalence", [1e-4, 0.1])
+def test_lines_of_equal_purity_have_room_for_their_names(prevalence):
     data = finds()
-    report = shown(labels=data["labels"], scores=data["scores"]["image only"], prior=prior)
-    log = report.figures[0].draw().axes[1]
+    report = shown(
+        labels=data["labels"], scores=data["scores"]["image only"], prevalence=prevalence
+    )
+    log = report.figures[-1].draw().axes[1]
     for text in log.texts:
         x, y = text.get_position()
         assert log.get_xlim()[0] < x < 1 < y < log.get_ylim()[1]
-    assert bool(log.texts) == (prior == 0.1)
+    assert bool(log.texts) == (prevalence == 0.1)
 
 
 def test_unknown_truth_is_left_out():
@@ -44,4 +46,5 @@ def test_memory_maps_and_float32_are_fine(tmp_path):
     np.save(tmp_path / "images.npy", given["images"])
     images = np.load(tmp_path / "images.npy", mmap_mode="r")
     report = shown(labels=given["labels"], scores=given["scores"], images=images, bands=BANDS)
-    assert "Red, green and blue are i, r, g" in report.figures[-1].caption
+    captions = [figure.caption for figure in report.figures]
+    assert any("Red, green and blue are i, r, g" in caption for caption in captions)

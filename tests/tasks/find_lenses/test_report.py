@@ -84,12 +84,12 @@ def test_the_baselines_are_beside_the_scores(report):
 def test_leaks_are_a_warning(report):
     assert [leak["column"] for leak in report.metrics["leaky_columns"]] == [COLUMNS[2]]
     assert [card.value for card in report.cards if card.warning] == ["1"]
-    assert COLUMNS[2] in report.notes[0]
+    assert any(COLUMNS[2] in note for note in report.notes)
     assert 'class="card warning"' in report.to_html()
     given = finds() | {"leaks": [], "n_resamples": 20, "images": None}
     clean = lens_finding_report(**given)
     assert not any(card.warning for card in clean.cards)
-    assert clean.notes == []
+    assert len(clean.notes) == 1 and "Not measurable with 120 non-lenses" in clean.notes[0]
     assert list(clean.metrics["baselines"]) == ["the table"]
 
 
@@ -104,7 +104,9 @@ def test_operating_points_and_the_survey(report):
     assert one["completeness"] == found.mean()
     assert one["lenses_found"] == pytest.approx(1000 * found.mean())
     assert points[0.0]["false_positives"] == 0
-    assert "> " in next(t for t in report.tables if "survey" in t.title).rows[0][-1]
+    assert points[None]["inspections_per_lens"] == pytest.approx(1 / points[None]["purity"])
+    row = next(t for t in report.tables if "survey" in t.title).rows[0]
+    assert row[-2].startswith("> ") and row[-1].startswith("< ")
     assert "1 in 1,000 objects is a lens" in report.summary
 
 
@@ -143,7 +145,7 @@ def test_saved_report(report, tmp_path, check_self_contained):
     content = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     assert content["metrics"] == report.metrics
     assert content["kind"] == "lens_finding"
-    assert content["provenance"]["evaluation"]["prior"] == 1e-3
+    assert content["provenance"]["evaluation"]["prevalence"] == 1e-3
     assert max(len(curve["fpr"]) for curve in content["details"]["roc"].values()) <= 200
 
 
@@ -153,9 +155,11 @@ def test_labels_and_one_array_of_scores_are_enough():
     assert isinstance(report, LensFindingReport)
     assert report.metrics["main"] == "model"
     assert {figure.name for figure in report.figures} == {
+        "decisions",
         "roc",
         "thresholds",
         "reliability",
+        "survey_reliability",
         "scores",
     }
     assert report.metrics["baselines"] == {}
@@ -189,12 +193,12 @@ def test_one_class_is_told_and_nothing_made_up(label):
 
 
 def test_two_objects():
-    everything = {"roc", "thresholds", "reliability", "scores"}
+    everything = {"decisions", "roc", "thresholds", "reliability", "survey_reliability", "scores"}
     report = shown(render=everything, labels=[0, 1], scores=[-1.0, 1.0], images=np.zeros((2, 4, 4)))
     assert report.metrics["auc"] == report.metrics["tpr0"] == 1
     assert report.metrics["tpr10"] is None
     assert report.metrics["intervals"] is None
-    assert len(report.notes) == 4  # few non-lenses, two single classes, no baseline
+    assert len(report.notes) == 5  # few non-lenses, twice, two single classes, no baseline
 
 
 def test_constant_scores():
@@ -219,3 +223,37 @@ def test_a_baseline_computed_before_is_used():
     assert report.metrics["baselines"]["image statistics"]["auc"] == before.macro_ovr_auc
     none = finds(60) | {"shortcut": False, "n_resamples": 20}
     assert lens_finding_report(**none).metrics["baselines"] == {}
+
+
+def test_figures_that_decide_come_first_and_the_auc_last():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([1, 0], [200, 4000])
+    scores = np.concatenate([rng.normal(3, 1.5, 200), rng.normal(-3, 1.5, 4000)])
+    report = shown({"decisions", "survey_reliability"}, labels=labels, scores=scores)
+    values = report.metrics
+    assert 0 < values["tpr_1e-3"] < values["tpr_1e-2"] <= 1
+    low, high = values["intervals"]["tpr_1e-3"]
+    assert low < values["tpr_1e-3"] < high
+    assert values["tpr_1e-4"] is None and values["nonlenses_needed"]["0.0001"] == 36887
+    assert any("36,887 for 0.01 %" in note for note in report.notes)
+    assert [card.label for card in report.cards][:3] == [
+        "TPR at 1 %",
+        "TPR at 0.1 %",
+        "TPR at 0.01 %",
+    ]
+    assert report.cards[2].value == "n/a" and "36,887" in report.cards[2].detail
+    assert report.cards[-1].label == "AUC"
+    assert report.tables[0].columns[1:] == ["TPR at 1 %", "TPR at 0.1 %", "TPR0", "TPR10"]
+    assert all(
+        table.columns[-1] != "AUC" or "TPR at 1 %" not in table.columns for table in report.tables
+    )
+    assert report.figures[0].name == "decisions" and report.figures[-1].name == "roc"
+
+
+@pytest.mark.parametrize(("trained", "step"), [(0.5, 6.91), (1 / 26, 3.69)])
+def test_probabilities_are_moved_from_the_share_in_training(trained, step):
+    given = finds(60)
+    report = shown(labels=given["labels"], scores=given["scores"], trained_prevalence=trained)
+    survey = next(t for t in report.tables if "survey" in t.title)
+    assert f"subtract {step:.2f}" in survey.note
+    assert report.metrics["trained_prevalence"] == trained
