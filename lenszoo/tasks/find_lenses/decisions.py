@@ -88,8 +88,8 @@ def decisions(curves: Mapping[str, OperatingCurve], values: Mapping[str, Any], o
     for i, (name, curve) in enumerate(curves.items()):
         x = np.maximum(curve.false_positive_rate, left)
         rates.append(Line(name, x, curve.completeness, i, "steps"))
-        found, wrong = curve.completeness, curve.false_positive_rate
-        price = inspections_per_lens(found, np.where(wrong > 0, wrong, np.nan), prevalence)
+        share, rate = curve.completeness, curve.false_positive_rate
+        price = inspections_per_lens(share, np.where(rate > 0, rate, np.nan), prevalence)
         prices.append(Line(name, curve.completeness, price, i))
     bounds = values["intervals"] or {}
     measured = [rate for rate in RATES if bounds.get(rate_key(rate))]
