@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 from lenszoo import files as _files
 from lenszoo._version import __version__
 from lenszoo.errors import LenszooError
+from lenszoo.pretrained.hub import SCHEME, hub_address
 from lenszoo.pretrained.manifest import WeightsFile
 
 _WORTH_WAITING = {408, 425, 429}
@@ -127,7 +128,9 @@ def shown(address: str) -> str:
 
 
 def join(base: str, name: str) -> str:
-    """Return the address of a file on a mirror, which is a URL or a folder."""
+    """Return the address of a file on a mirror: a URL, a repository ``hf://``, or a folder."""
+    if base.startswith(SCHEME):
+        base = hub_address(base)
     if "://" in base:
         return f"{base.rstrip('/')}/{quote(name)}"
     return str(_files.expanded(base) / name)

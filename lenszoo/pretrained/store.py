@@ -8,8 +8,9 @@ each time it is asked for.
 Environment:
     LENSZOO_CACHE: the cache folder, instead of the user's own. It may be shared and read-only: what
         it lacks then goes to the user's own cache.
-    LENSZOO_WEIGHTS_URL: mirrors asked first, separated by commas or spaces: addresses of a server
-        or folders that hold the published files.
+    LENSZOO_WEIGHTS_URL: mirrors asked first, separated by commas or spaces: addresses of a server,
+        folders that hold the published files, or public repositories of the Hugging Face hub,
+        ``hf://owner/name`` or ``hf://owner/name@revision``.
     LENSZOO_OFFLINE: ``1`` asks no server; folders are still read.
 """
 

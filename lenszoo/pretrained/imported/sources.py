@@ -1,11 +1,9 @@
 """Table of weights that others published: for each row of the registry, by tag."""
 
-import os
 from dataclasses import dataclass
 
 from lenszoo.models.applications import APPLICATIONS
-
-HUB = "https://huggingface.co"
+from lenszoo.pretrained.hub import hub_folder
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,7 @@ class Source:
     @property
     def addresses(self) -> dict[str, str]:
         """Names of the file in the cache, and where each may be had."""
-        hub = os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or HUB
-        where = self.address or f"{hub}/{self.repository}/resolve/main"
+        where = self.address or hub_folder(self.repository)
         owner = (self.repository or self.address.partition("://")[2]).replace("/", "--")
         return {f"{owner}--{file}": f"{where}/{file}" for file in self.files}
 
