@@ -89,7 +89,10 @@ def _hash_image(path: Any) -> str:
 def _hash_file(path: Any) -> str:
     if path is None:
         return "none"
-    place = path.place if isinstance(path, ImagePart) else ""
+    part = path if isinstance(path, ImagePart) else None
+    if part is not None and (stored := part.stored()) is not None:
+        return _digest(stored)
+    place = "" if part is None else part.place
     name, hdu = split_hdu(os.fspath(path))
     try:
         facts = Path(name).stat()

@@ -22,9 +22,11 @@ from lenszoo.data.names import (
     find_class,
     name_classes,
 )
+from lenszoo.data.paired import as_labels, stack_classes
 from lenszoo.data.part import ImagePart
 from lenszoo.data.readers import image_name, read_images
 from lenszoo.data.splits import fold_rows, split_rows
+from lenszoo.data.stacks import open_stack
 from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, counted
 from lenszoo.files import has_file
@@ -224,6 +226,38 @@ class DatasetIndex:
             check_one_label(list(map(image_name, paths)), labels, ids, names, table)
         start = "root=" if root is not None else "the table's folder"
         _check_exist(index, f" Relative paths start from {start}, {base}.")
+        return index
+
+    @classmethod
+    def from_stack(
+        cls, path: str | os.PathLike[str], classes: Sequence[str] | None = None
+    ) -> "DatasetIndex":
+        """Index a file of many images, see :mod:`lenszoo.data.stacks`; ids count from 0.
+
+        Args:
+            path: the file; ``file.h5[group/images]`` names an array.
+            classes: a model's class names. Without it whole numbers from 0 are the classes, or the
+                names that occur, in the order of :meth:`from_directory`.
+
+        Raises:
+            LenszooError: no such file, a file of a single image, or labels that are none of
+                ``classes``.
+        """
+        name = os.fspath(path)
+        stack = open_stack(name)
+        if stack is None:
+            raise LenszooError(
+                f"{name}: no stack of images (.npy (n, H, W, bands), .npz or HDF5); give one, a "
+                "folder or a table."
+            )
+        labels, names = None, tuple(classes or ())
+        if stack.labels is not None:
+            names = names or stack_classes(stack.labels, name)
+            labels = as_labels(stack.labels, names, len(stack.images))
+        ids = tuple(map(str, range(len(stack.images))))
+        index = cls(ids, stack.images, labels, names, name)
+        if labels is not None:
+            check_one_label(index.contents, labels, ids, names, name)
         return index
 
     def __len__(self) -> int:

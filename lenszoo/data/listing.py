@@ -13,6 +13,7 @@ from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.names import natural_key
+from lenszoo.data.stacks import is_stack_file, open_stack
 from lenszoo.data.table import TABLE_SUFFIXES, column_names, is_table_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
@@ -30,7 +31,8 @@ def as_index(
     """List the images of a file, several files, a folder or a table, without labels.
 
     Args:
-        inputs: an image file; a list of them; a folder, searched with all folders below it, in
+        inputs: an image file; a stack of many, see :mod:`lenszoo.data.stacks`; a list of files; a
+            folder, searched with all folders below it, in
             natural order (ids are paths relative to it; hidden ones and those that begin with two
             underscores are passed over); a table as :func:`lenszoo.data.table.read_table` reads
             it, a file or in memory; or an index.
@@ -66,6 +68,8 @@ def as_index(
     path = Path(inputs)
     if has_folder(path):
         return _from_folder(path)
+    if is_stack_file(path) and open_stack(os.fspath(path)) is not None:
+        return replace(DatasetIndex.from_stack(path), labels=None, class_names=())
     if not is_table_file(path):
         return _from_files([path])
     return _from_table(path, id_column, path_column)

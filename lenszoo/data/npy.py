@@ -68,6 +68,20 @@ def image_layout(shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[in
     return (first, middle, last), ((1, 2, 0) if first < last else (0, 1, 2))
 
 
+def as_stored(pixels: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:
+    """Bring (H, W, bands) to the order of axes of the array that was read.
+
+    Args:
+        pixels: the image, of any size.
+        shape: of the array that was read.
+        axes: the order that :func:`image_layout` gave for it.
+    """
+    if len(shape) == 2:
+        return pixels[..., 0]
+    stored = pixels.transpose(np.argsort(axes))
+    return stored[None] if len(shape) == 4 else stored
+
+
 def read_npy(path: str | os.PathLike[str], out: np.ndarray | None = None) -> np.ndarray:
     """Read one image from an ``.npy`` file.
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lenszoo.data.names import find_class
+from lenszoo.data.names import find_class, name_classes
 from lenszoo.errors import LenszooError
 
 
@@ -82,6 +82,26 @@ def as_labels(values: Any, classes: Sequence[str], count: int) -> np.ndarray:
             "or these names."
         )
     return whole
+
+
+def stack_classes(values: np.ndarray, source: str) -> tuple[str, ...]:
+    """Return the classes of labels without a model: the names that occur, or numbers from 0.
+
+    Raises:
+        LenszooError: the labels are neither.
+    """
+    if values.dtype.kind in "OUS":
+        texts = {each.decode() if isinstance(each, bytes) else str(each) for each in values.flat}
+        return name_classes(texts, source)
+    if values.ndim == 2 and values.shape[1] > 1:
+        return tuple(map(str, range(values.shape[1])))
+    numbers = sorted(set(values.ravel().tolist()))
+    if numbers != list(range(len(numbers))):
+        raise LenszooError(
+            f"{source}: labels without names must be 0, 1, 2 and so on, each at least once; they "
+            f"are {', '.join(f'{number:g}' for number in numbers[:8])}."
+        )
+    return tuple(str(int(number)) for number in numbers)
 
 
 def _is_one_hot(labels: np.ndarray) -> bool:

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from lenszoo.data.formats import is_image_file, without_suffix
 from lenszoo.data.names import natural_key
 from lenszoo.data.patches import pair_scale
 from lenszoo.data.readers import read_images
+from lenszoo.data.stacks import is_stack_file, open_stack
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
 
@@ -25,8 +27,9 @@ def read_pairs(
     """Read pairs from two folders: files of one name, endings aside, belong together.
 
     Args:
-        low: folder of the coarse images, all of one size, searched with all folders below it.
-        high: folder of the fine images, all of one size.
+        low: folder of the coarse images, all of one size, searched with all folders below it; or
+            a stack of them, see :mod:`lenszoo.data.stacks`, whose images are called by number.
+        high: folder or stack of the fine images, all of one size.
         on_bad: what happens to a pair with NaN, infinite or constant bands.
 
     Returns:
@@ -79,8 +82,8 @@ def make_pairs(
     """Make pairs out of fine images alone, see :func:`degrade`.
 
     Args:
-        high: a folder of images of one size, or an array (n, H, W, bands). Rows and columns that
-            fill no whole coarse pixel are cut off below and on the right.
+        high: a folder or stack of images of one size, or an array (n, H, W, bands). Rows and
+            columns that fill no whole coarse pixel are cut off below and on the right.
         factor, psf_fwhm, noise, seed: as for :func:`degrade`.
         on_bad: what happens to images with NaN, infinite or constant bands.
 
@@ -183,8 +186,13 @@ def normalise(low: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(((images - base) / span).astype(np.float32) for images in (low, *others))
 
 
-def _named_files(folder: Path) -> dict[str, Path]:
-    """Image files below a folder by their name without its ending, in natural order."""
+def _named_files(folder: Path) -> dict[str, Any]:
+    """Image files below a folder by their name without its ending, or rows of a stack by number."""
+    if not folder.is_dir() and is_stack_file(folder):
+        stack = open_stack(str(folder))
+        if stack is None:
+            raise LenszooError(f"{folder}: one image is no stack; give many, or a folder.")
+        return {str(row): image for row, image in enumerate(stack.images)}
     if not folder.is_dir():
         raise LenszooError(f"{folder}: there is no such folder of images.")
     names: dict[str, Path] = {}

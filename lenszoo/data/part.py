@@ -28,6 +28,10 @@ class ImagePart(os.PathLike[str], ABC):
     def __fspath__(self) -> str:
         return self.file
 
+    def stored(self) -> bytes | None:
+        """Return the stored bytes of the image; None where file and place tell it from others."""
+        return None
+
     @abstractmethod
     def read(self) -> np.ndarray:
         """Read the image, float32 (H, W, bands).

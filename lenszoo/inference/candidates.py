@@ -22,7 +22,6 @@ from lenszoo.inference.inputs import Batch, Fit, Images, as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
 from lenszoo.inference.preparing import Preparing, prepare
-from lenszoo.inference.stacks import open_stack
 from lenszoo.inference.trained_inputs import (
     as_trained,
     brightness_of,
@@ -122,8 +121,6 @@ def list_inputs(
     elif set(options) - {"id"}:
         name = min(set(options) - {"id"})
         raise LenszooError(f"{first}: {name}= is said of a catalogue, one table.")
-    if len(inputs) == 1 and open_stack(inputs[0]) is not None:
-        return inputs[0]
     return as_index(inputs, id_column=options.get("id"), path_column=path_column)
 
 

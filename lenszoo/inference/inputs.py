@@ -20,7 +20,6 @@ from lenszoo.data.paired import is_pipeline, read_pipeline
 from lenszoo.data.readers import ImageFiles, image_name
 from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.preparing import Preparation
-from lenszoo.inference.stacks import open_stack
 
 log = logging.getLogger("lenszoo")
 
@@ -293,11 +292,6 @@ def _as_dataset(inputs: Inputs) -> Dataset:
     if isinstance(inputs, np.ndarray):
         array = _as_stack(inputs)
         return Dataset(tuple(map(str, range(len(array)))), array)
-    if isinstance(inputs, str | os.PathLike) or (isinstance(inputs, list) and len(inputs) == 1):
-        only = inputs[0] if isinstance(inputs, list) else inputs
-        stack = open_stack(os.fspath(only)) if isinstance(only, str | os.PathLike) else None
-        if stack is not None:
-            return Dataset(tuple(map(str, range(len(stack)))), files=stack)
     index = as_index(inputs)
     return Dataset(index.ids, files=ImageFiles(index.paths), beside=index.beside)
 

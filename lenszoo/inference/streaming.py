@@ -31,7 +31,6 @@ from lenszoo.inference.answers import (
 )
 from lenszoo.inference.candidates import Candidates
 from lenszoo.inference.parts import check_same, count_rows, write_part
-from lenszoo.inference.stacks import StackImages
 from lenszoo.inference.tables import (
     KEY,
     TABLES,
@@ -257,10 +256,8 @@ def fingerprint(candidates: Candidates) -> str:
         dataset = candidates.images.dataset
         if dataset.images is not None:
             add(dataset.images)
-        elif isinstance(dataset.files, StackImages):
-            digest.update(_stamp(dataset.files.file))
         elif dataset.files is not None:
-            stamp = functools.lru_cache(maxsize=256)(_stamp)  # cutouts may share their file
+            stamp = functools.lru_cache(maxsize=256)(_stamp)  # cutouts and stacks share their file
             for path in dataset.files.paths:
                 for band in path if isinstance(path, tuple | list) else (path,):
                     digest.update(b"-\0" if band is None else stamp(os.fspath(band)))

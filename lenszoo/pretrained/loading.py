@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lenszoo.data.untrusted import open_hdf5
 from lenszoo.errors import LenszooError
 from lenszoo.layers import PositionEmbedding
 from lenszoo.models.build import (
@@ -29,7 +30,6 @@ from lenszoo.pretrained.origin import remember
 from lenszoo.pretrained.saving import load_keras, load_weights, save_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, config_of, resolve
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
-from lenszoo.pretrained.untrusted import open_hdf5
 
 __all__ = [
     "build_model",

@@ -16,12 +16,12 @@ import h5py
 import keras
 import numpy as np
 
+from lenszoo.data.untrusted import READ_ERRORS, open_hdf5, open_zip
 from lenszoo.errors import LenszooError, one_line, unreadable
 from lenszoo.files import has_file, write_bytes
 from lenszoo.models.build import check_channels, model_config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
-from lenszoo.pretrained.untrusted import READ_ERRORS, open_hdf5, open_zip
 
 WEIGHTS = ".weights.h5"
 MODEL = ".keras"

@@ -14,6 +14,7 @@ from lenszoo.data.listing import ImageTable, Inputs
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.names import canonical_class
 from lenszoo.data.paired import as_labels, is_pipeline, read_pipeline
+from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import run
@@ -22,7 +23,6 @@ from lenszoo.inference.gathered import Gathered
 from lenszoo.inference.inputs import as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.predictor import BATCH_SIZE
-from lenszoo.inference.stacks import open_stack
 from lenszoo.simulation import SPLIT_START, Sample
 from lenszoo.tasks.base import Options
 from lenszoo.tasks.parts import seen_notes
@@ -162,14 +162,10 @@ def _labelled(
         data = tuple(read_pipeline(data))
     if isinstance(data, tuple):
         return _paired(opened, data)
-    if isinstance(data, str | os.PathLike) and (stack := open_stack(os.fspath(data))) is not None:
-        if stack.labels is None:
-            raise LenszooError(f"{data}: has no labels to score against: an array 'labels'.")
-        return data, _Labels(
-            as_labels(stack.labels, opened.classes, len(stack)),
-            tuple(map(str, range(len(stack)))),
-            os.fspath(data),
-        )
+    if isinstance(data, str | os.PathLike) and is_stack_file(data):
+        data = DatasetIndex.from_stack(data, opened.classes)
+        if data.labels is None:
+            raise LenszooError(f"{data.source}: has no labels to score against: an array 'labels'.")
     if isinstance(data, ImageTable):
         data = data.index(opened.classes)
     if not isinstance(data, DatasetIndex):

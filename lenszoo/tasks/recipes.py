@@ -280,7 +280,7 @@ class RecipeBase(Strict):
 RENAMED = {"widen": "grow"}
 
 
-PLACES = ("directory", "csv", "catalogue", "folder", "high", "low", "images_in")
+PLACES = ("directory", "csv", "stack", "catalogue", "folder", "high", "low", "images_in")
 """Fields of a table of data that say where files lie."""
 
 

@@ -178,12 +178,25 @@ def read_csv(data: Data) -> DatasetIndex:
 def split_folder(
     data: Data | LensData, classes: Sequence[str] | None, seed: int
 ) -> tuple[DatasetIndex, DatasetIndex]:
-    """Return training and validation files of ``data.directory``: its two folders, or a split."""
+    """Return training and validation images: of ``data.directory`` its two folders, or a split."""
+    if data.stack is not None:
+        index = DatasetIndex.from_stack(data.stack, classes)
+        need_labels(index)
+        return index.split(data.val_fraction, seed)
     root = Path(data.directory or "")
     if (root / "train").is_dir() and (root / "val").is_dir():
         train = DatasetIndex.from_directory(root / "train", classes=classes)
         return train, DatasetIndex.from_directory(root / "val", classes=train.class_names)
     return DatasetIndex.from_directory(root, classes=classes).split(data.val_fraction, seed)
+
+
+def need_labels(index: DatasetIndex) -> None:
+    """Raise LenszooError where images have no labels."""
+    if index.labels is None:
+        raise LenszooError(
+            f"{index.source}: training needs labels: a folder a class, a CSV with a label column, "
+            "or a stack with an array 'labels'."
+        )
 
 
 def held_parts(train: Dataset | DatasetIndex, held: Dataset | DatasetIndex) -> dict[str, Part]:
@@ -209,8 +222,8 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
     """Open the data of a classifier from files, already split."""
     if val.labels is not None:
         check_classes(val.labels, val.class_names)
-    if train.labels is None or val.labels is None:
-        raise LenszooError("Training needs labels: a folder a class, or a CSV with a label column.")
+    for part in (train, val):
+        need_labels(part)
     parts = held_parts(train, val)
     notes = overlap_notes(parts)
     looks = recipe.data.crop, recipe.data.scaling
@@ -225,6 +238,7 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
     describe = {
         "directory": recipe.data.directory,
         "csv": recipe.data.csv,
+        "stack": recipe.data.stack,
         "seed": recipe.data_seed,
         "pixel_scale": read_pixel_scale(train.paths[0]),
         "files": len(train),

@@ -10,6 +10,7 @@ from lenszoo import tasks
 from lenszoo.errors import LenszooError
 from lenszoo.files import write_bytes
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
+from lenszoo.training.kept_tables import name_tables
 from lenszoo.training.loop import train
 
 LAST = "last_epoch_auc"
@@ -52,7 +53,10 @@ def cross_validate(
         >>> sorted(scores)[:2]  # doctest: +SKIP
         ['folds', 'mean']
     """
-    base = as_recipe(recipe)
+    named, tables = name_tables(recipe, Path(out))
+    for kept in tables:
+        kept.write()
+    base = as_recipe(named)
     if folds is None:
         folds = getattr(base, "folds", None) or DEFAULT_FOLDS
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:

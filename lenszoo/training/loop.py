@@ -20,6 +20,7 @@ from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
 from lenszoo.training.build_loss import settle
 from lenszoo.training.deadline import Deadline
+from lenszoo.training.kept_tables import name_tables
 from lenszoo.training.run_folder import (
     BEST,
     LAST,
@@ -84,7 +85,9 @@ def train(
     returns at once.
 
     Args:
-        recipe: a recipe, its fields, the path of a TOML file or the name of a packaged one.
+        recipe: a recipe, its fields, the path of a TOML file or the name of a packaged one. Of
+            fields, ``data`` may hold a table in memory (pandas, astropy, pyarrow) as ``csv`` or
+            ``catalogue``, which is kept in the run folder.
         out: the run folder: ``recipe.json``, ``run.json``, ``history.csv``, ``best.weights.h5``,
             ``last.weights.h5``, ``state.npz``, ``report.html``; TensorBoard logs on TensorFlow.
         verbose: show a progress bar for each epoch.
@@ -106,15 +109,18 @@ def train(
         >>> (result.run_dir / "best.weights.h5").is_file()
         True
     """
-    plan: RecipeBase = as_recipe(recipe)
+    folder = Path(out)
+    named, tables = name_tables(recipe, folder)
+    plan: RecipeBase = as_recipe(named)
     folds = getattr(plan, "folds", None)
     if folds is not None and task is None:
         raise LenszooError(
             f"The recipe asks for a cross-validation (folds = {folds}): use "
             f"lenszoo.training.cross_validate, or --folds {folds}."
         )
-    folder = Path(out)
     with open_run(folder, plan) as moved:
+        for kept in tables:
+            kept.write()
         progress = read_progress(folder)
         settle_weights(folder, progress)
         if progress is not None and progress.finished:

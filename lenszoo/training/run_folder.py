@@ -18,6 +18,7 @@ from lenszoo.provenance import environment
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.parts import SPLIT_FILE, Parts, encode_parts, first_change, read_parts
 from lenszoo.tasks.recipes import PLACES, RecipeBase, places_of, validate
+from lenszoo.training.kept_tables import is_kept_table
 from lenszoo.training.state import STATE_FILE, Progress
 
 log = logging.getLogger("lenszoo")
@@ -62,7 +63,8 @@ def open_run(folder: Path, recipe: RecipeBase) -> Iterator[bool]:
 
 
 def _is_before(path: Path) -> bool:
-    return path.name in _BEFORE or path.name.startswith(_STAGED) or is_temporary(path)
+    own = path.name in _BEFORE or path.name.startswith(_STAGED) or is_kept_table(path)
+    return own or is_temporary(path)
 
 
 def check_same_recipe(old: dict[str, Any], new: dict[str, Any], folder: Path) -> bool:

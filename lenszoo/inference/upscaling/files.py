@@ -6,18 +6,21 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
+from lenszoo.data.index import DatasetIndex
 from lenszoo.data.listing import as_index
 from lenszoo.data.readers import image_name
+from lenszoo.data.stacks import is_stack_file, open_stack, stack_file
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import is_writable, is_written, replacing
 from lenszoo.inference.upscaling.checks import check_like_training
 from lenszoo.inference.upscaling.formats import open_image, suffixes_out
 from lenszoo.inference.upscaling.pixels import Scaling
+from lenszoo.inference.upscaling.stacks import upscale_stack
 from lenszoo.inference.upscaling.tiles import Flux, Progress, Settings, upscale_one
 from lenszoo.inference.upscaling.upscaler import Upscaler, UpscalerLike, open_upscaler
 
@@ -69,6 +72,8 @@ def upscale(
     """Upscale image files with a super-resolution model, into one float32 file each.
 
     - ``.npy`` becomes ``.npy`` with the axes in the order of the input.
+    - A stack, many images in ``.npy``, ``.npz`` or HDF5, becomes one ``.npy`` stack with the axes
+      in the order of the input.
     - FITS becomes FITS of the same shape and header, in which the coordinates are scaled so that
       every source keeps its place in the sky
       (:func:`lenszoo.inference.upscaling.wcs.scaled_header`) and HISTORY tells model and options;
@@ -80,8 +85,8 @@ def upscale(
 
     Args:
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, or a model.
-        inputs: an image file, a list of them, a folder (with all below it), or a table of
-            paths. ``file.fits[SCI]`` names one HDU.
+        inputs: an image file, a stack, a list of image files, a folder (with all below it), or a
+            table of paths. ``file.fits[SCI]`` names one HDU.
         out: a folder, made where missing, in which outputs have the inputs' names (below a folder
             of inputs also their subfolders); or for one input the name of a file.
         scale: refuse weights of another scale than this.
@@ -171,6 +176,12 @@ def _upscale_file(
     first: bool,
 ) -> None:
     try:
+        stack = open_stack(source) if is_stack_file(source) else None
+        if stack is not None:
+            _make_folder(target.parent)
+            with replacing(target) as (_, stream):
+                upscale_stack(upscaler, stack, settings, stream, progress)
+            return
         image = open_image(source, target, upscaler.scale, hdu)
         if np.isinf(image.pixels).any() and not np.isfinite(image.pixels).any():
             raise LenszooError(
@@ -213,7 +224,11 @@ def _plan(
     Raises:
         LenszooError: no inputs, one of a kind that is not read, or an ``out`` that cannot be used.
     """
-    index = as_index(inputs, path_column=path_column)
+    name = _only_name(inputs)
+    if is_stack_file(name) and open_stack(name) is not None:
+        index = DatasetIndex((name,), (Path(name),), source="the stack")
+    else:
+        index = as_index(inputs, path_column=path_column)
     sources = []
     for path in index.paths:
         if not isinstance(path, str | os.PathLike):
@@ -241,6 +256,13 @@ def _plan(
     return list(zip(sources, targets, strict=True))
 
 
+def _only_name(inputs: Any) -> str:
+    """Return the name of the only input; empty where there are several, or none by name."""
+    if isinstance(inputs, list | tuple) and len(inputs) == 1:
+        inputs = inputs[0]
+    return os.fspath(inputs) if isinstance(inputs, str | os.PathLike) else ""
+
+
 def _root(source: Path) -> Path | None:
     """The folder that names of outputs are relative to: of inputs, or that of their table."""
     if source.is_dir():
@@ -249,7 +271,7 @@ def _root(source: Path) -> Path | None:
 
 
 def _output_name(source: str, root: Path | None, endings: tuple[str, ...], png_out: PngOut) -> Path:
-    file = Path(split_hdu(source)[0])
+    file = Path(stack_file(source) if is_stack_file(source) else split_hdu(source)[0])
     name = Path(file.name)
     if root is not None and file.is_relative_to(root) and ".." not in file.relative_to(root).parts:
         name = file.relative_to(root)
@@ -274,7 +296,7 @@ def _check_targets(sources: list[str], targets: list[Path]) -> None:
         raise LenszooError(
             f"{both[0]} and {both[1]} would both be written to {target}; upscale them one by one."
         )
-    inputs = {Path(split_hdu(source)[0]).resolve() for source in sources}
+    inputs = {Path(split_hdu(stack_file(source))[0]).resolve() for source in sources}
     for target in targets:
         if target.resolve() in inputs:
             raise LenszooError(f"{target}: is an input itself; choose another name or folder.")

@@ -10,7 +10,8 @@ import numpy as np
 
 from lenszoo.data.fits import read_fits, write_fits
 from lenszoo.data.formats import find_format
-from lenszoo.data.npy import NpyHeader, read_header
+from lenszoo.data.npy import as_stored, read_header
+from lenszoo.data.stacks import is_stack_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling.wcs import check_places, scaled_header
 
@@ -45,6 +46,8 @@ def suffixes_out(name: str) -> tuple[str, ...]:
     Raises:
         LenszooError: the input is of a kind that is not read.
     """
+    if is_stack_file(name) and not name.lower().endswith(".npy"):
+        return _AS_ARRAY.suffixes
     return _writer(name).suffixes
 
 
@@ -82,19 +85,15 @@ def _open_png(name: str, target: Path, scale: int, hdu: int | str | None) -> Ope
 def _open_npy(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
     header = read_header(name)
     pixels = find_format(name).read(name)
-    return Opened(pixels, lambda fine, _, out: _save(_as_stored(fine, header), out))
+
+    def write(fine: np.ndarray, history: Sequence[str], out: BinaryIO) -> None:
+        _save(as_stored(fine, header.shape, header.hwc_axes), out)
+
+    return Opened(pixels, write)
 
 
 def _open_other(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
     return Opened(find_format(name).read(name), _write_array)
-
-
-def _as_stored(pixels: np.ndarray, header: NpyHeader) -> np.ndarray:
-    """Bring (H, W, bands) to the order of axes of the array that was read."""
-    if len(header.shape) == 2:
-        return pixels[..., 0]
-    stored = pixels.transpose(np.argsort(header.hwc_axes))
-    return stored[None] if len(header.shape) == 4 else stored
 
 
 def _write_array(pixels: np.ndarray, history: Sequence[str], out: BinaryIO) -> None:

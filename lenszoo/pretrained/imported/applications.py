@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from lenszoo.data.untrusted import open_hdf5
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.models.applications import APPLICATIONS
 from lenszoo.models.build import HEAD, model_config
 from lenszoo.pretrained.imported.transfer import adapt_bands
 from lenszoo.pretrained.store import is_offline
-from lenszoo.pretrained.untrusted import open_hdf5
 
 # published for blue, green, red
 _BGR = ("resnet50", "resnet101")

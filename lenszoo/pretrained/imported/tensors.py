@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lenszoo.data.untrusted import open_zip
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.files import has_file
 from lenszoo.pretrained.imported.torch_file import is_torch, read_torch
-from lenszoo.pretrained.untrusted import open_zip
 
 SUFFIXES = (".safetensors", ".npz", ".bin", ".pth")
 _ZIP = b"PK\x03\x04"

@@ -17,12 +17,12 @@ import h5py
 import keras
 import numpy as np
 
+from lenszoo.data.untrusted import open_hdf5, open_zip
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.files import expanded, has_file
 from lenszoo.pretrained.imported.transfer import transfer
 from lenszoo.pretrained.imported.vit import names, square
 from lenszoo.pretrained.loading import build_model
-from lenszoo.pretrained.untrusted import open_hdf5, open_zip
 
 __all__ = ["from_vit_keras"]
 

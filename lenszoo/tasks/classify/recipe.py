@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.tasks.recipes import FileImages, RecipeBase, Strict
 
@@ -11,15 +12,18 @@ COLUMNS = ("id_column", "path_column", "label_column")
 
 
 class Data(FileImages):
-    """Where labelled images come from: a simulated sky, or files. Give exactly one of the three."""
+    """Where labelled images come from: a simulated sky, or files. Give exactly one of the four."""
 
-    sources: ClassVar = ("preset", "directory", "csv")
+    sources: ClassVar = ("preset", "directory", "csv", "stack")
 
     directory: str | None = Field(
         None,
         description="Folder of class folders, or of `train` and `val` folders of class folders.",
     )
     csv: str | None = Field(None, description="Table with a row an image.")
+    stack: str | None = Field(
+        None, description="File of many images (.npz or HDF5) with an array `labels`."
+    )
     id_column: str = Field("id", description="The table's column of ids.")
     path_column: str | list[str] = Field(
         "path", description="The table's column of files, or one column a band."
@@ -31,7 +35,9 @@ class Data(FileImages):
 
     @classmethod
     def from_path(cls, path: str) -> dict[str, str]:
-        """A CSV, or a folder of class folders."""
+        """A CSV, a stack, or a folder of class folders."""
+        if is_stack_file(path):
+            return {"stack": path}
         return {"csv" if is_table_file(path) else "directory": path}
 
     @model_validator(mode="after")
@@ -125,7 +131,7 @@ class ClassifyRecipe(RecipeBase):
     def _folds_need_files(self) -> Self:
         if self.folds is not None and self.data.preset is not None:
             raise ValueError(
-                "folds needs files (data.directory or data.csv): a simulated sky has fresh "
-                "images instead"
+                "folds needs files (data.directory, data.csv or data.stack): a simulated sky has "
+                "fresh images instead"
             )
         return self

@@ -28,7 +28,13 @@ from lenszoo.tasks.classify.report import ClassificationReport, classification_r
 from lenszoo.tasks.compute import precision
 from lenszoo.tasks.grow import grow_from
 from lenszoo.tasks.labelled import answer_labelled
-from lenszoo.tasks.sources import TrainingData, from_index, open_source, read_csv
+from lenszoo.tasks.sources import (
+    TrainingData,
+    from_index,
+    need_labels,
+    open_source,
+    read_csv,
+)
 from lenszoo.tasks.warm_start import match_head
 
 PREDICT_BATCH = 128
@@ -160,6 +166,9 @@ class ClassifyTask(Task):
             )
         if data.csv is not None:
             index = read_csv(data)
+        elif data.stack is not None:
+            index = DatasetIndex.from_stack(data.stack, data.classes)
+            need_labels(index)
         else:
             root = Path(data.directory or "")
             root = root / "train" if (root / "train").is_dir() else root

@@ -43,11 +43,12 @@ def open_lenses(data: LensData, use: str, seed: int, allow_leaks: bool = False) 
         return _simulated(data, use, seed)
     if data.galaxies is not None:
         return open_painted(data, use, seed)
-    if data.directory is None:
+    files = data.directory or data.stack
+    if files is None:
         candidates = prepared(_catalogue(data, use), data.crop, data.scaling)
         return _held(*candidates.split(data.val_fraction, seed), seed, allow_leaks)
     if use != "image":
-        raise LenszooError(f'{data.directory}: class folders hold no table; use = "image".')
+        raise LenszooError(f'{files}: class folders and stacks hold no table; use = "image".')
     train, val = (_folder(part, data) for part in split_folder(data, LENS_CLASSES, seed))
     return _held(train, val, seed, allow_leaks)
 

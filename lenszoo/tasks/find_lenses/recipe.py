@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
+from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.simulation.paint_law import PaintLaw
 from lenszoo.tasks.recipes import FileImages, Optimizer, RecipeBase, Strict
@@ -41,9 +42,9 @@ HOST = "host"
 
 
 class LensData(FileImages):
-    """Where lens candidates come from. Give exactly one of the four."""
+    """Where lens candidates come from. Give exactly one of the five."""
 
-    sources: ClassVar = ("preset", "catalogue", "directory", "galaxies")
+    sources: ClassVar = ("preset", "catalogue", "directory", "stack", "galaxies")
     partners: ClassVar = ("survey", "stamps", "law", "negatives")
 
     catalogue: str | None = Field(
@@ -51,6 +52,9 @@ class LensData(FileImages):
     )
     directory: str | None = Field(
         None, description="Folder of class folders such as lenses and nonlenses; no table."
+    )
+    stack: str | None = Field(
+        None, description="File of many images (.npz or HDF5) with an array `labels`; no table."
     )
     galaxies: str | None = Field(
         None, description="CSV or Parquet table of galaxies that lenses are painted on."
@@ -139,7 +143,9 @@ class LensData(FileImages):
 
     @classmethod
     def from_path(cls, path: str) -> dict[str, str]:
-        """A catalogue or a folder of class folders."""
+        """A catalogue, a stack, or a folder of class folders."""
+        if is_stack_file(path):
+            return {"stack": path}
         table = is_table_file(path)
         return {"catalogue" if table else "directory": path}
 

@@ -265,16 +265,16 @@ class TestBadInput:
         (tmp_path / "text.npy").write_text("hello")
         (tmp_path / "a.txt").write_text("hello")
         (tmp_path / "bad.png").write_text("hello")
-        save(tmp_path / "cube.npy", noise(40, 30, 20))
+        save(tmp_path / "cube.npy", noise(40, 30, 40))
         save(tmp_path / "words.npy", np.array([["a", "b"]]))
         for name, message in {
-            "gone.npy": "gone.npy: no such file or folder",
+            "gone.npy": "gone.npy: no such file",
             "object.npy": "holds pickled Python objects",
             "pickle.npy": "holds pickled Python objects",
             "text.npy": "not an .npy file",
             "a.txt": "a.txt: not a kind of image file that is read",
             "bad.png": "not a PNG or JPEG image",
-            "cube.npy": "cube.npy: shape (40, 30, 20) has no axis",
+            "cube.npy": "cube.npy: shape (40, 30, 40) has no axis",
             "words.npy": "are not pixels",
         }.items():
             assert message in refusal(tiny, name, "out"), name

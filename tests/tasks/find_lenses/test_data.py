@@ -1,8 +1,10 @@
 """Training data of lens finding: a sky that is held, or never repeats."""
 
 import numpy as np
+from oneline import one_line
 
 from lenszoo.tasks.find_lenses.data import open_lenses
+from lenszoo.tasks.find_lenses.recipe import LensData
 from lenszoo.training import Recipe
 
 
@@ -22,3 +24,13 @@ def test_a_simulated_sky_held_or_streamed():
     assert np.array_equal(tables[False][0], tables[True][0])
     assert not np.intersect1d(tables[True][0], tables[True][1]).size
     assert source.validation().truth["scene"].min() >= 2**40
+
+
+def test_a_stack_of_candidates(tmp_path):
+    images = np.random.default_rng(0).random((20, 12, 12, 1))
+    np.savez(tmp_path / "s.npz", images=images, labels=np.arange(20) % 2)
+    data = LensData(stack=str(tmp_path / "s.npz"))
+    source = open_lenses(data, "image", 0)
+    assert source.class_names == ("nonlens", "lens") and source.train_images == 16
+    assert sorted(source.parts) == ["train", "validation"] and source.image_shape == (12, 12, 1)
+    one_line("hold no table", lambda: open_lenses(data, "both", 0))

@@ -5,19 +5,19 @@ a name it is the array called ``images``, or the only one.
 """
 
 import contextlib
+import os
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from lenszoo.data.npy import image_layout
-from lenszoo.data.readers import ImageFiles
+from lenszoo.data.npy import as_stored, image_layout
+from lenszoo.data.part import ImagePart
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line
-from lenszoo.pretrained.untrusted import open_hdf5
 
 IMAGES, LABELS = "images", "labels"
 
@@ -25,34 +25,57 @@ IMAGES, LABELS = "images", "labels"
 _CLAIMED, _CLAIMED_A_BYTE = 2**28, 50
 
 
-class StackImages(ImageFiles):
-    """Images of a stack, each read when it is asked for.
+class StackRow(ImagePart):
+    """One image of a stack, read when it is asked for.
 
-    Attributes:
-        file: the file.
-        labels: the array called ``labels`` beside the images, or None.
+    Args:
+        path: the file.
+        place: the array and the row, as messages call them.
+        array: (n, ...) rows of pixels.
+        row: which of them.
+        layout: shape (H, W, bands) of an image once its axes are ordered, and their order.
     """
 
     def __init__(
-        self, name: str, array: Any, rows: Sequence[int] | None = None, labels: Any = None
+        self, path: str, place: str, array: Any, row: int, layout: tuple[Any, Any]
     ) -> None:
-        self._name, self._array = name, array
-        self._rows = range(len(array)) if rows is None else rows
-        self._shape, self._axes = image_layout(tuple(map(int, array.shape[1:])))
-        self.labels = labels
-        match = _BRACKETS.fullmatch(name)
-        self.file = match[1] if match else name
-        super().__init__([f"{name}[{row}]" for row in self._rows])
+        super().__init__(path, place)
+        self._array, self._row, self._layout = array, row, layout
 
-    def __getitem__(self, row: int) -> np.ndarray:
+    def as_stored(self, pixels: np.ndarray) -> np.ndarray:
+        """Bring pixels (H, W, bands) to the axes of the stack's rows."""
+        return as_stored(pixels, self._array.shape[1:], self._layout[1])
+
+    def stored(self) -> bytes:
+        """Return the bytes of the row, by which copies of an image are known."""
+        return np.ascontiguousarray(self._pixels()).tobytes()
+
+    def _pixels(self) -> Any:
+        try:
+            return self._array[self._row]
+        except OSError as error:  # HDF5 reads only now
+            raise LenszooError(
+                f"{self}: damaged ({one_line(error)}); copy or make the file again."
+            ) from error
+
+    def read(self) -> np.ndarray:
+        """Read the row, float32 (H, W, bands)."""
+        shape, axes = self._layout
         with np.errstate(over="ignore"):
-            image = np.asarray(self._array[self._rows[row]]).astype(np.float32)
-        return np.ascontiguousarray(image.reshape(self._shape).transpose(self._axes))
+            image = np.asarray(self._pixels()).astype(np.float32)
+        return np.ascontiguousarray(image.reshape(shape).transpose(axes))
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> "StackImages":
-        """Return the images at some positions, in that order."""
-        labels = None if self.labels is None else np.asarray(self.labels)[rows]
-        return StackImages(self._name, self._array, [self._rows[int(r)] for r in rows], labels)
+
+class Stack(NamedTuple):
+    """The images of a file.
+
+    Attributes:
+        images: one a row.
+        labels: the array called ``labels`` beside them, or None.
+    """
+
+    images: tuple[StackRow, ...]
+    labels: np.ndarray | None
 
 
 class _Arrays(NamedTuple):
@@ -95,6 +118,8 @@ def _arrays_of_npz(path: Path) -> _Arrays:
 
 
 def _arrays_of_hdf5(path: Path) -> _Arrays:
+    from lenszoo.data.untrusted import open_hdf5  # and with it h5py
+
     open_regular(path).close()
     kept_open = contextlib.ExitStack()  # until the stack is gone: its images are read one by one
     file = kept_open.enter_context(open_hdf5(path))
@@ -123,7 +148,18 @@ _READERS = (((".npz",), _arrays_of_npz), ((".h5", ".hdf5"), _arrays_of_hdf5))
 _BRACKETS = re.compile(r"(.+\.(?:npz|h5|hdf5))\[([^\[\]]+)\]", re.IGNORECASE)
 
 
-def open_stack(name: str) -> StackImages | None:
+def is_stack_file(name: str | os.PathLike[str]) -> bool:
+    """Whether a file may be a stack by its ending; ``file.h5[images]`` too."""
+    return stack_file(name).lower().endswith((".npy", ".npz", ".h5", ".hdf5"))
+
+
+def stack_file(name: str | os.PathLike[str]) -> str:
+    """Return the file of a stack, without the name of an array in brackets."""
+    match = _BRACKETS.fullmatch(os.fspath(name))
+    return match[1] if match else os.fspath(name)
+
+
+def open_stack(name: str) -> Stack | None:
     """Open a file of many images; None for one that is no stack, such as a single image.
 
     An ``.npy`` is a stack when it has four axes, (n, H, W, bands) or (n, bands, H, W) with n > 1,
@@ -159,10 +195,11 @@ def open_stack(name: str) -> StackImages | None:
         )
     beside = key.rpartition("/")[0]
     labels = f"{beside}/{LABELS}".lstrip("/")
-    return _stack(name, arrays.open(key), arrays.open(labels) if labels in arrays.shapes else None)
+    others = arrays.open(labels) if labels in arrays.shapes else None
+    return _stack(str(path), arrays.open(key), others, f"[{match[2]}]" if match else "")
 
 
-def _npy(path: Path) -> StackImages | None:
+def _npy(path: Path) -> Stack | None:
     open_regular(path).close()
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -183,10 +220,12 @@ def _is_no_image(shape: tuple[int, ...]) -> bool:
     return False
 
 
-def _stack(name: str, array: Any, labels: Any = None) -> StackImages:
+def _stack(path: str, array: Any, labels: Any = None, key: str = "") -> Stack:
     if array.dtype.kind not in "fiub":
-        raise LenszooError(f"{name}: values of type {array.dtype} are not pixels.")
+        raise LenszooError(f"{path}{key}: values of type {array.dtype} are not pixels.")
     try:
-        return StackImages(name, array, labels=None if labels is None else labels[...])
+        layout = image_layout(tuple(map(int, array.shape[1:])))
     except ValueError as error:
-        raise LenszooError(f"{name}: its images: {error}.") from error
+        raise LenszooError(f"{path}{key}: its images: {error}.") from error
+    rows = (StackRow(path, f"{key}[{row}]", array, row, layout) for row in range(len(array)))
+    return Stack(tuple(rows), None if labels is None else np.asarray(labels[...]))

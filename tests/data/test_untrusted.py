@@ -12,9 +12,9 @@ from limited import limited
 from oneline import one_line
 
 from lenszoo import build_model, from_vit_keras, load_model, predict
+from lenszoo.data.untrusted import open_hdf5, open_zip
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.saving import save_weights
-from lenszoo.pretrained.untrusted import open_hdf5, open_zip
 
 
 def write(path, fill):

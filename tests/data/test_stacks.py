@@ -3,11 +3,21 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from oneline import one_line
+from tinyfixtures import opened, own_manifest, stack, zoo
 from tinyzoo import CLASSES
 
 from lenszoo import evaluate, predict
+from lenszoo.data import DatasetIndex, make_pairs, read_pairs
+from lenszoo.data.stacks import open_stack
 from lenszoo.errors import LenszooError
-from lenszoo.inference.stacks import open_stack
+
+__all__ = ["opened", "own_manifest", "stack", "zoo"]
+
+
+@pytest.fixture(autouse=True)
+def _own_manifest(own_manifest):
+    """Every test of this file has a zoo of its own."""
 
 
 @pytest.fixture
@@ -40,9 +50,10 @@ def test_a_stack_answers_as_its_array(opened, stack, write, name, layout):
 
 def test_npy_is_mapped_into_memory_and_one_image_is_no_stack(write, tmp_path):
     mapped = open_stack(str(write("s.npy", np.arange(96.0).reshape(3, 4, 4, 2))))
-    assert isinstance(mapped._array, np.memmap) and len(mapped) == 3
-    np.testing.assert_array_equal(mapped.take([2])[0], mapped[2])
-    assert mapped[2].shape == (4, 4, 2) and mapped[2].dtype == np.float32
+    last = mapped.images[2]
+    assert isinstance(last._array, np.memmap) and len(mapped.images) == 3
+    assert last.read().shape == (4, 4, 2) and last.read().dtype == np.float32
+    assert last.stored() == np.arange(64.0, 96.0).tobytes()
     for shape in ((4, 4), (1, 20, 20), (20, 20, 3), (1, 20, 20, 1), (0, 20, 20, 1)):
         assert open_stack(str(write("one.npy", np.zeros(shape)))) is None
     (tmp_path / "broken.npy").write_bytes(b"\x93NUMPY")
@@ -67,9 +78,9 @@ def test_labels_beside_the_images_score_them(opened, stack, write, name):
 def test_one_of_several_arrays_is_named_in_brackets(opened, stack, write, name, tmp_path):
     images = stack[0][:2]
     path = write(name, images, other=images + 1)
-    assert len(open_stack(str(path))) == 2  # it is called images
+    assert len(open_stack(str(path)).images) == 2  # it is called images
     other = open_stack(f"{path}[other]")
-    np.testing.assert_array_equal(other[1], images[1] + 1)
+    np.testing.assert_array_equal(other.images[1].read(), images[1] + 1)
     with pytest.raises(LenszooError, match=r"no array 'z' of images .*: images, other"):
         open_stack(f"{path}[z]")
     if name == "s.npz":
@@ -93,3 +104,34 @@ def test_stacks_that_are_none_are_refused_in_one_line(opened, write, tmp_path):
         with pytest.raises(LenszooError, match=name) as caught:
             predict(opened, tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+def test_an_index_of_a_stack_knows_its_classes_and_copies(write):
+    images = np.random.default_rng(0).random((6, 8, 8, 1))
+    images[5] = images[2]
+    for name, labels, classes in (
+        ("a.npz", np.array(["vort", "no", "sphere", "no", "no", "sphere"]), CLASSES),
+        ("b.h5", np.array([2, 0, 1, 0, 0, 1]), ("0", "1", "2")),
+        ("c.h5", np.eye(3)[[2, 0, 1, 0, 0, 1]], ("0", "1", "2")),
+    ):
+        index = DatasetIndex.from_stack(write(name, images, labels=labels))
+        assert index.class_names == classes and index.labels.tolist() == [2, 0, 1, 0, 0, 1]
+        assert index.contents[2] == index.contents[5] != index.contents[0]
+        assert index.groups[2] == index.groups[5]
+        np.testing.assert_array_equal(index.load().images, images.astype(np.float32))
+    one_line("must be 0, 1, 2", lambda: DatasetIndex.from_stack(
+        write("d.npz", images, labels=[3, 1, 1, 1, 1, 1])))  # fmt: skip
+    one_line("and 5 are the same image", lambda: DatasetIndex.from_stack(
+        write("e.npz", images, labels=[0, 1, 0, 1, 1, 1])))  # fmt: skip
+    one_line("there are 6 images", lambda: DatasetIndex.from_stack(
+        write("f.npz", images, labels=[0, 1])))  # fmt: skip
+    one_line("no stack of images", lambda: DatasetIndex.from_stack(write("g.npy", images[0])))
+
+
+def test_pairs_of_stacks_are_matched_by_number(write):
+    fine = np.random.default_rng(0).random((3, 8, 8))
+    low = fine.reshape(3, 4, 2, 4, 2).mean((2, 4))
+    pairs = read_pairs(write("low.npy", low[..., None]), write("high.h5", fine))
+    assert pairs.ids == ("0", "1", "2") and pairs.targets.shape == (3, 8, 8, 1)
+    made = make_pairs(write("fine.npz", fine), 2)
+    np.testing.assert_allclose(made.images, pairs.images, rtol=1e-6)

@@ -1,0 +1,45 @@
+import h5py
+import numpy as np
+import pytest
+from oneline import one_line
+from tinyupscaler import tiny_upscaler
+
+from lenszoo.errors import LenszooError
+from lenszoo.inference.upscaling import open_upscaler, upscale, upscale_array
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return open_upscaler(tiny_upscaler())
+
+
+@pytest.mark.parametrize("name", ["s.npy", "s.npz", "s.h5", "s.h5[group/images]"])
+def test_a_stack_becomes_one_stack_of_its_axes(tiny, tmp_path, name):
+    images = np.random.default_rng(0).random((3, 1, 12, 14), dtype=np.float32)
+    file = tmp_path / name.partition("[")[0]
+    if name.endswith(".npy"):
+        np.save(file, images)
+    elif name.endswith(".npz"):
+        np.savez(file, images=images)
+    else:
+        with h5py.File(file, "w") as stream:
+            stream["group/images"] = images
+    (result,) = upscale(tiny, tmp_path / name, tmp_path / "out")
+    assert result.target == tmp_path / "out" / "s.npy" and result.status == "written"
+    fine = np.load(result.target)
+    assert fine.shape == (3, 1, 24, 28) and fine.dtype == np.float32
+    for row in range(3):
+        expected = upscale_array(tiny, images[row, 0])
+        np.testing.assert_array_equal(fine[row, 0], expected[..., 0])
+    assert upscale(tiny, tmp_path / name, tmp_path / "out", skip_existing=True)[0].status == "kept"
+
+
+def test_an_image_of_a_stack_that_cannot_be_upscaled_is_named(tiny, tmp_path):
+    images = np.random.default_rng(0).random((3, 12, 14, 1))
+    images[1] = np.nan
+    np.save(tmp_path / "s.npy", images)
+    with pytest.raises(LenszooError, match=r"s\.npy\[1\]: no pixel of it is finite"):
+        upscale(tiny, tmp_path / "s.npy", tmp_path / "fine.npy")
+    assert not (tmp_path / "fine.npy").exists()
+    one_line("is an input itself", lambda: upscale(
+        tiny, tmp_path / "s.npy", tmp_path / "s.npy", overwrite=True))  # fmt: skip
