@@ -19,6 +19,7 @@ from lenszoo.cli.predict import predict
 from lenszoo.cli.pretrain import pretrain
 from lenszoo.cli.quickstart import quickstart
 from lenszoo.cli.search import search
+from lenszoo.cli.similar import similar
 from lenszoo.cli.simulate import simulate
 from lenszoo.cli.surveys import surveys
 from lenszoo.cli.train import train
@@ -93,6 +94,7 @@ _add(
     "lenszoo search catalogue.parquet --tiles tiles --pattern '{tile}/{band}.fits.fz' "
     "--weights lens_finder.hard_sim_image --out results --workers 2",
 )
+_add(similar, "lenszoo similar results 1000000000000000007 --count 50")
 _add(export, "lenszoo export resnet18_slim.common_test_sim_v2 --out resnet18_slim.onnx")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")

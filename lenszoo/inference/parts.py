@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from lenszoo.errors import LenszooError
 from lenszoo.files import replacing
-from lenszoo.inference.tables import KEY
+from lenszoo.inference.tables import KEY, dictionary_columns
 
 _SHOWN = 14  # digits of a hash
 
@@ -22,7 +22,7 @@ def write_part(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
     """
     table = table.replace_schema_metadata({KEY: json.dumps(facts, default=str)})
     with replacing(path) as (_, stream):
-        pq.write_table(table, stream)
+        pq.write_table(table, stream, use_dictionary=dictionary_columns(table.schema))
 
 
 def count_rows(path: Path) -> int | None:
