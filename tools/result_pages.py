@@ -26,7 +26,7 @@ COLUMNS = (
     "machine",
     "command",
 )
-PAGES = ("robustness", "domain_adaptation", "label_efficiency", "parity", "speed")
+PAGES = ("robustness", "domain_adaptation", "label_efficiency", "parity", "speed", "exports")
 
 
 def _lines(table: Table, entries: list[WeightsEntry]) -> str:
