@@ -19,14 +19,14 @@ Name = Annotated[str, typer.Argument(help="A full name, model.tag.", show_defaul
 def list_(pattern: Annotated[str, typer.Argument(help="A name with wildcards.")] = "*") -> None:
     """List the weights: size, measured score, whether they are on this machine, classes."""
     from lenszoo import tasks
+    from lenszoo.errors import unknown
     from lenszoo.models.registry import model_info
     from lenszoo.pretrained import get_entry, list_weights
     from lenszoo.pretrained.store import state
 
     names = list_weights(pattern)
     if not names:
-        typer.echo(f"No weights match {pattern!r}.", err=True)
-        return
+        raise unknown("weights", pattern, list_weights())
     rows = [("name", "size", "score", "where", "classes")]
     for name in names:
         entry = get_entry(name)

@@ -15,13 +15,15 @@ _LABEL_NAMES = frozenset(("label", "labels", "is_lens", "islens", "lens", "class
 # Columns of numbers that say where, when or which and not what: no part of the table, unasked.
 _KINDS = {
     "a position": "ra dec ra_deg dec_deg raj2000 dej2000 decj2000 ra_j2000 dec_j2000 alpha_j2000 "
-    "delta_j2000 ramean decmean glon glat elon elat healpix hpix",
+    "delta_j2000 ramean decmean glon glat gal_lon gal_lat gal_l gal_b l_gal b_gal lii bii "
+    "elon elat healpix hpix",
     "a part of the survey": "tile tilename tile_index field fieldid brick brickid brickname ccd "
     "ccdnum chip exposure expnum plate fiber fiberid camcol patch tract",
     "a time": "time date datetime mjd jd bjd hjd timestamp obs_time obstime obsdate mjd_obs",
     "an index": "index level_0 unnamed row rownum row_number",
     "an id": "id ids objid object object_id objectid source_id sourceid number name targetid",
 }
+_GALACTIC = frozenset("lb")
 _NO_FEATURES = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 _ROWS = 20  # of fewer, any numbers might count the rows
 _LARGE = 2**31  # whole numbers beyond, all different, are ids
@@ -103,7 +105,7 @@ def read_numbers(
         if columns is None and column.casefold() in _LABEL_NAMES:
             notes.append(f"Column {column!r} looks like a label and was left out of the table.")
             continue
-        kind = None if columns is not None else _named_kind(column)
+        kind = None if columns is not None else _named_kind(column, table.columns)
         if kind is not None:
             notes.append(_left_out(column, kind))
             continue
@@ -135,11 +137,16 @@ def _left_out(column: str, kind: str) -> str:
     return f"Column {column!r} is {kind} and was left out of the table; columns= takes it."
 
 
-def _named_kind(column: str) -> str | None:
-    """Say what a column is by its name where it is no property of the objects, else None."""
+def _named_kind(column: str, others: Sequence[str]) -> str | None:
+    """Say what a column is by its name where it is no property of the objects, else None.
+
+    ``l`` and ``b`` side by side are galactic coordinates; ``b`` alone may be a magnitude.
+    """
     name = column.strip().casefold().partition(":")[0]  # pandas calls an index "Unnamed: 0"
     if not name:
         return "an index"
+    if name in _GALACTIC and {other.strip().casefold() for other in others} >= _GALACTIC:
+        return "a position"
     if name in _NO_FEATURES:
         return _NO_FEATURES[name]
     if name.endswith(("_id", " id")) or name.startswith("id_"):

@@ -1,12 +1,16 @@
 """Noise, sky level and peak of images, beside those of the images that a network learned on."""
 
+import logging
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lenszoo.data.sky import measure_sky
+from lenszoo.errors import LenszooError
 from lenszoo.trained_scale import InputScale
+
+log = logging.getLogger("lenszoo")
 
 NOISE_TOLERANCE = 2.0
 """Factor between two noise levels, either way, from which on a warning is due (0.75 mag)."""
@@ -73,8 +77,52 @@ class Difference(NamedTuple):
     far: bool
 
 
+ANSWERS, LEARNS = "do not trust its answers", "it has to learn anew"
+"""Consequences of images that are not those of the training: of a prediction and of a training."""
+
+
+def judge(
+    difference: Difference | None,
+    name: str,
+    label: str,
+    refuse: bool,
+    consequence: str = ANSWERS,
+) -> str | None:
+    """Warn of images that differ from those of a training, and refuse those that are far.
+
+    A prediction refuses unless told otherwise, since no answer would mean anything; a training
+    warns alone.
+
+    Args:
+        difference: the way in which they differ; None logs nothing.
+        name: the images in messages.
+        label: the weights in messages.
+        refuse: raise an error where they are far.
+        consequence: the end of the warning.
+
+    Returns:
+        The line that was logged; None where nothing differs.
+
+    Raises:
+        LenszooError: they are far, and ``refuse``.
+    """
+    if difference is None:
+        return None
+    line = f"{name}: {difference.text}; {label} "
+    if difference.far and refuse:
+        raise LenszooError(
+            f"{line}knows nothing of such images, so no answer would mean anything. To have "
+            "answers all the same, any_scale=True."
+        )
+    line += f"learned on other images: {consequence}."
+    log.warning("%s", line)
+    return line
+
+
 def compare_scale(images: np.ndarray, trained: InputScale) -> Difference | None:
     """Compare images (n, H, W, bands) with those of a training; None where they are alike.
+
+    Of none, and of images of other bands, nothing is said.
 
     Looked at are, in this order: images scaled one by one to [0, 1]; a noise that differs by more
     than a factor of 2 (far: 6); a sky that was left in, of more than 1.5 times the noise (far: 20).
@@ -88,6 +136,8 @@ def compare_scale(images: np.ndarray, trained: InputScale) -> Difference | None:
         >>> compare_scale(1000 * images, trained).text.split(",")[0]
         'the noise of a pixel is 1e+03 times that of the training (7.5 mag'
     """
+    if not len(images) or images.shape[-1] != len(trained.noise):
+        return None
     if _scaled_one_by_one(images):
         return Difference(
             "every image is scaled to [0, 1] by itself, which leaves nothing of its flux: give "

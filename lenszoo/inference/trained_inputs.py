@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lenszoo.data import brightness
+from lenszoo.data.brightness import compare_brightness
 from lenszoo.data.catalogue import Catalogue
-from lenszoo.data.input_scale import brightest_pixel, compare_scale
+from lenszoo.data.input_scale import brightest_pixel, compare_scale, judge
 from lenszoo.data.layouts import find_layout
 from lenszoo.data.scaling import check_scaling
-from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import Images
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.preparing import Preparing
@@ -106,18 +105,8 @@ def judge_scale(opened: OpenedModel, images: np.ndarray, name: str, any_scale: b
         LenszooError: they are far, and ``any_scale`` is False.
     """
     trained = _scale_of(opened)
-    difference = compare_scale(images, trained) if trained and len(images) else None
-    if difference is None:
-        return None
-    line = f"{name}: {difference.text}; {opened.name} "
-    if difference.far and not any_scale:
-        raise LenszooError(
-            f"{line}knows nothing of such images, so no answer would mean anything. To have "
-            "answers all the same, any_scale=True."
-        )
-    line += "learned on other images: do not trust its answers."
-    log.warning("%s", line)
-    return line
+    difference = None if trained is None else compare_scale(images, trained)
+    return judge(difference, name, opened.name, refuse=not any_scale)
 
 
 def _scale_of(opened: OpenedModel) -> InputScale | None:
@@ -148,13 +137,22 @@ def _all_of(images: Images) -> str:
 
 
 def check_brightness(opened: OpenedModel, images: Images) -> str | None:
-    """Warn of images that are not scaled to [0, 1] as a classifier's training; return the line.
+    """Check that images are scaled to [0, 1] as those of a classifier's training were.
 
-    Networks from elsewhere and runs on a user's own files give no warning.
+    Networks from elsewhere and runs on a user's own files are not checked. Images that differ are
+    warned of, in a line that is returned too.
+
+    Raises:
+        LenszooError: they are far from that, unless ``any_scale`` was asked for.
     """
     if not _learned_in_unit_range(opened):
         return None
-    return brightness.check_brightness(len(images), images.span, images.name, opened.name)
+    odd = compare_brightness(len(images), images.span)
+    if odd is None:
+        return None
+    row, difference = odd
+    refuse = not images.fit.preparation.any_scale
+    return judge(difference, images.name(row), opened.name, refuse)
 
 
 def _learned_in_unit_range(opened: OpenedModel) -> bool:

@@ -1,7 +1,8 @@
 """Classes and temperature of a model's weights, which travel in a ``.keras`` file.
 
-They lie in the configuration of the model's guard, and hold for as long as the weights are those
-that they were noted for: once trained further, a model may have other classes.
+They lie in the configuration of the model's guard (of an ensemble that of a member), and hold for
+as long as the weights are those that they were noted for: once trained further, a model may have
+other classes.
 """
 
 import math
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 import keras
 
 from lenszoo.layers import NonFiniteGuard
+from lenszoo.pretrained.ensembles import members
 from lenszoo.pretrained.temperature import set_temperature, temperature_of, weights_checksum
 
 
@@ -47,4 +49,7 @@ def _learned(model: keras.Model) -> dict[str, object]:
 
 def _guard(model: keras.Model) -> NonFiniteGuard | None:
     guards = (layer for layer in reversed(model.layers) if isinstance(layer, NonFiniteGuard))
-    return next(guards, None)
+    guard = next(guards, None)
+    if guard is None:  # an ensemble has those of its members
+        return next(filter(None, map(_guard, members(model))), None)
+    return guard

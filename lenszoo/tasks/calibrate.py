@@ -7,6 +7,7 @@ import numpy as np
 
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics.temperature import settled_temperature
+from lenszoo.pretrained.learned import note_learned
 from lenszoo.pretrained.temperature import set_temperature
 from lenszoo.tasks.base import Options
 from lenszoo.tasks.labelled import answer_labelled
@@ -16,7 +17,8 @@ def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
     """Calibrate the probabilities of a classifier or a lens finder, in place.
 
     ``predict`` then gives probabilities at the fitted temperature, and
-    :func:`lenszoo.pretrained.saving.save_weights` saves it. Ranks and predicted classes stay; so
+    :func:`lenszoo.pretrained.saving.save_weights` and ``model.save("NAME.keras")`` keep it, of an
+    ensemble the latter. Ranks and predicted classes stay; so
     do a classifier's logits, while a lens finder's are divided by it.
 
     Args:
@@ -50,4 +52,5 @@ def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
         return fitted
     fitted = settled_temperature(labels, logits)
     set_temperature(model, fitted)
+    note_learned(model, opened.classes if opened.named else ())
     return fitted

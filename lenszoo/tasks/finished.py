@@ -23,6 +23,10 @@ _DAMAGED = (
 def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
     """Return the scores of a finished run of this recipe, with sound weights.
 
+    Of its state only the progress is read, which the archive's checksum guards; variables and
+    optimizer beside it serve to go on, which a finished run never does, so damage to them is of no
+    harm.
+
     Args:
         folder: the run folder.
         recipe: what would be trained.

@@ -1,5 +1,6 @@
 """Labelled examples of a user, answered by a classifier or a lens finder in one pass."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from lenszoo.data.paired import as_labels, is_pipeline, read_pipeline
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError
+from lenszoo.files import has_folder
 from lenszoo.inference.answers import run
 from lenszoo.inference.candidates import Candidates, open_inputs, reads_catalogue
 from lenszoo.inference.gathered import Gathered
@@ -28,6 +30,9 @@ from lenszoo.tasks.base import Options
 from lenszoo.tasks.parts import seen_notes
 
 Labelled: TypeAlias = DatasetIndex | Sample | Dataset | Catalogue | str | os.PathLike[str] | Any
+
+
+log = logging.getLogger("lenszoo")
 
 
 class Answered(NamedTuple):
@@ -95,6 +100,7 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
         tuple(_bands(opened, candidates) or ()),
         class_names=opened.classes,
         notes=(
+            *part_notes(data),
             *_left_out(answers.errors, answers.kept, labels.values),
             *seen_notes(opened.run_dir, candidates.paths),
             *(candidates.images.notes if candidates.images is not None else ()),
@@ -203,9 +209,21 @@ def read_index(path: Any, classes: Sequence[str] | None = None) -> DatasetIndex:
     """Index a table or a folder of class folders; of one with ``train`` and ``val``, the latter."""
     if is_table(path) or is_table_file(path):
         return ImageTable(path).index(classes)
-    path = Path(path)
-    folder = path / "val" if (path / "train").is_dir() and (path / "val").is_dir() else path
+    folder = Path(path) / "val" if _has_parts(path) else Path(path)
     return DatasetIndex.from_directory(folder, classes=classes)
+
+
+def part_notes(data: Any) -> list[str]:
+    """Say, in the log too, which part of a folder with ``train`` and ``val`` is scored."""
+    if not isinstance(data, str | os.PathLike) or not _has_parts(data):
+        return []
+    note = f"{data} holds train and val: val is scored (for the other, give {Path(data, 'train')})."
+    log.info("%s", note)
+    return [note]
+
+
+def _has_parts(path: Any) -> bool:
+    return all(has_folder(Path(path, part)) for part in ("train", "val"))
 
 
 def _scene_name(scene: int) -> str:

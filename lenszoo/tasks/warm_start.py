@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from lenszoo.data.brightness import check_brightness, span
+from lenszoo.data.brightness import compare_brightness, span
+from lenszoo.data.input_scale import LEARNS, judge
 from lenszoo.data.names import canonical_class
 from lenszoo.files import sha256_of
 from lenszoo.pretrained.imported import is_published
@@ -83,4 +84,6 @@ def check_images(row: str, weights: str, images: np.ndarray, names: Sequence[str
     """
     if not is_published(weights) and as_path(weights) is None:
         label = resolve(weights, model=row).label
-        check_brightness(len(images), lambda i: span(images[i]), lambda i: names[i], label)
+        odd = compare_brightness(len(images), lambda i: span(images[i]))
+        if odd is not None:
+            judge(odd[1], names[odd[0]], label, refuse=False, consequence=LEARNS)

@@ -23,7 +23,8 @@ class TestWeights:
         assert "has no card" in refused("weights", "show", NAME)
         shown = lenszoo("weights", "show", NAME, "--json").stdout
         assert "Apache-2.0" in shown and "simple_cnn.tiny_sim.toml" in shown
-        assert lenszoo("weights", "list", "nothing*").stdout == ""
+        line = refused("weights", "list", "nothing*")
+        assert "Unknown weights 'nothing*'" in line and zoo is not None
         assert NAME in refused("weights", "show", "simple_cnn.tiny")
 
     def test_fetch_path_verify(self, lenszoo, refused, zoo, tmp_path, monkeypatch):

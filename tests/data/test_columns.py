@@ -95,3 +95,13 @@ def test_columns_that_count_or_name_the_rows_are_no_features(survey):
     assert cutouts.columns == ("square", "flux")
     assert sum("is an index" in note for note in cutouts.notes) == 2
     assert sum("is an id" in note for note in cutouts.notes) == 1
+
+
+def test_galactic_coordinates_are_no_features_and_a_b_magnitude_is_one(survey):
+    pair = read_rows(survey("id,l,b,mag\n1,120.5,-60.1,20\n2,121.5,-61.0,21\n"))
+    assert pair.columns == ("mag",)
+    assert any("'l' is a position" in note for note in pair.notes)
+    magnitude = read_rows(survey("id,b,glon,GLAT,gal_l\n1,20.5,1.5,2,7\n2,21.5,2.5,3,8\n"))
+    assert magnitude.columns == ("b",)
+    named = read_rows(survey("id,l,b\n1,120.5,-60.1\n2,121.5,-61.0\n"), columns=["l", "b"])
+    assert named.columns == ("l", "b")

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 from astropy.io import fits
+from oneline import one_line
 
 from lenszoo import build_model, predict
 from lenszoo.data import Cutouts, Dataset
@@ -64,10 +65,10 @@ def test_candidates_in_memory_say_theirs(opened, caplog):
     )
 
 
-def brightness(opened, images, caplog):
+def brightness(opened, images, caplog, **options):
     caplog.clear()
     with caplog.at_level(logging.WARNING, "lenszoo"):
-        predict(opened, images)
+        predict(opened, images, **options)
     return [record.getMessage() for record in caplog.records]
 
 
@@ -76,8 +77,14 @@ def test_images_in_counts_are_told_of_where_training_had_them_in_0_to_1(opened, 
     facts = opened.provenance | {"recipe": "simple_cnn.common_test_sim.toml"}
     published = dataclasses.replace(opened, provenance=facts)
     assert not brightness(published, images, caplog)
-    (said,) = brightness(published, np.uint8(255 * images), caplog)
-    assert "pixels from" in said and "simple_cnn learned on images in [0, 1]" in said
+    (said,) = brightness(published, 2 * images, caplog)
+    assert "pixels from" in said and "not in [0, 1]" in said
+    assert said.endswith("simple_cnn learned on other images: do not trust its answers.")
+    counts = np.uint8(255 * images)
+    line = one_line("knows nothing of such images", lambda: predict(published, counts))
+    assert "scaling='minmax' does" in line and "any_scale=True" in line
+    assert len(brightness(published, counts, caplog, any_scale=True)) == 1
+    assert not brightness(published, counts, caplog, scaling="minmax")
     assert not brightness(opened, 255 * images, caplog)  # of which nobody knows the training
 
 
@@ -86,7 +93,7 @@ def test_a_run_on_files_may_have_had_any_brightness(data, told, opened, caplog, 
     (tmp_path / "recipe.json").write_text(json.dumps({"data": data}))
     facts = opened.provenance | {"recipe": str(tmp_path / "recipe.json")}
     run = dataclasses.replace(opened, provenance=facts, run_dir=tmp_path)
-    images = 99 * np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
+    images = 4 * np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
     assert len(brightness(run, images, caplog)) == told
 
 
@@ -94,5 +101,5 @@ def test_a_dataset_in_memory_is_looked_at_too(opened, caplog):
     images = np.random.default_rng(0).random((2, 16, 16, 1), np.float32)
     facts = opened.provenance | {"recipe": "simple_cnn.common_test_sim.toml"}
     published = dataclasses.replace(opened, provenance=facts)
-    (line,) = brightness(published, Dataset(("a", "b"), 255 * images), caplog)
+    (line,) = brightness(published, Dataset(("a", "b"), 3 * images), caplog)
     assert "image a: pixels from" in line

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lenszoo import load_model, predict
-from lenszoo.inference import provenance_of
+from lenszoo.evaluation import calibrate
+from lenszoo.inference import open_model, provenance_of
 from lenszoo.simulation import sample
 
 NAME = "resnet18_slim.common_test_sim_v2"
@@ -44,3 +45,23 @@ def test_odd_notes_are_of_no_use_and_of_no_harm(saved, tmp_path, learned):
     model.save(tmp_path / "odd.keras")
     table = predict(tmp_path / "odd.keras", sample("common_test_sim", 1, seed=3))
     assert "prob_0" in table.column_names and provenance_of(table)["temperature"] == 1
+
+
+def test_a_saved_ensemble_keeps_classes_and_the_temperature_that_was_fitted(tmp_path):
+    names = [NAME, "resnet18_slim.common_test_sim"]
+    model, sky = load_model(names), sample("common_test_sim", 60, seed=8)
+    assert open_model(model).temperature == 1  # of the mean of their logits nobody knows one
+    fitted = calibrate(model, sky)
+    model.save(tmp_path / "both.keras")
+    opened = open_model(tmp_path / "both.keras")
+    assert opened.temperature == fitted != 1 and opened.classes == ("no", "sphere", "vort")
+    expected, table = predict(model, sky), predict(opened, sky)
+    np.testing.assert_allclose(table["prob_no"], expected["prob_no"], atol=1e-6)
+
+
+def test_a_temperature_that_was_fitted_anew_is_saved(tmp_path):
+    model, sky = load_model(NAME), sample("common_test_sim", 60, seed=8)
+    before = open_model(model).temperature
+    fitted = calibrate(model, sky)
+    model.save(tmp_path / "m.keras")
+    assert open_model(tmp_path / "m.keras").temperature == fitted != before

@@ -13,7 +13,11 @@ from lenszoo.tasks.evaluate import evaluate
 
 
 def test_the_val_folder_of_a_pair_is_taken(zoo, opened):
-    assert evaluate(opened, zoo.data).metrics["n"] == 24
+    report = evaluate(opened, zoo.data)
+    assert report.metrics["n"] == 24
+    note = f"{zoo.data} holds train and val: val is scored (for the other, give "
+    assert any(each.startswith(note) for each in report.notes)
+    assert not any("holds train" in each for each in evaluate(opened, zoo.data / "val").notes)
 
 
 def test_classes_are_matched_by_name_not_by_order(zoo, opened, tmp_path):

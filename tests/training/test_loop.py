@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import filelock
@@ -63,6 +64,25 @@ def test_another_recipe_in_the_same_folder_is_refused(finished):
     fields, run = finished
     with pytest.raises(LenszooError, match=r"another recipe \(epochs: 1 there, 2 here\)"):
         train(fields | {"epochs": 2}, run)
+
+
+@pytest.mark.parametrize(("member", "sound"), [("v0.npy", True), ("progress.npy", False)])
+def test_of_a_damaged_state_a_finished_run_needs_the_progress_alone(finished, member, sound):
+    fields, run = finished
+    before = read_progress(run)
+    content = bytearray((run / STATE_FILE).read_bytes())
+    with zipfile.ZipFile(run / STATE_FILE) as archive:
+        info = archive.getinfo(member)
+    start = info.header_offset + info.file_size // 2 + 60
+    content[start : start + 8] = bytes(255 - each for each in content[start : start + 8])
+    (run / STATE_FILE).write_bytes(content)
+    if sound:
+        result = train(fields, run)
+        assert result.history == before.history
+        assert lenszoo.load_model(run).output_shape == (None, 2)
+        return
+    with pytest.raises(LenszooError, match=r"state.npz is damaged .*delete the run folder"):
+        train(fields, run)
 
 
 def test_a_recipe_that_failed_may_be_mended_in_place(one_epoch, tmp_path):

@@ -1,13 +1,12 @@
 """Scale of the images that a lens finder learns on, and how it differs from that of its weights."""
 
-import logging
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from lenszoo.data import Cutouts
-from lenszoo.data.input_scale import compare_scale, measure_scale
+from lenszoo.data.input_scale import LEARNS, compare_scale, judge, measure_scale
 from lenszoo.data.layouts import find_layout
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.layers.stretch import OF_EACH_IMAGE
@@ -16,8 +15,6 @@ from lenszoo.tasks.find_lenses.recipe import LensData
 from lenszoo.tasks.sources import TrainingData
 
 SCALE_OF = 256  # images that noise, sky and peak are measured on
-
-log = logging.getLogger("lenszoo")
 
 
 def input_scale(source: TrainingData, data: LensData) -> dict[str, Any] | None:
@@ -40,15 +37,8 @@ def check_inputs(weights: str, cutouts: Cutouts) -> None:
         return
     if config.options.get("stretch") in OF_EACH_IMAGE:
         return
-    images = some_images(cutouts)
-    if images.shape[-1] != len(trained.noise):
-        return
-    difference = compare_scale(images, trained)
-    if difference is not None:
-        log.warning(
-            "The training images differ from those of %s: %s. It will have to learn anew.",
-            weights, difference.text,
-        )  # fmt: skip
+    difference = compare_scale(some_images(cutouts), trained)
+    judge(difference, "The training images", weights, refuse=False, consequence=LEARNS)
 
 
 def some_images(cutouts: Cutouts) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Training images of a pretext, which need no labels: a simulated sky, or files."""
 
 import functools
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,9 @@ from lenszoo.tasks.parts import TRAIN, digest, part_of
 from lenszoo.tasks.pretext.recipe import PretextRecipe
 from lenszoo.tasks.sources import TrainingData, scenes, single_sky, sky_data
 
+log = logging.getLogger("lenszoo")
+
+_FEW = 30  # held-out images, on which a share is known to +-0.18
 _SPLIT = 3  # a random stream of its own
 
 
@@ -62,6 +66,11 @@ def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any
     held = max(2, round(recipe.data.val_fraction * n))
     if n < held + 2:
         raise LenszooError(f"{n} images are too few to learn from and to hold {held} out.")
+    if held < _FEW:
+        log.warning(
+            "%d images are held out: the score that chooses the best epoch is rough. Learn from "
+            "more images, or hold more out, data.val_fraction.", held,
+        )  # fmt: skip
     order = randomness(seed, _SPLIT).permutation(n)
     everything = Dataset(tuple(map(str, range(n))), images)
     train = everything.take(np.sort(order[held:]))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from lenszoo.metrics.embedding import Collapse
+from lenszoo.metrics.intervals import pair_or_none, wilson_interval
 from lenszoo.reporting.panels import (
     Column,
     History,
@@ -22,6 +23,7 @@ from lenszoo.reporting.report import Card, Figure, Report, Table
 from lenszoo.reporting.text import number
 from lenszoo.tasks.pretext.heads import LinearHeads
 
+_WIDE = 0.3  # of an interval: fewer than some forty images
 NAMES = {"pretext": "after the pretext", "start": "as it started"}
 # meaning of each method's score
 SCORES = {
@@ -63,10 +65,11 @@ class Embedding(NamedTuple):
 class PretextReport(Report):
     """The report of :func:`pretext_report`; see :class:`lenszoo.reporting.report.Report`.
 
-    ``metrics`` holds ``n``, ``method``, ``score`` (on the validation images of the best epoch) and
-    ``chance``, the score of guessing; and of the ``pretext`` and of the ``start`` each
-    ``embedding_std`` and ``effective_rank``, ``collapsed``, and the linear probe's ``probe_auc``,
-    ``probe_spread`` and ``probe_labels``, None without labels.
+    ``metrics`` holds ``n``, ``method``, ``score`` (on the validation images of the best epoch),
+    ``held`` (how many these are), ``score_interval`` (95 %, Wilson 1927) and ``chance``, the score
+    of guessing; and of the ``pretext`` and of the ``start`` each ``embedding_std`` and
+    ``effective_rank``, ``collapsed``, and the linear probe's ``probe_auc``, ``probe_spread`` and
+    ``probe_labels``, None without labels.
     """
 
     kind: ClassVar[str] = "pretext"
@@ -78,6 +81,7 @@ def pretext_report(
     score: float | None,
     chance: float | None,
     method: str,
+    held: int | None = None,
     labels: np.ndarray | None = None,
     heads: LinearHeads | None = None,
     history: History | None = None,
@@ -91,6 +95,7 @@ def pretext_report(
         score: of the pretext itself, on held-out images; None where it is unknown.
         chance: the score of guessing, likewise.
         method: ``rotation``, ``denoising``, ``contrastive`` or ``simsiam``.
+        held: the held-out images that the score is of; None where they are unknown.
         labels: (n,) integers, colours of the figure; None where they are unknown.
         heads: scores of linear heads against the number of labels.
         history: rows of the training, one an epoch.
@@ -101,6 +106,8 @@ def pretext_report(
         "n": len(embeddings["pretext"].features),
         "method": method,
         "score": score,
+        "held": held,
+        "score_interval": None if score is None or not held else _interval(score, held),
         "chance": chance,
     }
     for name, each in embeddings.items():
@@ -129,6 +136,11 @@ def pretext_report(
     )
 
 
+def _interval(score: float, held: int) -> list[float] | None:
+    """95 % interval of a share of images; what is posed of one image counts once."""
+    return pair_or_none(wilson_interval(score * held, held))
+
+
 def _summary(values: Mapping[str, Any]) -> str:
     text = (
         f"On {values['n']:,} held-out images the embedding has an effective rank of "
@@ -152,7 +164,10 @@ def _cards(values: Mapping[str, Any]) -> list[Card]:
     ]
     if values["score"] is not None and values["method"]:
         meaning = f"{SCORES[values['method']]}; chance: {number(values['chance'], 3)}"
-        cards.insert(0, Card("Score", number(values["score"], 3), meaning))
+        if values["score_interval"]:
+            low, high = (number(bound, 3) for bound in values["score_interval"])
+            meaning += f"; 95 % interval {low} to {high}"
+        cards.insert(0, Card("Score", number(values["score"], 3), meaning, _is_wide(values)))
     if values["heads"]:
         detail = f"{values['heads']['labels']:,} labels"
         cards.append(Card("Linear head, AUC", number(values["heads"]["probe_auc"]), detail))
@@ -178,12 +193,26 @@ def _table(values: Mapping[str, Any]) -> Table:
     return scores_table("The backbone", columns, rows, note)
 
 
+def _is_wide(values: Mapping[str, Any]) -> bool:
+    """Whether the score says little: its interval is wider than ``_WIDE``."""
+    interval = values["score_interval"]
+    return interval is not None and interval[1] - interval[0] > _WIDE
+
+
 def _notes(values: Mapping[str, Any]) -> list[str]:
+    notes = []
+    if _is_wide(values):
+        low, high = (number(bound, 3) for bound in values["score_interval"])
+        notes.append(
+            f"The score is of {values['held']} held-out images only and may lie anywhere from "
+            f"{low} to {high} (95 %): learn from more images, or hold more out, data.val_fraction."
+        )
     if not values["pretext"]["collapsed"]:
-        return []
+        return notes
     return [
+        *notes,
         "The embedding has collapsed: its features are nearly the same for all images. Lower the "
-        "learning rate, or choose another method."
+        "learning rate, or choose another method.",
     ]
 
 

@@ -27,7 +27,7 @@ from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.classify.task import SmoothedCrossEntropy, predict_logits
 from lenszoo.tasks.compute import precision
-from lenszoo.tasks.labelled import read_index
+from lenszoo.tasks.labelled import part_notes, read_index
 from lenszoo.tasks.pretext.data import open_pool
 from lenszoo.tasks.pretext.heads import FOLD_LABELS, head_auc, linear_heads, random_start
 from lenszoo.tasks.pretext.posed import PosedBatches, Problem, denoising, held_out, rotation
@@ -222,6 +222,7 @@ class PretextTask(Task):
                 for name, each in zip(("pretext", "start"), features, strict=False)
             },
             score=max(rows, default=None),
+            held=len(data.images) if starts is not None else None,
             method=method,
             chance=chance,
             labels=data.labels,
@@ -248,7 +249,9 @@ class PretextTask(Task):
         more = about.get("provenance") or {}
         about["title"] = about.get("title") or f"{opened.name} on {len(held.images):,} images"
         about["provenance"] = opened.provenance | {"data": origin} | more
-        return cls.score(opened.model, held, **about)
+        report = cls.score(opened.model, held, **about)
+        report.notes = [*report.notes, *part_notes(data)]
+        return report
 
     @classmethod
     def release(cls, report: Any) -> tuple[dict[str, Any], dict[str, Any]]:

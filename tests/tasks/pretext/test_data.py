@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 from oneline import one_line
 from tinyrun import write_images
@@ -11,9 +13,11 @@ def pool(**data):
     return open_pool(Recipe(**recipe, epochs=1, batch_size=8, data=data))
 
 
-def test_images_are_learned_from_or_held_out_never_both(tmp_path):
+def test_images_are_learned_from_or_held_out_never_both(tmp_path, caplog):
     images_in = str(write_images(tmp_path / "pool", per_class=20))
-    source = pool(images_in=images_in)
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        source = pool(images_in=images_in)
+    assert "8 images are held out: the score" in caplog.text
     held = source.validation()
     batches = source.epoch(0, None)
     seen = np.concatenate([np.asarray(batches[i]) for i in range(len(batches))])

@@ -63,3 +63,14 @@ def test_a_collapsed_embedding_is_a_warning():
     assert made.metrics["pretext"]["collapsed"]
     assert len(made.notes) == 1
     assert [card.label for card in made.cards if card.warning] == ["Effective rank"]
+
+
+def test_a_score_on_few_images_is_a_warning():
+    few = report(held=2, score=1.0)
+    low, high = few.metrics["score_interval"]
+    assert low == pytest.approx(0.342, abs=1e-3) and high == 1.0
+    assert "may lie anywhere from 0.342 to 1.000" in few.notes[0]
+    assert few.cards[0].warning and "95 % interval 0.342 to 1.000" in few.cards[0].detail
+    many = report(held=200)
+    assert not many.notes and not many.cards[0].warning
+    assert report().metrics["score_interval"] is None
