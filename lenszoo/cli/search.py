@@ -23,7 +23,8 @@ def search(
     tiles: Annotated[
         Path,
         typer.Option(
-            help="A folder of FITS tiles, or a table with columns tile, band, path, zero_point.",
+            help="A folder of FITS tiles, or a table with columns tile, band, path, zero_point, "
+            "weight_map, mask.",
             show_default=False,
         ),
     ],
@@ -65,6 +66,20 @@ def search(
         float | None, typer.Option(help="AB magnitude of flux 1 in the tiles.")
     ] = None,
     mask_value: Annotated[float | None, typer.Option(help="Value of masked pixels.")] = None,
+    weight_maps: Annotated[
+        str | None,
+        typer.Option(
+            help="Where weight images lie, such as '{tile}/{band}.weight.fits'; pixels without a "
+            "positive weight are bad."
+        ),
+    ] = None,
+    masks: Annotated[
+        str | None,
+        typer.Option(help="Where mask images lie; pixels that are not 0 there are bad."),
+    ] = None,
+    mask_bits: Annotated[
+        int | None, typer.Option(min=1, help="Sum of the bits of masks that count; else all do.")
+    ] = None,
     sky: Annotated[
         Literal["border", "median"] | None, typer.Option(help="Sky level to subtract.")
     ] = None,
@@ -121,6 +136,9 @@ def search(
             on_bad=on_bad,
             zero_point=zero_point,
             mask_value=mask_value,
+            weight_maps=weight_maps,
+            masks=masks,
+            mask_bits=mask_bits,
             sky=sky,
             lens_class=lens_class,
             any_scale=any_scale,

@@ -3,7 +3,7 @@
 import functools
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Grid:
         scale: arcsec a pixel, the geometric mean of both axes; NaN without a WCS.
         zero_point: AB magnitude of flux 1 that the header names; None where it does not.
         zero_point_fault: why the header's zero point cannot be used.
+        planes: of the array (planes, H, W); 1 of a plain image.
+        plane: the one that is the image.
     """
 
     path: str
@@ -47,6 +49,12 @@ class Grid:
     scale: float
     zero_point: float | None = None
     zero_point_fault: str | None = None
+    planes: int = 1
+    plane: int = 0
+
+    def at(self, plane: int) -> "Grid":
+        """Return one plane of a cube."""
+        return replace(self, plane=plane)
 
     @property
     def wcs(self) -> Any:
@@ -71,13 +79,20 @@ class Grid:
         return np.nan_to_num(inside * self.scale, nan=-np.inf)
 
 
-def read_grid(path: str, status: os.stat_result | None = None, *, coordinates: bool = True) -> Grid:
+def read_grid(
+    path: str,
+    status: os.stat_result | None = None,
+    *,
+    coordinates: bool = True,
+    cube: bool = False,
+) -> Grid:
     """Read the header of an image and find its place on the sky.
 
     Args:
         path: the file; brackets name an HDU.
         status: of the file, where it is known.
         coordinates: False finds the pixels alone, also in a file without a WCS.
+        cube: allow several planes (planes, H, W), of which the first is the grid's.
 
     Raises:
         LenszooError: the file is missing or damaged, its image is not (H, W), or its header has no
@@ -89,15 +104,16 @@ def read_grid(path: str, status: os.stat_result | None = None, *, coordinates: b
     shape = place.shape
     while len(shape) > 2 and shape[0] == 1:
         shape = shape[1:]
-    if len(shape) != 2:
+    if len(shape) != 2 and not (cube and len(shape) == 3):
         raise LenszooError(f"{path}: shape {place.shape} is not one image (H, W) of one band.")
     text, scale = read_coordinates(path, place.header) if coordinates else ("", math.nan)
     header = place.header
     blank = header.get("BLANK")
     return Grid(
-        file, status.st_size, status.st_mtime_ns, place.hdu, (shape[0], shape[1]), place.offset,
+        file, status.st_size, status.st_mtime_ns, place.hdu, (shape[-2], shape[-1]), place.offset,
         int(header["BITPIX"]), float(header.get("BSCALE", 1.0)), float(header.get("BZERO", 0.0)),
         None if blank is None else int(blank), text, scale, *_zero_point(place, path),
+        planes=shape[0] if len(shape) == 3 else 1,
     )  # fmt: skip
 
 

@@ -54,14 +54,30 @@ class Pixels:
             LenszooError: the image is damaged.
         """
         out = np.full((len(x), *shape), np.nan, np.float32)
+        self._cut(out, x, y, self._section)
+        return out
+
+    def bits(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return cutouts (n, H, W) int64 of an image of flags; all bits are set beyond the edges.
+
+        Numbers with a fraction become 1 where they are not 0.
+
+        Raises:
+            LenszooError: as :meth:`cutouts`.
+        """
+        out = np.full((len(x), *shape), -1, np.int64)
+        self._cut(out, x, y, self._flags)
+        return out
+
+    def _cut(self, out: np.ndarray, x: np.ndarray, y: np.ndarray, section: Any) -> None:
+        """Copy parts of the image into cutouts (n, H, W)."""
+        shape = (out.shape[1], out.shape[2])
         try:
             if self.grid.offset is not None:
                 for k in range(len(x)):
-                    copy_section(
-                        out[k], self._section, (0, 0), int(x[k]), int(y[k]), self.grid.shape
-                    )
+                    copy_section(out[k], section, (0, 0), int(x[k]), int(y[k]), self.grid.shape)
             else:
-                for rows, block, corner in self._blocks(x, y, shape):
+                for rows, block, corner in self._blocks(x, y, shape, section):
                     for k in rows:
                         copy_section(out[k], lambda s, b=block: b[s], corner, int(x[k]), int(y[k]),
                               self.grid.shape)  # fmt: skip
@@ -70,10 +86,9 @@ class Pixels:
                 f"{self.grid.path}: its image is damaged ({one_line(error)}); copy or make it "
                 "again."
             ) from error
-        return out
 
     def _blocks(
-        self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]
+        self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int], section: Any
     ) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[int, int]]]:
         """Yield cutouts that share a block of rows, the block and its first pixel (y, x)."""
         height, width = self.grid.shape
@@ -86,7 +101,7 @@ class Pixels:
             rows = order[start:stop]
             low, high = max(int(first), 0), min(int(y[rows[-1]]) + shape[0], height)
             left, right = max(int(x[rows].min()), 0), min(int(x[rows].max()) + shape[1], width)
-            block = self._section((slice(low, high), slice(left, right)))
+            block = section((slice(low, high), slice(left, right)))
             yield rows, block, (low, left)
             start = stop
 
@@ -102,34 +117,88 @@ class Pixels:
             values[np.asarray(stored) == grid.blank] = np.nan
         return values.astype(np.float32)
 
+    def _flags(self, where: tuple[slice, slice]) -> np.ndarray:
+        grid, stored = self.grid, np.asarray(self._array[where])
+        if grid.bitpix < 0:
+            return (stored != 0).astype(np.int64)
+        if grid.offset is None or (grid.bscale, grid.bzero) == (1.0, 0.0):
+            return stored.astype(np.int64)
+        return stored.astype(np.int64) * int(grid.bscale) + int(grid.bzero)
+
     def _mapped(self) -> Any:
         grid = self.grid
         kind = np.dtype(_TYPES[grid.bitpix])
         path: Any = grid.path
+        plane = kind.itemsize * grid.shape[0] * grid.shape[1]  # bytes
         if grid.path.lower().endswith(".gz"):
             path = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-            size = (grid.offset or 0) + kind.itemsize * grid.shape[0] * grid.shape[1]
+            size = (grid.offset or 0) + plane * (grid.plane + 1)
             with gzip.open(grid.path) as stream:
                 _copy_bytes(stream, path, size)
-        return np.memmap(path, kind, "r", grid.offset or 0, grid.shape)
+        offset = (grid.offset or 0) + plane * grid.plane
+        return np.memmap(path, kind, "r", offset, grid.shape)
 
     def _compressed(self) -> Any:
         from astropy.io import fits
 
+        grid = self.grid
+        # astropy maps no scaled numbers into memory
+        mapped = (grid.bscale, grid.bzero, grid.blank) == (1.0, 0.0, None)
         with quiet():
-            hdus = self._open.enter_context(fits.open(self.grid.path, memmap=True, uint=False))
+            hdus = self._open.enter_context(fits.open(grid.path, memmap=mapped))
             section = hdus[self.grid.hdu].section
-        return _Planes(section, len(hdus[self.grid.hdu].shape))
+        return _Planes(section, len(hdus[self.grid.hdu].shape), self.grid.plane)
 
 
 class _Planes:
-    """Sections (H, W) of an image whose array has leading axes of length 1."""
+    """Sections (H, W) of a plane of an array with leading axes, all but one of length 1."""
 
-    def __init__(self, section: Any, axes: int) -> None:
-        self._section, self._leading = section, (0,) * (axes - 2)
+    def __init__(self, section: Any, axes: int, plane: int) -> None:
+        self._section = section
+        self._leading = (0,) * (axes - 3) + (plane,) * (axes > 2)
 
     def __getitem__(self, where: tuple[slice, slice]) -> Any:
         return self._section[(*self._leading, *where)]
+
+
+class MaskedPixels(Pixels):
+    """The pixels of an image, NaN where its weight is not positive or a flag is raised.
+
+    Args:
+        grid: the image.
+        weight_map: an image of its size, of weights; None for none.
+        mask: an image of its size, of flags; None for none.
+        mask_bits: the sum of the bits that are flags; None for all.
+
+    Raises:
+        LenszooError: a file changed since its header was read, or cannot be read.
+    """
+
+    def __init__(
+        self, grid: Grid, weight_map: Grid | None, mask: Grid | None, mask_bits: int | None = None
+    ) -> None:
+        super().__init__(grid)
+        self._bits = -1 if mask_bits is None else mask_bits
+        self._weights = self._flagged = None
+        try:
+            if weight_map is not None:
+                self._weights = Pixels(weight_map)
+                self._open.callback(self._weights.close)
+            if mask is not None:
+                self._flagged = Pixels(mask)
+                self._open.callback(self._flagged.close)
+        except BaseException:
+            self.close()
+            raise
+
+    def cutouts(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return cutouts as :meth:`Pixels.cutouts`, with NaN for pixels that do not count."""
+        out = super().cutouts(x, y, shape)
+        if self._weights is not None:
+            out[~(self._weights.cutouts(x, y, shape) > 0)] = np.nan
+        if self._flagged is not None:
+            out[(self._flagged.bits(x, y, shape) & self._bits) != 0] = np.nan
+        return out
 
 
 def copy_section(

@@ -1,13 +1,14 @@
 """Cutouts of objects from the bands of a tile, native or resampled to another pixel scale."""
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from lenszoo.data.grids import Grid
 from lenszoo.data.photometry import ZERO_POINT
-from lenszoo.data.pixels import Pixels, first_pixels
+from lenszoo.data.pixels import MaskedPixels, Pixels, first_pixels
 from lenszoo.errors import LenszooError
 from lenszoo.survey.footprints import Tile
 from lenszoo.survey.resample import pixel_axes, resample
@@ -43,10 +44,15 @@ class TileCutter:
         self.tile, self.shape, self.scale = tile, shape, scale
         self._bands: list[Pixels] = []
         try:
-            for grid in tile.grids:
+            for grid, weight_map, mask in itertools.zip_longest(
+                tile.grids, tile.weight_maps, tile.masks
+            ):
                 if grid is None:
                     raise LenszooError(f"Tile {tile.name}: {tile.fault or 'lacks a band'}.")
-                self._bands.append(Pixels(grid))
+                plain = weight_map is None and mask is None
+                self._bands.append(
+                    Pixels(grid) if plain else MaskedPixels(grid, weight_map, mask, tile.mask_bits)
+                )
         except BaseException:
             self.close()
             raise

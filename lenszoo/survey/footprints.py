@@ -29,12 +29,24 @@ class Tile:
         grids: one a band.
         zero_points: AB magnitude of flux 1 in each band; None where unknown.
         fault: why the tile is not searched; None where it is.
+        weight_maps, masks: images of the grids' sizes, one a band; empty where there are none.
+        mask_bits: the sum of the bits of masks that are flags; None for all.
     """
 
     name: str
     grids: tuple[Grid | None, ...]
     zero_points: tuple[float | None, ...]
     fault: str | None = None
+    weight_maps: tuple[Grid | None, ...] = ()
+    masks: tuple[Grid | None, ...] = ()
+    mask_bits: int | None = None
+
+    @property
+    def stamp(self) -> list[Any]:
+        """Path, size and time of all files, plane, and what else changes pixels."""
+        grids = (*self.grids, *self.weight_maps, *self.masks)
+        files = [grid and (grid.path, grid.size, grid.modified, grid.plane) for grid in grids]
+        return [self.name, files, self.mask_bits]
 
     @functools.cached_property
     def circle(self) -> tuple[np.ndarray, float]:
@@ -65,6 +77,7 @@ def read_tiles(
     index: Path,
     check: Callable[[Sequence[Grid]], str | None],
     reads_zero_points: bool = False,
+    mask_bits: int | None = None,
 ) -> list[Tile]:
     """Read the headers of all tiles, those that an index file does not hold yet, and keep them.
 
@@ -74,6 +87,7 @@ def read_tiles(
         index: a Parquet file with a row for each image.
         check: returns why the grids of a tile, one a band, do not suit a search; None if they do.
         reads_zero_points: take zero points from headers where ``files`` name none.
+        mask_bits: the sum of the bits of masks that are flags; None for all.
 
     Returns:
         The tiles, with a fault where a file is missing, damaged or without coordinates.
@@ -82,18 +96,34 @@ def read_tiles(
     rows: dict[str, dict[str, Any]] = {}
     tiles = []
     for one in files:
-        grids: list[Grid | None] = []
-        faults = []
-        for band, path in zip(bands, one.paths, strict=True):
-            if path is None:
-                grids.append(None)
-                faults.append(f"tile {one.name} lacks band {band}")
-                continue
-            if path not in rows:
-                rows[path] = _entry(path, before.get(path)) | {"tile": one.name, "band": band}
-            facts, fault = rows[path]["facts"], rows[path]["fault"]
-            grids.append(None if facts is None else _grid(facts))
-            faults += [fault] if fault else []
+        faults: list[str] = []
+
+        def grids_of(
+            paths: Sequence[str | None], noun: str, one: TileFiles = one, faults: list[str] = faults
+        ) -> tuple[Grid | None, ...]:
+            grids: list[Grid | None] = []
+            for band, path in zip(bands, paths, strict=False):
+                if not path:
+                    grids.append(None)
+                    faults += [f"tile {one.name} lacks {noun} {band}"] if path is None else []
+                    continue
+                if path not in rows:
+                    entry = _entry(path, before.get(path), sky=noun == "band")
+                    rows[path] = entry | {"tile": one.name, "band": band}
+                facts, fault = rows[path]["facts"], rows[path]["fault"]
+                grids.append(None if facts is None else _grid(facts))
+                faults += [fault] if fault else []
+            return tuple(grids)
+
+        grids = _planes(grids_of(one.paths, "band"), one, bands, faults)
+        weight_maps = grids_of(one.weight_maps, "the weight map of")
+        masks = grids_of(one.masks, "the mask of")
+        for others in (weight_maps, masks):
+            for grid, other in zip(grids, others, strict=False):
+                if grid and other and (other.shape != grid.shape or other.planes > 1):
+                    faults.append(
+                        f"{other.path}: {other.shape} pixels, but {grid.path} has {grid.shape}"
+                    )
         points = list(one.zero_points)
         for k, grid in enumerate(grids):
             if reads_zero_points and grid is not None and points[k] is None:
@@ -101,7 +131,7 @@ def read_tiles(
                 faults += [grid.zero_point_fault] if grid.zero_point_fault else []
         sound = [grid for grid in grids if grid is not None]
         fault = faults[0] if faults else check(sound)
-        tiles.append(Tile(one.name, tuple(grids), tuple(points), fault))
+        tiles.append(Tile(one.name, grids, tuple(points), fault, weight_maps, masks, mask_bits))
     names = ("tile", "band", "path", "bytes", "modified", "facts", "fault")
     if {p: (r["bytes"], r["modified"]) for p, r in before.items()} != {
         p: (r["bytes"], r["modified"]) for p, r in rows.items()
@@ -112,6 +142,21 @@ def read_tiles(
     return tiles
 
 
+def _planes(
+    grids: Sequence[Grid | None], one: TileFiles, bands: Sequence[str], faults: list[str]
+) -> tuple[Grid | None, ...]:
+    """Give each band its plane of a cube; anything else has one plane."""
+    chosen: list[Grid | None] = []
+    for k, grid in enumerate(grids):
+        if grid is not None and grid.planes != (len(bands) if one.cube else 1):
+            faults.append(
+                f"{grid.path}: holds {grid.planes} plane(s) of {grid.shape[0]} x {grid.shape[1]}, "
+                f"but {len(bands) if one.cube else 1} was expected ({', '.join(bands)})"
+            )
+        chosen.append(grid.at(k) if grid is not None and one.cube else grid)
+    return tuple(chosen)
+
+
 def _load(index: Path) -> dict[str, dict[str, Any]]:
     """Return the rows of an index file by path; none where there is no sound one."""
     try:
@@ -120,7 +165,7 @@ def _load(index: Path) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _entry(path: str, before: dict[str, Any] | None) -> dict[str, Any]:
+def _entry(path: str, before: dict[str, Any] | None, sky: bool) -> dict[str, Any]:
     """Return the row of an image: that of the index while its file is the same, else read anew."""
     file, _ = split_hdu(path)
     try:
@@ -132,7 +177,7 @@ def _entry(path: str, before: dict[str, Any] | None) -> dict[str, Any]:
     if before is not None and all(before[key] == value for key, value in stamp.items()):
         return before
     try:
-        facts = json.dumps(asdict(read_grid(path, status)))
+        facts = json.dumps(asdict(read_grid(path, status, coordinates=sky, cube=True)))
     except LenszooError as error:
         return stamp | {"facts": None, "fault": str(error)}
     return stamp | {"facts": facts, "fault": None}

@@ -95,9 +95,7 @@ def make_plan(
         LenszooError: the catalogue cannot be read, an id occurs twice, all positions lie outside
             all tiles, or are in hours.
     """
-    stamp = [
-        (t.name, t.fault, [g and (g.path, g.size, g.modified) for g in t.grids]) for t in tiles
-    ]
+    stamp = [(tile.fault, tile.stamp) for tile in tiles]
     facts = [_VERSION, positions.fingerprint(), sorted(positions.columns.items()), part_rows, stamp]
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     folder = out / f"plan-{digest}"
@@ -226,8 +224,7 @@ class _Spool:
         path = self._path(number)
         if not path.exists():
             return
-        stamps = [grid and (grid.path, grid.size, grid.modified) for grid in tile.grids]
-        seed = json.dumps([tile.name, stamps, tile.zero_points]).encode()
+        seed = json.dumps([tile.stamp, tile.zero_points]).encode()
         table = None
         for rows in _streams(path):
             table = rows if table is None else pa.concat_tables([table, rows])

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ _BEFORE = (".", "search", "tiles.parquet", "plan-")  # written before a search i
 def search_identity(
     positions: Positions,
     tiles: str | os.PathLike[str],
-    pattern: str | None,
+    patterns: Mapping[str, str | None],
     settings: Settings,
     members: Members,
 ) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def search_identity(
         "catalogue_sha256": positions.fingerprint(),
         "columns": dict(positions.columns),
         "tiles": str(Path(tiles).resolve()),
-        "pattern": pattern,
+        **patterns,
         **facts,
         "weights": list(members.names),
         "weights_sha256": members.provenance["weights_sha256"],

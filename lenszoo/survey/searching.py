@@ -107,6 +107,9 @@ def search(
     on_bad: OnBad = "skip",
     zero_point: float | None = None,
     mask_value: float | None = None,
+    weight_maps: str | None = None,
+    masks: str | None = None,
+    mask_bits: int | None = None,
     sky: SkyMethod | None = None,
     lens_class: str = "lens",
     any_scale: bool = False,
@@ -132,10 +135,11 @@ def search(
     Args:
         catalogue: CSV, Parquet, a folder of either (HATS too), a FITS table or a VOTable with id,
             ra, dec [deg, ICRS].
-        tiles: a folder, or a table with the columns tile, band, path, zero_point.
+        tiles: a folder, or a table with the columns tile, band, path, zero_point, weight_map, mask.
         weights: a name of ``list_weights()``, a run folder or a file; several make an ensemble.
         out: the folder of results, of this search alone.
-        pattern: where tiles lie in the folder, by default ``"{tile}/{band}.fits"``.
+        pattern: where tiles lie in the folder, by default ``"{tile}/{band}.fits"``; without
+            ``{band}`` the bands are the planes of one image.
         bands: the survey's names of the bands, in the order of the weights'; by default theirs.
         columns: the catalogue's names of id, ra, dec and of the columns of a model with a table.
         resample: interpolate to the pixel scale of the weights' training, each band by its own
@@ -146,6 +150,11 @@ def search(
             training (25 where they do not know). By default what a table of tiles or the FITS
             header says; else fluxes are left.
         mask_value: pixel value that marks masked pixels.
+        weight_maps: where weight images lie in the folder, such as ``"{tile}/{band}.weight.fits"``;
+            pixels whose weight is not positive become NaN and are counted as bad. A table of tiles
+            has a column ``weight_map``.
+        masks: where mask images lie, as ``weight_maps``; pixels that are not 0 there become NaN.
+        mask_bits: the sum of the bits of masks that count, such as 2 + 8; by default all do.
         sky: subtract the sky level, measured by "median" or "border".
         lens_class: the class that is searched for, for weights that call it otherwise.
         any_scale: go on, with a warning, where noise or sky of the cutouts are far from what the
@@ -186,7 +195,9 @@ def search(
     members = Members(settings.weights, lens_class, features)
     positions = Positions(catalogue, dict(columns or {}), members.columns)
     settings = _fitted(settings, members, str(catalogue), resample)
-    identity = search_identity(positions, tiles, pattern, settings, members)
+    patterns = {"pattern": pattern, "weight_maps": weight_maps, "masks": masks}
+    identity = search_identity(positions, tiles, patterns, settings, members)
+    identity["mask_bits"] = mask_bits
     check_identity(folder, identity)
     if (reason := is_writable(folder)) is not None:
         raise LenszooError(f"{folder}: cannot be written ({reason}); choose another folder.")
@@ -194,11 +205,12 @@ def search(
         check_identity(folder, identity)
         label = " + ".join(members.names)
         all_tiles = read_tiles(
-            list_tiles(tiles, settings.bands, pattern, settings.zero_point),
+            list_tiles(tiles, settings.bands, pattern, settings.zero_point, weight_maps, masks),
             settings.bands,
             folder / "tiles.parquet",
             lambda grids: suits(grids, members.opened[0].pixel_scale, resample, label),
             reads_zero_points=members.opened[0].zero_point is not None,
+            mask_bits=mask_bits,
         )
         _tell_of(all_tiles, tiles)
         plan = make_plan(folder, positions, all_tiles, part_rows)

@@ -209,8 +209,12 @@ class _Pool:
 
 
 def _tile(facts: dict[str, Any]) -> Tile:
-    grids = [g and Grid(**g | {"shape": tuple(g["shape"])}) for g in facts["grids"]]
-    return Tile(**facts | {"grids": tuple(grids), "zero_points": tuple(facts["zero_points"])})
+    kinds = ("grids", "weight_maps", "masks")
+    grids = {
+        kind: tuple(g and Grid(**g | {"shape": tuple(g["shape"])}) for g in facts[kind])
+        for kind in kinds
+    }
+    return Tile(**facts | grids | {"zero_points": tuple(facts["zero_points"])})
 
 
 def main() -> None:

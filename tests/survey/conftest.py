@@ -30,7 +30,8 @@ def look():
     def run(folder, out, **options):
         options = {"part_rows": 16, "top": 10} | options
         catalogue = options.pop("catalogue", folder / "catalogue.csv")
-        return search(catalogue, folder / "tiles", options.pop("weights", WEIGHTS), out, **options)
+        tiles = options.pop("tiles", folder / "tiles")
+        return search(catalogue, tiles, options.pop("weights", WEIGHTS), out, **options)
 
     return run
 

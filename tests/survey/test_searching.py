@@ -113,3 +113,40 @@ def test_tiles_in_another_unit_are_refused_or_brought_to_the_zero_point(own, loo
     for name, row in rows.items():
         if row["logit"] is not None:
             assert row["logit"] == pytest.approx(expected[name]["logit"], abs=1e-3)
+
+
+def test_masked_pixels_are_bad_and_planes_of_a_cube_are_bands(own, look, rows_of):
+    look(own, own / "expected", on_bad="fill")
+    expected, _ = rows_of(own / "expected")
+    for tile in ("t0", "t1", "t2"):
+        with fits.open(own / "tiles" / tile / "g.fits") as hdus:
+            header, shape = hdus[0].header, hdus[0].data.shape
+        planes = np.stack([fits.getdata(own / "tiles" / tile / f"{band}.fits") for band in BANDS])
+        flags = np.zeros(shape, np.int32)
+        flags[::2, ::2], flags[1::2] = 8, 1
+        (own / "cubes").mkdir(exist_ok=True)
+        fits.writeto(own / "cubes" / f"{tile}.fits", planes, header)
+        fits.writeto(own / "cubes" / f"{tile}.mask.fits", flags, header)
+    options = {"pattern": "{tile}.fits", "on_bad": "fill", "bands": BANDS}
+    options |= {"masks": "{tile}.mask.fits", "mask_bits": 8, "tiles": own / "cubes"}
+    assert look(own, own / "out", **options).complete
+    rows, _ = rows_of(own / "out")
+    assert rows.keys() == expected.keys()
+    for name, row in rows.items():
+        if not expected[name]["bad_pixels"]:
+            assert row["bad_pixels"] == 3 * 64 * 64 / 4
+    one = fits.getdata(own / "cubes" / "t1.mask.fits")
+    fits.writeto(own / "cubes" / "t1.mask.fits", one[:50], overwrite=True)
+    (own / "cubes" / "t2.mask.fits").unlink()
+    faults = look(own, own / "other", **options).bad_tiles
+    assert "(50, 300) pixels, but" in faults[0] and "lacks the mask of g" in faults[1]
+    options["masks"] = None
+    for file in (own / "cubes").glob("*.mask.fits"):
+        file.unlink()
+    assert look(own, own / "plain", **options).complete
+    rows, _ = rows_of(own / "plain")
+    for name, row in rows.items():
+        assert row["logit"] == pytest.approx(expected[name]["logit"], abs=1e-5)
+    options |= {"bands": ("g", "r"), "weights": WEIGHTS}
+    with pytest.raises(LenszooError, match="names 2"):
+        look(own, own / "two", **options)

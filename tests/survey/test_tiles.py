@@ -19,7 +19,24 @@ def test_tiles_are_listed_by_a_pattern_and_by_a_table(tmp_path):
     assert [t.name for t in by_pattern] == [t.name for t in by_table] == ["t0", "t1", "t2"]
     assert [t.paths for t in by_pattern] == [t.paths for t in by_table]
     assert by_table[0].zero_points == (24.0, 22.5, 22.5)
+    assert by_table[0].masks == () and not by_table[0].cube
+    lines = [f"{line},{'m.fits' if ',G,' in line else ''}" for line in lines]
+    table.write_text("\n".join(["tile,band,path,zero_point,mask", *lines]) + "\n")
+    assert list_tiles(table, BANDS)[0].masks == (str(tmp_path / "m.fits"), "", "")
+    with pytest.raises(LenszooError, match="in the columns path, weight_map and mask"):
+        list_tiles(table, BANDS, masks="{tile}.fits")
     assert list_tiles(table, ("i",))[0].paths == by_pattern[0].paths[2:]
+
+
+def test_masks_lie_beside_tiles_and_planes_of_a_cube_have_one_file(tmp_path):
+    for name in ("a.fits", "b.fits", "a.mask.fits", "a.weight-r.fits"):
+        (tmp_path / name).touch()
+    options = {"masks": "{tile}.mask.fits", "weight_maps": "{tile}.weight-{band}.fits"}
+    a, b = list_tiles(tmp_path, ("g", "r"), "{tile}.fits", **options)
+    assert (a.name, b.name) == ("a", "b") and a.cube
+    assert a.paths == (str(tmp_path / "a.fits"),) * 2 and b.masks == (None, None)
+    assert a.masks == (str(tmp_path / "a.mask.fits"),) * 2
+    assert a.weight_maps == (None, str(tmp_path / "a.weight-r.fits"))
 
 
 def test_faults_of_the_list_of_tiles(tmp_path):
@@ -27,7 +44,7 @@ def test_faults_of_the_list_of_tiles(tmp_path):
     for source, bands, pattern, text in (
         ("missing", BANDS, None, "no such folder"),
         ("tiles", BANDS, "{band}.fits", "{tile}"),
-        ("tiles", BANDS, "{tile}/g.fits", "lacks {band}"),
+        ("tiles", BANDS, "{id}/g.fits", "{tile}"),
         ("tiles", ("u", "v"), None, "no file fits"),
         ("catalogue.csv", BANDS, None, "no column 'tile'"),
     ):
