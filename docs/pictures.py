@@ -1,10 +1,11 @@
 """Draw the pictures of README.md and of the site: `python docs/pictures.py [NAME ...]`.
 
-Names are those of the files in docs/pictures; by default all are drawn. `report` and `candidates`
-are photographs of pages that lenszoo writes and need Chromium. A minute or two on two cores.
+Names are those of the files in docs/pictures; by default all are drawn. `report`, `candidates`
+and `vetting` are photographs of pages and need Chromium. A minute or two on two cores.
 """
 
 import argparse
+import functools
 import io
 import shutil
 import subprocess
@@ -29,7 +30,8 @@ from lenszoo.simulation import (
     simulate_galaxies,
 )
 
-FOLDER = Path(__file__).parent / "pictures"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "pictures"
 CLASSIFIER = "resnet18_slim.common_test_sim_v2"
 UPSCALER = "srresnet_1.sr_75_150_sim"
 FINDER, HARD = "lens_finder.hard_sim_image", "lens_finding_hard"
@@ -152,13 +154,18 @@ def super_resolution() -> plt.Figure:
     return figure
 
 
-def photograph(page: Path, width: int, height: int) -> Image.Image:
-    """The upper part of a page as Chromium shows it."""
+def chromium() -> str:
+    """The path of the browser."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
-        raise SystemExit("report and candidates need Chromium: install it, or name other pictures.")
+        raise SystemExit("photographs of pages need Chromium: install it, or name other pictures.")
+    return browser
+
+
+def photograph(page: Path, width: int, height: int) -> Image.Image:
+    """The upper part of a page as Chromium shows it."""
     png = page.with_suffix(".png")
-    command = [browser, "--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]
+    command = [chromium(), "--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-gpu"]
     command += [f"--window-size={width},{height}", f"--screenshot={png}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True)
     return Image.open(png).convert("RGB")
@@ -197,6 +204,46 @@ def candidates() -> Image.Image:
         return photograph(Path(folder, "report.html"), 1000, 1350)
 
 
+@functools.cache
+def vetting() -> tuple[Image.Image, Image.Image]:
+    """The page on which candidates of a simulated sky are graded, here by the truth."""
+    from playwright.sync_api import sync_playwright
+
+    from lenszoo.survey import search
+    from lenszoo.vetting import open_session
+
+    sys.path.insert(0, str(ROOT / "examples"))
+    from search_a_survey import make_sky
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        out = Path(folder)
+        lenses, _ = make_sky(out, 1600)
+        places = (out / "catalogue.csv", out / "tiles", FINDER, out / "results")
+        search(*places, known_lenses=out / "lenses.csv", top=1000)
+        session = open_session(out / "results")
+        command = [sys.executable, "-m", "lenszoo", "vet", str(out / "results"), "--port", "0"]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert server.stdout is not None
+        address = server.stdout.readline().split()[-1]
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(address)
+        page.fill("#name", "Ada")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".cell img")
+        page.locator("#size").fill("120")
+        for k, name in enumerate(session.candidates.ids[:48]):
+            page.keyboard.press("AAB"[k % 3] if name in lenses else "XXC"[k % 3])
+        shots = []
+        for key in ("Home", "Enter"):
+            page.keyboard.press(key)
+            page.wait_for_timeout(2000)
+            shots.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+        browser.close()
+        server.terminate()
+        return shots[0], shots[1]
+
+
 def painted() -> plt.Figure:
     """Galaxies of a survey in the upper two rows, and the same with painted arcs below."""
     galaxies = simulate_galaxies("cfhtls_gri", 2 * COLUMNS, seed=5)
@@ -219,6 +266,8 @@ PICTURES: dict[str, Callable[[], plt.Figure | Image.Image]] = {
     "super_resolution": super_resolution,
     "report": report,
     "candidates": candidates,
+    "vetting_grid": lambda: vetting()[0],
+    "vetting_single": lambda: vetting()[1],
 }
 
 

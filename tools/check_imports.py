@@ -17,6 +17,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("quickstart", "evaluation"),  # evaluation: the public names of metrics and reports
+    ("vetting",),
     ("survey",),
     ("training",),
     ("tasks",),

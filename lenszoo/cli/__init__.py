@@ -24,6 +24,7 @@ from lenszoo.cli.simulate import simulate
 from lenszoo.cli.surveys import surveys
 from lenszoo.cli.train import train
 from lenszoo.cli.upscale import upscale
+from lenszoo.cli.vet import vet
 from lenszoo.cli.weights import weights
 
 app = typer.Typer(
@@ -95,6 +96,12 @@ _add(
     "--weights lens_finder.hard_sim_image --out results --workers 2",
 )
 _add(similar, "lenszoo similar results 1000000000000000007 --count 50")
+_add(
+    vet,
+    "lenszoo vet results",
+    "lenszoo vet results --blind --controls lens_finding_hard",
+    "lenszoo vet results --export votes",
+)
 _add(export, "lenszoo export resnet18_slim.common_test_sim_v2 --out resnet18_slim.onnx")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")

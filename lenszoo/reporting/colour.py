@@ -36,19 +36,29 @@ def colour_bands(bands: Sequence[str] | None, n_bands: int) -> tuple[int, int, i
     return n_bands - 1, n_bands - 2, n_bands - 3
 
 
-def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArray[np.float64]:
+def colour_image(
+    image: ArrayLike,
+    bands: Sequence[str] | None = None,
+    *,
+    softening: float = _NOISE_AT,
+    brightest: float = _BRIGHTEST,
+) -> NDArray[np.float64]:
     """One image of linear flux as colours, its faint and its bright parts visible at once.
 
     The stretch is that of Lupton et al. (2004, PASP 116, 133, arXiv astro-ph/0312483) by
     :func:`astropy.visualization.make_lupton_rgb`: asinh of the mean of the bands, so that a colour
     does not depend on the brightness and bright cores do not turn white. Its parameters come from
     the image itself: black is its 30th percentile a band, the softening three times its noise,
-    white its 99.7th percentile. Fewer than three bands are averaged and shown as greys.
+    white its 99.7th percentile, unless told otherwise. Fewer than three bands are averaged and
+    shown as greys.
 
     Args:
         image: shape (H, W, bands) or (H, W), background about zero or at any level; pixels that
             are not finite become mid-grey.
         bands: names of the bands.
+        softening: noise of a pixel times this is the flux above which the stretch is logarithmic;
+            less shows what is fainter.
+        brightest: percentile that is shown as white.
 
     Returns:
         Red, green and blue in [0, 1], shape (H, W, 3).
@@ -77,13 +87,13 @@ def colour_image(image: ArrayLike, bands: Sequence[str] | None = None) -> NDArra
     noise = 1.4826 * np.median(np.abs(steps)) / np.sqrt(2) if len(steps) else 0.0
     layers = np.where(bad[..., None], 0, layers - np.percentile(layers[~bad], _FAINTEST, axis=0))
     intensity = layers.mean(axis=2)
-    top = np.percentile(intensity[~bad], _BRIGHTEST)
+    top = np.percentile(intensity[~bad], brightest)
     if top <= 0:
         top = max(float(intensity[~bad].max()), 1e-30)
-    soft = max(_NOISE_AT * noise, top / 1e3) / top
+    soft = max(softening * noise, top / 1e3) / top
     # astropy shows 0.1 asinh(Q I / stretch) / asinh(0.1 Q): here the brightest band of ``top`` as 1
-    brightest = max(float(np.percentile(layers.max(axis=2)[~bad], _BRIGHTEST)) / top, 1.0)
-    q = 10 * np.sinh(0.1 * np.arcsinh(1 / soft) * brightest)
+    peak = max(float(np.percentile(layers.max(axis=2)[~bad], brightest)) / top, 1.0)
+    q = 10 * np.sinh(0.1 * np.arcsinh(1 / soft) * peak)
     red, green, blue = np.moveaxis(layers / top, 2, 0)
     with np.errstate(invalid="ignore"):  # 0 / 0 where it is dark
         shown = make_lupton_rgb(red, green, blue, Q=q, stretch=q * soft, output_dtype=np.float64)

@@ -1,0 +1,320 @@
+"""Images of candidates: cut from the tiles of a search, or read from files."""
+
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from lenszoo.data.fits import read_pixel_scale, split_hdu
+from lenszoo.data.matching import match_by_name, match_by_pattern
+from lenszoo.data.readers import ImagePath, image_name, read_image
+from lenszoo.errors import LenszooError
+from lenszoo.files import has_file, has_folder
+from lenszoo.survey.cutouts import TileCutter
+from lenszoo.survey.footprints import Tile, read_tiles
+from lenszoo.survey.tiles import list_tiles
+from lenszoo.vetting.candidates import Candidates
+
+log = logging.getLogger("lenszoo")
+
+WIDEST = 4
+"""How many times the field that the finder saw a cutout of a tile may be wide."""
+
+_OPEN_TILES = 8
+_SIZE = (64, 64)  # of cutouts where the weights of a search are gone
+_ZERO_POINT = 25.0
+_TOP_FIRST = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_BANDS_JOINED = " + "  # as predict writes the files of several bands
+
+
+class Frame(NamedTuple):
+    """Place of an image's pixels on the sky, for a scale bar and a compass.
+
+    Attributes:
+        scale: arcsec a pixel; None where unknown.
+        north, east: unit vectors (right, up) of these directions; None where unknown.
+    """
+
+    scale: float | None = None
+    north: tuple[float, float] | None = None
+    east: tuple[float, float] | None = None
+
+
+class Images(Protocol):
+    """Images of candidates by row.
+
+    Attributes:
+        bands: names of the bands; empty where unknown.
+        widest: how many times the usual field may be wide.
+    """
+
+    bands: tuple[str, ...]
+    widest: int
+
+    def read(self, row: int, field: int = 1) -> np.ndarray:
+        """Return an image (H, W, bands) float32, the first row at the bottom.
+
+        Raises:
+            LenszooError: why there is none.
+        """
+        ...
+
+    def frame(self, row: int) -> Frame:
+        """Return the place of an image's pixels on the sky."""
+        ...
+
+
+class TileImages:
+    """Cutouts of the tiles of a search, as the finder saw them or wider.
+
+    Args:
+        candidates: those of a search.
+        tiles: where its tiles lie now; None: where they lay.
+
+    Raises:
+        LenszooError: the tiles are gone.
+    """
+
+    widest = WIDEST
+
+    def __init__(self, candidates: Candidates, tiles: str | os.PathLike[str] | None = None) -> None:
+        search = candidates.search
+        self.bands = tuple(search["bands"])
+        self.shape, reads_zero_points = _trained(search["weights"])
+        self._scale, self._target = search.get("pixel_scale"), search.get("target") or _ZERO_POINT
+        self._mask = search.get("mask_value")
+        self._names = candidates.columns["tile"]
+        self._ra = np.array(candidates.columns["ra"], float)
+        self._dec = np.array(candidates.columns["dec"], float)
+        folder = tiles or search["tiles"]
+        if not Path(folder).exists():
+            raise LenszooError(f"{folder}: the tiles of {candidates.source} are gone; pass tiles=.")
+        files = list_tiles(folder, self.bands, search.get("pattern"), search.get("zero_point"))
+        chosen = [one for one in files if one.name in set(self._names)]
+        candidates.folder.mkdir(parents=True, exist_ok=True)
+        index = candidates.folder / "tiles.parquet"
+        sound = read_tiles(chosen, self.bands, index, lambda _: None, reads_zero_points)
+        self._tiles = {tile.name: tile for tile in sound}
+        self._cutters: OrderedDict[tuple[str, int], TileCutter] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, row: int, field: int = 1) -> np.ndarray:
+        """Cut an image out of its tile; NaN beyond the edges and where pixels are masked."""
+        tile = self._tile(row)
+        with self._lock:
+            cutter = self._cutter(tile, field)
+            image = cutter.cut(self._ra[row : row + 1], self._dec[row : row + 1])[0]
+        if self._mask is not None:
+            image[image == np.float32(self._mask)] = np.nan
+        return image
+
+    def frame(self, row: int) -> Frame:
+        """Return scale and directions, from the coordinates of the first band."""
+        try:
+            grid = self._tile(row).grids[0]
+        except LenszooError:
+            return Frame(self._scale)
+        if grid is None:
+            return Frame(self._scale)
+        step, ra, dec = grid.scale / 3600, self._ra[row], self._dec[row]
+        x, y = grid.pixels(
+            np.array([ra, ra, ra + step / max(np.cos(np.radians(dec)), 1e-6)]),
+            np.array([dec, dec + step, dec]),
+        )
+        north, east = (_unit(x[k] - x[0], y[k] - y[0]) for k in (1, 2))
+        return Frame(self._scale or grid.scale, north, east)
+
+    def _tile(self, row: int) -> Tile:
+        name = self._names[row]
+        tile = self._tiles.get(name)
+        if tile is None:
+            raise LenszooError(f"Tile {name} is not among the tiles any more.")
+        if tile.fault is not None:
+            raise LenszooError(f"Tile {name}: {tile.fault}.")
+        return tile
+
+    def _cutter(self, tile: Tile, field: int) -> TileCutter:
+        """Return an open tile; the one unused for longest is closed."""
+        key = (tile.name, field)
+        if key in self._cutters:
+            self._cutters.move_to_end(key)
+            return self._cutters[key]
+        height, width = self.shape
+        shape = (height * field, width * field)
+        self._cutters[key] = TileCutter(tile, shape, self._scale, self._target)
+        if len(self._cutters) > _OPEN_TILES:
+            self._cutters.popitem(last=False)[1].close()
+        return self._cutters[key]
+
+
+class FileImages:
+    """Images in files, each below one of some folders.
+
+    Args:
+        paths: files of each candidate; None where there is none.
+        roots: the folders; a file elsewhere, also by a link, is not shown.
+        bands: names of the bands.
+    """
+
+    widest = 1
+
+    def __init__(
+        self,
+        paths: Sequence[ImagePath | None],
+        roots: Sequence[Path],
+        bands: Sequence[str] = (),
+    ) -> None:
+        self.bands = tuple(bands)
+        self._paths, self._roots = paths, [root.resolve() for root in roots]
+
+    def read(self, row: int, field: int = 1) -> np.ndarray:
+        """Read an image."""
+        path = self._path(row)
+        image = read_image(path)
+        return image[::-1] if image_name(path).lower().endswith(_TOP_FIRST) else image
+
+    def frame(self, row: int) -> Frame:
+        """Return the scale that a FITS header tells."""
+        try:
+            return Frame(read_pixel_scale(self._path(row)))
+        except LenszooError:
+            return Frame()
+
+    def _path(self, row: int) -> ImagePath:
+        path = self._paths[row]
+        if path is None:
+            raise LenszooError("There is no image of this candidate.")
+        parts = [path] if isinstance(path, str | os.PathLike) else path
+        for part in parts:
+            if part is not None:
+                self._check(os.fspath(part))
+        return path
+
+    def _check(self, name: str) -> None:
+        """Raise LenszooError for a file outside the folders."""
+        try:
+            place = Path(split_hdu(name)[0]).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise LenszooError(f"{name}: is no name of a file.") from error
+        if not any(place.is_relative_to(root) for root in self._roots):
+            folders = " or ".join(map(str, self._roots))
+            raise LenszooError(f"{name}: lies outside {folders}; pass images= with its folder.")
+
+
+def open_images(
+    candidates: Candidates,
+    *,
+    tiles: str | os.PathLike[str] | None = None,
+    images: str | os.PathLike[str] | None = None,
+    pattern: str | None = None,
+    bands: Sequence[str] = (),
+) -> Images:
+    """Open the images of candidates.
+
+    Args:
+        candidates: those of a search or of a table.
+        tiles: where the tiles of a search lie now, by default where they lay.
+        images: a folder of cutouts that are called like their candidates, or that a table of
+            predictions names.
+        pattern: where an image lies in that folder, such as ``"{band}/{id}.fits"``.
+        bands: names of the bands, in order.
+
+    Raises:
+        LenszooError: there are no images, or none where they should be.
+    """
+    if images is not None and not has_folder(images):
+        raise LenszooError(f"{images}: no such folder of images.")
+    if images is not None and (pattern is not None or candidates.paths is None):
+        root = Path(images)
+        ids = candidates.ids
+        if pattern is not None:
+            files = match_by_pattern(root, ids, pattern, list(bands)).files
+        else:
+            files = match_by_name(root, ids).files
+        if not any(file is not None for each in files for file in each):
+            raise LenszooError(
+                f"{root}: no image is called like a candidate, such as {ids[0]!r}; say where they "
+                "lie with pattern=."
+            )
+        paths = [_joined(each) for each in files]
+        return FileImages(paths, [root], bands)
+    if candidates.paths is not None:
+        return _named_files(candidates, images, bands)
+    if {"bands", "weights", "tiles"} <= set(candidates.search) and "tile" in candidates.columns:
+        return TileImages(candidates, tiles)
+    raise LenszooError(
+        f"{candidates.source}: names neither tiles nor files of images; pass images= with the "
+        "folder of the cutouts."
+    )
+
+
+def _named_files(
+    candidates: Candidates, images: str | os.PathLike[str] | None, bands: Sequence[str]
+) -> FileImages:
+    """Return the images that a table of predictions names, below a folder or beside the table."""
+    assert candidates.paths is not None
+    beside = candidates.source if candidates.source.is_dir() else candidates.source.parent
+    roots = [Path(images)] if images is not None else [beside, Path()]
+    starts = [*roots, beside]
+    paths = [None if text is None else _existing(text, starts) for text in candidates.paths]
+    files = FileImages(paths, roots, bands)
+    fault: LenszooError | None = None
+    for row in range(len(paths)):
+        try:
+            files._path(row)
+            return files
+        except LenszooError as error:
+            fault = fault or error
+    raise LenszooError(f"{candidates.source}: no image can be shown. The first: {fault}")
+
+
+def _existing(text: str, starts: Sequence[Path]) -> ImagePath:
+    """Return the files that a path in a table means, from the folders it may start from."""
+    joined = _BANDS_JOINED in text and not has_file(text)
+    parts = text.split(_BANDS_JOINED) if joined else [text]
+    places: list[str] = []
+    for part in parts:
+        options = [Path(part), *(start / part for start in starts)]
+        there = (p for p in options if "\0" not in part and Path(split_hdu(str(p))[0]).exists())
+        places.append(str(next(there, options[0])))
+    return places[0] if len(places) == 1 else places
+
+
+def _joined(files: Sequence[str | None]) -> ImagePath | None:
+    if all(file is None for file in files):
+        return None
+    return files[0] if len(files) == 1 else list(files)
+
+
+def _trained(weights: Sequence[str]) -> tuple[tuple[int, int], bool]:
+    """Return the size (H, W) of the cutouts of a search, and whether it took zero points."""
+    from lenszoo.pretrained.manifest import get_entry
+
+    try:
+        source: Any = get_entry(weights[0])
+    except LenszooError:
+        from lenszoo.pretrained.source import resolve  # imports Keras
+
+        try:
+            source = resolve(weights[0])
+            source = _Trained(source.config.input_shape if source.config else None, source.inputs)
+        except LenszooError as error:
+            log.warning("%s Cutouts of %d pixels are shown.", error, _SIZE[0])
+            return _SIZE, True
+    shape = source.input_shape or _SIZE
+    return (shape[0], shape[1]), source.inputs is not None and source.inputs.zero_point is not None
+
+
+class _Trained(NamedTuple):
+    input_shape: tuple[int, ...] | None
+    inputs: Any
+
+
+def _unit(x: float, y: float) -> tuple[float, float] | None:
+    length = float(np.hypot(x, y))
+    return (float(x) / length, float(y) / length) if length > 0 and np.isfinite(length) else None
