@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
+from lenszoo import completeness as selection
 from lenszoo import load_model, predict
 from lenszoo.evaluation import bicubic, candidates_page, classification_report, grad_cam
 from lenszoo.reporting.colour import colour_image
@@ -257,10 +258,19 @@ def painted() -> plt.Figure:
     return figure
 
 
+def completeness() -> Image.Image:
+    """Selection function of a finder on simulated galaxies of KiDS."""
+    galaxies = simulate_galaxies("kids_ugri", 400, seed=1)
+    with tempfile.TemporaryDirectory() as folder:
+        selection(FINDER, "kids_ugri", galaxies, folder, per_bin=40)
+        return Image.open(Path(folder, "map.png")).convert("RGB").copy()
+
+
 PICTURES: dict[str, Callable[[], plt.Figure | Image.Image]] = {
     "common_test_sim": common_test_sim,
     "lens_finding_easy": lens_finding_easy,
     "painted": painted,
+    "completeness": completeness,
     "skies": skies,
     "grad_cam": grad_cam_maps,
     "super_resolution": super_resolution,

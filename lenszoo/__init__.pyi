@@ -16,11 +16,13 @@ from lenszoo.pretrained.manifest import list_weights as list_weights
 from lenszoo.pretrained.store import fetch_weights as fetch_weights
 from lenszoo.simulation import sample as sample
 from lenszoo.tasks.evaluate import evaluate as evaluate
+from lenszoo.tasks.find_lenses.selection import completeness as completeness
 from lenszoo.training import train as train
 
 __all__ = [
     "__version__",
     "build_model",
+    "completeness",
     "data",
     "embed",
     "evaluate",

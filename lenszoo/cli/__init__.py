@@ -9,6 +9,7 @@ import typer
 
 from lenszoo._version import __version__
 from lenszoo.cli.adapt import adapt
+from lenszoo.cli.completeness import completeness
 from lenszoo.cli.convert import convert
 from lenszoo.cli.doctor import doctor
 from lenszoo.cli.embed import embed
@@ -103,6 +104,11 @@ _add(
     "lenszoo vet results --export votes",
 )
 _add(export, "lenszoo export resnet18_slim.common_test_sim_v2 --out resnet18_slim.onnx")
+_add(
+    completeness,
+    "lenszoo completeness RUN --survey cfhtls_gri --galaxies galaxies.csv --images-in cutouts "
+    "--out selection",
+)
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")
 
