@@ -34,6 +34,7 @@ _TYPES = {
     "grid.js": "text/javascript",
     "single.js": "text/javascript",
     "saving.js": "text/javascript",
+    "choice.js": "text/javascript",
     "agreement.js": "text/javascript",
 }
 _REQUEST = re.compile(r"[A-Za-z0-9-]{8,64}")

@@ -13,6 +13,7 @@ import numpy as np
 from lenszoo.data.fits import read_pixel_scale, split_hdu
 from lenszoo.data.matching import match_by_name, match_by_pattern
 from lenszoo.data.readers import ImagePath, image_name, read_image
+from lenszoo.data.sky import subtract_sky
 from lenszoo.errors import LenszooError
 from lenszoo.files import has_file, has_folder
 from lenszoo.survey.cutouts import TileCutter
@@ -87,30 +88,44 @@ class TileImages:
         self.bands = tuple(search["bands"])
         self.shape, reads_zero_points = _trained(search["weights"])
         self._scale, self._target = search.get("pixel_scale"), search.get("target") or _ZERO_POINT
-        self._mask = search.get("mask_value")
+        self._mask, self._sky = search.get("mask_value"), search.get("sky")
         self._names = candidates.columns["tile"]
         self._ra = np.array(candidates.columns["ra"], float)
         self._dec = np.array(candidates.columns["dec"], float)
         folder = tiles or search["tiles"]
         if not Path(folder).exists():
             raise LenszooError(f"{folder}: the tiles of {candidates.source} are gone; pass tiles=.")
-        files = list_tiles(folder, self.bands, search.get("pattern"), search.get("zero_point"))
+        names = ("pattern", "zero_point", "weight_maps", "masks")
+        files = list_tiles(folder, self.bands, *map(search.get, names))
         chosen = [one for one in files if one.name in set(self._names)]
         candidates.folder.mkdir(parents=True, exist_ok=True)
         index = candidates.folder / "tiles.parquet"
-        sound = read_tiles(chosen, self.bands, index, lambda _: None, reads_zero_points)
+        sound = read_tiles(
+            chosen,
+            self.bands,
+            index,
+            lambda _: None,
+            reads_zero_points,
+            mask_bits=search.get("mask_bits"),
+        )
         self._tiles = {tile.name: tile for tile in sound}
         self._cutters: OrderedDict[tuple[str, int], TileCutter] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, row: int, field: int = 1) -> np.ndarray:
-        """Cut an image out of its tile; NaN beyond the edges and where pixels are masked."""
+        """Cut an image out of its tile, as the search does.
+
+        NaN beyond the edges and where pixels are masked; the sky is subtracted where the search did
+        it.
+        """
         tile = self._tile(row)
         with self._lock:
             cutter = self._cutter(tile, field)
             image = cutter.cut(self._ra[row : row + 1], self._dec[row : row + 1])[0]
         if self._mask is not None:
             image[image == np.float32(self._mask)] = np.nan
+        if self._sky is not None:
+            subtract_sky(image[None], self._sky)
         return image
 
     def frame(self, row: int) -> Frame:

@@ -109,6 +109,14 @@ def test_grading_with_keys_is_found_again_after_a_reload(page, tmp_path):
         page.wait_for_selector("#agreement table")
         assert "Ann" in page.inner_text("#agreement")
         page.keyboard.press("Escape")
+        shown = {}
+        for name in ("open", "X", "known", "new", "all"):
+            page.select_option("#filter", name)
+            shown[name] = page.evaluate("() => document.querySelectorAll('.cell').length")
+        assert shown == {"open": 9, "X": 1, "known": 1, "new": 11, "all": 12}
+        page.select_option("#sort", "grade")
+        assert page.locator(".cell .badge").all_inner_texts()[:4] == ["A", "C", "X", ""]
+        page.select_option("#sort", "given")
         page.click("#blind")
         page.wait_for_function("() => document.querySelectorAll('.cell .score:empty').length > 5")
         assert page.locator(".cell .known:visible").count() == 0

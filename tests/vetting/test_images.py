@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 from oneline import one_line
 from tinyvetting import write_results
 
@@ -23,6 +24,25 @@ def test_cutouts_are_those_that_the_finder_saw(session):
     wide = images.read(0, 2)
     assert wide.shape == (128, 128, 3)
     np.testing.assert_array_equal(wide[32:96, 32:96], image)
+
+
+def test_masks_weights_and_sky_are_those_of_the_search(tmp_path):
+    results = write_results(tmp_path)
+    tiles = tmp_path / "tiles"
+    for name in ("t0", "t1"):
+        header = fits.getheader(tiles / name / "g.fits")
+        shape = (300, 300)
+        fits.writeto(tiles / name / "mask.fits", np.full(shape, 4, np.int32), header)
+    facts = {"masks": "{tile}/mask.fits", "sky": "median"}
+
+    def image(**facts):
+        search = json.loads((results / "search.json").read_text())
+        (results / "search.json").write_text(json.dumps(search | facts))
+        return open_images(read_candidates(results)).read(0)
+
+    assert np.isnan(image(**facts, mask_bits=4)).all()
+    free = image(**facts, mask_bits=2)
+    assert np.isfinite(free).any() and abs(np.nanmedian(free)) < 0.02
 
 
 def test_north_is_up_and_east_is_left_on_the_made_sky(session):

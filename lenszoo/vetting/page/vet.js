@@ -1,6 +1,7 @@
 // The vetting page: state, keys, and the three ways to look at candidates.
 
 import { showAgreement } from "./agreement.js";
+import { chosen } from "./choice.js";
 import { Grid } from "./grid.js";
 import { Outbox } from "./saving.js";
 import { Single } from "./single.js";
@@ -145,28 +146,7 @@ function fillSelect(select, options) {
 // Filter and sort; the candidate in sight stays where it is still listed.
 function arrange() {
   const current = state.order[state.cursor];
-  const text = $("find").value.trim().toLowerCase();
-  const filter = $("filter").value;
-  const tests = {
-    all: () => true,
-    open: (row) => !state.grades[row],
-    known: (row) => state.fact("known", row) !== null,
-    new: (row) => state.fact("known", row) === null,
-    dispute: (row) => new Set([...state.others[row], state.grades[row]].filter(Boolean)).size > 1,
-  };
-  const test = tests[filter] || ((row) => state.grades[row] === filter);
-  state.order = [];
-  for (let row = 0; row < state.keys.length; row += 1)
-    if (test(row) && (!text || state.ids[row]?.toLowerCase().includes(text))) state.order.push(row);
-  const points = (row) => (state.grades[row] ? GRADES.indexOf(state.grades[row]) : 9);
-  const sorts = {
-    last: () => state.order.reverse(),
-    random: () => state.order.sort((a, b) => (state.keys[a] < state.keys[b] ? -1 : 1)),
-    grade: () => state.order.sort((a, b) => points(a) - points(b) || a - b),
-    ra: () => state.order.sort((a, b) => (state.fact("ra", a) ?? 999) - (state.fact("ra", b) ?? 999)),
-    id: () => state.order.sort((a, b) => state.ids[a].localeCompare(state.ids[b], "en", { numeric: true })),
-  };
-  sorts[$("sort").value]?.();
+  state.order = chosen(state, $("filter").value, $("sort").value, $("find").value);
   state.cursor = Math.max(0, state.order.indexOf(current));
   const empty = !state.order.length && state.mode !== "agreement";
   $("empty").hidden = !empty;
