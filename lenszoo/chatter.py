@@ -1,4 +1,4 @@
-"""Start-up chatter of TensorFlow: left out of standard error while it is imported.
+"""Chatter of TensorFlow: left out of standard error while it is imported and while it predicts.
 
 TensorFlow's C++ libraries write to the file descriptor itself, before they look at
 ``TF_CPP_MIN_LOG_LEVEL``. So the descriptor leads to a temporary file during the import, and all
@@ -7,12 +7,14 @@ lines that are no known chatter are passed on afterwards. Who sets ``TF_CPP_MIN_
 """
 
 import contextlib
+import logging
 import os
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+_RETRACING = "triggered tf.function retracing"
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 # the time in the log's form: I0000 00:00:1795892751.726557 21915 file.cc:153], or as a date
@@ -65,6 +67,26 @@ def without_chatter() -> Iterator[None]:
             for line in sink:
                 if not _CHATTER.match(line.decode("utf-8", "replace")):
                     os.write(2, line)
+
+
+@contextlib.contextmanager
+def without_retracing() -> Iterator[None]:
+    """Leave TensorFlow's warning of retracing out of the log while models predict.
+
+    Keras traces one function for each model, and batches have one shape, so nothing is traced
+    twice; but TensorFlow counts the functions of all models as one, and warns from the fifth
+    model of a process on.
+    """
+    logger, rule = logging.getLogger("tensorflow"), _not_of_retracing
+    logger.addFilter(rule)
+    try:
+        yield
+    finally:
+        logger.removeFilter(rule)
+
+
+def _not_of_retracing(record: logging.LogRecord) -> bool:
+    return _RETRACING not in record.getMessage()
 
 
 def _flush() -> None:

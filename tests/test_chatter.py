@@ -11,6 +11,20 @@ from lenszoo import predict
 from lenszoo.simulation import sample
 print(predict("simple_cnn.common_test_sim_v2", sample("common_test_sim", 2, seed=3)).num_rows)
 """
+MANY = """
+import logging
+import numpy as np
+import tensorflow as tf
+import lenszoo
+from lenszoo.models.in_batches import in_batches
+images = np.zeros((2, 20, 20, 1), "float32")
+for _ in range(7):
+    model = lenszoo.build_model("simple_cnn", input_shape=(20, 20, 1))
+    in_batches(model, images, 2)
+    lenszoo.predict(model, images + np.eye(20)[..., None])
+for _ in range(7):  # of a user's own functions it still warns
+    tf.function(lambda x: x + 1)(tf.constant(1.0))
+"""
 WRITE = """
 import os, sys
 from lenszoo.chatter import without_chatter
@@ -65,3 +79,9 @@ def test_an_exception_of_the_import_is_raised_with_what_was_written_before():
     code = WRITE.replace('print("from Python", file=sys.stderr)', "import no_such_package")
     done = _run(code, NEWS[0])
     assert done.stderr.startswith(NEWS[0]) and "ModuleNotFoundError" in done.stderr
+
+
+def test_many_models_are_no_retracing_and_functions_of_a_user_are():
+    done = _run(MANY)
+    lines = [line for line in done.stderr.splitlines() if "retracing" in line]
+    assert lines and all("<lambda>" in line for line in lines), done.stderr

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pyarrow as pa
 
+from lenszoo.chatter import without_retracing
 from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.candidates import Candidates
 from lenszoo.inference.inputs import Batch
@@ -133,5 +134,6 @@ def answer(model: Answerer, inputs: Any, size: int) -> Any:
         return np.pad(array, [(0, spare)] + [(0, 0)] * (array.ndim - 1)) if spare else array
 
     count = len(keras.tree.flatten(inputs)[0])
-    answers = model.predict_on_batch(keras.tree.map_structure(padded, inputs))
+    with without_retracing():
+        answers = model.predict_on_batch(keras.tree.map_structure(padded, inputs))
     return keras.tree.map_structure(lambda values: np.asarray(values)[:count], answers)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from lenszoo.chatter import without_retracing
+
 
 def in_batches(model: Any, inputs: Any, batch_size: int) -> Any:
     """Predict batch by batch: the numbers of ``model.predict``, without its wait at the end.
@@ -24,8 +26,9 @@ def in_batches(model: Any, inputs: Any, batch_size: int) -> Any:
 
     rows = len(keras.tree.flatten(inputs)[0])
     outputs = []
-    for start in range(0, rows, batch_size):
-        part = slice(start, start + batch_size)
-        batch = keras.tree.map_structure(operator.itemgetter(part), inputs)
-        outputs.append(model.predict_on_batch(batch))
+    with without_retracing():
+        for start in range(0, rows, batch_size):
+            part = slice(start, start + batch_size)
+            batch = keras.tree.map_structure(operator.itemgetter(part), inputs)
+            outputs.append(model.predict_on_batch(batch))
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *outputs)
