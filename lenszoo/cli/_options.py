@@ -21,35 +21,33 @@ def _weights_names(incomplete: str) -> list[str]:
     return [f"{before}{comma}{name}" for name in names if name.startswith(last)]
 
 
-Weights = Annotated[
-    str,
-    typer.Argument(
+def _weights(several: str) -> Any:
+    return typer.Argument(
         autocompletion=_weights_names,
         metavar="WEIGHTS",
-        help="A name of `lenszoo weights list`, a run folder, a .weights.h5 or a .keras file.",
+        help=f"{WEIGHTS_HELP}{several}.",
         show_default=False,
-    ),
-]
-WeightsList = Annotated[
-    str,
-    typer.Argument(
-        autocompletion=_weights_names,
-        metavar="WEIGHTS",
-        help="A name of `lenszoo weights list`, a run folder, a .weights.h5 or a .keras file; "
-        "several with commas between them answer together, as an ensemble.",
-        show_default=False,
-    ),
-]
-Inputs = Annotated[
-    list[str],
-    typer.Argument(
+    )
+
+
+WEIGHTS_HELP = "A name of `lenszoo weights list`, a run folder, a .weights.h5 or a .keras file"
+SEVERAL = "; several with commas between them answer together, as an ensemble"
+Weights = Annotated[str, _weights("")]
+WeightsList = Annotated[str, _weights(SEVERAL)]
+
+
+def _inputs(more: str) -> Any:
+    return typer.Argument(
         metavar="INPUTS",
         help="Image files (npy, png, jpg, tif, fits; FILE.fits[SCI] names an HDU), a stack (npy, "
-        "npz, h5), one folder with all below it, or one table (csv, parquet, fits, votable, ecsv): "
-        "with a column of paths, or a catalogue of lens candidates.",
+        "npz, h5), one folder with all below it, or one table (csv, parquet, fits, votable, ecsv) "
+        f"with a column of paths{more}.",
         show_default=False,
-    ),
-]
+    )
+
+
+ImageInputs = Annotated[list[str], _inputs("")]
+Inputs = Annotated[list[str], _inputs(", or a catalogue of lens candidates")]
 OnBad = Annotated[
     Literal["raise", "zero", "skip", "fill"] | None,
     typer.Option(
@@ -155,21 +153,22 @@ def _of_images(kind: Any, text: str, *names: str) -> Any:
     return Annotated[kind, typer.Option(*names, help=text, rich_help_panel="Images")]
 
 
+SkyLevel = _of_images(Literal["border", "median"] | None, "Sky level to subtract from each band.")
+ZeroPoint = _of_images(
+    float | None,
+    "AB magnitude of flux 1: 22.5 for nanomaggies, 31.4 for nJy, 8.9 for Jy. By default what the "
+    "FITS header says.",
+)
+MaskValue = CATALOGUE["mask_value"][1]
+AnyScale = _of_images(
+    bool, "Answer although noise or sky are far from what the weights learned on.", "--any-scale"
+)
+
 # Option -> its type, help and default. Verbs that answer to images have all.
 PREPARING: dict[str, tuple[Any, Any]] = {
     "crop": (_of_images(int | None, "Pixels a side of the central square to cut out."), None),
-    "sky": (
-        _of_images(Literal["border", "median"] | None, "Sky level to subtract from each band."),
-        None,
-    ),
-    "zero_point": (
-        _of_images(
-            float | None,
-            "AB magnitude of flux 1: 22.5 for nanomaggies, 31.4 for nJy, 8.9 for Jy. By default "
-            "what the FITS header says.",
-        ),
-        None,
-    ),
+    "sky": (SkyLevel, None),
+    "zero_point": (ZeroPoint, None),
     "scaling": (
         _of_images(
             str | None,
@@ -177,14 +176,7 @@ PREPARING: dict[str, tuple[Any, Any]] = {
         ),
         None,
     ),
-    "any_scale": (
-        _of_images(
-            bool,
-            "Answer although noise or sky are far from what the weights learned on.",
-            "--any-scale",
-        ),
-        False,
-    ),
+    "any_scale": (AnyScale, False),
 }
 OnMissing = Annotated[
     Literal["raise", "skip", "blank"] | None,

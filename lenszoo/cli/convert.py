@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lenszoo.cli._options import Overwrite
 from lenszoo.cli._verb import say, verb
 from lenszoo.errors import counted
 
@@ -18,7 +19,7 @@ def convert(
         ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Another folder.", show_default=False)],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write anew what exists.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert DeepLenseSim files, pickled ones too, to plain .npy; no pickle is ever run."""
     from lenszoo.data.convert import convert as run

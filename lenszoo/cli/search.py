@@ -5,7 +5,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from lenszoo.cli._options import BatchSize, OutFolder, named_columns, weights_list
+from lenszoo.cli._options import (
+    SEVERAL,
+    WEIGHTS_HELP,
+    AnyScale,
+    BatchSize,
+    MaskValue,
+    OutFolder,
+    SkyLevel,
+    ZeroPoint,
+    named_columns,
+    weights_list,
+)
 from lenszoo.cli._verb import STOPPED, comma_list, progress_bar, say, verb
 from lenszoo.errors import LenszooError
 
@@ -30,11 +41,7 @@ def search(
     ],
     weights: Annotated[
         str,
-        typer.Option(
-            help="Names of `lenszoo weights list`, run folders or files; several with commas "
-            "between them make an ensemble.",
-            show_default=False,
-        ),
+        typer.Option(help=f"{WEIGHTS_HELP}{SEVERAL}.", show_default=False),
     ],
     out: OutFolder,
     pattern: Annotated[
@@ -62,10 +69,8 @@ def search(
         Literal["skip", "zero", "fill"],
         typer.Option(help="Cutouts with bad pixels: no score, set to 0, or fill in the median."),
     ] = "skip",
-    zero_point: Annotated[
-        float | None, typer.Option(help="AB magnitude of flux 1 in the tiles.")
-    ] = None,
-    mask_value: Annotated[float | None, typer.Option(help="Value of masked pixels.")] = None,
+    zero_point: ZeroPoint = None,
+    mask_value: MaskValue = None,
     weight_maps: Annotated[
         str | None,
         typer.Option(
@@ -80,19 +85,11 @@ def search(
     mask_bits: Annotated[
         int | None, typer.Option(min=1, help="Sum of the bits of masks that count; else all do.")
     ] = None,
-    sky: Annotated[
-        Literal["border", "median"] | None, typer.Option(help="Sky level to subtract.")
-    ] = None,
+    sky: SkyLevel = None,
     lens_class: Annotated[
         str, typer.Option(help="The class to search for, for weights that call it otherwise.")
     ] = "lens",
-    any_scale: Annotated[
-        bool,
-        typer.Option(
-            "--any-scale",
-            help="Go on where noise or sky are far from what the weights learned on.",
-        ),
-    ] = False,
+    any_scale: AnyScale = False,
     top: Annotated[int, typer.Option(min=1, help="Candidates to list.")] = 1000,
     known_lenses: Annotated[
         Path | None,

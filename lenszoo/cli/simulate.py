@@ -15,13 +15,13 @@ _PAINTING = "Painting on a survey's galaxies"
 @verb(backend=True, stopped="stopped; the same command goes on from here.")
 def simulate(
     preset: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="PRESET",
-            help="A sky, as `common_test_sim`; not with --survey.",
+            help="A sky, as `common_test_sim`; not with --survey, which takes OUT alone.",
             show_default=False,
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None, typer.Argument(metavar="OUT", help="The folder.", show_default=False)
     ] = None,
@@ -91,6 +91,8 @@ def simulate(
     """
     from lenszoo.files import check_output
 
+    if preset is None:
+        raise LenszooError("Name a sky, PRESET, and OUT, the folder to write; or paint: --survey.")
     if survey is not None:
         check_output(preset, [galaxies, images_in, stamps], overwrite=True)
         if out is not None or galaxies is None:

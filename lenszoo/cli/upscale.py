@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from lenszoo.cli._options import Inputs, PathColumn, Weights, parse_scaling
+from lenszoo.cli._options import ImageInputs, Overwrite, PathColumn, Weights, parse_scaling
 from lenszoo.cli._verb import progress_bar, say, verb
 from lenszoo.errors import counted
 
@@ -14,7 +14,7 @@ from lenszoo.errors import counted
 @verb(backend=True, stopped="stopped; go on with --skip-existing.")
 def upscale(
     weights: Weights,
-    inputs: Inputs,
+    inputs: ImageInputs,
     out: Annotated[
         Path,
         typer.Option(help="A folder; or, for one input, a file.", show_default=False),
@@ -49,9 +49,7 @@ def upscale(
         bool, typer.Option("--png", help="Write 16-bit grey PNG for PNG and JPEG, not .npy.")
     ] = False,
     path_column: PathColumn = "path",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that are there.")
-    ] = False,
+    overwrite: Overwrite = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Keep outputs that are there, to go on.")
     ] = False,

@@ -22,7 +22,7 @@ from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.readers import ImageFiles, read_images
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
-from lenszoo.errors import LenszooError, unknown
+from lenszoo.errors import LenszooError, counted, unknown
 from lenszoo.files import sha256_of
 
 logger = logging.getLogger("lenszoo")
@@ -308,7 +308,7 @@ class Catalogue:
         bands = self.settings().bands
         if bands and image.shape[2] != len(bands):
             raise LenszooError(
-                f"{name}: {image.shape[2]} band(s), but bands= names {len(bands)} "
+                f"{name}: {counted(image.shape[2], 'band')}, but bands= names {len(bands)} "
                 f"({', '.join(bands)})."
             )
 

@@ -14,7 +14,7 @@ from lenszoo.data.names import (
     name_classes,
     natural_key,
 )
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 
 
 def _listing(folder: Path) -> tuple[list[str], list[str], int]:
@@ -70,7 +70,8 @@ def class_files(top: Path, folder: str) -> list[str]:
     if files:
         if inner or others:
             warnings.warn(
-                f"{top / folder}: {len(inner)} folder(s) and {others} file(s) that are no images "
+                f"{top / folder}: {counted(len(inner), 'folder')} and "
+                f"{counted(others, 'file')} that are no images "
                 f"({', '.join(IMAGE_SUFFIXES)}) are passed over beside {len(files)} images.",
                 stacklevel=2,
             )

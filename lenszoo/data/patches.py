@@ -4,7 +4,7 @@ import numpy as np
 
 from lenszoo.data.augment import d4
 from lenszoo.data.epochs import d4_elements, patch_corners
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 
 
 def pair_scale(low: tuple[int, ...], high: tuple[int, ...], name: str = "The pair") -> int:
@@ -16,8 +16,9 @@ def pair_scale(low: tuple[int, ...], high: tuple[int, ...], name: str = "The pai
     scale = high[0] // low[0]
     if scale < 1 or (scale * low[0], scale * low[1], low[2]) != tuple(high):
         raise LenszooError(
-            f"{name}: {low[0]} x {low[1]} pixels in {low[2]} band(s) and {high[0]} x {high[1]} in "
-            f"{high[2]} are no pair; the fine must have 2, 3, 4 ... times the pixels on each side."
+            f"{name}: {low[0]} x {low[1]} pixels in {counted(low[2], 'band')} and "
+            f"{high[0]} x {high[1]} in {high[2]} are no pair; the fine must have "
+            "2, 3, 4 ... times the pixels on each side."
         )
     return scale
 

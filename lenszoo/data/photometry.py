@@ -11,7 +11,7 @@ import numpy as np
 
 from lenszoo.data.profiles import asymmetry, centroids, ellipticities, growth_curves
 from lenszoo.data.sky import measure_sky
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 
 ZERO_POINT = 25.0
 """AB magnitude of flux 1."""
@@ -113,8 +113,8 @@ def _check(
 ) -> None:
     if images.ndim != 4 or images.shape[-1] != len(bands) or images.dtype.kind not in "fiu":
         raise LenszooError(
-            f"Photometry of {len(bands)} band(s) ({', '.join(bands)}) needs images of shape "
-            f"(n, H, W, {len(bands)}), not {images.shape} of {images.dtype}."
+            f"Photometry of {counted(len(bands), 'band')} ({', '.join(bands)}) needs images of "
+            f"shape (n, H, W, {len(bands)}), not {images.shape} of {images.dtype}."
         )
     if isinstance(bands, str) or not all(bands) or len(set(names)) < len(names):
         raise LenszooError(f"The bands need names that differ, not {list(bands)}.")

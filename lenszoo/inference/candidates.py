@@ -17,7 +17,7 @@ from lenszoo.data.layouts import find_layout
 from lenszoo.data.listing import ImageTable, Inputs, as_index
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.table import column_names, is_table_file
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.inputs import Batch, Fit, Images, as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
@@ -211,6 +211,7 @@ def open_inputs(
 
 def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None) -> None:
     """Check that images are of the kind that a model learned on; warnings become their notes."""
+    images.check_bands()  # before warnings of images that do not fit at all
     notes = (
         check_pixel_scale(images, opened.pixel_scale, pixel_scale),
         check_brightness(opened, images),
@@ -290,7 +291,8 @@ def _matched_table(opened: OpenedModel, cutouts: Dataset) -> np.ndarray:
     (width,) = opened.takes["table"]
     if len(cutouts.columns) != width:
         raise LenszooError(
-            f"{label}: {len(cutouts.columns)} column(s) ({have}), but {opened.name} takes {width}."
+            f"{label}: {counted(len(cutouts.columns), 'column')} ({have}), but {opened.name} takes "
+            f"{width}."
         )
     return cutouts.table
 

@@ -148,6 +148,21 @@ class Images:
                 images.append(image)
         return np.stack(images) if images else np.empty((0, 1, 1, self.fit.shape[2]), np.float32)
 
+    def check_bands(self) -> None:
+        """Raise LenszooError where the first image has other bands than the model takes.
+
+        Nothing is said under on_bad="skip", nor of an image that cannot be read, which reading it
+        will tell.
+        """
+        row = self.first()
+        if self.fit.on_bad == "skip" or not len(self) or self._is_missing(row):
+            return
+        try:
+            image = self._raw(row)
+        except LenszooError:
+            return
+        _take_bands(image, self.fit, self.name(row))
+
     def height(self, row: int) -> int:
         """Return how many pixels high an image is before it is made to fit."""
         return int(self._raw(row).shape[0])

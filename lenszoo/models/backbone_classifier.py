@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.models.factory import InputShape
 from lenszoo.models.heads import central_crop, classifier, scale
 
@@ -63,8 +63,8 @@ def backbone_classifier(
         )
     if expected[2] not in (None, shape[2]) and shape[2] != 1:
         raise LenszooError(
-            f"backbone {backbone.name} takes {expected[2]} band(s), got input_shape={shape}: build "
-            f"it with {shape[2]} band(s), or give one band, which is repeated."
+            f"backbone {backbone.name} takes {counted(expected[2], 'band')}, got "
+            f"input_shape={shape}: build it for that, or give one band, which is repeated."
         )
     if any(a not in (None, b) for a, b in zip(expected[:2], size, strict=True)):
         raise LenszooError(

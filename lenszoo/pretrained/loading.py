@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from lenszoo.data.untrusted import open_hdf5
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.layers import PositionEmbedding
 from lenszoo.models.build import (
     HEAD,
@@ -315,8 +315,9 @@ def _check_change(label: str, old: Config, new: Config) -> None:
             raise _other_bands(label, old, new)
         how = "summed over the bands" if bands == 1 else f"shared out over {bands} bands"
         warnings.warn(
-            f"Weights {label} are for {trained_bands} band(s): the kernels of their first layer "
-            f"are {how}, which answers alike to images that are alike in all bands; fine-tune.",
+            f"Weights {label} are for {counted(trained_bands, 'band')}: the kernels of their first "
+            f"layer are {how}, which answers alike to images that are alike in all bands; "
+            "fine-tune.",
             stacklevel=4,
         )
     size, trained = new.input_shape[:2], old.input_shape[:2]
@@ -341,8 +342,8 @@ def _finds(config: Config) -> bool:
 
 def _other_bands(label: str, old: Config, new: Config) -> LenszooError:
     return LenszooError(
-        f"Weights {label} are for {old.input_shape[2]} band(s), got "
-        f"input_shape={new.input_shape}: give images of {old.input_shape[2]} band(s), or "
+        f"Weights {label} are for {counted(old.input_shape[2], 'band')}, got "
+        f"input_shape={new.input_shape}: give images of {counted(old.input_shape[2], 'band')}, or "
         "train your own with weights=None."
     )
 

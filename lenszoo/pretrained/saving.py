@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from lenszoo.data.untrusted import READ_ERRORS, open_hdf5, open_zip
-from lenszoo.errors import LenszooError, one_line, unreadable
+from lenszoo.errors import LenszooError, counted, one_line, unreadable
 from lenszoo.files import has_file, write_bytes
 from lenszoo.models.build import check_channels, model_config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
@@ -275,4 +275,4 @@ def _tensors(shapes: Counter[tuple[int, ...]]) -> str:
     count = shapes.total()
     if not count:
         return "none"
-    return f"{count} tensor(s) of shapes such as {max(shapes)}"
+    return f"{counted(count, 'tensor')} of shapes such as {max(shapes)}"

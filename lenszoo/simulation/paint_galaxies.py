@@ -13,7 +13,7 @@ from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.sky import measure_sky
 from lenszoo.data.table import check_ids, read_table
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation.paint_psf import BandPSF, band_psfs
 from lenszoo.simulation.paint_shape import light_shapes
 from lenszoo.simulation.surveys import ImagingSurvey, get_survey
@@ -238,8 +238,9 @@ def _check_shape(survey: ImagingSurvey, images: np.ndarray, source: str) -> None
     size, bands = survey.cutout_size_pixels, survey.names
     if images.ndim != 4 or not len(images) or images.shape[3] != len(bands):
         raise LenszooError(
-            f"{source}: survey {survey.name} has {len(bands)} band(s) ({', '.join(bands)}); the "
-            f"cutouts must be (n, {size}, {size}, {len(bands)}), not {images.shape}."
+            f"{source}: survey {survey.name} has {counted(len(bands), 'band')} "
+            f"({', '.join(bands)}) and its cutouts must be (n, {size}, {size}, {len(bands)}), not "
+            f"{images.shape}."
         )
     if images.shape[1:3] != (size, size):
         raise LenszooError(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.sky import SkyMethod
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.files import is_writable, replacing, write_bytes
 from lenszoo.interrupt import heard
 from lenszoo.metrics.prevalence import check_prevalence
@@ -238,8 +238,8 @@ def _fitted(settings: Settings, members: Members, catalogue: str, resample: bool
         own = f" ({', '.join(first.bands)})" if first.bands else ""
         have = f"bands= names {len(bands)}" if bands else "it does not know their names"
         raise LenszooError(
-            f"{first.name} takes {count} band(s){own}, but {have}; name the survey's bands "
-            "in order: bands=."
+            f"{first.name} takes {counted(count, 'band')}{own}, but {have}; name the survey's "
+            "bands in order: bands=."
         )
     if resample and first.pixel_scale is None:
         raise LenszooError(

@@ -1,12 +1,16 @@
+import pytest
 from oneline import one_line
 
 from lenszoo.cli._options import (
     CATALOGUE,
     catalogue_options,
     check_images,
+    cut_option,
+    named_columns,
     names_list,
     weights_list,
 )
+from lenszoo.errors import LenszooError
 
 
 def test_options_of_a_catalogue_leave_those_of_the_verb():
@@ -35,3 +39,18 @@ def test_images_are_counted_of_simulated_skies_alone():
     check_images(None)
     check_images(5, None, "common_test_sim")
     one_line("--images counts simulated images", lambda: check_images(5, None))
+
+
+def test_named_columns_and_where_to_cut():
+    assert named_columns("--columns", "ra=RAJ2000, dec=DEJ2000") == {
+        "ra": "RAJ2000", "dec": "DEJ2000",
+    }  # fmt: skip
+    assert named_columns("--columns", None) == {}
+    for text in ("ra", "=x", "ra=", "ra,dec"):
+        with pytest.raises(LenszooError, match=r"--columns .*: write ra=RAJ2000,dec=DEJ2000"):
+            named_columns("--columns", text)
+    assert cut_option(None, None) is None
+    cut = cut_option(32, "x,y")
+    assert cut.size == 32 and cut.columns == {"x": "x", "y": "y"}
+    with pytest.raises(LenszooError, match="--cutout-size says how much"):
+        cut_option(None, "x,y")

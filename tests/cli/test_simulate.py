@@ -19,6 +19,8 @@ class TestSimulate:
         assert again.stdout == done.stdout
 
     def test_bad_input(self, refused, tmp_path):
+        assert "Name a sky, PRESET, and OUT" in refused("simulate")
+        assert "Name OUT, the folder" in refused("simulate", "common_test_sim")
         assert "Did you mean 'common_test_sim'" in refused("simulate", "common_test", tmp_path)
         (tmp_path / "file").write_text("")
         line = refused("simulate", "common_test_sim", tmp_path / "file", "--train", 3)

@@ -115,7 +115,7 @@ def test_the_bands_of_cubes_may_be_named(survey):
         ("id,y\n1,1\n", {"on_bad": "ignore"}, "Legal: fill, raise, skip, zero"),
         ("id,y\n1,1\n", {"sky": "mean"}, "Legal: border, median"),
         ("id,y\n1,1\n", {"layout": "bologna"}, "Legal: bologna_ground, bologna_space"),
-        ("id,y\n1,1\n", {"bands": ["g", "r"]}, "3 band(s), but bands= names 2 (g, r)"),
+        ("id,y\n1,1\n", {"bands": ["g", "r"]}, "3 bands, but bands= names 2 (g, r)"),
         ("id,y\n1,1\n", {"size": (32, 32)}, "but 32 x 32 pixels is expected"),
     ],
 )

@@ -163,7 +163,7 @@ def test_a_model_that_knows_no_names_of_columns(survey, cutouts):
     given = Catalogue(survey.table, columns=COLUMNS)
     np.testing.assert_allclose(logits(predict(model, given)), expected, atol=1e-5)
     one_line("takes 2 columns, not their names", lambda: predict(model, survey.table))
-    one_line("3 column(s) (colour, size, arc_flux), but", lambda: predict(model, cutouts))
+    one_line("3 columns (colour, size, arc_flux), but", lambda: predict(model, cutouts))
 
 
 def test_missing_values_are_no_obstacle(finder, cutouts):

@@ -103,3 +103,11 @@ def test_a_dataset_in_memory_is_looked_at_too(opened, caplog):
     published = dataclasses.replace(opened, provenance=facts)
     (line,) = brightness(published, Dataset(("a", "b"), 3 * images), caplog)
     assert "image a: pixels from" in line
+
+
+def test_images_of_other_bands_are_refused_before_anything_is_told_of_them(opened, caplog):
+    images = 50 * np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    given = Dataset(("a", "b"), images, provenance={"pixel_scale": 0.1})
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        one_line("image a: 3 bands, but", lambda: predict(opened, given))
+    assert not caplog.records

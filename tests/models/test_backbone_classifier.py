@@ -79,7 +79,7 @@ def test_a_broken_image_is_guarded():
     [
         ({}, "build_model('classifier') needs backbone="),
         ({"backbone": "resnet"}, "backbone must be a keras.Model that takes images alone, got str"),
-        ({"backbone": backbone(), "input_shape": (9, 9, 2)}, "backbone mine takes 3 band(s)"),
+        ({"backbone": backbone(), "input_shape": (9, 9, 2)}, "backbone mine takes 3 bands"),
         ({"backbone": backbone(side=8), "input_shape": (9, 9, 3)}, "backbone mine takes 8 x 8"),
         ({"backbone": backbone(), "drop": 0.1}, "Unknown option of classifier 'drop'"),
         ({"backbone": backbone(), "num_classes": 0}, "num_classes of classifier must be"),

@@ -67,7 +67,7 @@ def test_weights_of_srresnet_start_the_generator(tmp_path, suffix):
     )
     one_line("are for scale=4, got 2", lambda: build_model("srgan", weights=path, scale=2))
     one_line(
-        "are for 2 band(s)", lambda: build_model("srgan", weights=path, input_shape=(None, None, 1))
+        "are for 2 bands", lambda: build_model("srgan", weights=path, input_shape=(None, None, 1))
     )
 
 

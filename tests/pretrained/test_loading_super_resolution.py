@@ -75,7 +75,7 @@ def test_what_weights_cannot_serve(tmp_path):
     for arguments, message in (
         ({"scale": 4}, "are for scale=2, got 4"),
         ({"skip": "bicubic"}, "are for skip=None, got 'bicubic'"),
-        ({"input_shape": (None, None, 3)}, "are for 1 band(s)"),
+        ({"input_shape": (None, None, 3)}, "are for 1 band"),
         ({"num_classes": 2}, "srresnet_1 has no classes"),
     ):
         with pytest.raises(LenszooError) as caught:

@@ -52,7 +52,7 @@ class TestRefused:
         refused(
             "cutouts of 60 x 60 pixels, survey legacy_grz has 64", images[:, 2:-2, 2:-2], columns
         )
-        refused("has 3 band(s) (g, r, z)", images[..., :2], columns)
+        refused("has 3 bands (g, r, z)", images[..., :2], columns)
 
     def test_other_unit(self, parts):
         images, columns = parts
@@ -156,4 +156,4 @@ class TestRead:
         )
 
     def test_missing_band_of_the_survey(self, catalogue):
-        one_line("band(s), but bands= names 4", lambda: read_galaxies("kids_ugri", catalogue))
+        one_line("but bands= names 4", lambda: read_galaxies("kids_ugri", catalogue))

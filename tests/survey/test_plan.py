@@ -42,7 +42,7 @@ def test_catalogues_that_could_mean_two_things_are_refused(sky, tmp_path, look):
 def test_weights_and_bands_that_do_not_fit_are_refused(sky, tmp_path, look):
     out = tmp_path / "out"
     refusal(lambda: look(sky, out, weights="resnet18_slim.common_test_sim_v2"), "not 'lens'")
-    refusal(lambda: look(sky, out, bands=("g", "r")), "takes 3 band(s) (g, r, i)", "bands=")
+    refusal(lambda: look(sky, out, bands=("g", "r")), "takes 3 bands (g, r, i)", "bands=")
     refusal(lambda: look(sky, out, bands=("u", "v", "w")), "no file fits the pattern")
     refusal(lambda: look(sky, out, on_bad="raise"), "skip, zero or fill")
     refusal(lambda: look(sky, out, prevalence=2.0), "prevalence")

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from lenszoo.data.untrusted import open_hdf5, open_zip
-from lenszoo.errors import LenszooError, one_line
+from lenszoo.errors import LenszooError, counted, one_line
 from lenszoo.files import expanded, has_file
 from lenszoo.pretrained.imported.transfer import transfer
 from lenszoo.pretrained.imported.vit import names, square
@@ -199,7 +199,9 @@ def _input_shape(old: _Old, tensors: Tensors, input_shape: Any) -> tuple[int, in
     if input_shape is not None:
         shape = tuple(input_shape)
         if len(shape) == 3 and bands not in (shape[2], 3):
-            raise LenszooError(f"{old.label} is for {bands} band(s), got input_shape={shape}.")
+            raise LenszooError(
+                f"{old.label} is for {counted(bands, 'band')}, got input_shape={shape}."
+            )
         return shape
     if old.input_shape is not None and None not in old.input_shape:
         return old.input_shape  # type: ignore[return-value]

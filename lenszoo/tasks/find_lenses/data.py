@@ -9,7 +9,7 @@ from lenszoo.data import Dataset, DatasetIndex, check_leaks, read_catalogue
 from lenszoo.data.batches import Batches
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.scaling import prepared
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
 from lenszoo.tasks.find_lenses.batches import StreamedBatches, as_targets
@@ -115,7 +115,9 @@ def _folder(index: DatasetIndex, data: LensData) -> Dataset:
     loaded = prepared(index.load(data.on_bad or "raise"), data.crop, data.scaling)
     bands = loaded.images.shape[-1]
     if data.bands is not None and len(data.bands) != bands:
-        raise LenszooError(f"{index.source}: {bands} band(s), but bands = {list(data.bands)}.")
+        raise LenszooError(
+            f"{index.source}: {counted(bands, 'band')}, but bands = {list(data.bands)}."
+        )
     return replace(loaded, bands=tuple(data.bands or ()), provenance={"directory": index.source})
 
 

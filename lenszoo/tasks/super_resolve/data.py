@@ -8,7 +8,7 @@ import numpy as np
 from lenszoo.data import make_pairs, normalise, read_pairs
 from lenszoo.data.batches import Batches
 from lenszoo.data.content import hash_arrays, same_rows
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation import SimulatedDataset, get_preset, list_presets
 from lenszoo.tasks.parts import digest
 from lenszoo.tasks.sources import (
@@ -70,7 +70,7 @@ def _from_files(recipe: SuperResolveRecipe) -> TrainingData:
     )
     if len(pairs) < 2:
         raise LenszooError(
-            f"{len(pairs)} pair(s) are too few to train on some and validate on others."
+            f"{counted(len(pairs), 'pair')}: too few to train on some and validate on others."
         )
     training, held = pairs.split(data.val_fraction, seed)
 

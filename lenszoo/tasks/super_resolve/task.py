@@ -10,7 +10,7 @@ import numpy as np
 from lenszoo.data import Dataset, make_pairs, normalise, read_pairs
 from lenszoo.data.checks import OnBad
 from lenszoo.data.input_scale import measure_scale
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.upscaling.upscaler import Upscaler, open_upscaler
 from lenszoo.metrics import image_quality
 from lenszoo.models.in_batches import in_batches
@@ -178,8 +178,9 @@ def _read(data: Any, upscaler: Upscaler, on_bad: OnBad) -> tuple[Dataset, str]:
     (height, width, bands), fine = data.images.shape[1:], data.targets.shape[1:3]
     if fine != (upscaler.scale * height, upscaler.scale * width) or bands != upscaler.bands:
         raise LenszooError(
-            f"{upscaler.name} makes {upscaler.scale} times the pixels of {upscaler.bands} band(s); "
-            f"the coarse images are {height} x {width} of {bands} band(s), the fine ones "
+            f"{upscaler.name} makes {upscaler.scale} times the pixels, of "
+            f"{counted(upscaler.bands, 'band')}; the coarse images are {height} x {width} of "
+            f"{counted(bands, 'band')}, the fine ones "
             f"{fine[0]} x {fine[1]}: give pairs of that scale."
         )
     return data, origin

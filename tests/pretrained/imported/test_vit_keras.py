@@ -330,7 +330,7 @@ def test_shapes_that_only_the_caller_can_settle(tmp_path):
     model = from_vit_keras(path, heads=HEADS, input_shape=(32, 48, 3))
     check(model, tensors, pictures(32, 48))
     path = write_keras2(tmp_path / "four.h5", fine_tune(bands=4))
-    one_line("is for 4 band(s)", lambda: from_vit_keras(path, heads=HEADS, input_shape=(32, 32, 1)))
+    one_line("is for 4 bands", lambda: from_vit_keras(path, heads=HEADS, input_shape=(32, 32, 1)))
 
 
 def test_nasty_files(tmp_path):
