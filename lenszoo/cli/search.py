@@ -107,6 +107,14 @@ def search(
         bool, typer.Option("--previews", help="Draw the candidates: JPEG in a column 'preview'.")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 works in this one.")] = 0,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Score on a Ray cluster: its address, 'auto' for this machine's, or 'local' to "
+            "begin one.",
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(help="I/N: the I-th of N commands of a batch system that share the work."),
@@ -145,6 +153,7 @@ def search(
             features=features,
             previews=previews,
             workers=workers,
+            ray=ray,
             shard=_shard(shard),
             batch_size=batch_size,
             progress=progress,

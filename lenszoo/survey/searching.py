@@ -1,5 +1,6 @@
 """Search a survey for lenses: tiles and a catalogue in, ranked candidates out."""
 
+import functools
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ from lenszoo.interrupt import heard
 from lenszoo.metrics.prevalence import check_prevalence
 from lenszoo.survey.cutouts import suits
 from lenszoo.survey.footprints import Tile, read_tiles
+from lenszoo.survey.on_ray import score_on_ray
 from lenszoo.survey.plan import PART_ROWS, Part, Plan, make_plan, sweep_plans
 from lenszoo.survey.positions import Positions
 from lenszoo.survey.previews import with_previews
@@ -119,6 +121,7 @@ def search(
     features: bool = False,
     previews: bool = False,
     workers: int = 0,
+    ray: str | None = None,
     shard: tuple[int, int] | None = None,
     batch_size: int = 128,
     part_rows: int = PART_ROWS,
@@ -167,6 +170,8 @@ def search(
             column ``features`` of the parts, for :func:`lenszoo.survey.similar`.
         previews: draw the candidates: a column ``preview`` of JPEG pictures beside them.
         workers: processes; 0 scores in this one.
+        ray: score on a Ray cluster instead: its address, "auto" for the one that this machine
+            belongs to, or "local" to begin one. Needs ``lenszoo[ray]``.
         shard: (i, n), the i-th of n processes that share the work without knowing of each other;
             whichever is last writes the candidates.
         batch_size: images a step.
@@ -181,6 +186,8 @@ def search(
     folder = Path(out)
     if top < 1 or workers < 0 or part_rows < 1:
         raise LenszooError("top and part_rows are at least 1, workers at least 0.")
+    if ray is not None and workers:
+        raise LenszooError("A search works with workers= on this machine or with ray=, not both.")
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise LenszooError(f"shard is (i, n) with i from 1 to n, not {tuple(shard)}.")
     names = [weights] if isinstance(weights, str | os.PathLike) else list(weights)
@@ -219,7 +226,10 @@ def search(
         _tell_left_out(plan)
         check_scale(members, settings, _samples(plan, all_tiles), any_scale)
         write_bytes(folder / "search.json", json.dumps(identity, indent=1).encode())
-        done = _score(folder, settings, plan, all_tiles, workers, shard, progress)
+        score = functools.partial(score_parts, workers=workers)
+        if ray is not None:
+            score = functools.partial(score_on_ray, address=ray)
+        done = _score(folder, settings, plan, all_tiles, score, shard, progress)
         ranking: dict[str, Any] = {"top": top, "lenses": lenses, "prevalence": prevalence}
         if previews:
             ranking["illustrate"] = lambda table: with_previews(
@@ -276,7 +286,7 @@ def _score(
     settings: Settings,
     plan: Plan,
     tiles: Sequence[Tile],
-    workers: int,
+    score: Callable[..., Iterator[tuple[Part, Outcome]]],
     shard: tuple[int, int] | None,
     progress: Progress | None,
 ) -> "_Done":
@@ -291,7 +301,7 @@ def _score(
         log.info("Going on: %s of %s objects are done.", f"{before:,}", f"{before + rows:,}")
     meter = Meter(rows, progress)
     failures = []
-    outcomes = score_parts(settings, plan, open_parts, tiles, answers, workers, meter.begin)
+    outcomes = score(settings, plan, open_parts, tiles, answers, ready=meter.begin)
     with heard() as check:
         for _, outcome in outcomes:
             check()

@@ -217,6 +217,19 @@ def _tile(facts: dict[str, Any]) -> Tile:
     return Tile(**facts | grids | {"zero_points": tuple(facts["zero_points"])})
 
 
+def make_scorer(values: dict[str, Any], folder: str) -> Scorer:
+    """Load the models of a search, in another process, from the values of its settings."""
+    lists = {name: tuple(values[name]) for name in ("weights", "bands")}
+    return Scorer(Settings(**values | lists), Path(folder))
+
+
+def score_named(scorer: Scorer, objects: Path, key: str, tile: dict[str, Any]) -> Outcome:
+    """Score a part whose objects lie in a folder of a plan."""
+    with pa.OSFile(str(part_file(objects, key))) as stream:
+        table = pa.ipc.open_file(stream).read_all()
+    return scorer.run(key, table, _tile(tile))
+
+
 def main() -> None:
     """Score the parts that standard input names, until it ends with the process that writes it."""
     replies = os.fdopen(os.dup(1), "wb")
@@ -229,17 +242,12 @@ def main() -> None:
 
     try:
         first = json.loads(reader.readline())
-        values = first["settings"]
-        for name in ("weights", "bands"):
-            values[name] = tuple(values[name])
-        scorer = Scorer(Settings(**values), Path(first["folder"]))
+        scorer = make_scorer(first["settings"], first["folder"])
         reply({})
         for line in reader:
             message = json.loads(line)
-            with pa.OSFile(str(part_file(Path(first["objects"]), message["key"]))) as stream:
-                objects = pa.ipc.open_file(stream).read_all()
-            outcome = scorer.run(message["key"], objects, _tile(message["tile"]))
-            reply({"outcome": outcome})
+            objects = Path(first["objects"])
+            reply({"outcome": score_named(scorer, objects, message["key"], message["tile"])})
     except BrokenPipeError:
         os._exit(1)  # nobody is left to tell
     except LenszooError as error:
