@@ -1,7 +1,9 @@
 """Resample cutouts of a tile to another pixel scale, true to its coordinates."""
 
+import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -56,13 +58,22 @@ def resample(
         np.abs(y_of[:, [1, 2, 4, 5, 7, 8]]).sum(1) < _STRAIGHT
     )
     planes = np.empty((len(rows), *shape), np.float32)
-    for chosen, method in ((straight, _by_rows_and_columns), (~straight, _by_points)):
-        if chosen.any():
-            planes[chosen] = method(sources[chosen], x_of[chosen], y_of[chosen], shape, fine)
+    # products of small matrices: several threads of BLAS would mostly wait for one another
+    with _threads().limit(limits=1, user_api="blas"):
+        for chosen, method in ((straight, _by_rows_and_columns), (~straight, _by_points)):
+            if chosen.any():
+                planes[chosen] = method(sources[chosen], x_of[chosen], y_of[chosen], shape, fine)
     area = np.abs(x_of[:, 1] * y_of[:, 3] - x_of[:, 3] * y_of[:, 1])
     area = area * 4 / (max(shape[0] - 1, 1) * max(shape[1] - 1, 1))
     out[rows] = planes * area[:, None, None].astype(np.float32)
     return out
+
+
+@functools.cache
+def _threads() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def pixel_axes(grid: Grid, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lenszoo.data.checks import OnBad
 from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError, counted
-from lenszoo.files import is_writable, replacing, write_bytes
+from lenszoo.files import check_output, is_writable, replacing, write_bytes
 from lenszoo.interrupt import heard
 from lenszoo.metrics.prevalence import check_prevalence
 from lenszoo.survey.cutouts import suits
@@ -191,6 +191,7 @@ def search(
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise LenszooError(f"shard is (i, n) with i from 1 to n, not {tuple(shard)}.")
     names = [weights] if isinstance(weights, str | os.PathLike) else list(weights)
+    check_output(folder, [catalogue, tiles, *names, known_lenses], overwrite=True)
     if prevalence is not None:
         check_prevalence(prevalence)
     lenses = None if known_lenses is None else read_lenses(known_lenses)

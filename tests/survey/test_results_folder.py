@@ -12,6 +12,7 @@ def test_the_results_of_another_search_are_refused(sky, tmp_path, look):
     other = tmp_path / "catalogue.csv"
     other.write_text((sky / "catalogue.csv").read_text().replace("150.0", "150.1"))
     refusal(lambda: look(sky, out, catalogue=other), "catalogue_sha256")
+    refusal(lambda: look(sky, sky / "tiles"), "is an input itself")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
     refusal(lambda: look(sky, tmp_path / "full"), "holds thesis.tex and no search")
