@@ -130,6 +130,11 @@ SKIES: dict[str, Sky] = {
         "Faint arcs and small radii in u g r i, 0.4 mag less deep than KiDS and in the seeing of "
         "DES with broader wings.",
     ),
+    "lens_finding_cfhtls": _seen(
+        _LENSES,
+        "Galaxies and groups as lenses in g r i, Einstein radii to 4.5 arcsec, as deep as the "
+        "CFHT Legacy Survey and as crowded as its cutouts of massive galaxies.",
+    ),
     "lens_finding_easy_vis": _seen(
         _LENSES, "Wide, bright arcs in Euclid's VIS, as deep as the stacks of its Quick Release."
     ),

@@ -6,7 +6,7 @@ in both classes, which differ in the shape of that light alone.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,14 @@ class LensLaw:
         magnification: lower limit, estimated.
         offset: largest distance of the source from the axis [Einstein radii].
         source_magnitude: brightest and faintest in r, unlensed [mag].
+        radius_shape: of the beta distribution of the Einstein radii over their range.
+        lens_redshift: smallest and largest.
+        largest_dispersion: of the mass [km/s]; beyond it another lens is drawn.
+        galaxy_dispersion: above it the mass is that of a group, and the light that of a galaxy of
+            about this dispersion [km/s].
+        brightness: lens galaxies are brighter than the relation of early types by a factor in this
+            range, even in its logarithm.
+        compactness: their half-light radii, as a factor on those of the relation.
     """
 
     einstein_radius: tuple[float, float]
@@ -45,6 +53,12 @@ class LensLaw:
     magnification: float = 3.0
     offset: float = 0.5
     source_magnitude: tuple[float, float] = (21.0, 27.0)
+    radius_shape: tuple[float, float] = (1.2, 1.8)
+    lens_redshift: tuple[float, float] = (0.15, 0.75)
+    largest_dispersion: float = 450.0
+    galaxy_dispersion: float | None = None
+    brightness: tuple[float, float] | None = None
+    compactness: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -129,16 +143,17 @@ def bounded_power(rng: np.random.Generator, low: float, high: float, slope: floa
 def _geometry(rng: np.random.Generator, law: LensLaw) -> tuple[float, float, float, float]:
     """Draw Einstein radius [arcsec], redshifts of lens and source, velocity dispersion [km/s].
 
-    Dispersions above 450 km/s, those of clusters, are drawn again.
+    Dispersions above the law's largest, by default those of clusters, are drawn again.
     """
     low, high = law.einstein_radius
-    theta_e = low + (high - low) * rng.beta(1.2, 1.8)
+    nearest, farthest = law.lens_redshift
+    theta_e = low + (high - low) * rng.beta(*law.radius_shape)
     while True:
-        z_lens = 0.15 + 0.6 * rng.beta(2.0, 2.0)
+        z_lens = nearest + (farthest - nearest) * rng.beta(2.0, 2.0)
         z_source = max(z_lens + 0.35, 0.8) + 2.2 * rng.beta(1.5, 2.5)
         ratio = 1.0 - comoving_distance(z_lens) / comoving_distance(z_source)
         sigma = _C_KM_S * math.sqrt(theta_e * _RADIANS / (4 * math.pi * ratio))
-        if sigma < 450.0:
+        if sigma < law.largest_dispersion:
             return theta_e, z_lens, z_source, sigma
 
 
@@ -162,6 +177,22 @@ def early_type(
     index = min(max(rng.normal(4.0, 0.8), 2.3), 6.0)
     flux = colours.fluxes(r, colours.early_type(rng, z), names)
     return Galaxy(flux, r_eff, index, e1, e2), angle
+
+
+def _lens_galaxy(
+    rng: np.random.Generator, law: LensLaw, z: float, sigma: float, names: tuple[str, ...]
+) -> tuple[Galaxy, float]:
+    """Draw the lens galaxy by the law, and its position angle [radians]."""
+    limit = law.galaxy_dispersion
+    if limit is not None and sigma > limit:
+        sigma = limit + 0.15 * (sigma - limit) + rng.normal(0.0, 15.0)
+    galaxy, angle = early_type(rng, z, sigma, names)
+    if law.brightness is not None:
+        low, high = np.log(law.brightness)
+        galaxy = replace(galaxy, flux=galaxy.flux * math.exp(rng.uniform(low, high)))
+    if law.compactness is not None:
+        galaxy = replace(galaxy, r_eff=max(galaxy.r_eff * rng.uniform(*law.compactness), 0.2))
+    return galaxy, angle
 
 
 def magnification(offset: float, theta_e: float, r_eff: float) -> float:
@@ -225,7 +256,7 @@ def draw_system(rng: np.random.Generator, law: LensLaw, survey: Survey) -> LensS
     seeing = float(survey.psf_fwhm.min())
     for _ in range(_TRIES):
         theta_e, z_lens, z_source, sigma = _geometry(rng, law)
-        lens, angle = early_type(rng, z_lens, sigma, survey.names)
+        lens, angle = _lens_galaxy(rng, law, z_lens, sigma, survey.names)
         r_eff = min(max(0.22 * math.exp(rng.normal(0.0, 0.4)), 0.08), 0.6)
         offset = law.offset * theta_e * math.sqrt(rng.random())
         boost = magnification(offset, theta_e, r_eff)

@@ -207,25 +207,58 @@ KINDS: dict[str, Callable[[np.random.Generator, LensSystem, Survey], list[Compon
 }
 
 
-def field(rng: np.random.Generator, survey: Survey) -> list[Component]:
+def field(
+    rng: np.random.Generator,
+    survey: Survey,
+    *,
+    crowding: float = 1.0,
+    red: float = 0.2,
+    most: int = MAX_FIELD,
+) -> list[Component]:
     """Draw field galaxies: four per 100 arcsec^2 to r = 26 mag, most of them blue.
 
     Counts grow as 10^(0.33 m) (as in Capak et al. 2007, arXiv:0704.2430), so most are faint.
+
+    Args:
+        rng: of the scene.
+        survey: the camera.
+        crowding: factor on their number.
+        red: share of early types among those of redshift below 0.8.
+        most: largest number.
     """
     half = 0.5 * survey.pixels * survey.pixel_scale
     components = []
-    for _ in range(min(MAX_FIELD, rng.poisson(0.028 * 4 * half * half / 1.6))):
+    for _ in range(min(most, rng.poisson(crowding * 0.028 * 4 * half * half / 1.6))):
         r = bounded_power(rng, 19.0, 26.0, 0.33)
         z = min(max(rng.normal(0.5 + 0.12 * (r - 21.0), 0.25), 0.1), 2.5)
-        red = rng.random() < 0.2 and z < 0.8
-        colour = colours.early_type(rng, z) if red else colours.star_forming(rng, z)
+        early = rng.random() < red and z < 0.8
+        colour = colours.early_type(rng, z) if early else colours.star_forming(rng, z)
         size = 0.45 * 10 ** (-0.09 * (r - 21.0) + rng.normal(0.0, 0.15))
         galaxy = Galaxy(
             colours.fluxes(r, colour, survey.names),
             max(size, 0.08),
-            3.5 if red else rng.uniform(0.7, 1.8),
+            3.5 if early else rng.uniform(0.7, 1.8),
             *ellipticity(rng.uniform(0.3, 1.0), rng.uniform(0.0, math.pi)),
         )
         x, y = rng.uniform(-half, half, 2)
+        components.append(galaxy.component(x, y, core(survey)))
+    return components
+
+
+def group(rng: np.random.Generator, s: LensSystem, survey: Survey, most: int) -> list[Component]:
+    """Draw one to ``most`` fainter early types at the redshift of the lens, around it."""
+    components = []
+    for _ in range(1 + min(rng.poisson(1.6), most - 1)):
+        fainter = rng.uniform(0.3, 3.5)
+        flux = _with_colour(s.lens.flux, colours.early_type(rng, s.z_lens), survey)
+        size = s.lens.r_eff * 10 ** (-0.16 * fainter) * math.exp(rng.normal(0.0, 0.25))
+        galaxy = Galaxy(
+            flux * 10 ** (-0.4 * fainter),
+            min(max(size, 0.15), 2.0),
+            min(max(rng.normal(3.0, 0.8), 1.0), 5.0),
+            *ellipticity(rng.uniform(0.45, 1.0), rng.uniform(0.0, math.pi)),
+        )
+        radius, turn = 0.8 + abs(rng.normal(0.0, 4.0)), rng.uniform(0.0, 2 * math.pi)
+        x, y = s.x + radius * math.cos(turn), s.y + radius * math.sin(turn)
         components.append(galaxy.component(x, y, core(survey)))
     return components

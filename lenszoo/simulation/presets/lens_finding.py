@@ -1,15 +1,17 @@
 """Skies for lens finding: central lenses, and galaxies that resemble them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as field_of
+from typing import Any
 
 import numpy as np
 
 from lenszoo.simulation import composite
 from lenszoo.simulation.components import Component, banks
 from lenszoo.simulation.lens_systems import Galaxy, LensLaw, LensSystem, draw_system
-from lenszoo.simulation.non_lenses import KINDS, SLOTS, elliptical, field
+from lenszoo.simulation.non_lenses import KINDS, SLOTS, elliptical, field, group
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.psf import MOFFAT_2_5, MOFFAT_3_5, PSF
 from lenszoo.simulation.random import noise_key
@@ -59,6 +61,29 @@ EUCLID_SINGLE = replace(
     psf=PSF(wings=0.25, ratio=3.0),
     seeing_scatter=0.05,
 )
+# Noise and seeing of a wide field of the CFHT Legacy Survey, T0007, measured on its images; sky of
+# MegaCam's general information
+CFHTLS = Survey(
+    bands=(
+        Band("g", 0.80, 26.20, 5, 2.0, 21.5),
+        Band("r", 0.74, 25.44, 5, 2.0, 20.9),
+        Band("i", 0.68, 25.05, 5, 2.0, 20.3),
+    ),
+    pixels=64,
+    pixel_scale=0.2,
+    psf=MOFFAT_3_5,
+    seeing_scatter=0.1,
+)
+_MEGACAM = np.array([[0.847, 0.153, 0.0], [0.0, 0.976, 0.024], [0.0, 0.085, 0.915]])
+
+
+def megacam(flux: np.ndarray) -> np.ndarray:
+    """Turn fluxes in g, r and i of SDSS into those of MegaCam.
+
+    Colour terms of Regnault et al. (2009, arXiv:0908.3808): g' = g - 0.153 (g - r) and so on.
+    """
+    return np.exp(_MEGACAM @ np.log(flux))
+
 
 # fractions of the kinds of non-lenses
 MIXTURE = {
@@ -74,18 +99,34 @@ MIXTURE = {
 
 @dataclass(frozen=True)
 class LensFindingSky:
-    """A survey, the lenses that can be found in it, and the kinds of non-lenses by fraction."""
+    """A survey, the lenses that can be found in it, and the kinds of non-lenses by fraction.
+
+    Attributes:
+        survey: the camera.
+        law: of the lenses.
+        mixture: share of each kind of non-lens.
+        groups: share of lenses with fainter early types around them, at large Einstein radii.
+        crowded: options of :func:`lenszoo.simulation.non_lenses.field`.
+        slots: components of each profile.
+        filters: turns fluxes in the bands of the colours into those of the camera.
+    """
 
     survey: Survey
     law: LensLaw
     mixture: Mapping[str, float]
+    groups: float = 0.0
+    crowded: Mapping[str, Any] = field_of(default_factory=dict)
+    slots: Mapping[str, int] = field_of(default_factory=lambda: SLOTS)
+    filters: Callable[[np.ndarray], np.ndarray] | None = None
 
     def draw(self, rng: np.random.Generator, name: str, strength: float = 1.0) -> Scene:
         """Draw a scene; both classes draw a lens system first, from one law."""
         survey = self.survey
         system = draw_system(rng, self.law, survey)
         fwhm = survey.psf_fwhm * math.exp(rng.normal(0.0, 1.0) * survey.seeing_scatter)
-        around = field(rng, survey)
+        around = field(rng, survey, **self.crowded)
+        if self.groups and rng.random() < self.groups * min(1.0, 0.4 + system.einstein_radius / 4):
+            around += group(rng, system, survey, _MOST_MEMBERS)
         keys = np.stack([noise_key(rng) for _ in survey.bands])
         is_lens = name == "lens"
         if is_lens:
@@ -94,6 +135,10 @@ class LensFindingSky:
         else:
             kind = str(rng.choice(list(self.mixture), p=list(self.mixture.values())))
             middle = KINDS[kind](rng, system, survey)
+        if self.filters is not None:
+            middle, around = (
+                [replace(c, flux=self.filters(c.flux)) for c in part] for part in (middle, around)
+            )
         return Scene(
             values={
                 "kind": kind,
@@ -103,7 +148,7 @@ class LensFindingSky:
             },
             keys=keys,
             arrays={
-                **banks(middle + around, SLOTS, len(survey.bands)),
+                **banks(middle + around, self.slots, len(survey.bands)),
                 **_deflector(is_lens, system),
                 "psf_fwhm": fwhm.astype(np.float32),
             },
@@ -176,6 +221,50 @@ def _preset(name: str, summary: str, survey: Survey, law: LensLaw) -> Preset:
     )
 
 
+def _wide(law: LensLaw) -> Preset:
+    """A sky of galaxies and groups as lenses, as crowded as real cutouts of massive galaxies."""
+    preset = _preset(
+        "lens_finding_cfhtls",
+        "Galaxies and groups as lenses, g r i as in the CFHT Legacy Survey: radii to 4.5 arcsec",
+        CFHTLS,
+        law,
+    )
+    sky = LensFindingSky(
+        CFHTLS,
+        law,
+        _WIDE_MIXTURE,
+        groups=0.5,
+        crowded={"crowding": 1.4, "red": 0.35, "most": 12},
+        slots=WIDE_SLOTS,
+        filters=megacam,
+    )
+    return replace(preset, draw=sky.draw)
+
+
+_WIDE_MIXTURE = {
+    "elliptical": 0.20,
+    "spiral": 0.22,
+    "ring": 0.10,
+    "merger": 0.18,
+    "companion": 0.24,
+    "edge_on": 0.04,
+    "star": 0.02,
+}
+_MOST_MEMBERS = 7  # of a group, beside the lens
+WIDE_SLOTS = {**SLOTS, "sersic": 26}
+# Centres as bright, red and compact as those of the candidates of Space Warps
+_WIDE = LensLaw(
+    (0.7, 4.5),
+    signal_to_noise=40.0,
+    contrast=0.12,
+    offset=0.7,
+    radius_shape=(1.0, 1.3),
+    lens_redshift=(0.15, 0.95),
+    largest_dispersion=900.0,
+    galaxy_dispersion=330.0,
+    brightness=(0.3, 1.8),
+    compactness=(0.3, 0.8),
+)
 _EASY = LensLaw((1.0, 3.0), signal_to_noise=40.0, contrast=0.12)
 _HARD = LensLaw((0.5, 2.0), signal_to_noise=20.0, contrast=0.06)
 
@@ -204,4 +293,5 @@ PRESETS = (
         EUCLID_SINGLE,
         _HARD,
     ),
+    _wide(_WIDE),
 )

@@ -14,6 +14,7 @@ from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
 from lenszoo.tasks.find_lenses.batches import StreamedBatches, as_targets
 from lenszoo.tasks.find_lenses.painted import open_painted
+from lenszoo.tasks.find_lenses.real_sky import open_mixed
 from lenszoo.tasks.find_lenses.recipe import LensData
 from lenszoo.tasks.parts import digest
 from lenszoo.tasks.sources import (
@@ -39,6 +40,8 @@ def open_lenses(data: LensData, use: str, seed: int, allow_leaks: bool = False) 
     Raises:
         LenszooError: whatever is wrong with the preset or the files, in one line.
     """
+    if data.real is not None:
+        return open_mixed(data, use, seed)
     if data.preset is not None:
         return _simulated(data, use, seed)
     if data.galaxies is not None:

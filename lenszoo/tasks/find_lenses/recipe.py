@@ -41,6 +41,50 @@ class Negatives(Strict):
 HOST = "host"
 
 
+class RealSky(Strict):
+    """Real galaxies and real sky beside a simulated sky; no lens among them is learned from."""
+
+    catalogue: str | None = Field(
+        None, description="Table of objects that are known to be no lenses, such as look-alikes."
+    )
+    folder: str | None = Field(
+        None, description="Folder of the objects' cutouts; by default the table's own."
+    )
+    pattern: str | None = Field(None, description="Path of a cutout in the folder.")
+    zero_point: float | None = Field(
+        None, description="AB magnitude of flux 1 in the cutouts; by default as of the sky, 25."
+    )
+    sky: Literal["border", "median"] | None = Field(
+        None, description="Sky level to subtract from the cutouts."
+    )
+    share: float = Field(
+        0.5, gt=0, le=1, description="Share of these objects among the non-lenses."
+    )
+    frames: str | None = Field(
+        None,
+        description="FITS files of real sky that scenes are painted into, one a band, as in "
+        "field_{band}.fits.",
+    )
+    frames_zero_point: float = Field(25.0, description="AB magnitude of flux 1 in the frames.")
+    painted: float = Field(
+        0.5, ge=0, le=1, description="Share of the simulated scenes that is painted into frames."
+    )
+    white: tuple[float, ...] | None = Field(
+        None,
+        description="Flux of a white pixel in each band, where real cutouts were published as "
+        "colour pictures; see lenszoo.data.colour_pictures.",
+    )
+    pictures: float = Field(
+        0.7, ge=0, le=1, description="Share of the simulated scenes that goes through a picture."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.catalogue is None and self.frames is None:
+            raise ValueError("data.real names a catalogue of non-lenses, frames of sky, or both")
+        return self
+
+
 class LensData(FileImages):
     """Where lens candidates come from. Give exactly one of the five."""
 
@@ -68,6 +112,9 @@ class LensData(FileImages):
     law: PaintLaw | None = Field(None, description="Law of painted lenses, by default PaintLaw().")
     negatives: Negatives | None = Field(
         None, description="Non-lenses beside painted lenses, by default 25 galaxies for each."
+    )
+    real: RealSky | None = Field(
+        None, description="Real galaxies and real sky beside a simulated sky; by default none."
     )
     folder: str | None = Field(
         None, description="Folder of the catalogue's images; by default its own."
@@ -136,6 +183,8 @@ class LensData(FileImages):
             raise ValueError(f"{', '.join(lost)}: only a catalogue is read with that")
         if (self.galaxies is None) != (self.survey is None):
             raise ValueError("galaxies and survey go together")
+        if self.real is not None and self.preset is None:
+            raise ValueError("data.real stands beside a preset")
         stray = [name for name in self.partners if getattr(self, name) is not None]
         if self.galaxies is None and stray:
             raise ValueError(f"{', '.join(stray)}: only lenses on galaxies are painted with that")
@@ -241,6 +290,11 @@ class FindLensesRecipe(RecipeBase):
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share given to the other class.")
     allow_leaky_columns: bool = Field(
         False, description="Train although a column of the table gives the answer away."
+    )
+    adapt_scales: bool = Field(
+        False,
+        description="From weights: take the scales of the stretch anew from the training images, "
+        "as for a survey of another depth.",
     )
 
 

@@ -66,6 +66,8 @@ class FindLensesTask(Task):
             model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
         if recipe.weights is None:
             adapt_scales(model, source.first())
+        elif recipe.adapt_scales:
+            adapt_stretch(model, source.first())
         else:
             check_inputs(recipe.weights, source.first())
             trained = resolve(recipe.weights).config

@@ -1,0 +1,155 @@
+"""Training data of lens finding that mixes a simulated sky with a real one.
+
+Part of the scenes is painted into frames of real sky, and part of the non-lenses are real galaxies.
+No real lens is learned from.
+"""
+
+import functools
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lenszoo.data import Dataset, read_catalogue
+from lenszoo.data.batches import Batches
+from lenszoo.data.colour_pictures import through_picture
+from lenszoo.data.names import LENS_CLASSES
+from lenszoo.errors import LenszooError
+from lenszoo.simulation import SPLIT_START
+from lenszoo.simulation.composite import survey
+from lenszoo.simulation.cutouts import chosen_bands, lens_sky
+from lenszoo.simulation.frames import Frames, photon_noise, read_frames
+from lenszoo.simulation.preset import Preset
+from lenszoo.simulation.random import scene_generator
+from lenszoo.simulation.sample import sample_scenes
+from lenszoo.tasks.find_lenses.batches import as_targets
+from lenszoo.tasks.find_lenses.recipe import LensData, RealSky
+from lenszoo.tasks.sources import TrainingData, describe_sky
+
+_DRAW = 2**61  # numbers of the draws of a split, far from those of its scenes
+_SHIFT = 2  # pixels by which copies of real galaxies are moved, at most
+
+
+def open_mixed(data: LensData, use: str, seed: int) -> TrainingData:
+    """Open a simulated sky with real galaxies and real sky beside it.
+
+    Args:
+        data: the recipe's table, with ``preset`` and ``real``.
+        use: "image": real galaxies have no table.
+        seed: of scenes, places and copies.
+
+    Raises:
+        LenszooError: whatever is wrong with the files, in one line.
+    """
+    real = data.real
+    assert real is not None
+    if use != "image":
+        raise LenszooError('data.real: real galaxies have no table; use = "image".')
+    if data.fresh:
+        raise LenszooError("data.real: the mixture is held in memory; fresh = false.")
+    preset = lens_sky(data.preset or "")
+    if chosen_bands(preset, data.bands) != preset.bands:
+        raise LenszooError(
+            f"data.real: all bands of {preset.name} are learned from; leave bands out."
+        )
+    others = None if real.catalogue is None else _read_others(real, preset)
+    frames = None
+    if real.frames is not None:
+        size, scale = preset.image_shape[0], preset.pixel_scale
+        frames = read_frames(real.frames, preset.bands, size, scale, real.frames_zero_point)
+    mix = functools.partial(mixed_scenes, preset, real, frames)
+    train = functools.cache(lambda: mix(others, data.images, seed, "train"))
+    describe: dict[str, Any] = describe_sky(preset, seed) | {"real": real.model_dump(mode="json")}
+    if others is not None:
+        describe["real"] |= {"others": len(others), "others_digest": _digest(others.images)}
+    if frames is not None:
+        describe["real"] |= {"frames_digest": _digest(frames.pixels)}
+
+    def epoch(e: int, batch_size: int, augment: str | None) -> Batches:
+        return Batches(train(), batch_size, seed=seed, epoch=e, augment=augment, answers=as_targets)
+
+    return TrainingData(
+        data.images,
+        epoch,
+        functools.cache(lambda: mix(None, data.val_images, seed, "val")),
+        functools.cache(lambda: mix(None, data.test_images, seed, "test")),
+        describe,
+        image_shape=preset.image_shape,
+        class_names=LENS_CLASSES,
+        bands=preset.bands,
+        first=train,
+    )
+
+
+def _digest(pixels: np.ndarray) -> str:
+    return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+
+
+def _read_others(real: RealSky, preset: Preset) -> Dataset:
+    others = read_catalogue(
+        real.catalogue or "", images=real.folder, pattern=real.pattern, bands=preset.bands,
+        columns=(), zero_point=real.zero_point, sky=real.sky, unlabelled=True,
+    )  # fmt: skip
+    if others.images.shape[1:] != preset.image_shape:
+        raise LenszooError(
+            f"{real.catalogue}: cutouts of {others.images.shape[1]} x {others.images.shape[2]} "
+            f"pixels in {others.images.shape[3]} band(s); {preset.name} has "
+            f"{' x '.join(map(str, preset.image_shape))}."
+        )
+    return others
+
+
+def mixed_scenes(
+    preset: Preset, real: RealSky, frames: Frames | None, others: Dataset | None, n: int, seed: int,
+    split: str,
+) -> Dataset:  # fmt: skip
+    """Simulate scenes of a split, part of them in real sky, and put real galaxies among them.
+
+    Half of the examples are lenses, all simulated. Real galaxies take the place of ``real.share``
+    of the others; each is shown as often as the next, moved by up to two pixels.
+
+    Returns:
+        n examples; ``groups`` are ids of real galaxies and numbers of scenes.
+    """
+    start = SPLIT_START[split]
+    rng = scene_generator(seed, start + _DRAW)
+    copies = 0 if others is None else round(real.share * (n // 2))
+    # classes alternate: non-lenses have even numbers, the last of which real ones replace
+    numbers = np.array([i for i in range(n) if i % 2 or i // 2 < (n + 1) // 2 - copies])
+    painted = rng.random(len(numbers)) < (0.0 if frames is None else real.painted)
+    images = np.empty((n, *preset.image_shape), np.float32)
+    labels = np.zeros(n, np.int32)
+    in_sky = replace(preset, observe=photon_noise(survey(preset)))
+    for sky, rows in ((preset, np.flatnonzero(~painted)), (in_sky, np.flatnonzero(painted))):
+        seen = sample_scenes(sky, start + numbers[rows], seed)
+        images[rows], labels[rows] = seen.images, seen.labels
+    if frames is not None:
+        rows = np.flatnonzero(painted)
+        images[rows] += frames.cut(rng, len(rows))
+    if real.white is not None:
+        rows = np.flatnonzero(rng.random(len(numbers)) < real.pictures)
+        images[rows] = through_picture(images[rows], real.white)
+    names = [f"{split}/{i}" for i in numbers]
+    groups = list(names)
+    if others is not None:
+        chosen = np.resize(rng.permutation(len(others)), copies)
+        images[len(numbers) :] = _moved(others.images[chosen], rng)
+        names += [f"{others.ids[k]}/{i}" for i, k in enumerate(chosen)]
+        groups += [others.ids[k] for k in chosen]
+    return Dataset(
+        tuple(names), images, labels=labels, bands=preset.bands, groups=np.array(groups),
+        provenance={"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
+    )  # fmt: skip
+
+
+def _moved(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Move each image by up to two pixels, its edge mirrored."""
+    side = [(0, 0), (_SHIFT, _SHIFT), (_SHIFT, _SHIFT), (0, 0)]
+    padded = np.pad(images, side, mode="reflect")
+    moved, (height, width) = np.empty_like(images), images.shape[1:3]
+    for each, wide, (y, x) in zip(
+        moved, padded, rng.integers(0, 2 * _SHIFT + 1, (len(images), 2)), strict=True
+    ):
+        each[:] = wide[y : y + height, x : x + width]
+    return moved
