@@ -1,7 +1,7 @@
 """Rank the candidates of Space Warps with lens finders, and by cross-validation of a recipe.
 
     python benchmarks/space_warps.py FILE [WEIGHTS ...]
-    python benchmarks/space_warps.py FILE --recipe RECIPE --out FOLDER [--folds 5]
+    python benchmarks/space_warps.py FILE --recipe RECIPE --out FOLDER [--folds 5] [--json FILE]
 
 FILE is an npz of candidates in CFHTLS (Marshall et al. 2016, arXiv:1504.06148; More et al. 2016,
 arXiv:1504.05587): flux (n, 64, 64, 3) in g, r and i, linear, AB zero point 25, 0.2 arcsec a pixel;
@@ -16,6 +16,7 @@ a lens is scored by the training of its own field's fold.
 
 import argparse
 import datetime
+import json
 from pathlib import Path
 
 import numpy as np
@@ -63,15 +64,20 @@ def logits(weights: str, images: np.ndarray) -> np.ndarray:
     return table["logit_lens"].to_numpy() - table["logit_nonlens"].to_numpy()
 
 
-def line(lens: np.ndarray, scores: np.ndarray) -> str:
-    """Scores of a ranking, in words."""
+def interval(lens: np.ndarray, scores: np.ndarray) -> list[float]:
+    """95 % of the AUC, over other lenses and other look-alikes."""
     rng = np.random.default_rng(SEED)
     groups = np.flatnonzero(lens), np.flatnonzero(~lens)
     resampled = []
     for _ in range(BOOTSTRAP):
         rows = np.concatenate([rng.choice(group, len(group)) for group in groups])
         resampled.append(roc_auc(lens[rows], scores[rows]))
-    low, high = np.quantile(resampled, (0.025, 0.975))
+    return np.quantile(resampled, (0.025, 0.975)).tolist()
+
+
+def line(lens: np.ndarray, scores: np.ndarray) -> str:
+    """Scores of a ranking, in words."""
+    low, high = interval(lens, scores)
     rates = [
         f"{np.mean(scores[lens] > np.quantile(scores[~lens], 1 - share, method='higher')):.2f} at "
         f"{share:.0%}"
@@ -99,6 +105,18 @@ def cross_validate(candidates: Candidates, options: argparse.Namespace) -> None:
         print(f"fold {fold}: {own.sum()} candidates, {line(candidates.lens[own], scores[own])}")
     np.save(options.out / "scores.npy", scores)
     print(f"{options.recipe}, {options.folds} folds: {line(candidates.lens, scores)}")
+    if options.json is not None:
+        lens = candidates.lens
+        known = {
+            "auc": float(roc_auc(lens, scores)),
+            "interval": interval(lens, scores),
+            "lenses": int(lens.sum()),
+            "look_alikes": int((~lens).sum()),
+            "folds": options.folds,
+            "date": str(datetime.datetime.now(datetime.UTC).date()),
+            "command": f"python benchmarks/space_warps.py FILE --recipe {options.recipe}",
+        }
+        options.json.write_text(json.dumps({"space_warps": known}, indent=2) + "\n")
 
 
 def main() -> None:
@@ -108,6 +126,7 @@ def main() -> None:
     parser.add_argument("--recipe", help="name or TOML file of a recipe with data.real.catalogue")
     parser.add_argument("--out", type=Path, default=Path("space_warps"), help="runs of the folds")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="file of the score, for tools/release.py")
     options = parser.parse_args()
     candidates = Candidates(options.file)
     print(describe())

@@ -88,6 +88,7 @@ def release(
     seed: int = EVALUATION_SEED,
     real: str | os.PathLike[str] | None = None,
     replaces: str | None = None,
+    further: str | os.PathLike[str] | None = None,
 ) -> WeightsEntry:
     """Release the best weights of a finished run under a name.
 
@@ -108,6 +109,8 @@ def release(
         seed: of the scenes.
         real: for classifiers, an npz of real images to score as well.
         replaces: an entry that these weights take the place of: it is retired.
+        further: a JSON file of scores that were measured elsewhere, by name, such as that of
+            ``benchmarks/space_warps.py --json``.
 
     Returns:
         The entry that is in the manifest now.
@@ -128,6 +131,7 @@ def release(
         packed, model = _pack(full, name, Path(folder))
         _standing(name, packed, root)  # before the long part
         metrics = _metrics(name, done, (full, model), images, seed, real)
+        metrics |= {} if further is None else json.loads(Path(further).read_text(encoding="utf-8"))
         metrics["measured"]["command"] += "" if recipe is None else f" --recipe {source.name}"
         with _alone(root):
             entry = _standing(name, packed, root)
@@ -282,7 +286,12 @@ def _data(done: _Run) -> dict[str, Any]:
         "epochs": len(history),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
         "trained_on": ", then ".join(dict.fromkeys(map(_machine, places))),
-    } | {key: identity[key] for key in _ALSO if key in identity}
+    } | {
+        key: known[key]
+        for known, keys in ((identity, _ALSO), (identity.get("data") or {}, ("real",)))
+        for key in keys
+        if key in known
+    }
 
 
 def _machine(known: dict[str, Any]) -> str:
@@ -366,6 +375,9 @@ def main(
     replaces: Annotated[
         str | None, typer.Option(help="Weights that retire: these take their place.")
     ] = None,
+    further: Annotated[
+        Path | None, typer.Option(help="JSON of scores measured elsewhere, by name.")
+    ] = None,
 ) -> None:
     """Pack, score and enter the weights of a finished run."""
     entry = release(
@@ -377,6 +389,7 @@ def main(
         seed=seed,
         real=real,
         replaces=replaces,
+        further=further,
     )
     typer.echo(json.dumps(entry.metrics, indent=2))
     for file in entry.files:

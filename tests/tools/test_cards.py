@@ -70,6 +70,25 @@ def test_the_crop_of_a_network_is_said():
     )
 
 
+def test_real_data_and_scores_on_real_skies_are_said():
+    assert "Little transfers to real skies yet" in card(FINDER)
+    real = {
+        "catalogue": "look_alikes.csv", "others": 118, "share": 0.3, "frames": "field_{band}.fits",
+        "painted": 0.5, "white": [1.0, 3.0, 4.5], "pictures": 0.7,
+    }  # fmt: skip
+    known = {
+        "auc": 0.804, "interval": [0.731, 0.867], "lenses": 42, "look_alikes": 118, "folds": 5,
+        "date": "2026-11-28", "command": "python benchmarks/space_warps.py FILE --recipe NAME",
+    }  # fmt: skip
+    data, metrics = FINDER.data | {"real": real}, FINDER.metrics | {"space_warps": known}
+    text = card(FINDER.model_copy(update={"data": data, "metrics": metrics}))
+    assert "30% of the non-lenses are copies of 118 real galaxies" in text
+    assert "50% of the scenes are painted into a real field (`field_{band}.fits`)" in text
+    assert "No real lens was learned from." in text
+    assert "AUC of 0.80 (95 %: 0.73 to 0.87)" in text
+    assert "Little transfers" not in text
+
+
 def test_a_sky_that_no_card_knows():
     strange = CLASSIFIER.model_copy(update={"data": {"preset": "common_test"}})
     one_line("common_test_sim", lambda: card(strange))

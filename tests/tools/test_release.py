@@ -100,6 +100,13 @@ def test_what_is_released_loads_by_name(released, monkeypatch, tmp_path):
     assert load_model(NAME).output_shape == (None, 3)
 
 
+def test_scores_measured_elsewhere_stand_beside(place, run, recipe):
+    root, file = empty_root(place / "further"), place / "scores.json"
+    file.write_text('{"space_warps": {"auc": 0.8}}')
+    entry = release(run, NAME, recipe=recipe, root=root, images=IMAGES, further=file)
+    assert entry.metrics["space_warps"] == {"auc": 0.8} and entry.metrics["test"]["n"] == IMAGES
+
+
 def test_the_same_weights_again_change_their_scores_only(released, run, recipe):
     file = released / "weights" / f"{NAME}.weights.h5"
     old, written = get_entry(NAME, manifest=load_manifest(released / FILE_NAME)), file.stat()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lenszoo.simulation import composite
+from lenszoo.simulation import colours, composite
 from lenszoo.simulation.components import Component, banks
 from lenszoo.simulation.lens_systems import Galaxy, LensLaw, LensSystem, draw_system
 from lenszoo.simulation.non_lenses import KINDS, SLOTS, elliptical, field, group
@@ -106,6 +106,8 @@ class LensFindingSky:
         law: of the lenses.
         mixture: share of each kind of non-lens.
         groups: share of lenses with fainter early types around them, at large Einstein radii.
+        varied: share of non-lenses whose central galaxy is nearer or a disc, and so bluer: lenses
+            are massive early types, and what is taken for them often is not.
         crowded: options of :func:`lenszoo.simulation.non_lenses.field`.
         slots: components of each profile.
         filters: turns fluxes in the bands of the colours into those of the camera.
@@ -115,6 +117,7 @@ class LensFindingSky:
     law: LensLaw
     mixture: Mapping[str, float]
     groups: float = 0.0
+    varied: float = 0.0
     crowded: Mapping[str, Any] = field_of(default_factory=dict)
     slots: Mapping[str, int] = field_of(default_factory=lambda: SLOTS)
     filters: Callable[[np.ndarray], np.ndarray] | None = None
@@ -134,6 +137,8 @@ class LensFindingSky:
             middle = elliptical(rng, system, survey) + _source(rng, system)
         else:
             kind = str(rng.choice(list(self.mixture), p=list(self.mixture.values())))
+            if self.varied and rng.random() < self.varied:
+                system = _bluer(rng, system, survey)
             middle = KINDS[kind](rng, system, survey)
         if self.filters is not None:
             middle, around = (
@@ -153,6 +158,15 @@ class LensFindingSky:
                 "psf_fwhm": fwhm.astype(np.float32),
             },
         )
+
+
+def _bluer(rng: np.random.Generator, s: LensSystem, survey: Survey) -> LensSystem:
+    """Give the central galaxy the colours of a nearer one, of a disc in two thirds of the cases."""
+    z = rng.uniform(0.05, 0.5)
+    draw = colours.disc if rng.random() < 0.67 else colours.early_type
+    unit = colours.fluxes(25.0, draw(rng, z), survey.names)
+    flux = unit * (s.lens.flux.sum() / unit.sum())
+    return replace(s, z_lens=z, lens=replace(s.lens, flux=flux))
 
 
 def _source(rng: np.random.Generator, s: LensSystem) -> list[Component]:
@@ -234,6 +248,7 @@ def _wide(law: LensLaw) -> Preset:
         law,
         _WIDE_MIXTURE,
         groups=0.5,
+        varied=0.6,
         crowded={"crowding": 1.4, "red": 0.35, "most": 12},
         slots=WIDE_SLOTS,
         filters=megacam,
@@ -255,14 +270,14 @@ WIDE_SLOTS = {**SLOTS, "sersic": 26}
 # Centres as bright, red and compact as those of the candidates of Space Warps
 _WIDE = LensLaw(
     (0.7, 4.5),
-    signal_to_noise=40.0,
-    contrast=0.12,
+    signal_to_noise=30.0,
+    contrast=0.06,
     offset=0.7,
     radius_shape=(1.0, 1.3),
-    lens_redshift=(0.15, 0.95),
+    lens_redshift=(0.15, 0.90),
     largest_dispersion=900.0,
     galaxy_dispersion=330.0,
-    brightness=(0.3, 1.8),
+    brightness=(0.5, 2.0),
     compactness=(0.3, 0.8),
 )
 _EASY = LensLaw((1.0, 3.0), signal_to_noise=40.0, contrast=0.12)
