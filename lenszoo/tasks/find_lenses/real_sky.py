@@ -6,6 +6,7 @@ No real lens is learned from.
 
 import functools
 import hashlib
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from lenszoo.data.batches import Batches
 from lenszoo.data.colour_pictures import through_picture
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError
-from lenszoo.simulation import SPLIT_START
+from lenszoo.simulation import SPLIT_START, get_preset
 from lenszoo.simulation.composite import survey
 from lenszoo.simulation.cutouts import chosen_bands, lens_sky
 from lenszoo.simulation.frames import Frames, photon_noise, read_frames
@@ -27,7 +28,7 @@ from lenszoo.tasks.find_lenses.batches import as_targets
 from lenszoo.tasks.find_lenses.recipe import LensData, RealSky
 from lenszoo.tasks.sources import TrainingData, describe_sky
 
-_DRAW = 2**61  # numbers of the draws of a split, far from those of its scenes
+_DRAW, _COPIES = 2**61, 2**61 + 1  # numbers of draws of a split, far from those of its scenes
 _SHIFT = 2  # pixels by which copies of real galaxies are moved, at most
 
 
@@ -54,11 +55,8 @@ def open_mixed(data: LensData, use: str, seed: int) -> TrainingData:
             f"data.real: all bands of {preset.name} are learned from; leave bands out."
         )
     others = None if real.catalogue is None else _read_others(real, preset)
-    frames = None
-    if real.frames is not None:
-        size, scale = preset.image_shape[0], preset.pixel_scale
-        frames = read_frames(real.frames, preset.bands, size, scale, real.frames_zero_point)
-    mix = functools.partial(mixed_scenes, preset, real, frames)
+    frames = _frames(real, preset)
+    mix = functools.partial(mixed_scenes, preset, real)
     train = functools.cache(lambda: mix(others, data.images, seed, "train"))
     describe: dict[str, Any] = describe_sky(preset, seed) | {"real": real.model_dump(mode="json")}
     if others is not None:
@@ -86,6 +84,13 @@ def _digest(pixels: np.ndarray) -> str:
     return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
 
 
+def _frames(real: RealSky, preset: Preset) -> Frames | None:
+    if real.frames is None:
+        return None
+    size, scale = preset.image_shape[0], preset.pixel_scale
+    return read_frames(real.frames, preset.bands, size, scale, real.frames_zero_point)
+
+
 def _read_others(real: RealSky, preset: Preset) -> Dataset:
     others = read_catalogue(
         real.catalogue or "", images=real.folder, pattern=real.pattern, bands=preset.bands,
@@ -101,9 +106,8 @@ def _read_others(real: RealSky, preset: Preset) -> Dataset:
 
 
 def mixed_scenes(
-    preset: Preset, real: RealSky, frames: Frames | None, others: Dataset | None, n: int, seed: int,
-    split: str,
-) -> Dataset:  # fmt: skip
+    preset: Preset, real: RealSky, others: Dataset | None, n: int, seed: int, split: str
+) -> Dataset:
     """Simulate scenes of a split, part of them in real sky, and put real galaxies among them.
 
     Half of the examples are lenses, all simulated. Real galaxies take the place of ``real.share``
@@ -112,35 +116,50 @@ def mixed_scenes(
     Returns:
         n examples; ``groups`` are ids of real galaxies and numbers of scenes.
     """
-    start = SPLIT_START[split]
-    rng = scene_generator(seed, start + _DRAW)
     copies = 0 if others is None else round(real.share * (n // 2))
     # classes alternate: non-lenses have even numbers, the last of which real ones replace
-    numbers = np.array([i for i in range(n) if i % 2 or i // 2 < (n + 1) // 2 - copies])
-    painted = rng.random(len(numbers)) < (0.0 if frames is None else real.painted)
-    images = np.empty((n, *preset.image_shape), np.float32)
-    labels = np.zeros(n, np.int32)
-    in_sky = replace(preset, observe=photon_noise(survey(preset)))
-    for sky, rows in ((preset, np.flatnonzero(~painted)), (in_sky, np.flatnonzero(painted))):
-        seen = sample_scenes(sky, start + numbers[rows], seed)
-        images[rows], labels[rows] = seen.images, seen.labels
-    if frames is not None:
-        rows = np.flatnonzero(painted)
-        images[rows] += frames.cut(rng, len(rows))
-    if real.white is not None:
-        rows = np.flatnonzero(rng.random(len(numbers)) < real.pictures)
-        images[rows] = through_picture(images[rows], real.white)
-    names = [f"{split}/{i}" for i in numbers]
+    numbers = [i for i in range(n) if i % 2 or i // 2 < (n + 1) // 2 - copies]
+    looks = real.model_copy(update={"catalogue": "", "folder": None})
+    scenes, labels = _scenes(preset.name, looks.model_dump_json(), tuple(numbers), seed, split)
+    images, names = scenes, [f"{split}/{i}" for i in numbers]
     groups = list(names)
     if others is not None:
+        rng = scene_generator(seed, SPLIT_START[split] + _COPIES)
         chosen = np.resize(rng.permutation(len(others)), copies)
-        images[len(numbers) :] = _moved(others.images[chosen], rng)
+        images = np.concatenate([scenes, _moved(others.images[chosen], rng)])
+        labels = np.append(labels, np.zeros(copies, np.int32))
         names += [f"{others.ids[k]}/{i}" for i, k in enumerate(chosen)]
         groups += [others.ids[k] for k in chosen]
     return Dataset(
         tuple(names), images, labels=labels, bands=preset.bands, groups=np.array(groups),
         provenance={"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
     )  # fmt: skip
+
+
+# trainings of one process that differ in their real galaxies share the scenes
+@functools.lru_cache(maxsize=4)
+def _scenes(
+    name: str, looks: str, numbers: tuple[int, ...], seed: int, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of scenes, part of them in real sky and part seen through pictures."""
+    preset, real = get_preset(name), RealSky(**json.loads(looks))
+    start, n = SPLIT_START[split], len(numbers)
+    rng = scene_generator(seed, start + _DRAW)
+    frames = _frames(real, preset)
+    painted = rng.random(n) < (0.0 if frames is None else real.painted)
+    images = np.empty((n, *preset.image_shape), np.float32)
+    labels = np.zeros(n, np.int32)
+    in_sky = replace(preset, observe=photon_noise(survey(preset)))
+    for sky, rows in ((preset, np.flatnonzero(~painted)), (in_sky, np.flatnonzero(painted))):
+        seen = sample_scenes(sky, start + np.array(numbers)[rows], seed)
+        images[rows], labels[rows] = seen.images, seen.labels
+    if frames is not None:
+        rows = np.flatnonzero(painted)
+        images[rows] += frames.cut(rng, len(rows))
+    if real.white is not None:
+        rows = np.flatnonzero(rng.random(n) < real.pictures)
+        images[rows] = through_picture(images[rows], real.white)
+    return images, labels
 
 
 def _moved(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
