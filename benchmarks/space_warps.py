@@ -107,7 +107,7 @@ def cross_validate(candidates: Candidates, options: argparse.Namespace) -> None:
     print(f"{options.recipe}, {options.folds} folds: {line(candidates.lens, scores)}")
     if options.json is not None:
         lens = candidates.lens
-        known = {
+        figure = {
             "auc": float(roc_auc(lens, scores)),
             "interval": interval(lens, scores),
             "lenses": int(lens.sum()),
@@ -116,7 +116,7 @@ def cross_validate(candidates: Candidates, options: argparse.Namespace) -> None:
             "date": str(datetime.datetime.now(datetime.UTC).date()),
             "command": f"python benchmarks/space_warps.py FILE --recipe {options.recipe}",
         }
-        options.json.write_text(json.dumps({"space_warps": known}, indent=2) + "\n")
+        options.json.write_text(json.dumps({"space_warps": figure}, indent=2) + "\n")
 
 
 def main() -> None:
