@@ -20,6 +20,7 @@ from PIL import Image
 
 from lenszoo import completeness as selection
 from lenszoo import load_model, predict
+from lenszoo import realism as measure_realism
 from lenszoo.evaluation import bicubic, candidates_page, classification_report, grad_cam
 from lenszoo.reporting.colour import colour_image
 from lenszoo.simulation import (
@@ -28,6 +29,7 @@ from lenszoo.simulation import (
     list_presets,
     paint,
     sample,
+    sample_cutouts,
     simulate_galaxies,
 )
 
@@ -35,6 +37,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 CLASSIFIER = "resnet18_slim.common_test_sim_v2"
 UPSCALER = "srresnet_1.sr_75_150_sim"
+EASY_FINDER, EASY = "lens_finder.easy_sim_image", "lens_finding_easy"
 FINDER, HARD = "lens_finder.hard_sim_image", "lens_finding_hard"
 TEST = SPLIT_START["test"]
 TITLES = {"no": "no substructure", "sphere": "CDM subhalos", "vort": "vortex"}
@@ -266,11 +269,24 @@ def completeness() -> Image.Image:
         return Image.open(Path(folder, "map.png")).convert("RGB").copy()
 
 
+def realism() -> Image.Image:
+    """Pictures that tell painted lenses from those of a simulated sky."""
+    cutouts = sample_cutouts(EASY, 400, seed=3)
+    lenses = paint(simulate_galaxies("kids_ugri", 200, seed=3), seed=1)
+    real = cutouts.images[cutouts.labels == 1]
+    painted = lenses.images * 10 ** (0.4 * 25)  # from KiDS' zero point, 0, to the sky's
+    report = measure_realism(real, painted, EASY_FINDER, bands=(1, 2, 3))
+    figure = next(figure for figure in report.figures if figure.name == "telling")
+    drawn = Image.open(io.BytesIO(figure.png)).convert("RGB")
+    return drawn.resize((1200, 1200 * drawn.height // drawn.width))
+
+
 PICTURES: dict[str, Callable[[], plt.Figure | Image.Image]] = {
     "common_test_sim": common_test_sim,
     "lens_finding_easy": lens_finding_easy,
     "painted": painted,
     "completeness": completeness,
+    "realism": realism,
     "skies": skies,
     "grad_cam": grad_cam_maps,
     "super_resolution": super_resolution,

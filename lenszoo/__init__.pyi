@@ -16,6 +16,7 @@ from lenszoo.pretrained.manifest import list_weights as list_weights
 from lenszoo.pretrained.store import fetch_weights as fetch_weights
 from lenszoo.simulation import sample as sample
 from lenszoo.tasks.evaluate import evaluate as evaluate
+from lenszoo.tasks.find_lenses.realism import realism as realism
 from lenszoo.tasks.find_lenses.selection import completeness as completeness
 from lenszoo.training import train as train
 
@@ -35,6 +36,7 @@ __all__ = [
     "load_model",
     "model_info",
     "predict",
+    "realism",
     "sample",
     "simulation",
     "train",

@@ -19,6 +19,7 @@ from lenszoo.cli.models import models
 from lenszoo.cli.predict import predict
 from lenszoo.cli.pretrain import pretrain
 from lenszoo.cli.quickstart import quickstart
+from lenszoo.cli.realism import realism
 from lenszoo.cli.search import search
 from lenszoo.cli.similar import similar
 from lenszoo.cli.simulate import simulate
@@ -109,6 +110,7 @@ _add(
     "lenszoo completeness RUN --survey cfhtls_gri --galaxies galaxies.csv --images-in cutouts "
     "--out selection",
 )
+_add(realism, "lenszoo realism real painted --weights RUN --out realism")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")
 

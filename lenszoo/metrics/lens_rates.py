@@ -71,7 +71,7 @@ def completeness_at(
         >>> scores = np.concatenate([rng.normal(3, 1, 500), rng.normal(0, 1, 5000)])
         >>> found = completeness_at(np.repeat([1, 0], [500, 5000]), scores, 1e-2)
         >>> round(found.completeness, 2), [round(limit, 2) for limit in found.interval]
-        (0.75, [0.7, 0.79])
+        (0.75, [0.69, 0.79])
     """
     positive, values = check_scores(labels, scores)
     needed = nonlenses_needed(rate, level)

@@ -119,10 +119,10 @@ def completeness(
     Example:
         >>> from lenszoo import completeness
         >>> from lenszoo.simulation import simulate_galaxies
-        >>> galaxies = simulate_galaxies("kids_ugri", 6, seed=1)
+        >>> galaxies = simulate_galaxies("cfhtls_gri", 6, seed=1)
         >>> axes = ["einstein_radius=1,2,3"]
         >>> table = completeness(
-        ...     "lens_finder.easy_sim_image_v2", "kids_ugri", galaxies, "kids", axes=axes, per_bin=6
+        ...     "lens_finder.easy_sim_image_v2", "cfhtls_gri", galaxies, "w1", axes=axes, per_bin=6
         ... )
         >>> table["einstein_radius_low"].to_pylist()
         [1.0, 2.0]
