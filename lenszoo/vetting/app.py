@@ -1,6 +1,7 @@
 """Web application of the vetting page: candidates, pictures, grades, agreement, exports."""
 
 import json
+import logging
 import re
 import threading
 from collections import OrderedDict, defaultdict
@@ -14,12 +15,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, one_line
 from lenszoo.vetting.grades import check_grader
 from lenszoo.vetting.guard import Guard
 from lenszoo.vetting.rendering import encode, placeholder, render
 from lenszoo.vetting.session import Session, describe
 from lenszoo.vetting.votes import grades_table
+
+log = logging.getLogger("lenszoo")
 
 CACHE_BYTES = 256 << 20
 """Pictures that are kept in memory, in bytes."""
@@ -152,8 +155,9 @@ class Pages:
 
         try:
             content = self._pictures.get((row, view, field, kind, enlarge), draw)
-        except LenszooError as error:
-            svg, again = placeholder(str(error)), {"Cache-Control": "no-store"}
+        except Exception as error:  # whatever is wrong with one image, the others are shown
+            log.debug("A picture cannot be drawn.", exc_info=error)
+            svg, again = placeholder(one_line(error)), {"Cache-Control": "no-store"}
             return Response(svg, media_type="image/svg+xml", headers=again)
         kept = {"Cache-Control": "private, max-age=86400"}
         return Response(content, media_type=f"image/{kind}", headers=kept)

@@ -137,10 +137,12 @@ class TileImages:
         if grid is None:
             return Frame(self._scale)
         step, ra, dec = grid.scale / 3600, self._ra[row], self._dec[row]
-        x, y = grid.pixels(
+        places = (
             np.array([ra, ra, ra + step / max(np.cos(np.radians(dec)), 1e-6)]),
             np.array([dec, dec + step, dec]),
         )
+        with self._lock:  # coordinates of astropy are for one thread at a time
+            x, y = grid.pixels(*places)
         north, east = (_unit(x[k] - x[0], y[k] - y[0]) for k in (1, 2))
         return Frame(self._scale or grid.scale, north, east)
 

@@ -13,6 +13,7 @@ pytest.importorskip("uvicorn", reason="the extra lenszoo[vet]")
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra lenszoo[test]")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 IN_SIGHT = """() => {
   const cells = [...document.querySelectorAll('.cell')];
   return cells.length > 5 && cells.every((each) => each.img.complete && each.img.naturalWidth > 0);
@@ -44,7 +45,7 @@ def served(session):
 def page():
     """A tab whose errors fail the test."""
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         tab = browser.new_page(viewport={"width": 1280, "height": 800})
         tab.faults = []
         tab.on("pageerror", lambda error: tab.faults.append(str(error)))
@@ -54,12 +55,17 @@ def page():
         browser.close()
 
 
+def wait_for(page, condition):
+    """Wait by the clock: frames of a page that is not on a screen may come late."""
+    page.wait_for_function(condition, polling=50)
+
+
 def enter(page, address):
     """Open the page and name the grader; a port of its own is new to the browser."""
     page.goto(address)
     page.fill("#name", "Ann")
     page.keyboard.press("Enter")
-    page.wait_for_function(IN_SIGHT)
+    wait_for(page, IN_SIGHT)
 
 
 def grades(session, grader="Ann"):
@@ -75,25 +81,25 @@ def test_grading_with_keys_is_found_again_after_a_reload(page, tmp_path):
         enter(page, address)
         for key in "abcxa":
             page.keyboard.press(key)
-        page.wait_for_function(SAVED)
+        wait_for(page, SAVED)
         assert [grade for _, grade in grades(session)] == ["A", "B", "C", "X", "A"]
         assert page.inner_text("#progress") == "5 of 12 graded"
 
         page.keyboard.press("u")
         page.keyboard.press("Control+z")
-        page.wait_for_function("() => document.getElementById('progress').textContent[0] === '3'")
+        wait_for(page, "() => document.getElementById('progress').textContent[0] === '3'")
         assert grades(session) == [(EVIL, "A"), (ids[0], "B"), (ids[1], "C")]
         assert page.get_attribute(".cell.selected", "aria-posinset") == "4"
 
         page.reload()
-        page.wait_for_function(IN_SIGHT)
+        wait_for(page, IN_SIGHT)
         assert page.locator(".cell .badge:not(:empty)").all_inner_texts() == ["A", "B", "C"]
         assert page.get_attribute(".cell.selected", "aria-posinset") == "4"  # the first without
         assert page.locator(".cell .known:visible").count() == 1
 
         page.keyboard.press("Home")
         page.keyboard.press("Enter")  # the single view; the id of a stranger stays text
-        page.wait_for_function("() => document.getElementById('large').naturalWidth > 0")
+        wait_for(page, "() => document.getElementById('large').naturalWidth > 0")
         assert "<img src=x" in page.inner_text("#details") and page.title() != "1"
         assert page.get_attribute('.grades [data-grade="A"]', "aria-pressed") == "true"
         page.wait_for_selector("#overlay line", state="attached")
@@ -102,7 +108,7 @@ def test_grading_with_keys_is_found_again_after_a_reload(page, tmp_path):
         assert "linear-0" in page.get_attribute("#large", "src")
         page.keyboard.press("ArrowRight")
         page.keyboard.press("x")
-        page.wait_for_function(SAVED)
+        wait_for(page, SAVED)
         assert (ids[0], "X") in grades(session) and "3 of 12" in page.inner_text("#place")
 
         page.keyboard.press("g")
@@ -118,7 +124,7 @@ def test_grading_with_keys_is_found_again_after_a_reload(page, tmp_path):
         assert page.locator(".cell .badge").all_inner_texts()[:4] == ["A", "C", "X", ""]
         page.select_option("#sort", "given")
         page.click("#blind")
-        page.wait_for_function("() => document.querySelectorAll('.cell .score:empty').length > 5")
+        wait_for(page, "() => document.querySelectorAll('.cell .score:empty').length > 5")
         assert page.locator(".cell .known:visible").count() == 0
         assert page.inner_text("#progress") == "3 of 12 graded"
     session.grades.close()
@@ -139,7 +145,7 @@ def test_grades_given_while_the_server_is_away_are_kept_and_sent_later(page, tmp
         page.on("dialog", lambda dialog: dialog.accept())  # it warns who leaves
         page.unroute(re.compile("/api/grades"))
         page.reload()
-        page.wait_for_function(SAVED)
+        wait_for(page, SAVED)
         assert [grade for _, grade in grades(session)] == ["B", "B"]
         page.faults.clear()  # of the requests that were cut off
     session.grades.close()
@@ -161,11 +167,11 @@ def test_ten_thousand_candidates_are_a_handful_of_cells(page, tmp_path):
         enter(page, address)
         page.keyboard.press("End")
         page.wait_for_selector('.cell[aria-posinset="10000"].selected')
-        page.wait_for_function(IN_SIGHT)
+        wait_for(page, IN_SIGHT)
         assert page.locator(".cell").count() < 120
         page.keyboard.press("x")
-        page.wait_for_function(SAVED)
+        wait_for(page, SAVED)
         assert grades(session) == [(session.candidates.ids[-1], "X")]
         page.fill("#find", "c77")
-        page.wait_for_function("() => document.querySelector('.cell').ariaSetSize === '111'")
+        wait_for(page, "() => document.querySelector('.cell').ariaSetSize === '111'")
     session.grades.close()

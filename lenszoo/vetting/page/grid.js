@@ -3,6 +3,8 @@
 const GAP = 10;
 const FOOT = 26;
 const SPARE_ROWS = 2;
+const TRIES = 5; // of a picture that did not come, as when the server was away
+const RETRY_MS = 1500;
 const FAST = 3; // rows a frame; pictures of cells that fly past are not fetched
 
 export class Grid {
@@ -142,6 +144,7 @@ export class Grid {
 function blank() {
   const cell = document.createElement("div");
   cell.setAttribute("role", "option");
+  cell.tries = 0;
   const part = (tag, name, parent = cell) => {
     const element = document.createElement(tag);
     element.className = name;
@@ -152,6 +155,15 @@ function blank() {
   cell.img.alt = "";
   cell.img.decoding = "async";
   cell.img.draggable = false;
+  cell.img.addEventListener("load", () => (cell.tries = 0));
+  cell.img.addEventListener("error", () => {
+    const { source } = cell.dataset;
+    if (!source || cell.tries >= TRIES) return;
+    cell.tries += 1;
+    setTimeout(() => {
+      if (cell.dataset.source === source) cell.img.src = source;
+    }, RETRY_MS);
+  });
   cell.known = part("span", "known");
   cell.badge = part("span", "badge");
   const foot = part("div", "foot");

@@ -5,49 +5,59 @@ const RETRY_MS = 2000;
 export class Outbox {
   // onState(state, waiting): "saved", "saving" or "offline"; onAnswer(result, event)
   constructor(name, onState, onAnswer) {
-    this.storage = `lenszoo-vet:${name}`;
+    this.prefix = `lenszoo-vet:${name}:`;
     this.onState = onState;
     this.onAnswer = onAnswer;
     this.sending = false;
-    try {
-      this.events = JSON.parse(localStorage.getItem(this.storage)) || [];
-    } catch {
-      this.events = [];
+    this.offline = false;
+    this.events = this.left();
+  }
+
+  // Events that an earlier page, or another tab, could not send; sent twice they count once.
+  left() {
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(this.prefix));
+    const events = [];
+    for (const name of names) {
+      try {
+        events.push(JSON.parse(localStorage.getItem(name)));
+      } catch {
+        localStorage.removeItem(name);
+      }
     }
+    return events.sort((a, b) => a.at - b.at);
   }
 
   add(grader, event) {
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     const request = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-    this.events.push({ grader, event: { ...event, request } });
-    this.keep();
-    this.flush();
-  }
-
-  keep() {
+    const kept = { grader, event: { ...event, request }, at: performance.timeOrigin + performance.now() };
+    this.events.push(kept);
     try {
-      if (this.events.length) localStorage.setItem(this.storage, JSON.stringify(this.events));
-      else localStorage.removeItem(this.storage);
+      localStorage.setItem(this.prefix + request, JSON.stringify(kept));
     } catch {
-      // a browser without storage: the events are still in memory
+      // a browser whose storage is full: the event is still in memory
     }
+    if (this.offline) this.onState("offline", this.events.length);
+    this.flush();
   }
 
   async flush() {
     if (this.sending) return;
     this.sending = true;
     while (this.events.length) {
-      this.onState("saving", this.events.length);
+      if (!this.offline) this.onState("saving", this.events.length);
       const { grader } = this.events[0];
       const last = this.events.findIndex((each) => each.grader !== grader);
       const batch = this.events.slice(0, Math.min(last < 0 ? this.events.length : last, 200));
       const answered = await this.send(grader, batch);
+      this.offline = !answered;
       if (!answered) {
         this.onState("offline", this.events.length);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
     this.sending = false;
+    this.offline = false;
     this.onState("saved", 0);
   }
 
@@ -79,8 +89,8 @@ export class Outbox {
       this.onAnswer(result, batch[done].event);
       done += 1;
     }
-    this.events.splice(0, done);
-    this.keep();
+    for (const { event } of this.events.splice(0, done))
+      localStorage.removeItem(this.prefix + event.request);
     return done > 0;
   }
 }
