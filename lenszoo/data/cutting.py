@@ -21,6 +21,9 @@ from lenszoo.errors import LenszooError, unreadable
 PAIRS = (("x", "y"), ("ra", "dec"))
 """Positions in pixels, the middle of the first at 0, and on the sky [deg, ICRS]."""
 
+MAX_SIZE = 2**14
+"""The most pixels a side of a cutout."""
+
 _FROM_ONE = "_image"  # columns of Source Extractor, such as X_IMAGE, which counts pixels from 1
 _OPEN, _WHOLE = 8, 2  # files that stay open, and images that stay in memory
 _SHOWN = 12
@@ -51,6 +54,8 @@ class Cut:
     def __post_init__(self) -> None:
         if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
             raise LenszooError(f"cutout_size must be a number of pixels, not {self.size!r}.")
+        if self.size > MAX_SIZE:
+            raise LenszooError(f"cutout_size is at most {MAX_SIZE:,} pixels, not {self.size:,}.")
         if self.columns and set(self.columns) not in [set(pair) for pair in PAIRS]:
             raise LenszooError(
                 f"position_columns: {', '.join(self.columns)}: name x and y, or ra and dec, as in "

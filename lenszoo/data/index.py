@@ -230,7 +230,10 @@ class DatasetIndex:
 
     @classmethod
     def from_stack(
-        cls, path: str | os.PathLike[str], classes: Sequence[str] | None = None
+        cls,
+        path: str | os.PathLike[str],
+        classes: Sequence[str] | None = None,
+        labelled: bool = True,
     ) -> "DatasetIndex":
         """Index a file of many images, see :mod:`lenszoo.data.stacks`; ids count from 0.
 
@@ -238,6 +241,7 @@ class DatasetIndex:
             path: the file; ``file.h5[group/images]`` names an array.
             classes: a model's class names. Without it whole numbers from 0 are the classes, or the
                 names that occur, in the order of :meth:`from_directory`.
+            labelled: take the labels; False leaves them unread.
 
         Raises:
             LenszooError: no such file, a file of a single image, or labels that are none of
@@ -251,7 +255,7 @@ class DatasetIndex:
                 "folder or a table."
             )
         labels, names = None, tuple(classes or ())
-        if stack.labels is not None:
+        if labelled and stack.labels is not None:
             names = names or stack_classes(stack.labels, name)
             labels = as_labels(stack.labels, names, len(stack.images))
         ids = tuple(map(str, range(len(stack.images))))
@@ -396,7 +400,7 @@ def _check_exist(index: DatasetIndex, hint: str) -> None:
     ]
     if missing and index.source == _FILES:
         more = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
-        raise LenszooError(f"{missing[0]}: no such file or folder{more}.")
+        raise LenszooError(f"{os.fspath(missing[0])}: no such file or folder{more}.")
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise LenszooError(f"{index.source}: no such file: {missing[0]}{more}.{hint}")
+        raise LenszooError(f"{index.source}: no such file: {os.fspath(missing[0])}{more}.{hint}")

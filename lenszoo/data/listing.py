@@ -69,7 +69,7 @@ def as_index(
     if has_folder(path):
         return _from_folder(path)
     if is_stack_file(path) and open_stack(os.fspath(path)) is not None:
-        return replace(DatasetIndex.from_stack(path), labels=None, class_names=())
+        return DatasetIndex.from_stack(path, labelled=False)
     if not is_table_file(path):
         return _from_files([path])
     return _from_table(path, id_column, path_column)

@@ -221,6 +221,8 @@ def _is_no_image(shape: tuple[int, ...]) -> bool:
 
 
 def _stack(path: str, array: Any, labels: Any = None, key: str = "") -> Stack:
+    if not array.shape[0]:
+        raise LenszooError(f"{path}{key}: shape {array.shape} holds no images.")
     if array.dtype.kind not in "fiub":
         raise LenszooError(f"{path}{key}: values of type {array.dtype} are not pixels.")
     try:

@@ -22,8 +22,8 @@ class KeptTable:
     content: bytes
 
     def write(self) -> None:
-        """Write the file, unless it is there."""
-        if not has_file(self.path):
+        """Write the file, unless it is there and sound."""
+        if not has_file(self.path) or self.path.read_bytes() != self.content:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(self.path, self.content)
 

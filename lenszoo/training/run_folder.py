@@ -45,7 +45,10 @@ def open_run(folder: Path, recipe: RecipeBase) -> Iterator[bool]:
         Whether data or weights of the run that it holds are named by another place now.
     """
     moved, fields = False, recipe.model_dump(mode="json")
-    check_beside(folder, filter(None, map(fields["data"].get, PLACES)))
+    places = {name: fields["data"].get(name) for name in PLACES}
+    if is_kept_table(Path(places["catalogue"] or "")):
+        places["folder"] = None  # the current one, in which the run may well lie
+    check_beside(folder, filter(None, places.values()))
     busy = f"Another process is training in {folder}; choose another --out."
     with hold(folder, "run folder", ".lock", busy):
         recipe_file = folder / RECIPE

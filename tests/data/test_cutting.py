@@ -115,6 +115,7 @@ def test_both_pairs_with_a_choice(tmp_path):
     assert index.beside.column_names == ["x", "y", "ra", "dec"]
     for size in (0, True, 2.5):
         one_line("cutout_size must be a number of pixels", lambda size=size: Cut(size))
+    one_line("at most 16,384 pixels", lambda: Cut(3_000_000_000))
 
 
 def test_a_file_that_changes_is_opened_anew(tmp_path):

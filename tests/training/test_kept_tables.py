@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,7 @@ def test_a_table_in_memory_trains_resumes_and_scores(fields, table, tmp_path, mo
     result = train(fields, run)
     kept = json.loads((run / "recipe.json").read_text())["data"]["csv"]
     assert kept.startswith(f"{run}/table-") and kept.endswith(".parquet")
+    Path(kept).write_bytes(b"PAR1")  # damaged
     again = train(fields, run)  # finished; the same table names the same file
     assert again.metrics == result.metrics
     report = evaluate(run, table)
@@ -78,3 +80,14 @@ def test_a_cross_validation_keeps_its_table(fields, table, tmp_path):
     summary = cross_validate(fields, tmp_path / "cv", folds=2)
     assert len(summary["folds"]) == 2
     assert len(list((tmp_path / "cv").glob("table-*.parquet"))) == 1
+
+
+def test_a_catalogue_in_memory_finds_its_images_in_the_current_folder(table):
+    names = {"bar": "nonlens", "dot": "lens"}
+    labels = [names[label] for label in table["label"].to_pylist()]
+    catalogue = pa.table({"id": table["path"].to_pylist(), "label": labels})
+    plan = {"task": "find_lenses", "use": "image", "epochs": 1}
+    data = {"catalogue": catalogue, "val_fraction": 0.25}
+    result = train(plan | {"data": data}, Path("run"))
+    assert result.metrics["n"] == 6
+    assert train(plan | {"data": data}, Path("run")).metrics == result.metrics

@@ -13,6 +13,7 @@ import numpy as np
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.listing import as_index
+from lenszoo.data.part import ImagePart
 from lenszoo.data.readers import image_name
 from lenszoo.data.stacks import is_stack_file, open_stack, stack_file
 from lenszoo.errors import LenszooError, unknown
@@ -231,6 +232,11 @@ def _plan(
         index = as_index(inputs, path_column=path_column)
     sources = []
     for path in index.paths:
+        if isinstance(path, ImagePart):
+            raise LenszooError(
+                f"{path}: whole files are upscaled, or a stack by its name; write the image to a "
+                "file of its own, or give its pixels to upscale_array."
+            )
         if not isinstance(path, str | os.PathLike):
             raise LenszooError(f"{image_name(path)}: one file a time is upscaled, not its bands.")
         sources.append(os.fspath(path))
