@@ -102,7 +102,8 @@ def cutting(folder: Path, ending: str, ra: np.ndarray, dec: np.ndarray) -> None:
 
     grids = tuple(read_grid(str(folder / "t0" / f"{band}{ending}")) for band in BANDS)
     tile = Tile("t0", grids, (None,) * 3)
-    for name, scale in (("native", None), ("resampled", SCALE)):
+    scales = {"native": None, "resampled": SCALE, "resampled to 1.3 times the size": 1.3 * SCALE}
+    for name, scale in scales.items():
         count = len(ra) if scale is None else min(len(ra), 500)
         start, busy = time.perf_counter(), time.process_time()
         with TileCutter(tile, (64, 64), scale) as cutter:

@@ -4,6 +4,7 @@ import shutil
 import signal
 import tempfile
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,24 @@ def blank_figures(blank, monkeypatch):
     from lenszoo.reporting.report import Figure
 
     monkeypatch.setattr(Figure, "png", blank)
+
+
+@pytest.fixture(scope="session")
+def children():
+    """A function that lists the processes that a process started."""
+
+    def started(pid):
+        pids = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                pids.append(int(stat.parent.name))
+        return sorted(pids)
+
+    return started
 
 
 class Page(HTMLParser):

@@ -14,6 +14,7 @@ from lenszoo.data.table import PARQUET_SUFFIXES, read_table
 from lenszoo.errors import LenszooError
 
 PATTERN = "{tile}/{band}.fits"
+_STACKS = (".h5", ".hdf5", ".npz", ".npy")
 _COLUMNS = ("tile", "band", "path")
 
 
@@ -74,6 +75,11 @@ def list_tiles(
                 "mask; leave out patterns."
             )
         tiles = _of_table(path, bands, zero_point)
+    elif path.suffix.lower() in _STACKS:
+        raise LenszooError(
+            f"{path}: a stack of cutouts and no tiles; `lenszoo predict WEIGHTS {path.name} --out "
+            "scores.parquet` scores its images as they are, and goes on where it stopped."
+        )
     else:
         raise LenszooError(
             f"{path}: tiles are a folder, or a table (CSV or Parquet) with the columns "

@@ -1,11 +1,13 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
 from tinysky import BANDS, make_wcs, write_image, write_sky
 
 from lenszoo import embed, predict
-from lenszoo.inference import provenance_of
+from lenszoo.data import Dataset
+from lenszoo.inference import open_model, provenance_of
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import read_tiles
 from lenszoo.survey.tiles import list_tiles
@@ -96,3 +98,41 @@ def test_a_tile_of_nothing_but_nan_gives_rows_without_a_score(own, look, rows_of
     rows = [row for row in rows_of(own / "out")[0].values() if row["tile"] == "t1"]
     assert all(row["features"] is None for row in rows)
     assert rows and all(row["logit"] is None and row["bad_pixels"] > 3 * 2048 for row in rows)
+
+
+def test_a_finder_that_looks_at_a_table_too_takes_its_columns_from_the_catalogue(
+    own, look, rows_of
+):
+    for tile in ("t0", "t1", "t2"):
+        shutil.copy(own / "tiles" / tile / "g.fits", own / "tiles" / tile / "u.fits")
+    weights = "lens_finder.easy_sim"
+    columns = open_model(weights).columns
+    table = np.random.default_rng(0).normal(20, 1, (60, len(columns))).astype(np.float32)
+    table[7, 2] = np.nan
+    head, *lines = (own / "catalogue.csv").read_text().splitlines()
+    cells = [["" if np.isnan(x) else repr(float(x)) for x in row] for row in table]
+    rows = [",".join([line, *row]) for line, row in zip(lines, cells, strict=True)]
+    catalogue = ",".join([head, *columns[:-1], "noise"])  # by another name
+    (own / "catalogue.csv").write_text("\n".join([catalogue, *rows]) + "\n")
+    look(own, own / "out", weights=weights, any_scale=True, columns={columns[-1]: "noise"})
+    rows, _ = rows_of(own / "out")
+    bands = ("u", *BANDS)
+    tiles = read_tiles(list_tiles(own / "tiles", bands), bands, own / "index", lambda grids: None)
+    scored = 0
+    for tile in tiles:
+        mine = [
+            row for row in rows.values() if row["tile"] == tile.name and row["logit"] is not None
+        ]
+        ra, dec = (np.array([row[name] for row in mine]) for name in ("ra", "dec"))
+        with TileCutter(tile, (64, 64)) as cutter:
+            images = cutter.cut(ra, dec)
+        at = [int(row["id"]) - 10**18 for row in mine]
+        data = Dataset(tuple(map(str, at)), images, table[at], columns, bands=bands)
+        expected = predict(weights, data, any_scale=True)
+        logits = expected["logit_lens"].to_numpy() - expected["logit_nonlens"].to_numpy()
+        np.testing.assert_allclose([row["logit"] for row in mine], logits, atol=1e-4)
+        scored += len(mine)
+    assert scored > 40 and rows[str(10**18 + 7)]["error"] in (
+        None,
+        "NaN, infinite or constant pixels",
+    )

@@ -41,12 +41,14 @@ def test_masks_lie_beside_tiles_and_planes_of_a_cube_have_one_file(tmp_path):
 
 def test_faults_of_the_list_of_tiles(tmp_path):
     write_sky(tmp_path, tiles=1, side=60)
+    (tmp_path / "stack.h5").touch()
     for source, bands, pattern, text in (
         ("missing", BANDS, None, "no such folder"),
         ("tiles", BANDS, "{band}.fits", "{tile}"),
         ("tiles", BANDS, "{id}/g.fits", "{tile}"),
         ("tiles", ("u", "v"), None, "no file fits"),
         ("catalogue.csv", BANDS, None, "no column 'tile'"),
+        ("stack.h5", BANDS, None, "`lenszoo predict WEIGHTS stack.h5 --out"),
     ):
         with pytest.raises(LenszooError) as caught:
             list_tiles(tmp_path / source, bands, pattern)

@@ -1,32 +1,41 @@
+import os
+import signal
+from pathlib import Path
+
 import pytest
 from tinysky import write_sky
 
 from lenszoo.survey import workers
 
 
-def test_workers_and_shards_give_the_same_rows(sky, tmp_path, look, rows_of):
+def test_shards_give_the_same_rows(sky, tmp_path, look, rows_of):
     look(sky, tmp_path / "one")
-    expected = rows_of(tmp_path / "one")
-    look(sky, tmp_path / "two", workers=2)
-    assert rows_of(tmp_path / "two") == expected
-    first = look(sky, tmp_path / "three", shard=(2, 2))
+    first = look(sky, tmp_path / "two", shard=(2, 2))
     assert first.candidates is None and 0 < first.parts_done < first.parts
-    last = look(sky, tmp_path / "three", shard=(1, 2))
+    last = look(sky, tmp_path / "two", shard=(1, 2))
     assert last.candidates == 10 and last.complete
-    assert rows_of(tmp_path / "three") == expected
+    assert rows_of(tmp_path / "two") == rows_of(tmp_path / "one")
 
 
-def test_ctrl_c_leaves_a_state_that_goes_on(sky, tmp_path, look, rows_of):
-    def stop(done, total):
-        raise KeyboardInterrupt
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
+def test_a_killed_worker_and_ctrl_c_change_no_row(sky, tmp_path, look, rows_of, children, caplog):
+    killed = []
+
+    def disturb(done, total):
+        if not killed:
+            killed.append(children(os.getpid())[-1])
+            os.kill(killed[0], signal.SIGKILL)
+        elif "A worker died (exit code -9)" in caplog.text:
+            raise KeyboardInterrupt
 
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        look(sky, out, progress=stop, workers=1)
+        look(sky, out, progress=disturb, workers=2, part_rows=4)
+    assert not set(killed) & set(children(os.getpid()))
     done = list((out / "parts").glob("*.parquet"))
     assert done and not (out / "candidates.parquet").exists()
-    assert look(sky, out).complete
-    look(sky, tmp_path / "whole")
+    assert look(sky, out, part_rows=4).complete
+    look(sky, tmp_path / "whole", part_rows=4)
     assert rows_of(out) == rows_of(tmp_path / "whole")
 
 
