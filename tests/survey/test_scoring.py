@@ -8,6 +8,7 @@ from tinysky import BANDS, make_wcs, write_image, write_sky
 from lenszoo import embed, predict
 from lenszoo.data import Dataset
 from lenszoo.inference import open_model, provenance_of
+from lenszoo.survey import similar
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import read_tiles
 from lenszoo.survey.tiles import list_tiles
@@ -66,6 +67,8 @@ def test_features_are_those_of_embed_and_change_no_score(sky, tmp_path, look, ro
             images.append(cutter.cut(np.array([row["ra"]]), np.array([row["dec"]]))[0])
     vectors = embed(WEIGHTS, np.stack(images))
     np.testing.assert_allclose([row["features"] for row in scored], vectors, atol=5e-3, rtol=1e-3)
+    alike = similar(tmp_path / "out", scored[0]["id"], count=3)
+    assert {"ra", "dec", "tile", "logit", "prob"} <= set(alike.column_names) and len(alike) == 3
 
 
 def test_an_ensemble_is_the_mean_of_its_members_logits(sky, tmp_path, look, rows_of):
