@@ -14,6 +14,7 @@ from lenszoo.layers.augmentation_geometry import (
 from lenszoo.layers.augmentation_observation import RandomBlur, RandomFlux, RandomNoise
 from lenszoo.layers.bicubic import BicubicUpsampling
 from lenszoo.layers.branch_dropout import BranchDropout, TokenMean
+from lenszoo.layers.colour_term import ColourTerm
 from lenszoo.layers.column_tokens import ColumnTokens
 from lenszoo.layers.gradient_reversal import GradientReversal
 from lenszoo.layers.layer_scale import LayerScale
@@ -42,6 +43,7 @@ __all__ = [
     "BicubicUpsampling",
     "BranchDropout",
     "ClassToken",
+    "ColourTerm",
     "ColumnTokens",
     "Fold",
     "GradientReversal",

@@ -11,6 +11,7 @@ from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import (
     BatchNormalization,
     BranchDropout,
+    ColourTerm,
     ColumnTokens,
     NonFiniteGuard,
     Stretch,
@@ -40,6 +41,7 @@ def lens_finder(
     heads: int = 4,
     dropout: float = 0.1,
     branch_dropout: float = 0.2,
+    colours: bool = False,
     name: str = "lens_finder",
 ) -> keras.Model:
     """Build image tokens and table tokens, one self-attention over both, and two dense layers.
@@ -65,6 +67,8 @@ def lens_finder(
         heads: attention heads; they divide ``dim``.
         dropout: rate in the two dense layers.
         branch_dropout: share of the training examples with one branch alone.
+        colours: add a term of the colours to the logit, see :class:`lenszoo.layers.ColourTerm`;
+            fitted on the training images before the network is trained.
         name: name of the model.
 
     Returns:
@@ -84,6 +88,8 @@ def lens_finder(
     if use is None:
         use = "both" if n_columns else "image"
     _check(use, n_columns, dim, heads, dropout)
+    if colours and (use != "image" or input_shape[2] < 2 or None in input_shape):
+        raise LenszooError('colours=True needs use="image" and two bands or more of a fixed size.')
     inputs: dict[str, Any] = {}
     branches = []
     if use != "table":
@@ -113,6 +119,8 @@ def lens_finder(
         x = layers.Dense(dim, activation="gelu", name=f"dense{i}")(x)
         x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     x = layers.Dense(1, dtype="float32", name="logits")(x)
+    if colours:
+        x = ColourTerm(name="colours")(x, inputs["images"])
     x = Temperature(name="temperature")(x)
     # a table may hold NaN, its tokens never do
     x = NonFiniteGuard(name="guard")(x, checked if use != "table" else branches[-1])

@@ -17,12 +17,12 @@ from lenszoo.metrics.temperature import settled_temperature
 from lenszoo.models.in_batches import in_batches
 from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.models.registry import model_info
-from lenszoo.pretrained.loading import build_model
 from lenszoo.pretrained.source import resolve
 from lenszoo.simulation.cutouts import sample_cutouts
 from lenszoo.tasks.base import Bands, Options, Task
 from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.compute import precision
+from lenszoo.tasks.find_lenses.colours import fit_colours, start_model
 from lenszoo.tasks.find_lenses.data import STATISTICS, open_lenses
 from lenszoo.tasks.find_lenses.input_scale import check_inputs, input_scale
 from lenszoo.tasks.find_lenses.recipe import FindLensesRecipe
@@ -63,7 +63,7 @@ class FindLensesTask(Task):
         shape = images_shape(recipe.input_shape, source.image_shape)
         options = {"use": recipe.use, "columns": list(source.columns), **recipe.options}
         with precision(recipe.mixed_precision):
-            model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
+            model = start_model(recipe, shape, options)
         if recipe.weights is None:
             adapt_scales(model, source.first())
         elif recipe.adapt_scales:
@@ -73,6 +73,8 @@ class FindLensesTask(Task):
             trained = resolve(recipe.weights).config
             if trained is not None and shape is not None and trained.input_shape[2] != shape[2]:
                 adapt_stretch(model, source.first())  # its scales are of other bands
+        if recipe.options.get("colours"):
+            fit_colours(model, source.first())
         return model
 
     def loss(self) -> dict[str, Any]:
