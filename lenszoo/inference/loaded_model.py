@@ -14,7 +14,7 @@ from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.layers import Stretch
 from lenszoo.metrics.classification import log_softmax
-from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
+from lenszoo.metrics.prevalence import TRAINED_PREVALENCE, joint_prevalence
 from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.ensembles import members
@@ -182,7 +182,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         pixel_scale=sources[0].pixel_scale if sources else None,
         inputs=sources[0].inputs if sources else None,
         temperature=temperature_of(model),
-        prevalence=sources[0].prevalence if sources else TRAINED_PREVALENCE,
+        prevalence=joint_prevalence([s.prevalence for s in sources] or [TRAINED_PREVALENCE]),
     )
 
 

@@ -1,6 +1,7 @@
 """Prevalence: share of lenses in a survey; purity, inspections and probabilities at that share."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -97,6 +98,15 @@ def at_prevalence(
         >>> at_prevalence([0.0, 6.9], prevalence=1e-3).round(2).tolist()
         [-6.91, -0.01]
     """
-    here, there = check_prevalence(prevalence), check_prevalence(trained)
-    step = math.log(here / (1 - here)) - math.log(there / (1 - there))
-    return np.asarray(logits, np.float64) + step
+    here, there = (math.log(p / (1 - p)) for p in map(check_prevalence, (prevalence, trained)))
+    return np.asarray(logits, np.float64) + here - there
+
+
+def joint_prevalence(shares: Sequence[float]) -> float:
+    """Share of lenses that a mean of logits is calibrated for: that of the mean log-odds.
+
+    >>> round(joint_prevalence([0.5, 0.5]), 3), round(joint_prevalence([0.5, 1 / 26]), 3)
+    (0.5, 0.167)
+    """
+    odds = [math.log(p / (1 - p)) for p in map(check_prevalence, shares)]
+    return 1 / (1 + math.exp(-sum(odds) / len(odds)))

@@ -162,9 +162,10 @@ def early_type(
 ) -> tuple[Galaxy, float]:
     """Draw an early type at ``z`` of velocity dispersion ``sigma`` [km/s]; and its position angle.
 
-    Luminosity and size follow the relations of Bernardi et al. (2003, astro-ph/0301626 and
-    astro-ph/0301624), with their scatter; the former flattens towards brightest cluster galaxies.
-    The position angle is in radians.
+    Luminosity and size follow relations near those of Bernardi et al. (2003, astro-ph/0301624),
+    ``sigma ~ L^0.25`` and ``R ~ L^0.63`` in r: here ``L ~ sigma^3.6`` and ``R ~ L^0.6``, with
+    assumed scatter, and luminosities flatten towards brightest cluster galaxies. The position angle
+    is in radians.
     """
     absolute = -21.15 - 9.0 * (math.log10(sigma) - 2.2) + rng.normal(0.0, 0.35)
     absolute = max(absolute, -23.9 + rng.normal(0.0, 0.2))

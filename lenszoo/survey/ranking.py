@@ -151,6 +151,7 @@ def write_candidates(
     top: int,
     lenses: Lenses | None = None,
     prevalence: float | None = None,
+    trained: float = TRAINED_PREVALENCE,
     illustrate: Callable[[pa.Table], pa.Table] | None = None,
 ) -> pa.Table:
     """Write the ``top`` candidates of the answers of all parts.
@@ -162,6 +163,7 @@ def write_candidates(
         top: candidates.
         lenses: a list of lenses to match with.
         prevalence: share of lenses among the objects.
+        trained: share that the logits are calibrated for.
         illustrate: adds pictures to the table.
 
     Raises:
@@ -171,8 +173,8 @@ def write_candidates(
     if lenses is not None:
         table = match_lenses(table, lenses)
     if prevalence is not None:
-        table = add_probability(table, prevalence)
-        facts = facts | {"prevalence": prevalence, "trained_prevalence": TRAINED_PREVALENCE}
+        table = add_probability(table, prevalence, trained)
+        facts = facts | {"prevalence": prevalence, "trained_prevalence": trained}
     if illustrate is not None:
         table = illustrate(table)
     rank = pa.array(np.arange(1, len(table) + 1, dtype=np.int32))

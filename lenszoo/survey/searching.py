@@ -16,7 +16,7 @@ from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError, counted
 from lenszoo.files import check_output, is_writable, replacing, write_bytes
 from lenszoo.interrupt import heard
-from lenszoo.metrics.prevalence import check_prevalence
+from lenszoo.metrics.prevalence import check_prevalence, joint_prevalence
 from lenszoo.survey.cutouts import suits
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.on_ray import score_on_ray
@@ -164,8 +164,8 @@ def search(
             weights learned on.
         top: candidates; those within 2 arcsec of a better one are joined to it.
         known_lenses: a list of lenses (as a catalogue); candidates within 2 arcsec are marked.
-        prevalence: share of lenses among the objects; adds ``prob_at_prevalence``, on the premise
-            that the weights were calibrated on half lenses, as the zoo's are.
+        prevalence: share of lenses among the objects; adds ``prob_at_prevalence``, from the share
+            that the weights learned on: a half, or that of their painted examples.
         features: keep the vector of each object, of the first weights, in half precision: the
             column ``features`` of the parts, for :func:`lenszoo.survey.similar`.
         previews: draw the candidates: a column ``preview`` of JPEG pictures beside them.
@@ -232,6 +232,7 @@ def search(
             score = functools.partial(score_on_ray, address=ray)
         done = _score(folder, settings, plan, all_tiles, score, shard, progress)
         ranking: dict[str, Any] = {"top": top, "lenses": lenses, "prevalence": prevalence}
+        ranking["trained"] = joint_prevalence([each.prevalence for each in members.opened])
         if previews:
             ranking["illustrate"] = lambda table: with_previews(
                 table, all_tiles, members.shape[:2], settings

@@ -68,4 +68,8 @@ def test_prevalence_moves_calibrated_probabilities_by_bayes():
     moved = add_probability(rows, 0.001)["prob_at_prevalence"].to_numpy()
     expected = probability * 0.001 / (probability * 0.001 + (1 - probability) * 0.999)
     np.testing.assert_allclose(moved, expected, rtol=1e-4)
+    # logits of a finder that learned on one lens in 26
+    rare = add_probability(rows, 0.001, trained=1 / 26)["prob_at_prevalence"].to_numpy()
+    odds, rare_odds = (p.astype(float) / (1 - p.astype(float)) for p in (moved, rare))
+    np.testing.assert_allclose(rare_odds / odds, 25, rtol=1e-4)
     one_line("prevalence", lambda: add_probability(rows, 0.0))

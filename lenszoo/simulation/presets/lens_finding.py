@@ -20,7 +20,7 @@ from lenszoo.simulation.survey import ZERO_POINT, Band, Survey, magnitude
 
 # Depths: KiDS DR4, 5 sigma in 2 arcsec, and its r-band seeing (Kuijken et al. 2019,
 # arXiv:1902.11265); seeing in u, g and i about that of KiDS DR3 (de Jong et al. 2017,
-# arXiv:1703.02991). Sky: g, r, i as Collett (2015, arXiv:1507.02657), u of a dark night.
+# arXiv:1703.02991). Sky: g, r, i of DES in Collett (2015, arXiv:1507.02657), u of a dark night.
 KIDS = Survey(
     bands=(
         Band("u", 1.00, 24.23, 5, 2.0, 22.5),
@@ -44,9 +44,9 @@ SHALLOW = replace(
     psf=MOFFAT_2_5,
     seeing_scatter=0.12,
 )
-# Width and depth (10 sigma in 1.3 arcsec) of the stacks of the Euclid Quick Release
-# (arXiv:2503.15303); the sky is lenstronomy 1.14.2's (arXiv:2405.13496). The wings are ours: some
-# light of a diffraction-limited PSF lies far out.
+# Width and depth (10 sigma in 1.3 arcsec) of the stacks of the Euclid Quick Release (McCracken et
+# al. 2025, arXiv:2503.15303); the sky is lenstronomy 1.14.2's (arXiv:2405.13496). The wings are
+# ours: some light of a diffraction-limited PSF lies far out.
 EUCLID = Survey(
     bands=(Band("VIS", 0.16, 25.6, 10, 1.3, 22.3),),
     pixels=101,
