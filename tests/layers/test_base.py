@@ -10,6 +10,7 @@ LAYERS = {
     "BicubicUpsampling": ({"scale": 3}, [(2, 5, 6, 1)]),
     "BranchDropout": ({"rate": 0.4, "seed": 3}, [(2, 3, 4), (2, 5, 4)]),
     "ClassToken": ({}, [(2, 3, 4)]),
+    "ColourTerm": ({}, [(2, 1), (2, 8, 8, 2)]),
     "ColumnTokens": ({"dim": 4}, [(2, 3)]),
     "Fold": ({"patch": 3}, [(18, 4, 5), (2, 6, 6, 1)]),
     "GradientReversal": ({"strength": 0.25}, [(2, 3)]),
