@@ -46,7 +46,9 @@ _OPTIONS = (
     (re.compile(r"(?<![.\w])(id|path|label)(?:_column)?=(?=[\s,;.]|$)"), r"--\1-column"),
     (re.compile(r"\bscaling='(\w+)'"), r"--scaling \1"),
     (
-        re.compile(r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns|format)=(?=[\s,;.]|$)"),
+        re.compile(
+            r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns|format|scaling)=(?=[\s,;.]|$)"
+        ),
         r"--\1",
     ),
 )

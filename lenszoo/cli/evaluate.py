@@ -35,7 +35,8 @@ def evaluate(
         str | None,
         typer.Option(
             help="Folder of class folders, or table (csv, parquet, fits, votable, ecsv) with "
-            "columns id, path and label; to find lenses, also a catalogue."
+            "columns id, path and label, or a stack (npz, h5) with labels; to find lenses, also a "
+            "catalogue."
         ),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Score on this simulated sky.")] = None,

@@ -23,7 +23,10 @@ def train(
     out: OutFolder,
     data: Annotated[
         str | None,
-        typer.Option(help="Class folders, a table (id, path, label), a catalogue, or fine images."),
+        typer.Option(
+            help="Class folders, a table (id, path, label), a stack with labels (npz, h5), a "
+            "catalogue, or fine images."
+        ),
     ] = None,
     preset: _recipe.Preset = None,
     weights: Annotated[str | None, typer.Option(help="Weights to start from.")] = None,

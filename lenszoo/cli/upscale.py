@@ -95,4 +95,4 @@ def upscale(
     counts = Counter(result.status for result in results)
     kept = f", {counts['kept']:,} were there already" if counts["kept"] else ""
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
-    say(f"{out}: {counted(counts['written'], 'image')} upscaled{kept}{failed}")
+    say(f"{out}: {counted(counts['written'], 'file')} upscaled{kept}{failed}")

@@ -71,8 +71,8 @@ def class_files(top: Path, folder: str) -> list[str]:
         if inner or others:
             warnings.warn(
                 f"{top / folder}: {counted(len(inner), 'folder')} and "
-                f"{counted(others, 'file')} that are no images "
-                f"({', '.join(IMAGE_SUFFIXES)}) are passed over beside {len(files)} images.",
+                f"{counted(others, 'file')} are passed over beside {len(files)} images; read are "
+                f"{', '.join(IMAGE_SUFFIXES)}.",
                 stacklevel=2,
             )
         return files

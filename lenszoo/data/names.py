@@ -47,6 +47,10 @@ def canonical_class(name: str) -> str:
     return _TRUTHS.get(folded) or CLASS_ALIASES.get(folded, folded)
 
 
+NO_LABEL = frozenset(("", "-", "--", "nan", "null", "na", "n/a", "<na>"))
+"""Texts, in lower case, that stand for a missing label; ``none`` is a class of its own."""
+
+
 def name_classes(names: Iterable[str], source: str) -> tuple[str, ...]:
     """Return the class names of a dataset without a model, in the order of their labels.
 
@@ -58,9 +62,16 @@ def name_classes(names: Iterable[str], source: str) -> tuple[str, ...]:
         source: the table or folder, for the error.
 
     Raises:
-        LenszooError: two of them name the same class, such as ``Lens`` and ``lens``.
+        LenszooError: two of them name the same class, such as ``Lens`` and ``lens``, or one stands
+            for a missing label.
     """
     names = list(names)
+    missing = [name for name in names if name.strip().casefold() in NO_LABEL]
+    if missing:
+        raise LenszooError(
+            f"{source}: a label is {missing[0]!r}, which stands for none: name the class of each "
+            "image, or leave it out."
+        )
     forms: dict[str, list[str]] = {}
     for name in sorted(names):
         forms.setdefault(canonical_class(name), []).append(name)

@@ -92,8 +92,6 @@ def stack_classes(values: np.ndarray, source: str) -> tuple[str, ...]:
     """
     if values.dtype.kind in "OUS":
         texts = {each.decode() if isinstance(each, bytes) else str(each) for each in values.flat}
-        if not all(text.strip() for text in texts):
-            raise LenszooError(f"{source}: an image has an empty label; name its class.")
         return name_classes(texts, source)
     if values.ndim == 2 and values.shape[1] > 1:
         return tuple(map(str, range(values.shape[1])))

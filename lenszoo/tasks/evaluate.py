@@ -56,7 +56,9 @@ def evaluate(
     Args:
         model: as in :func:`lenszoo.predict`; of a run folder the history is shown too.
         data: of a classifier, a folder of class folders (of one that holds ``train`` and ``val``,
-            the latter), a table with columns ``id``, ``path`` and ``label``, an index with labels,
+            the latter), a table with columns ``id``, ``path`` and ``label`` (an
+            :class:`lenszoo.data.listing.ImageTable` names others, or cuts its images out of large
+            ones), a stack with an array ``labels``, an index with labels,
             a simulated sample, arrays ``(images, labels)`` or a ``tf.data.Dataset`` of them;
             classes are matched by name or alias, whatever their order. Of a lens finder also
             candidates with labels: ``Cutouts``, a :class:`lenszoo.data.Catalogue` or its table. Of

@@ -25,7 +25,7 @@ def images(tmp_path):
 def test_a_folder(lenszoo, weights, images, tmp_path):
     out = tmp_path / "out"
     done = lenszoo("upscale", weights, images, "--out", out)
-    assert done.stdout == f"{out}: 2 images upscaled\n" and done.stderr == ""
+    assert done.stdout == f"{out}: 2 files upscaled\n" and done.stderr == ""
     image = fits.getdata(images / "b.fits").astype(np.float32)
     expected = upscale_array(weights, image)[..., 0]
     np.testing.assert_allclose(fits.getdata(out / "b.fits"), expected, atol=1e-5)
@@ -61,11 +61,11 @@ def test_going_on_and_failing(lenszoo, refused, weights, images, tmp_path):
     assert "a.fits: is there already" in refused(*command)
     done = lenszoo(*command, "--skip-existing", "--on-error", "skip")
     assert done.stdout == (
-        f"{tmp_path / 'out'}: 0 images upscaled, 2 were there already, 1 failed\n"
+        f"{tmp_path / 'out'}: 0 files upscaled, 2 were there already, 1 failed\n"
     )
     assert done.stderr.startswith("warning: ") and "c.fits" in done.stderr
     done = lenszoo(*command, "--overwrite", "--on-error", "skip")
-    assert ": 2 images upscaled, 1 failed" in done.stdout
+    assert ": 2 files upscaled, 1 failed" in done.stdout
 
 
 @pytest.mark.parametrize(

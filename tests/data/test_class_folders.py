@@ -39,5 +39,5 @@ def test_files_that_are_passed_over_are_counted(deeplense):
         assert len(DatasetIndex.from_directory(root)) == 9
     (root / "no" / "notes.txt").touch()
     (root / "no" / "more").mkdir()
-    with pytest.warns(UserWarning, match=r"no: 1 folder and 1 file that.*beside 3 images"):
+    with pytest.warns(UserWarning, match=r"no: 1 folder and 1 file are.*beside 3 images"):
         assert len(DatasetIndex.from_directory(root)) == 9

@@ -5,6 +5,7 @@ import pytest
 from oneline import one_line
 
 from lenszoo.data import DatasetIndex, read_image
+from lenszoo.data.names import name_classes
 
 MODEL_CLASSES = ("no", "sphere", "vort")
 
@@ -77,3 +78,9 @@ def test_lens_folders_have_one_order(deeplense, classes):
 def test_other_classes_beside_lenses_keep_their_names(deeplense):
     root = deeplense(classes=("lens", "nonlens", "star"))
     assert DatasetIndex.from_directory(root).class_names == ("lens", "nonlens", "star")
+
+
+def test_a_missing_label_is_no_class():
+    for text in ("nan", "NaN", "", " ", "NULL", "N/A", "<NA>"):
+        one_line("which stands for none", lambda text=text: name_classes(["a", text], "t.csv"))
+    assert set(name_classes(["none", "cdm"], "t.csv")) == {"cdm", "none"}

@@ -126,7 +126,7 @@ def test_an_index_of_a_stack_knows_its_classes_and_copies(write):
         write("e.npz", images, labels=[0, 1, 0, 1, 1, 1])))  # fmt: skip
     one_line("there are 6 images", lambda: DatasetIndex.from_stack(
         write("f.npz", images, labels=[0, 1])))  # fmt: skip
-    one_line("an image has an empty label", lambda: DatasetIndex.from_stack(
+    one_line("a label is '', which stands for none", lambda: DatasetIndex.from_stack(
         write("h.npz", images, labels=["", "a", "a", "a", "a", "a"])))  # fmt: skip
     odd = as_index(write("i.h5", images, labels=np.arange(6) - 7.5))  # of no concern to predict
     assert odd.labels is None and len(odd) == 6

@@ -6,6 +6,7 @@ import numpy as np
 
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.input_scale import measure_each
+from lenszoo.errors import LenszooError
 from lenszoo.inference.pixel_scale import TOLERANCE
 from lenszoo.inference.upscaling.pixels import Scaling, blocks, find_bad, find_range
 from lenszoo.inference.upscaling.upscaler import Upscaler
@@ -42,6 +43,14 @@ def check_like_training(upscaler: Upscaler, image: np.ndarray, scaling: Scaling,
             "learned at %.2g: do not trust the details; another range, scaling=, may help.",
             name, noise, upscaler.name, learned,
         )  # fmt: skip
+
+
+def check_range(image: np.ndarray, name: str) -> None:
+    """Raise LenszooError where all pixels of an image lie beyond float32; NaN stays NaN."""
+    if np.isinf(image).any() and not np.isfinite(image).any():
+        raise LenszooError(
+            f"{name}: its pixels go beyond float32, to 3.4e38; divide them by a number first."
+        )
 
 
 def _noise(image: np.ndarray, scaling: Scaling) -> float | None:

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
-
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.listing import as_index
@@ -18,7 +16,7 @@ from lenszoo.data.readers import image_name
 from lenszoo.data.stacks import is_stack_file, open_stack, stack_file
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import is_writable, is_written, replacing
-from lenszoo.inference.upscaling.checks import check_like_training
+from lenszoo.inference.upscaling.checks import check_like_training, check_range
 from lenszoo.inference.upscaling.formats import open_image, suffixes_out
 from lenszoo.inference.upscaling.pixels import Scaling
 from lenszoo.inference.upscaling.stacks import upscale_stack
@@ -184,10 +182,7 @@ def _upscale_file(
                 upscale_stack(upscaler, stack, settings, stream, progress)
             return
         image = open_image(source, target, upscaler.scale, hdu)
-        if np.isinf(image.pixels).any() and not np.isfinite(image.pixels).any():
-            raise LenszooError(
-                f"{source}: its pixels go beyond float32, to 3.4e38; divide them by a number first."
-            )
+        check_range(image.pixels, source)
         if first:
             check_like_training(upscaler, image.pixels, settings.scaling, source)
         upscaled = upscale_one(upscaler, image.pixels, settings, progress=progress, name=source)

@@ -5,8 +5,7 @@ from typing import BinaryIO
 import numpy as np
 
 from lenszoo.data.stacks import Stack
-from lenszoo.errors import LenszooError
-from lenszoo.inference.upscaling.checks import check_like_training
+from lenszoo.inference.upscaling.checks import check_like_training, check_range
 from lenszoo.inference.upscaling.tiles import Progress, Settings, upscale_one
 from lenszoo.inference.upscaling.upscaler import Upscaler
 
@@ -27,8 +26,7 @@ def upscale_stack(
     """
     for done, image in enumerate(stack.images):
         pixels = image.read()
-        if not np.isfinite(pixels).any():
-            raise LenszooError(f"{image}: no pixel of it is finite in float32.")
+        check_range(pixels, str(image))
         if not done:
             check_like_training(upscaler, pixels, settings.scaling, str(image))
         fine = upscale_one(upscaler, pixels, settings, name=str(image))

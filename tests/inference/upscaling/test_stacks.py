@@ -40,9 +40,9 @@ def test_a_stack_becomes_one_stack_of_its_axes(tiny, tmp_path, name):
 
 def test_an_image_of_a_stack_that_cannot_be_upscaled_is_named(tiny, tmp_path):
     images = np.random.default_rng(0).random((3, 12, 14, 1))
-    images[1] = np.nan
+    images[1] = 1e300
     np.save(tmp_path / "s.npy", images)
-    with pytest.raises(LenszooError, match=r"s\.npy\[1\]: no pixel of it is finite"):
+    with pytest.raises(LenszooError, match=r"s\.npy\[1\]: its pixels go beyond float32"):
         upscale(tiny, tmp_path / "s.npy", tmp_path / "fine.npy")
     assert not (tmp_path / "fine.npy").exists()
     one_line("is an input itself", lambda: upscale(
