@@ -181,7 +181,7 @@ class Prediction:
     def _finish_parts(self, folder: Path, progress: Progress | None) -> list[int]:
         """Answer what is not in parts yet; return the first row of each part."""
         total, starts, done = len(self.candidates), list[int](), 0
-        while (rows := count_rows(_part(folder, done))) is not None:
+        while rows := count_rows(_part(folder, done)):
             starts.append(done)
             done += rows
         if done:

@@ -92,38 +92,16 @@ def read_tiles(
     Returns:
         The tiles, with a fault where a file is missing, damaged or without coordinates.
     """
-    before = _load(index)
-    rows: dict[str, dict[str, Any]] = {}
+    images = _Index(index)
     tiles = []
     for one in files:
         faults: list[str] = []
-
-        def grids_of(
-            paths: Sequence[str | None], noun: str, one: TileFiles = one, faults: list[str] = faults
-        ) -> tuple[Grid | None, ...]:
-            grids: list[Grid | None] = []
-            for band, path in zip(bands, paths, strict=False):
-                if not path:
-                    grids.append(None)
-                    faults += [f"tile {one.name} lacks {noun} {band}"] if path is None else []
-                    continue
-                if path not in rows:
-                    entry = _entry(path, before.get(path), sky=noun == "band")
-                    rows[path] = entry | {"tile": one.name, "band": band}
-                facts, fault = rows[path]["facts"], rows[path]["fault"]
-                grids.append(None if facts is None else _grid(facts))
-                faults += [fault] if fault else []
-            return tuple(grids)
-
-        grids = _planes(grids_of(one.paths, "band"), one, bands, faults)
-        weight_maps = grids_of(one.weight_maps, "the weight map of")
-        masks = grids_of(one.masks, "the mask of")
-        for others in (weight_maps, masks):
-            for grid, other in zip(grids, others, strict=False):
-                if grid and other and (other.shape != grid.shape or other.planes > 1):
-                    faults.append(
-                        f"{other.path}: {other.shape} pixels, but {grid.path} has {grid.shape}"
-                    )
+        grids = _planes(
+            images.grids(one.name, bands, one.paths, "band", faults), one, bands, faults
+        )
+        weight_maps = images.grids(one.name, bands, one.weight_maps, "the weight map of", faults)
+        masks = images.grids(one.name, bands, one.masks, "the mask of", faults)
+        faults += _other_sizes(grids, (*weight_maps, *masks))
         points = list(one.zero_points)
         for k, grid in enumerate(grids):
             if reads_zero_points and grid is not None and points[k] is None:
@@ -132,14 +110,62 @@ def read_tiles(
         sound = [grid for grid in grids if grid is not None]
         fault = faults[0] if faults else check(sound)
         tiles.append(Tile(one.name, grids, tuple(points), fault, weight_maps, masks, mask_bits))
-    names = ("tile", "band", "path", "bytes", "modified", "facts", "fault")
-    if {p: (r["bytes"], r["modified"]) for p, r in before.items()} != {
-        p: (r["bytes"], r["modified"]) for p, r in rows.items()
-    }:
-        table = pa.table({name: [row[name] for row in rows.values()] for name in names})
-        with replacing(index) as (_, stream):
-            pq.write_table(table, stream)
+    images.save()
     return tiles
+
+
+class _Index:
+    """Images by path: their rows of an index file, or read anew where they changed."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._before = file, _load(file)
+        self._rows: dict[str, dict[str, Any]] = {}
+
+    def grids(
+        self,
+        tile: str,
+        bands: Sequence[str],
+        paths: Sequence[str | None],
+        noun: str,
+        faults: list[str],
+    ) -> tuple[Grid | None, ...]:
+        """Return the images of a tile, one a band, or none without paths; add to its faults."""
+        grids: list[Grid | None] = []
+        for band, path in zip(bands if paths else (), paths, strict=True):
+            grid = None
+            if path is None:
+                faults.append(f"tile {tile} lacks {noun} {band}")
+            elif path:
+                if path not in self._rows:
+                    entry = _entry(path, self._before.get(path), sky=noun == "band")
+                    self._rows[path] = entry | {"tile": tile, "band": band}
+                facts, fault = self._rows[path]["facts"], self._rows[path]["fault"]
+                grid = None if facts is None else _grid(facts)
+                faults += [fault] if fault else []
+            grids.append(grid)
+        return tuple(grids)
+
+    def save(self) -> None:
+        """Write the index file, where it does not hold these images."""
+        stamps = [
+            {path: (row["bytes"], row["modified"]) for path, row in rows.items()}
+            for rows in (self._before, self._rows)
+        ]
+        if stamps[0] != stamps[1]:
+            names = ("tile", "band", "path", "bytes", "modified", "facts", "fault")
+            columns = {name: [row[name] for row in self._rows.values()] for name in names}
+            with replacing(self._file) as (_, stream):
+                pq.write_table(pa.table(columns), stream)
+
+
+def _other_sizes(grids: Sequence[Grid | None], others: Sequence[Grid | None]) -> list[str]:
+    """Return the faults of weight maps and masks, which have the size of their band's image."""
+    faults = []
+    for k, other in enumerate(others):
+        grid = grids[k % len(grids)]
+        if grid and other and (other.shape != grid.shape or other.planes > 1):
+            faults.append(f"{other.path}: {other.shape} pixels, but {grid.path} has {grid.shape}")
+    return faults
 
 
 def _planes(
