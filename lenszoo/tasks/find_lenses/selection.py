@@ -4,7 +4,6 @@ import copy
 import hashlib
 import json
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,17 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lenszoo.data import Dataset
 from lenszoo.data.checks import OnBad
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.errors import LenszooError
 from lenszoo.files import hold, write_bytes
-from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
+from lenszoo.inference.loaded_model import ModelLike, open_model
 from lenszoo.inference.parts import check_same, count_rows, write_part
-from lenszoo.inference.predictor import BATCH_SIZE, predict
+from lenszoo.inference.predictor import BATCH_SIZE
 from lenszoo.inference.preparing import Preparing
-from lenszoo.metrics.lens_finding import threshold_at
-from lenszoo.metrics.lens_rates import nonlenses_needed
 from lenszoo.simulation import PaintLaw, read_galaxies, read_stamps
 from lenszoo.simulation.paint import paint_some
 from lenszoo.simulation.paint_draw import Painter
@@ -45,6 +41,7 @@ from lenszoo.tasks.find_lenses.selection_axes import (
     host_magnitudes,
     parse_axes,
 )
+from lenszoo.tasks.find_lenses.selection_scores import Scorer
 from lenszoo.tasks.find_lenses.selection_table import completeness_table
 
 log = logging.getLogger("lenszoo")
@@ -143,7 +140,7 @@ def completeness(
         stamps = read_stamps(stamps)
     preparing = {"zero_point": ZERO_POINT} | preparing
     grid = _Grid.of(galaxies, law or PaintLaw(), stamps, axes, per_bin, seed)
-    scorer = _Scorer(opened, galaxies, batch_size, on_bad, preparing)
+    scorer = Scorer(opened, galaxies, batch_size, on_bad, preparing)
     folder = Path(out)
     with hold(folder, "results folder", ".completeness.lock", f"{folder}: in use by another call."):
         facts = grid.facts() | scorer.facts()
@@ -258,94 +255,8 @@ class _Grid:
         return joined.append_column("bin", pa.array([number] * len(joined))), lenses.images
 
 
-@dataclass(frozen=True)
-class _Threshold:
-    logit: float
-    rule: str
-    notes: list[str]
-
-
-class _Scorer:
-    """Logits of painted images, told of their scale once."""
-
-    def __init__(
-        self,
-        opened: OpenedModel,
-        galaxies: Galaxies,
-        batch_size: int,
-        on_bad: OnBad,
-        preparing: Preparing,
-    ) -> None:
-        self.opened, self.galaxies, self.preparing = opened, galaxies, preparing
-        self.batch_size, self.on_bad = batch_size, on_bad
-        points = np.array([band.zero_point_mag for band in galaxies.survey.bands])
-        self.factor = (10.0 ** (0.4 * (ZERO_POINT - points))).astype(np.float32)
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "weights": self.opened.name,
-            "weights_sha256": self.opened.provenance["weights_sha256"],
-            "on_bad": self.on_bad,
-            "preparing": dict(self.preparing),
-        }
-
-    def logits(self, images: np.ndarray, ids: Sequence[str]) -> np.ndarray:
-        """(n,) float64; NaN without an answer."""
-        if not len(images):
-            return np.empty(0)
-        survey, n = self.galaxies.survey, len(images)
-        # whole batches of one shape, so that the model is compiled once
-        rows = np.minimum(np.arange(max(n, self.batch_size)), n - 1)
-        data = Dataset(
-            (*ids, *(f"spare {k}" for k in range(len(rows) - n))),
-            images[rows] * self.factor,
-            bands=survey.names,
-            provenance={
-                "catalogue": f"galaxies of {survey.name}",
-                "pixel_scale": survey.pixel_scale_arcsec,
-            },
-        )
-        answers = predict(
-            self.opened,
-            data,
-            batch_size=self.batch_size,
-            on_bad=self.on_bad,
-            **self.preparing,
-        )
-        lens, other = (answers[f"logit_{name}"].to_numpy() for name in self.opened.classes[::-1])
-        return (lens.astype(np.float64) - other)[:n]
-
-    def threshold(self, logit: float | None, rate: float) -> _Threshold:
-        """Logit of a lens that is found, and how it was set; all galaxies are scored once.
-
-        Raises:
-            LenszooError: it is no number, or weights and galaxies do not fit together.
-        """
-        if logit is not None and not math.isfinite(logit):
-            raise LenszooError(f"The threshold is {logit}; give a logit, such as 2.2.")
-        nonlenses = self.logits(self.galaxies.images, self.galaxies.ids)
-        sound = nonlenses[np.isfinite(nonlenses)]
-        if logit is not None:
-            share = float((sound >= logit).mean()) if len(sound) else math.nan
-            rule = f"logit {logit:g}, which {100 * share:.3g} % of the galaxies pass without a lens"
-            return _Threshold(float(logit), rule, [])
-        at = threshold_at(np.zeros(len(sound)), sound, rate)
-        if math.isnan(at):
-            raise LenszooError("Not one galaxy was scored, so that no threshold can be set.")
-        notes, needed = [], nonlenses_needed(rate)
-        if len(sound) < needed:
-            notes.append(
-                f"The threshold is rough: {len(sound):,} galaxies do not measure a false-positive "
-                f"rate of {100 * rate:g} %; it takes {needed:,}."
-            )
-        rule = (
-            f"logit {at:.3g}, which {100 * rate:g} % of {len(sound):,} galaxies pass without a lens"
-        )
-        return _Threshold(at, rule, notes)
-
-
 def _lenses(
-    folder: Path, grid: _Grid, scorer: _Scorer, progress: Callable[[int, int], None] | None
+    folder: Path, grid: _Grid, scorer: Scorer, progress: Callable[[int, int], None] | None
 ) -> pa.Table:
     """Paint and score all parts that are not there yet; return all paintings."""
     done, total = 0, grid.per_bin * len(grid.cells)
