@@ -42,7 +42,7 @@ class ColourTerm(BaseLayer):
         radius = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2) / (min(height, width) / 2)
         inner = (-1.0, *_EDGES[:-1])
         rings = [(radius > low) & (radius <= high) for low, high in zip(inner, _EDGES, strict=True)]
-        shares = [ring / ring.sum() for ring in rings]
+        shares = [ring / max(ring.sum(), 1) for ring in rings]
         self.rings = np.stack(shares).reshape(len(rings), -1).astype(np.float32)
         n = len(rings) * (bands - 1)
         make: dict[str, Any] = {"initializer": "zeros", "trainable": False}
