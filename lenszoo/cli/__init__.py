@@ -15,6 +15,7 @@ from lenszoo.cli.doctor import doctor
 from lenszoo.cli.embed import embed
 from lenszoo.cli.evaluate import evaluate
 from lenszoo.cli.export import export
+from lenszoo.cli.mine import mine
 from lenszoo.cli.models import models
 from lenszoo.cli.predict import predict
 from lenszoo.cli.pretrain import pretrain
@@ -110,6 +111,7 @@ _add(
     "lenszoo completeness RUN --survey cfhtls_gri --galaxies galaxies.csv --images-in cutouts "
     "--out selection",
 )
+_add(mine, "lenszoo mine RUN objects.csv --images-in cutouts --out mined.csv")
 _add(realism, "lenszoo realism real painted --weights RUN --out realism")
 _add(convert, "lenszoo convert Model_I_axion images/axion")
 _add(doctor, "lenszoo doctor")

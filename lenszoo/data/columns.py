@@ -65,6 +65,22 @@ def _label(cell: str) -> int | None:
     return _LABELS.get(cell.casefold())
 
 
+def is_lens(cells: Sequence[object], column: str) -> np.ndarray:
+    """Tell which cells of a column of labels say that an object is a lens; empty ones do not.
+
+    Raises:
+        LenszooError: a cell that is no label.
+    """
+    labels = {cell: _label("" if cell is None else str(cell)) for cell in set(cells)}
+    for cell, lens in labels.items():
+        if lens is None:
+            raise LenszooError(
+                f"Column {column!r}: {cell!r} is no label; write 1 or 0, true or false, lens or "
+                "nonlens."
+            )
+    return np.array([labels[cell] == 1 for cell in cells], bool)
+
+
 def read_numbers(
     table: Table,
     id: str,

@@ -3,6 +3,7 @@ from lenszoo.data.listing import as_index as as_index
 from lenszoo.inference.candidates import list_inputs as list_inputs
 from lenszoo.inference.loaded_model import OpenedModel as OpenedModel
 from lenszoo.inference.loaded_model import open_model as open_model
+from lenszoo.inference.mining import mine as mine
 from lenszoo.inference.predictor import embed as embed
 from lenszoo.inference.predictor import embedding_table as embedding_table
 from lenszoo.inference.predictor import predict as predict
@@ -18,6 +19,7 @@ __all__ = [
     "embed",
     "embedding_table",
     "list_inputs",
+    "mine",
     "open_model",
     "predict",
     "provenance_of",
