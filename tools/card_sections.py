@@ -252,7 +252,8 @@ def _on_real_skies(metrics: Mapping[str, Any]) -> str:
         f"{known['look_alikes']} look-alikes, this recipe ranks with an AUC of {known['auc']:.2f} "
         f"(95 %: {low:.2f} to {high:.2f}), by cross-validation in {known['folds']} parts, where no "
         f"look-alike is scored by a network that learned from it ({known['date']}, `"
-        f"{known['command']}`). Volunteers reach 0.88. Images are to be as theirs: "
+        f"{known['command']}`). The recipe was chosen on them too, so "
+        "expect a little less elsewhere. Volunteers reach 0.88. Images are to be as theirs: "
         "linear flux of AB zero point 25 in g, r and i, 64 x 64 pixels of 0.2 arcsec, the "
         "candidate in the middle. On another survey, train or adapt first."
     )

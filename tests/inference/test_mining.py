@@ -2,13 +2,10 @@
 
 import keras
 import numpy as np
-import pyarrow.csv
 import pytest
 from oneline import one_line
-from typer.testing import CliRunner
 
 from lenszoo import build_model, predict
-from lenszoo.cli import app
 from lenszoo.data import read_catalogue
 from lenszoo.inference.mining import mine
 from lenszoo.simulation import sample_cutouts
@@ -54,16 +51,6 @@ def test_the_hardest_are_the_highest_scores(folder, finder):
     assert hard["kind"].to_pylist() == ["mined"] * 3
     assert (np.diff(hard["logit_lens"].to_numpy()) <= 0).all()
     assert len(mine(finder, read, 100)) == N
-
-
-def test_known_lenses_are_left_out_and_columns_stay(folder, finder, tmp_path):
-    out = tmp_path / "mined.csv"
-    command = ["mine", finder, str(folder / "objects.csv"), "--images-in", str(folder)]
-    done = CliRunner().invoke(app, [*command, "--out", str(out), "--label", "found"])
-    assert done.exit_code == 0, done.output
-    table = pyarrow.csv.read_csv(out)
-    assert sorted(table["id"].to_pylist()) == sorted(f"o{i}" for i in range(0, N, 2))
-    assert {"kind", "logit_lens", "tile"} <= set(table.column_names)
 
 
 def test_what_cannot_be_mined(folder, finder):
