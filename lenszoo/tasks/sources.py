@@ -9,6 +9,7 @@ from typing import Any
 
 from lenszoo.data import Dataset, DatasetIndex, Leak
 from lenszoo.data.batches import Batches
+from lenszoo.data.cutting import Cut
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.scaling import prepared
 from lenszoo.errors import LenszooError
@@ -172,7 +173,8 @@ def read_index(recipe: RecipeBase) -> tuple[DatasetIndex, DatasetIndex]:
 def read_csv(data: Data) -> DatasetIndex:
     """Return the images of a table, by the columns that the recipe names."""
     columns = {name: getattr(data, name) for name in COLUMNS}
-    return DatasetIndex.from_csv(data.csv, classes=data.classes, **columns)
+    cut = None if data.cutout_size is None else Cut(data.cutout_size, data.positions)
+    return DatasetIndex.from_csv(data.csv, classes=data.classes, cut=cut, **columns)
 
 
 def split_folder(

@@ -61,3 +61,29 @@ def test_files_are_held_out_as_they_were_split(tmp_path):
     assert held.images.shape[1:] == source.image_shape and held.labels.dtype == np.int32
     assert source.describe == again.describe and again.validation().ids == held.ids
     np.testing.assert_array_equal(next(iter(again.epoch(0)))[0], train[0][0])
+
+
+def test_cutouts_at_the_positions_of_a_table_train(tmp_path):
+    images = write_images(tmp_path / "set")
+    rows = [
+        (f"{name}{k}", images / name / f"{k}.npy", name)
+        for name in ("bar", "dot")
+        for k in range(12)
+    ]
+    wide = np.concatenate([np.load(file)[0] for _, file, _ in rows], axis=1)
+    np.save(tmp_path / "wide.npy", wide)
+    lines = [f"{i},wide.npy,{24 * k + 11.5},11.5,{name}\n" for k, (i, _, name) in enumerate(rows)]
+    (tmp_path / "t.csv").write_text("id,path,column,row,label\n" + "".join(lines))
+    data = {"csv": str(tmp_path / "t.csv"), "cutout_size": 24, "val_fraction": 0.25}
+    cut = data | {"positions": {"x": "column", "y": "row"}}
+    source = open_source(Recipe(model="simple_cnn", data=cut))
+    assert source.train_images == 18 and source.image_shape == (24, 24, 1)
+    first = source.first()
+    expected = np.load(images / first.ids[0][:3] / f"{first.ids[0][3:]}.npy")[0]
+    np.testing.assert_array_equal(first.images[0][..., 0], expected.astype(np.float32))
+    one_line("no columns x and y", lambda: open_source(Recipe(model="simple_cnn", data=data)))
+    for wrong, message in (
+        ({"csv": "t.csv", "positions": {"x": "a", "y": "b"}}, "cutout_size says how much"),
+        ({"directory": ".", "cutout_size": 24}, "cutout_size: only a table"),
+    ):
+        one_line(message, lambda w=wrong: Recipe(model="simple_cnn", data=w))

@@ -4,6 +4,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lenszoo.data.cutting import MAX_SIZE
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.tasks.recipes import FileImages, RecipeBase, Strict
@@ -29,6 +30,17 @@ class Data(FileImages):
         "path", description="The table's column of files, or one column a band."
     )
     label_column: str = Field("label", description="The table's column of classes.")
+    cutout_size: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_SIZE,
+        description="Pixels a side of the squares to cut out of the table's files, at its x and y "
+        "(pixels, the first at 0) or its ra and dec (degrees).",
+    )
+    positions: dict[str, str] = Field(
+        default_factory=dict,
+        description="The table's columns of x and y, or of ra and dec, to cut at.",
+    )
     classes: list[str] | None = Field(
         None, description="Order of the class folders or labels; by default alphabetical."
     )
@@ -43,8 +55,11 @@ class Data(FileImages):
     @model_validator(mode="after")
     def _columns_of_a_table(self) -> Self:
         lost = [n for n in COLUMNS if getattr(self, n) != type(self).model_fields[n].default]
+        lost += ["cutout_size"] * (self.cutout_size is not None)
         if self.csv is None and lost:
             raise ValueError(f"{', '.join(lost)}: only a table (csv) has columns")
+        if self.positions and self.cutout_size is None:
+            raise ValueError("positions: they say where to cut; cutout_size says how much")
         return self
 
 
