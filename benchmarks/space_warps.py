@@ -109,9 +109,10 @@ def cross_validate(candidates: Candidates, options: argparse.Namespace) -> None:
         lens = candidates.lens
         figure = {
             "auc": float(roc_auc(lens, scores)),
-            "interval": interval(lens, scores),
+            "intervals": {"auc": interval(lens, scores)},
+            "n": len(lens),
             "lenses": int(lens.sum()),
-            "look_alikes": int((~lens).sum()),
+            "nonlenses": int((~lens).sum()),
             "folds": options.folds,
             "date": str(datetime.datetime.now(datetime.UTC).date()),
             "command": f"python benchmarks/space_warps.py FILE --recipe {options.recipe}",

@@ -246,10 +246,10 @@ def _on_real_skies(metrics: Mapping[str, Any]) -> str:
             "them, got a probability below one half from the weights that look at g, r and i "
             "alone (docs/limits.md). Train or adapt on your survey's images first."
         )
-    low, high = known["interval"]
+    low, high = known["intervals"]["auc"]
     return (
         f"On real candidates of Space Warps in CFHTLS, {known['lenses']} lenses among "
-        f"{known['look_alikes']} look-alikes, this recipe ranks with an AUC of {known['auc']:.2f} "
+        f"{known['nonlenses']} look-alikes, this recipe ranks with an AUC of {known['auc']:.2f} "
         f"(95 %: {low:.2f} to {high:.2f}), by cross-validation in {known['folds']} parts, where no "
         f"look-alike is scored by a network that learned from it ({known['date']}, `"
         f"{known['command']}`). The recipe was chosen on them too, so "

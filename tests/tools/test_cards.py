@@ -77,11 +77,14 @@ def test_real_data_and_scores_on_real_skies_are_said():
         "painted": 0.5, "white": [1.0, 3.0, 4.5], "pictures": 0.7,
     }  # fmt: skip
     known = {
-        "auc": 0.804, "interval": [0.731, 0.867], "lenses": 42, "look_alikes": 118, "folds": 5,
-        "date": "2026-11-28", "command": "python benchmarks/space_warps.py FILE --recipe NAME",
+        "auc": 0.804, "intervals": {"auc": [0.731, 0.867]}, "lenses": 42, "nonlenses": 118,
+        "n": 160, "folds": 5, "date": "2026-11-28", "command": "python space_warps.py",
     }  # fmt: skip
     data, metrics = FINDER.data | {"real": real}, FINDER.metrics | {"space_warps": known}
-    text = card(FINDER.model_copy(update={"data": data, "metrics": metrics}))
+    entry = FINDER.model_copy(update={"data": data, "metrics": metrics})
+    text = card(entry)
+    row = next(row for row in tidy_rows(entry) if row.metric == "space_warps.auc")
+    assert row[1:] == (0.804, 0.731, 0.867, 160)
     assert "30% of the non-lenses are copies of 118 real galaxies" in text
     assert "50% of the scenes are painted into a real field (`field_{band}.fits`)" in text
     assert "No real lens was learned from." in text
