@@ -127,6 +127,17 @@ def test_search_a_survey(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_learn_from_votes(tmp_path, monkeypatch, capsys):
+    small = ("--objects", 120, "--votes", 40, "--images", 32, "--test-images", 60)
+    run_main("learn_from_votes", monkeypatch, *small, "--out", tmp_path)
+    said = capsys.readouterr().out
+    assert "40 votes: " in said and "before: " in said and "after: " in said
+    hits = int(said.partition("votes: ")[2].split()[0])
+    assert 8 <= hits <= 24  # of 24 lenses
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.slow
 def test_bring_your_own(tmp_path, monkeypatch, capsys):
     from tinyzoo import tiny_zoo
 
