@@ -45,7 +45,8 @@ class TestEvaluate:
         assert message in refused("evaluate", NAME, *words, "--out", tmp_path / "r")
 
     def test_other_names_of_known_classes_are_noted(self, lenszoo, zoo, tmp_path):
-        command = ("evaluate", NAME, "--data", zoo.data, "--out", tmp_path / "r", "--classes")
+        val = zoo.data / "val"
+        command = ("evaluate", NAME, "--data", val, "--out", tmp_path / "r", "--classes")
         note, refusal = lenszoo(*command, "a,b,c", code=2).stderr.splitlines()
         assert note == f"warning: {NAME}: its classes no, sphere, vort are called a, b, c."
         assert "Legal: a, b, c" in refusal
