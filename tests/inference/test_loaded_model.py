@@ -37,8 +37,8 @@ def test_a_model_loaded_by_name_is_known_until_its_weights_change(zoo, stack, ca
     assert opened.classes == CLASSES and opened.named
     assert opened.provenance == by_name.provenance and opened.pixel_scale == by_name.pixel_scale
     assert predict(model, stack[0][:3]).equals(predict(NAME, stack[0][:3]))
-    predict(model, 999 * stack[0][:3])
-    assert "learned on images in [0, 1]" in caplog.text
+    predict(model, 3 * stack[0][:3])
+    assert "learned on other images" in caplog.text
     pair = load_model([NAME, NAME])
     assert open_model(pair).provenance["weights"] == [NAME, NAME]
     model.get_layer("logits").bias.assign([0.0, 1.0, 0.0])
