@@ -12,6 +12,7 @@ HEAVY = {"keras", "tensorflow", "jax", "numpy", "h5py", "matplotlib", "sklearn",
 VERBS = (
     "upscale",
     "quickstart",
+    "mine",
     "models",
     "weights",
     "simulate",
