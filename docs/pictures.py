@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -209,6 +210,7 @@ def candidates() -> Image.Image:
 
 
 @functools.cache
+@cache
 def vetting() -> tuple[Image.Image, Image.Image]:
     """The page on which candidates of a simulated sky are graded, here by the truth."""
     from playwright.sync_api import sync_playwright
@@ -236,6 +238,7 @@ def vetting() -> tuple[Image.Image, Image.Image]:
         page.keyboard.press("Enter")
         page.wait_for_selector(".cell img")
         page.locator("#size").fill("120")
+        page.locator("#size").blur()
         for k, name in enumerate(session.candidates.ids[:48]):
             page.keyboard.press("AAB"[k % 3] if name in lenses else "XXC"[k % 3])
         shots = []
