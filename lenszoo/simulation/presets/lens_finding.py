@@ -61,8 +61,8 @@ EUCLID_SINGLE = replace(
     psf=PSF(wings=0.25, ratio=3.0),
     seeing_scatter=0.05,
 )
-# Noise and seeing of a wide field of the CFHT Legacy Survey, T0007, measured on its images; sky of
-# MegaCam's general information
+# Noise and seeing of the CFHT Legacy Survey's wide fields, measured on cutouts of Space Warps; sky
+# of MegaCam's general information
 CFHTLS = Survey(
     bands=(
         Band("g", 0.80, 26.20, 5, 2.0, 21.5),
@@ -80,7 +80,8 @@ _MEGACAM = np.array([[0.847, 0.153, 0.0], [0.0, 0.976, 0.024], [0.0, 0.085, 0.91
 def megacam(flux: np.ndarray) -> np.ndarray:
     """Turn fluxes in g, r and i of SDSS into those of MegaCam.
 
-    Colour terms of Regnault et al. (2009, arXiv:0908.3808): g' = g - 0.153 (g - r) and so on.
+    Colour terms of the SNLS group, with the first i filter, as MegaPipe lists them (Gwyn 2008,
+    arXiv:0710.0370): g' = g - 0.153 (g - r) and so on.
     """
     return np.exp(_MEGACAM @ np.log(flux))
 
