@@ -7,7 +7,7 @@ kinds of images does not take such cores for something else.
 
 import numpy as np
 
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 
 _STEPS = 255
 _WHITE = 5.5  # asinh(softening * white), of the pictures of Space Warps
@@ -31,13 +31,14 @@ def through_picture(images: np.ndarray, white: tuple[float, ...]) -> np.ndarray:
 
     Example:
         >>> import numpy as np
-        >>> images = np.full((1, 2, 2, 3), 9.0)
+        >>> images = np.full((1, 2, 2, 3), 50.0) * (1.0, 3.0, 4.5)
         >>> through_picture(images, (1.0, 3.0, 4.5))[0, 0, 0].round(2).tolist()
         [1.0, 3.0, 4.5]
     """
     if len(white) != images.shape[-1] or not all(flux > 0 for flux in white):
         raise LenszooError(
-            f"white holds a flux above 0 for each of {images.shape[-1]} band(s), not {white}."
+            f"white holds a flux above 0 for each of {counted(images.shape[-1], 'band')}, not "
+            f"{white}."
         )
     levels = np.array(white, np.float32)
     scaled = np.maximum(images, 0).astype(np.float32) / levels

@@ -10,7 +10,7 @@ from keras import ops
 from scipy import ndimage
 
 from lenszoo.data.readers import read_image
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation.random import normal_from_uniform, pixel_uniform
 from lenszoo.simulation.survey import ZERO_POINT, Survey
 
@@ -70,8 +70,9 @@ def read_frames(
     height, width = images.shape[:2]
     if images.shape[2] != len(files) or min(height, width) < size:
         raise LenszooError(
-            f"{files[0]}: frames of {height} x {width} pixels in {images.shape[2]} band(s); they "
-            f"have {len(files)}, one a file, and at least {size} pixels a side."
+            f"{files[0]}: frames of {height} x {width} pixels in "
+            f"{counted(images.shape[2], 'band')}; they have {len(files)}, one a file, and at least "
+            f"{size} pixels a side."
         )
     if not np.isfinite(images).all():
         raise LenszooError(f"{files[0]}: pixels that are no finite numbers; give another frame.")

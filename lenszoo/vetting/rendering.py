@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lenszoo.errors import LenszooError, printable
+from lenszoo.errors import LenszooError, counted, printable
 from lenszoo.reporting.colour import colour_bands, colour_image
 
 _FAINT = {"softening": 0.7, "brightest": 98.0}
@@ -55,7 +55,7 @@ def render(image: np.ndarray, bands: Sequence[str], view: str) -> np.ndarray:
         band = image[..., int(match[2])]
         shown = colour_image(band) if match[1] == "asinh" else _linear(band)
     else:
-        raise LenszooError(f"{view!r} is no view of an image of {image.shape[2]} band(s).")
+        raise LenszooError(f"{view!r} is no view of an image of {counted(image.shape[2], 'band')}.")
     return (np.clip(shown, 0, 1)[::-1] * 255 + 0.5).astype(np.uint8)
 
 

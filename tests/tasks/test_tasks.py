@@ -15,7 +15,14 @@ from lenszoo.training import Recipe
 
 ROOT = Path(__file__).parents[2]
 # tables of wording a task each: model cards and tables of results
-WORDING = ("cards.py", "card_sections.py", "scores.py", "best_weights.py", "result_tables.py")
+WORDING = (
+    "cards.py",
+    "card_sections.py",
+    "scores.py",
+    "best_weights.py",
+    "result_tables.py",
+    "publish.py",
+)
 # the rows of models say what each is for
 ROWS = "lenszoo/models/registry.py"
 

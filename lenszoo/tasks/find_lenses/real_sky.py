@@ -16,7 +16,7 @@ from lenszoo.data import Dataset, read_catalogue
 from lenszoo.data.batches import Batches
 from lenszoo.data.colour_pictures import through_picture
 from lenszoo.data.names import LENS_CLASSES
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation import SPLIT_START, get_preset
 from lenszoo.simulation.composite import survey
 from lenszoo.simulation.cutouts import chosen_bands, lens_sky
@@ -99,7 +99,7 @@ def _read_others(real: RealSky, preset: Preset) -> Dataset:
     if others.images.shape[1:] != preset.image_shape:
         raise LenszooError(
             f"{real.catalogue}: cutouts of {others.images.shape[1]} x {others.images.shape[2]} "
-            f"pixels in {others.images.shape[3]} band(s); {preset.name} has "
+            f"pixels in {counted(others.images.shape[3], 'band')}; {preset.name} has "
             f"{' x '.join(map(str, preset.image_shape))}."
         )
     return others
