@@ -20,6 +20,7 @@ from typing import Any
 import h5py
 import numpy as np
 import yaml
+from published_files import copy_files
 from safetensors.numpy import save_file
 from scores import bounds, headline, task_of
 
@@ -48,13 +49,7 @@ def publish(out: Path, pattern: str = "*", root: Path = ROOT) -> list[str]:
         folder.mkdir(parents=True)
     shutil.copyfile(root / "weights_manifest.json", out / "weights_manifest.json")
     for entry in entries:
-        content = b""
-        for file in entry.files:
-            source = root / "weights" / file.path
-            if not source.is_file():
-                raise LenszooError(f"{source} is missing: get it before publishing {entry.name}.")
-            shutil.copyfile(source, out / file.path)
-            content += source.read_bytes()
+        content = b"".join(path.read_bytes() for path in copy_files(entry, root, out))
         facts = {"model": entry.model, "licence": entry.licence, "sha256": entry.sha256}
         save_file(tensors(content), out / "safetensors" / f"{entry.name}.safetensors", facts)
         card = root / "docs" / "cards" / f"{entry.name}.md"

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from published_files import copy_files
+
 from lenszoo._version import __version__
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.manifest import WeightsEntry, load_manifest
@@ -52,7 +54,8 @@ def build_package(family: str, out: Path, root: Path = ROOT) -> Path:
         LenszooError: a file of weights is missing, the wheel is larger than package indices take,
             or pip cannot build it.
     """
-    entries = [e for e in load_manifest(root / "weights_manifest.json").entries if _in(e, family)]
+    manifest = load_manifest(root / "weights_manifest.json")
+    entries = [entry for entry in manifest.entries if family_of(entry.name) == family]
     if not entries:
         raise LenszooError(f"No weights are of the family {family}.")
     module = f"lenszoo_weights_{family.replace('-', '_')}"
@@ -60,11 +63,8 @@ def build_package(family: str, out: Path, root: Path = ROOT) -> Path:
         project = Path(temporary)
         (project / module).mkdir()
         (project / module / "__init__.py").write_text(f'"""Weights of lenszoo: {family}."""\n')
-        for file in (file for entry in entries for file in entry.files):
-            source = root / "weights" / file.path
-            if not source.is_file():
-                raise LenszooError(f"{source} is missing: get it before packing its family.")
-            shutil.copyfile(source, project / module / file.path)
+        for entry in entries:
+            copy_files(entry, root, project / module)
         shutil.copyfile(root / "LICENSE", project / "LICENSE")
         (project / "README.md").write_text(_readme(family, entries), encoding="utf-8")
         shutil.copyfile(ROOT / "pyproject.toml", project / "pyproject.toml")
@@ -78,10 +78,6 @@ def build_package(family: str, out: Path, root: Path = ROOT) -> Path:
             "patterns in lenszoo/pretrained/packages.py."
         )
     return wheel
-
-
-def _in(entry: WeightsEntry, family: str) -> bool:
-    return family_of(entry.name) == family
 
 
 def _readme(family: str, entries: list[WeightsEntry]) -> str:

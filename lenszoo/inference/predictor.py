@@ -110,15 +110,14 @@ def predict(
         >>> predict("resnet18_slim.common_test_sim_v2", sky)["predicted"].to_pylist()
         ['no', 'sphere', 'vort']
     """
-    names = _paths(model, inputs)
-    target = None if out is None else Output(out, overwrite).check(names)
+    output = None if out is None else Output(out, overwrite)
+    if output is not None:
+        output.check(_each(model, inputs))
     work = prediction(
         model, inputs, batch_size=batch_size, on_bad=on_bad, classes=classes, resize=resize,
         bands=bands, tta=tta, **preparing,
     )  # fmt: skip
-    if target is None:
-        return work.table(progress)
-    return work.write(Output(target, overwrite), progress).path
+    return work.table(progress) if output is None else work.write(output, progress).path
 
 
 def prediction(
@@ -146,10 +145,10 @@ def prediction(
     return Prediction(augmented or opened.model, candidates, batch_size, table_of, facts)
 
 
-def _paths(model: Any, inputs: Any) -> list[Any]:
-    """Return the files and folders among weights and inputs."""
+def _each(model: Any, inputs: Any) -> list[Any]:
+    """Return weights and inputs one by one, files and folders among them."""
     lists = [each if isinstance(each, list | tuple) else [each] for each in (model, inputs)]
-    return [each for one in lists for each in one if isinstance(each, str | os.PathLike)]
+    return [each for one in lists for each in one]
 
 
 def _answer_columns(opened: OpenedModel, answers: Answers, tta: bool) -> dict[str, Any]:
@@ -204,15 +203,13 @@ def embed(
         >>> embed("resnet18_slim.common_test_sim_v2", sky.images).shape
         (3, 128)
     """
-    target = None
-    if out is not None:
-        target = Output(out, overwrite).check(_paths(model, inputs), VECTORS)
+    output = None if out is None else Output(out, overwrite)
+    if output is not None:
+        output.check(_each(model, inputs), VECTORS)
     work = embedding(
         model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands, **preparing
     )
-    if target is None:
-        return work.answers(progress).values
-    return work.write(Output(target, overwrite), progress).path
+    return work.answers(progress).values if output is None else work.write(output, progress).path
 
 
 def embedding_table(

@@ -67,12 +67,11 @@ class Output:
     sort: str | None = None
     csv_formulas: CsvFormulas = "keep"
 
-    def check(self, reads: Sequence[Any] = (), endings: tuple[str, ...] = TABLES) -> Path:
-        """Return the path; raise LenszooError where it cannot be written, see ``check_output``."""
+    def check(self, reads: Sequence[Any] = (), endings: tuple[str, ...] = TABLES) -> None:
+        """Raise LenszooError where the file cannot be written, see ``check_output``."""
         target = check_target(self.path, endings)
         names = [each for each in reads if isinstance(each, str | os.PathLike)]
         check_output(target, names, overwrite=self.overwrite)
-        return target
 
 
 class Written(NamedTuple):

@@ -19,7 +19,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,18 +96,27 @@ class _Places:
         """
         return f"{self.entry.name}-{self.entry.sha256[:8]}{SUFFIX}"
 
-    def whole_copies(self) -> list[Path]:
-        """Every existing path that should hold the whole file, right or damaged, in order."""
+    def whole_copies(self) -> Iterator[Path]:
+        """Yield every existing path that should hold the whole file, right or damaged, in order."""
         files = self.entry.files
         published = files[0].path if len(files) == 1 else self.entry.file_name
-        paths = [folder / self.cached_name for folder in self.caches]
-        paths += [folder / published for folder in (*self.caches, *self.folders)]
-        return [path for path in dict.fromkeys(paths) if _files.has_file(path)]
+        for folder in self.caches:
+            if _files.has_file(folder / self.cached_name):
+                yield folder / self.cached_name
+        yield from self._copies(published)
 
     def parts_at_hand(self, file: WeightsFile) -> list[Path]:
         """Every existing local copy of one published file."""
-        paths = (folder / file.path for folder in (*self.caches, *self.folders))
-        return [path for path in dict.fromkeys(paths) if _files.has_file(path)]
+        return list(self._copies(file.path))
+
+    def _copies(self, published: str) -> Iterator[Path]:
+        """Yield the existing copies of a published file; packages are looked for last of all."""
+        for folder in dict.fromkeys((*self.caches, *self.folders)):
+            if _files.has_file(folder / published):
+                yield folder / published
+        for folder in package_folders():
+            if _files.has_file(folder / published):
+                yield folder / published
 
     def mirrors(self, file: WeightsFile) -> list[str]:
         """Addresses of one published file on the mirrors, in order; no server when offline."""
@@ -153,9 +162,8 @@ def _places(name: str) -> _Places:
     manifest = load_manifest(where)
     root = checkout_root()
     folders = [packaged_data(), *([root] if root else []), where.absolute().parent]
-    unique = dict.fromkeys(folder / "weights" for folder in folders)
-    places = [*unique, *package_folders()]
-    return _Places(get_entry(name, manifest=manifest), manifest, cache_folders(), places)
+    unique = list(dict.fromkeys(folder / "weights" for folder in folders))
+    return _Places(get_entry(name, manifest=manifest), manifest, cache_folders(), unique)
 
 
 def fetch_weights(
@@ -233,7 +241,7 @@ def state(name: str) -> str:
     """
     places = _places(name)
 
-    def whole(paths: Sequence[Path], size: int) -> bool:
+    def whole(paths: Iterable[Path], size: int) -> bool:
         return any(path.stat().st_size == size for path in paths)
 
     if whole(places.whole_copies(), places.entry.bytes):
