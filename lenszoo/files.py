@@ -217,7 +217,7 @@ def disk_error(target: Path, error: OSError) -> LenszooError:
     """Turn a failed write of ``target`` into one line that says what to do."""
     reason = error.strerror or str(error)
     if error.errno in _DISK_FULL:
-        remedy = "Free some space or choose another folder; nothing was left behind."
+        remedy = "Free some space or choose another folder; no half-written file was left behind."
     else:
         remedy = "Choose a folder that exists and that you can write."
     return LenszooError(f"Cannot write {target}: {reason}. {remedy}")

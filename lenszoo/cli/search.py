@@ -17,44 +17,67 @@ from lenszoo.cli._options import (
     named_columns,
     weights_list,
 )
-from lenszoo.cli._verb import STOPPED, comma_list, progress_bar, say, verb
-from lenszoo.errors import LenszooError
+from lenszoo.cli._verb import STOPPED, band_list, comma_list, progress_bar, say, verb
+from lenszoo.errors import LenszooError, counted
 
 
 @verb(backend=True, stopped=STOPPED)
 def search(
-    catalogue: Annotated[
-        Path,
-        typer.Argument(
-            metavar="CATALOGUE",
-            help="Positions: CSV, Parquet, a folder of either (HATS too), a FITS table, a VOTable.",
-            show_default=False,
-        ),
-    ],
-    tiles: Annotated[
-        Path,
-        typer.Option(
-            help="A folder of FITS tiles, or a table with columns tile, band, path, zero_point, "
-            "weight_map, mask.",
-            show_default=False,
-        ),
-    ],
     weights: Annotated[
         str,
         typer.Option(help=f"{WEIGHTS_HELP}{SEVERAL}.", show_default=False),
     ],
     out: OutFolder,
+    catalogue: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="CATALOGUE",
+            help="Positions: CSV, Parquet, a folder of either (HATS too), a FITS table, a VOTable. "
+            "May be left out with --cutouts.",
+            show_default=False,
+        ),
+    ] = None,
+    tiles: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of FITS tiles, or a table with columns tile, band, path, zero_point, "
+            "weight_map, mask.",
+            show_default=False,
+        ),
+    ] = None,
+    cutouts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of tiles a stack (npy, npz, h5, zarr; FILE.h5[ARRAY]) whose images are "
+            "the catalogue's rows, or a folder of images that are called like the ids.",
+            show_default=False,
+        ),
+    ] = None,
     pattern: Annotated[
         str | None,
         typer.Option(
             help="Where tiles lie in the folder, such as '{tile}/{band}.fits.fz' or "
-            "'{tile}.fits[{band}]'; by default '{tile}/{band}.fits'."
+            "'{tile}.fits[{band}]', by default '{tile}/{band}.fits'; of cutouts '{id}.fits'."
         ),
     ] = None,
     band_names: Annotated[
         str | None,
         typer.Option(help="The survey's bands in the order of the weights', such as g,r,i."),
     ] = None,
+    bands: Annotated[
+        str | None,
+        typer.Option(help="Positions of the bands of cutouts to use, such as 2,1,0."),
+    ] = None,
+    crop: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pixels a side of the central square to take of cutouts."),
+    ] = None,
+    resize: Annotated[
+        bool,
+        typer.Option(
+            "--resize", help="Interpolate cutouts of another size; this changes their pixel scale."
+        ),
+    ] = False,
     columns: Annotated[
         str | None,
         typer.Option(help="The catalogue's names, such as id=objid,ra=RAJ2000,dec=DEJ2000."),
@@ -121,7 +144,7 @@ def search(
     ] = None,
     batch_size: BatchSize = 128,
 ) -> None:
-    """Search a survey for lenses: a catalogue and tiles in, ranked candidates out.
+    """Search a survey for lenses: a catalogue and tiles, or cutouts, in; ranked candidates out.
 
     Writes OUT/candidates.parquet, the scores of all objects in OUT/parts, and OUT/summary.json. The
     same command goes on where it stopped.
@@ -135,7 +158,10 @@ def search(
             weights_list(weights),
             out,
             pattern=pattern,
-            bands=comma_list(band_names),
+            cutouts=cutouts,
+            bands=_bands(band_names, bands),
+            crop=crop,
+            resize=resize,
             columns=named_columns("--columns", columns),
             resample=resample,
             on_bad=on_bad,
@@ -166,11 +192,18 @@ def search(
     faults = len(result.bad_tiles) + len(result.failures)
     if faults:
         typer.echo(
-            f"{faults} fault{'s' if faults > 1 else ''} of tiles: see {out / 'summary.json'}; mend "
-            "them and run the same command again.",
+            f"{counted(faults, 'fault')} of {'tiles' if cutouts is None else 'cutouts'}: see "
+            f"{out / 'summary.json'}; mend them and run the same command again.",
             err=True,
         )
         raise typer.Exit(1)
+
+
+def _bands(names: str | None, positions: str | None) -> list[str] | list[int] | None:
+    """Return names or positions of bands."""
+    if names is not None and positions is not None:
+        raise LenszooError("--band-names names bands and --bands counts them; give one of them.")
+    return comma_list(names) if positions is None else band_list(positions)
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

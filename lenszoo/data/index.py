@@ -251,15 +251,16 @@ class DatasetIndex:
         stack = open_stack(name)
         if stack is None:
             raise LenszooError(
-                f"{name}: no stack of images (.npy (n, H, W, bands), .npz or HDF5); give one, a "
-                "folder or a table."
+                f"{name}: no stack of images (.npy (n, H, W, bands), .npz, HDF5 or Zarr); give "
+                "one, a folder or a table."
             )
         labels, names = None, tuple(classes or ())
-        if labelled and stack.labels is not None:
-            names = names or stack_classes(stack.labels, name)
-            labels = as_labels(stack.labels, names, len(stack.images))
+        stored = stack.labels if labelled else None
+        if stored is not None:
+            names = names or stack_classes(stored, name)
+            labels = as_labels(stored, names, len(stack.images))
         ids = tuple(map(str, range(len(stack.images))))
-        index = cls(ids, stack.images, labels, names, name)
+        index = cls(ids, tuple(stack.images), labels, names, name)
         if labels is not None:
             check_one_label(index.contents, labels, ids, names, name)
         return index

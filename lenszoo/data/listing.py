@@ -13,7 +13,7 @@ from lenszoo.data.formats import IMAGE_SUFFIXES, is_image_file
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.names import natural_key
-from lenszoo.data.stacks import is_stack_file, open_stack
+from lenszoo.data.stacks import is_stack_file, is_store, open_stack
 from lenszoo.data.table import TABLE_SUFFIXES, column_names, is_table_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
@@ -66,7 +66,7 @@ def as_index(
             return _from_files(inputs)
         inputs = inputs[0]
     path = Path(inputs)
-    if has_folder(path):
+    if has_folder(path) and not is_store(path):
         return _from_folder(path)
     if is_stack_file(path) and open_stack(os.fspath(path)) is not None:
         return DatasetIndex.from_stack(path, labelled=False)

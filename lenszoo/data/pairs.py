@@ -14,7 +14,7 @@ from lenszoo.data.formats import is_image_file, without_suffix
 from lenszoo.data.names import natural_key
 from lenszoo.data.patches import pair_scale
 from lenszoo.data.readers import read_images
-from lenszoo.data.stacks import is_stack_file, open_stack
+from lenszoo.data.stacks import is_stack_file, is_store, open_stack
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
 
@@ -188,7 +188,7 @@ def normalise(low: np.ndarray, *others: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def _named_files(folder: Path) -> dict[str, Any]:
     """Image files below a folder by their name without its ending, or rows of a stack by number."""
-    if not folder.is_dir() and is_stack_file(folder):
+    if is_stack_file(folder) and (is_store(folder) or not folder.is_dir()):
         stack = open_stack(str(folder))
         if stack is None:
             raise LenszooError(f"{folder}: one image is no stack; give many, or a folder.")

@@ -162,22 +162,29 @@ class _Planes:
 
 
 class MaskedPixels(Pixels):
-    """The pixels of an image, NaN where its weight is not positive or a flag is raised.
+    """The pixels of an image, NaN where a weight, a flag or their own value says so.
 
     Args:
         grid: the image.
         weight_map: an image of its size, of weights; None for none.
         mask: an image of its size, of flags; None for none.
         mask_bits: the sum of the bits that are flags; None for all.
+        mask_value: pixel value of masked pixels, once the header was applied; None for none.
 
     Raises:
         LenszooError: a file changed since its header was read, or cannot be read.
     """
 
     def __init__(
-        self, grid: Grid, weight_map: Grid | None, mask: Grid | None, mask_bits: int | None = None
+        self,
+        grid: Grid,
+        weight_map: Grid | None,
+        mask: Grid | None,
+        mask_bits: int | None = None,
+        mask_value: float | None = None,
     ) -> None:
         super().__init__(grid)
+        self._mask_value = mask_value
         self._bits = -1 if mask_bits is None else mask_bits
         self._weights = self._flagged = None
         try:
@@ -194,6 +201,8 @@ class MaskedPixels(Pixels):
     def cutouts(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Return cutouts as :meth:`Pixels.cutouts`, with NaN for pixels that do not count."""
         out = super().cutouts(x, y, shape)
+        if self._mask_value is not None:
+            out[out == np.float32(self._mask_value)] = np.nan
         if self._weights is not None:
             out[~(self._weights.cutouts(x, y, shape) > 0)] = np.nan
         if self._flagged is not None:

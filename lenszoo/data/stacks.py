@@ -1,4 +1,4 @@
-"""Stacks: many images in one file, read one by one: .npy, .npz and HDF5.
+"""Stacks: many images in one file, read one by one: .npy, .npz, HDF5 and Zarr.
 
 A file may hold several arrays; ``file.npz[images]`` and ``file.h5[group/images]`` name one. Without
 a name it is the array called ``images``, or the only one.
@@ -8,18 +8,25 @@ import contextlib
 import os
 import re
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from lenszoo.data.chunked import Arrays, by_chunks
 from lenszoo.data.npy import as_stored, image_layout
 from lenszoo.data.part import ImagePart
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line
 
 IMAGES, LABELS = "images", "labels"
+SUFFIXES = (".npy", ".npz", ".h5", ".hdf5", ".zarr")
+"""File name endings of stacks, in lower case; a ``.npy`` may be a single image."""
+
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError, zlib.error)
 
 # Bytes of an array in an .npz that may always be claimed, and for each byte that is stored.
 _CLAIMED, _CLAIMED_A_BYTE = 2**28, 50
@@ -53,7 +60,7 @@ class StackRow(ImagePart):
     def _pixels(self) -> Any:
         try:
             return self._array[self._row]
-        except OSError as error:  # HDF5 reads only now
+        except _DAMAGE as error:  # HDF5 and Zarr read only now
             raise LenszooError(
                 f"{self}: damaged ({one_line(error)}); copy or make the file again."
             ) from error
@@ -66,26 +73,69 @@ class StackRow(ImagePart):
         return np.ascontiguousarray(image.reshape(shape).transpose(axes))
 
 
-class Stack(NamedTuple):
+class StackRows(Sequence[StackRow]):
+    """The images of a stack, each made when it is asked for.
+
+    Args:
+        path: the file.
+        key: the name of the array in brackets, as messages call it; may be empty.
+        array: (n, ...) rows of pixels.
+        layout: as of :class:`StackRow`.
+    """
+
+    def __init__(self, path: str, key: str, array: Any, layout: tuple[Any, Any]) -> None:
+        self._path, self._key, self._array, self._layout = path, key, array, layout
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return [self[k] for k in range(*row.indices(len(self)))]
+        place = range(len(self))[row]  # also from the end; an IndexError beyond it
+        return StackRow(self._path, f"{self._key}[{place}]", self._array, place, self._layout)
+
+
+@dataclass(frozen=True)
+class Stack:
     """The images of a file.
 
     Attributes:
         images: one a row.
-        labels: the array called ``labels`` beside them, or None.
+        arrays: all arrays of the file; None of an ``.npy``.
+        group: the group of the images in it.
     """
 
-    images: tuple[StackRow, ...]
-    labels: np.ndarray | None
+    images: StackRows
+    arrays: Arrays | None = None
+    group: str = ""
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The array called ``labels`` beside the images, or None."""
+        return self.beside(LABELS)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the arrays beside the images that hold one value a row."""
+        if self.arrays is None:
+            return []
+        names = (name.removeprefix(self.group) for name in self.arrays.shapes)
+        return [
+            name for name in names if "/" not in name and self._shape(name) == (len(self.images),)
+        ]
+
+    def beside(self, name: str) -> np.ndarray | None:
+        """Read an array beside the images; None where there is none."""
+        if self.arrays is None or self._shape(name) is None:
+            return None
+        return np.asarray(self.arrays.open(self.group + name)[...])
+
+    def _shape(self, name: str) -> tuple[int, ...] | None:
+        return None if self.arrays is None else self.arrays.shapes.get(self.group + name)
 
 
-class _Arrays(NamedTuple):
-    """The arrays of a file: their shapes, and a function that opens one."""
-
-    shapes: dict[str, tuple[int, ...]]
-    open: Callable[[str], Any]
-
-
-def _arrays_of_npz(path: Path) -> _Arrays:
+def _arrays_of_npz(path: Path) -> Arrays:
     try:
         with open_regular(path) as raw, zipfile.ZipFile(raw) as archive:
             sizes = {info.filename: info for info in archive.infolist()}
@@ -114,10 +164,10 @@ def _arrays_of_npz(path: Path) -> _Arrays:
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise LenszooError(f"{path}: {name} cannot be read ({one_line(error)}).") from error
 
-    return _Arrays(shapes, open_array)
+    return Arrays(shapes, open_array)
 
 
-def _arrays_of_hdf5(path: Path) -> _Arrays:
+def _arrays_of_hdf5(path: Path) -> Arrays:
     from lenszoo.data.untrusted import open_hdf5  # and with it h5py
 
     open_regular(path).close()
@@ -127,36 +177,48 @@ def _arrays_of_hdf5(path: Path) -> _Arrays:
     file.visititems(
         lambda name, node: shapes.update({name: node.shape} if hasattr(node, "shape") else {})
     )
-    return _Arrays(shapes, lambda name: _Hdf5Array(file[name], kept_open))
+    return Arrays(shapes, lambda name: by_chunks(file[name], kept_open))
 
 
-class _Hdf5Array:
-    """A dataset of an HDF5 file, which stays open as long as it."""
+def _arrays_of_zarr(path: Path) -> Arrays:
+    from lenszoo.data.zarr_store import open_zarr
 
-    def __init__(self, dataset: Any, kept_open: contextlib.ExitStack) -> None:
-        self._dataset, self._kept_open = dataset, kept_open
-        self.shape, self.dtype = dataset.shape, dataset.dtype
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def __getitem__(self, row: Any) -> Any:
-        return self._dataset[row]
+    return open_zarr(path)
 
 
-_READERS = (((".npz",), _arrays_of_npz), ((".h5", ".hdf5"), _arrays_of_hdf5))
-_BRACKETS = re.compile(r"(.+\.(?:npz|h5|hdf5))\[([^\[\]]+)\]", re.IGNORECASE)
+_READERS = (
+    ((".npz",), _arrays_of_npz),
+    ((".h5", ".hdf5"), _arrays_of_hdf5),
+    ((".zarr",), _arrays_of_zarr),
+)
+_BRACKETS = re.compile(r"(.+\.(?:npz|h5|hdf5|zarr))\[([^\[\]]+)\]", re.IGNORECASE)
+_ROW = re.compile(rf"(.+\.(?:{'|'.join(s[1:] for s in SUFFIXES)})(?:\[[^\[\]]+\])?)\[(\d+)\]", re.I)
 
 
 def is_stack_file(name: str | os.PathLike[str]) -> bool:
     """Whether a file may be a stack by its ending; ``file.h5[images]`` too."""
-    return stack_file(name).lower().endswith((".npy", ".npz", ".h5", ".hdf5"))
+    return stack_file(name).lower().endswith(SUFFIXES)
+
+
+def is_store(name: str | os.PathLike[str]) -> bool:
+    """Whether a path is that of a stack which is a folder, a Zarr store."""
+    return stack_file(name).lower().rstrip("/").endswith(".zarr")
 
 
 def stack_file(name: str | os.PathLike[str]) -> str:
     """Return the file of a stack, without the name of an array in brackets."""
     match = _BRACKETS.fullmatch(os.fspath(name))
     return match[1] if match else os.fspath(name)
+
+
+def split_row(name: str) -> tuple[str, int] | None:
+    """Split ``"file.h5[images][17]"`` into stack and row; None for what is no row of a stack.
+
+    >>> split_row("file.h5[images][17]"), split_row("file.npy[3]"), split_row("file.npy")
+    (('file.h5[images]', 17), ('file.npy', 3), None)
+    """
+    match = _ROW.fullmatch(name)
+    return (match[1], int(match[2])) if match else None
 
 
 def open_stack(name: str) -> Stack | None:
@@ -173,8 +235,6 @@ def open_stack(name: str) -> Stack | None:
     suffix = path.suffix.lower()
     if suffix == ".npy":
         return _npy(path)
-    if suffix == ".zarr":
-        raise LenszooError(f"{path}: Zarr is not read; save the array with numpy.save or as HDF5.")
     reader = next((read for endings, read in _READERS if suffix in endings), None)
     if reader is None:
         return None
@@ -193,10 +253,9 @@ def open_stack(name: str) -> Stack | None:
             f"{path}: no array {key!r} of images (n, H, W, bands); there are: "
             f"{', '.join(arrays.shapes) or 'none'}."
         )
-    beside = key.rpartition("/")[0]
-    labels = f"{beside}/{LABELS}".lstrip("/")
-    others = arrays.open(labels) if labels in arrays.shapes else None
-    return _stack(str(path), arrays.open(key), others, f"[{match[2]}]" if match else "")
+    group = key[: key.rfind("/") + 1]
+    rows = _rows(str(path), arrays.open(key), f"[{match[2]}]" if match else "")
+    return Stack(rows, arrays, group)
 
 
 def _npy(path: Path) -> Stack | None:
@@ -206,9 +265,9 @@ def _npy(path: Path) -> Stack | None:
     except (OSError, ValueError, EOFError, TypeError):
         return None  # the reader of single images says what is wrong
     if array.ndim == 4 and array.shape[0] > 1:
-        return _stack(str(path), array)
+        return Stack(_rows(str(path), array))
     if array.ndim == 3 and _is_no_image(array.shape):
-        return _stack(str(path), array)
+        return Stack(_rows(str(path), array))
     return None
 
 
@@ -220,7 +279,7 @@ def _is_no_image(shape: tuple[int, ...]) -> bool:
     return False
 
 
-def _stack(path: str, array: Any, labels: Any = None, key: str = "") -> Stack:
+def _rows(path: str, array: Any, key: str = "") -> StackRows:
     if not array.shape[0]:
         raise LenszooError(f"{path}{key}: shape {array.shape} holds no images.")
     if array.dtype.kind not in "fiub":
@@ -229,5 +288,4 @@ def _stack(path: str, array: Any, labels: Any = None, key: str = "") -> Stack:
         layout = image_layout(tuple(map(int, array.shape[1:])))
     except ValueError as error:
         raise LenszooError(f"{path}{key}: its images: {error}.") from error
-    rows = (StackRow(path, f"{key}[{row}]", array, row, layout) for row in range(len(array)))
-    return Stack(tuple(rows), None if labels is None else np.asarray(labels[...]))
+    return StackRows(path, key, array, layout)

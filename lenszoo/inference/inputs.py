@@ -41,6 +41,8 @@ class Fit:
         preparation: changes every image once it was read.
         brightness: measures the brightest pixel of an image, in units of the brightest that the
             model learned on; None where it does not know.
+        passes_over: whether files that cannot be read or do not fit are passed over whatever
+            ``on_bad`` says of pixels.
     """
 
     shape: Shape
@@ -50,6 +52,7 @@ class Fit:
     bands: tuple[int, ...] | None = None
     preparation: Preparation = field(default_factory=Preparation)
     brightness: Callable[[np.ndarray], float] | None = None
+    passes_over: bool = False
 
 
 class Read(NamedTuple):
@@ -189,7 +192,7 @@ class Images:
             self._check_brightest(image, row)
             return Read(_sized_as(image, fit, self.name(row)), bad, None)
         except LenszooError as error:
-            if fit.on_bad != "skip":
+            if fit.on_bad != "skip" and not fit.passes_over:
                 raise
             return Read(None, bad, str(error))
 

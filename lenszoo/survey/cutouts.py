@@ -29,6 +29,7 @@ class TileCutter:
         scale: arcsec a pixel to resample to, along the axes of the first band's pixels; None cuts
             the pixels as they are.
         zero_point: AB magnitude of flux 1 in cutouts from bands whose zero point is known.
+        mask_value: pixel value of masked pixels in the tile, which become NaN.
 
     Raises:
         LenszooError: an image cannot be read.
@@ -40,6 +41,7 @@ class TileCutter:
         shape: tuple[int, int],
         scale: float | None = None,
         zero_point: float = ZERO_POINT,
+        mask_value: float | None = None,
     ) -> None:
         self.tile, self.shape, self.scale = tile, shape, scale
         self._bands: list[Pixels] = []
@@ -49,9 +51,11 @@ class TileCutter:
             ):
                 if grid is None:
                     raise LenszooError(f"Tile {tile.name}: {tile.fault or 'lacks a band'}.")
-                plain = weight_map is None and mask is None
+                plain = (weight_map, mask, mask_value) == (None, None, None)
                 self._bands.append(
-                    Pixels(grid) if plain else MaskedPixels(grid, weight_map, mask, tile.mask_bits)
+                    Pixels(grid)
+                    if plain
+                    else MaskedPixels(grid, weight_map, mask, tile.mask_bits, mask_value)
                 )
         except BaseException:
             self.close()

@@ -42,6 +42,11 @@ class Tile:
     mask_bits: int | None = None
 
     @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"tile {self.name}"
+
+    @property
     def stamp(self) -> list[Any]:
         """Path, size and time of all files, plane, and what else changes pixels."""
         grids = (*self.grids, *self.weight_maps, *self.masks)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lenszoo.errors import LenszooError, one_line
-from lenszoo.survey.footprints import Tile
-from lenszoo.survey.plan import Part, Plan
-from lenszoo.survey.scoring import Outcome, Settings
+from lenszoo.survey.part_files import Part
+from lenszoo.survey.plan import Plan
+from lenszoo.survey.ready_cutouts import PixelSource
+from lenszoo.survey.settings import Outcome, Settings
 from lenszoo.survey.workers import ATTEMPTS, make_scorer, score_named
 
 LOCAL = "local"
@@ -25,7 +26,7 @@ def score_on_ray(
     settings: Settings,
     plan: Plan,
     parts: Sequence[Part],
-    tiles: Sequence[Tile],
+    pixels: Sequence[PixelSource],
     folder: Path,
     address: str,
     ready: Callable[[], None],
@@ -34,10 +35,10 @@ def score_on_ray(
 
     A task scores one part on one processor, or on one GPU where there are any; Ray keeps its
     processes, each of which loads the models once. A task whose process or node dies is given to
-    another, two times. Tiles and results must lie where every node sees them.
+    another, two times. Pixels and results must lie where every node sees them.
 
     Args:
-        settings, plan, parts, tiles, folder, ready: as for
+        settings, plan, parts, pixels, folder, ready: as for
             :func:`lenszoo.survey.workers.score_parts`.
         address: of the cluster, such as "192.168.0.1:6379"; "auto" or :data:`LOCAL`.
 
@@ -51,7 +52,7 @@ def score_on_ray(
     if own:
         _connect(ray, address)
     try:
-        yield from _run(ray, settings, plan, parts, tiles, folder, ready)
+        yield from _run(ray, settings, plan, parts, pixels, folder, ready)
     finally:
         if own:
             ray.shutdown()
@@ -86,7 +87,7 @@ def _run(
     settings: Settings,
     plan: Plan,
     parts: Sequence[Part],
-    tiles: Sequence[Tile],
+    pixels: Sequence[PixelSource],
     folder: Path,
     ready: Callable[[], None],
 ) -> Iterator[tuple[Part, Outcome]]:
@@ -106,12 +107,12 @@ def _run(
         while waiting or open_tasks:
             while waiting and len(open_tasks) < limit:
                 part = waiting.pop()
-                tile = asdict(tiles[part.tile])
-                open_tasks[task.remote(shared, part.key, tile)] = part
+                source = asdict(pixels[part.tile])
+                open_tasks[task.remote(shared, part.key, source)] = part
             done, _ = ray.wait(list(open_tasks), num_returns=1)
             for each in done:
                 part = open_tasks.pop(each)
-                yield part, _outcome(ray, each, part, tiles)
+                yield part, _outcome(ray, each, part, pixels)
             if not is_ready:
                 is_ready = True
                 ready()
@@ -120,14 +121,14 @@ def _run(
             ray.cancel(each, force=True)
 
 
-def _outcome(ray: Any, task: Any, part: Part, tiles: Sequence[Tile]) -> Outcome:
+def _outcome(ray: Any, task: Any, part: Part, pixels: Sequence[PixelSource]) -> Outcome:
     try:
         answer = ray.get(task)
     except ray.exceptions.RayTaskError as error:
         raise LenszooError(f"A task of Ray failed ({one_line(error.cause)}).") from error
     except ray.exceptions.RayError as error:  # the process or the node died, again and again
-        name = tiles[part.tile].name
-        reason = f"tile {name}: {ATTEMPTS} workers died over a part of it ({one_line(error)})"
+        label = pixels[part.tile].label
+        reason = f"{label}: {ATTEMPTS} workers died over a part of it ({one_line(error)})"
         return Outcome(part.rows, 0, reason)
     if isinstance(answer, str):
         raise LenszooError(answer)
@@ -137,7 +138,7 @@ def _outcome(ray: Any, task: Any, part: Part, tiles: Sequence[Tile]) -> Outcome:
 _scorers: dict[str, Any] = {}  # of a process of Ray, the last one
 
 
-def _score_cached(shared: Any, key: str, tile: dict[str, Any]) -> Any:
+def _score_cached(shared: Any, key: str, pixels: dict[str, Any]) -> Any:
     """Score a part in a process of Ray; return its outcome, or what is wrong in a line."""
     values, objects, folder = shared
     name = f"{values} {folder}"
@@ -145,6 +146,6 @@ def _score_cached(shared: Any, key: str, tile: dict[str, Any]) -> Any:
         if name not in _scorers:
             _scorers.clear()
             _scorers[name] = make_scorer(values, folder)
-        return tuple(score_named(_scorers[name], Path(objects), key, tile))
+        return tuple(score_named(_scorers[name], Path(objects), key, pixels))
     except LenszooError as error:
         return str(error)

@@ -43,12 +43,14 @@ class Positions:
             columns, where they differ.
         extra: the columns of numbers that a model looks at.
         optional_id: go without ids; they are empty then.
+        optional_place: go without ``ra`` and ``dec``; they are NaN then.
     """
 
     path: str | os.PathLike[str]
     columns: Mapping[str, str] = field(default_factory=dict)
     extra: Sequence[str] = ()
     optional_id: bool = False
+    optional_place: bool = False
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield ``id`` (text), ``ra`` and ``dec`` (float64) and the extra columns, in order.
@@ -133,7 +135,7 @@ class Positions:
             else:
                 matches = [column for column in have if column.casefold() == name.casefold()]
             if len(matches) != 1:
-                if name == "id" and self.optional_id and not matches and name not in self.columns:
+                if name in self._optional and not matches and name not in self.columns:
                     continue
                 label = self.columns.get(name, name)
                 shown = ", ".join(have[:_SHOWN]) + (", ..." if len(have) > _SHOWN else "")
@@ -143,7 +145,17 @@ class Positions:
                     f"columns=, such as {name}=NAME."
                 )
             names[name] = matches[0]
+        if ("ra" in names) != ("dec" in names):
+            there, gone = ("ra", "dec") if "ra" in names else ("dec", "ra")
+            raise LenszooError(
+                f"{self.path}: has {there} and no {gone}; say which column it is with columns=, "
+                f"such as {gone}=NAME."
+            )
         return names
+
+    @property
+    def _optional(self) -> tuple[str, ...]:
+        return ("id",) * self.optional_id + ("ra", "dec") * self.optional_place
 
     def _dataset(self, files: list[Path], csv: bool) -> Iterator[pa.RecordBatch]:
         import pyarrow.csv as pc
@@ -192,7 +204,7 @@ class Positions:
             blanks = {key: hdu.columns[column].null for key, column in names.items()}
             for start in range(0, hdu.data.shape[0], BATCH_ROWS):
                 rows = hdu.data[start : start + BATCH_ROWS]
-                columns = {key: _native(rows[column]) for key, column in names.items()}
+                columns = {key: native(rows[column]) for key, column in names.items()}
                 yield _batch(columns, blanks)
 
     def _votable(self, file: Path) -> Iterator[pa.RecordBatch]:
@@ -213,7 +225,7 @@ class Positions:
 
     def _check_units(self, units: Mapping[str, Any]) -> None:
         for name in ("ra", "dec"):
-            unit = str(units[name] or "").strip().casefold()
+            unit = str(units.get(name) or "").strip().casefold()
             if unit in _DEGREES:
                 continue
             kind = "hours" if unit in _HOURS else repr(unit)
@@ -231,7 +243,9 @@ class Positions:
             ids = pa.array([""] * len(batch), pa.string())
         arrays = [ids]
         for name in ("ra", "dec", *self.extra):
-            arrays.append(pa.array(rows.numbers(name).astype(np.float64)))
+            there = name in batch.schema.names
+            numbers = rows.numbers(name) if there else np.full(len(batch), np.nan)
+            arrays.append(pa.array(numbers.astype(np.float64)))
         return pa.RecordBatch.from_arrays(arrays, [*REQUIRED, *self.extra])
 
 
@@ -257,7 +271,15 @@ def _ids(column: pa.Array, rows: Table) -> pa.Array:
     return pa.array(rows.text("id"), pa.string())
 
 
-def _native(values: Any) -> np.ndarray:
+def as_ids(values: np.ndarray, source: str) -> list[str]:
+    """Return an array of ids as text, as a catalogue's column of them."""
+    column = values.tolist() if values.dtype.kind in "SUOT" else native(values)
+    array = pa.array([v.decode() if isinstance(v, bytes) else v for v in column])
+    table = pa.table({"id": array})
+    return _ids(array, _Rows(source, table, 0)).to_pylist()
+
+
+def native(values: Any) -> np.ndarray:
     """Return a column of a FITS table in the byte order of the machine."""
     array = np.asarray(values)
     return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "fiu" else array

@@ -50,25 +50,33 @@ def join_on_sky(table: pa.Table, radius: float = RADIUS) -> pa.Table:
     """Join ranked rows within ``radius`` arcsec of a better one to it.
 
     Returns:
-        The rows that are left, with the ids of those joined to them in ``duplicates``.
+        The rows that are left, with the ids of those joined to them in ``duplicates``; rows without
+        a position stay as they are.
     """
     from scipy.spatial import cKDTree
 
-    points = unit_vectors(table["ra"].to_numpy(), table["dec"].to_numpy()).reshape(-1, 3)
+    points, placed = _places(table)
     joined: list[list[int]] = [[] for _ in range(len(table))]
     taken = np.zeros(len(table), bool)
-    kept = []
-    if len(table):
+    if len(placed):
         neighbours = cKDTree(points).query_ball_point(points, np.radians(radius / 3600))
-        for row, near in enumerate(neighbours):
+        for row, near in zip(placed.tolist(), neighbours, strict=True):
             if taken[row]:
                 continue
-            kept.append(row)
-            joined[row] = [other for other in sorted(near) if other > row and not taken[other]]
+            others = placed[sorted(near)].tolist()
+            joined[row] = [other for other in others if other > row and not taken[other]]
             taken[joined[row]] = True
+    kept = np.flatnonzero(~taken).tolist()
     ids = table["id"].to_pylist()
     column = pa.array([[ids[k] for k in joined[row]] for row in kept], pa.list_(pa.string()))
     return table.take(pa.array(kept, pa.int64())).append_column("duplicates", column)
+
+
+def _places(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return unit vectors (m, 3) of the rows with a position, and these rows (m,)."""
+    ra, dec = (table[name].to_numpy().astype(float) for name in ("ra", "dec"))
+    placed = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    return unit_vectors(ra[placed], dec[placed]).reshape(-1, 3), placed
 
 
 class Lenses(NamedTuple):
@@ -103,10 +111,10 @@ def match_lenses(table: pa.Table, lenses: Lenses, radius: float = RADIUS) -> pa.
     names, points = lenses
     separations = np.full(len(table), np.inf)
     nearest = np.zeros(len(table), np.int64)
-    if len(points) and len(table):
-        own = unit_vectors(table["ra"].to_numpy(), table["dec"].to_numpy())
-        chords, nearest = cKDTree(points).query(own)
-        separations = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
+    own, placed = _places(table)
+    if len(points) and len(placed):
+        chords, nearest[placed] = cKDTree(points).query(own)
+        separations[placed] = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
     far = separations > radius
     texts = [None if f else names[k] or "unnamed" for f, k in zip(far, nearest, strict=True)]
     table = table.append_column("known", pa.array(texts, pa.string()))

@@ -1,10 +1,8 @@
 """Folder of a search: which search it holds, and its lock against another."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,8 @@ from lenszoo.files import STALE_HOURS, hold, sweep
 from lenszoo.inference.parts import check_same
 from lenszoo.survey.positions import Positions
 from lenszoo.survey.progress import log_to
-from lenszoo.survey.scoring import Members, Settings
+from lenszoo.survey.scoring import Members
+from lenszoo.survey.settings import Settings
 
 log = logging.getLogger("lenszoo")
 
@@ -22,21 +21,24 @@ _BEFORE = (".", "search", "tiles.parquet", "plan-")  # written before a search i
 
 def search_identity(
     positions: Positions,
-    tiles: str | os.PathLike[str],
-    patterns: Mapping[str, str | None],
+    pixels: Mapping[str, Any],
     settings: Settings,
     members: Members,
 ) -> dict[str, Any]:
-    """Return the facts that two calls of one search share."""
-    facts = asdict(settings)
-    del facts["batch_size"]
+    """Return the facts that two calls of one search share.
+
+    Args:
+        positions: the catalogue.
+        pixels: what says where the pixels are.
+        settings: of the search.
+        members: its models.
+    """
     return {
         "catalogue": Path(positions.path).name,
         "catalogue_sha256": positions.fingerprint(),
         "columns": dict(positions.columns),
-        "tiles": str(Path(tiles).resolve()),
-        **patterns,
-        **facts,
+        **pixels,
+        **settings.facts,
         "weights": list(members.names),
         "weights_sha256": members.provenance["weights_sha256"],
     }

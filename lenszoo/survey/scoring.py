@@ -1,73 +1,32 @@
-"""Score the objects of a part: cutouts of a tile, answers of each member, one Parquet file."""
+"""Score the objects of a part: cutouts, answers of each member, one Parquet file."""
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lenszoo.data.catalogue import Catalogue
-from lenszoo.data.checks import OnBad, apply_policy, check_policy
+from lenszoo.data.checks import check_policy
 from lenszoo.data.dataset import as_inputs
 from lenszoo.data.photometry import ZERO_POINT
-from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
+from lenszoo.data.sky import check_sky
 from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import answer
+from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import OpenedModel, open_model
 from lenszoo.inference.parts import write_part
 from lenszoo.inference.predictor import feature_model
-from lenszoo.inference.tables import FEATURES, KEY
-from lenszoo.inference.trained_inputs import as_trained, judge_scale
-from lenszoo.survey.cutouts import TileCutter
+from lenszoo.inference.tables import FEATURES
+from lenszoo.inference.trained_inputs import as_trained, judge_scale, prepared_as_trained
+from lenszoo.survey.cutout_parts import PATH
 from lenszoo.survey.footprints import Tile
-
-FAILED = "failed"
-"""Key in the metadata of a part whose tile could not be read; such a part is done again."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of a search that change its answers.
-
-    Attributes:
-        weights: the members of the ensemble, names or paths.
-        lens_class: the class that is searched for.
-        bands: names of the bands, in the order that the weights take them.
-        pixel_scale: arcsec a pixel to resample to; None cuts pixels as they are.
-        on_bad: what happens to cutouts with NaN, infinite or constant bands.
-        zero_point: AB magnitude of flux 1 of tiles that name none; None leaves fluxes.
-        mask_value: pixel value that marks masked pixels.
-        sky: way to measure the sky level that is subtracted; None where it is subtracted.
-        target: AB magnitude of flux 1 that the weights learned on.
-        batch_size: images a step.
-        features: whether the vectors of the first member are kept, in half precision.
-    """
-
-    weights: tuple[str, ...]
-    lens_class: str = "lens"
-    bands: tuple[str, ...] = ()
-    pixel_scale: float | None = None
-    on_bad: OnBad = "skip"
-    zero_point: float | None = None
-    mask_value: float | None = None
-    sky: SkyMethod | None = None
-    target: float = ZERO_POINT
-    batch_size: int = 128
-    features: bool = False
-
-
-class Outcome(NamedTuple):
-    """Outcome of a part: objects, those with an answer, and why its tile could not be read."""
-
-    rows: int
-    scored: int
-    failure: str | None
+from lenszoo.survey.reading import as_images, read_batches
+from lenszoo.survey.ready_cutouts import PixelSource, ReadyCutouts
+from lenszoo.survey.settings import FAILED, Outcome, Settings
 
 
 class Members:
@@ -178,45 +137,72 @@ def trained_settings(opened: OpenedModel, catalogue: str, settings: Settings) ->
     )  # fmt: skip
 
 
-def prepared(images: np.ndarray, settings: Settings) -> np.ndarray:
-    """Mask cutouts (n, H, W, bands) and subtract their sky, in place."""
-    if settings.mask_value is not None:
-        images[images == np.float32(settings.mask_value)] = np.nan
-    if settings.sky is not None:
-        subtract_sky(images, settings.sky)
-    return images
+def of_cutouts(opened: OpenedModel, settings: Settings) -> Settings:
+    """Prepare cutouts that are made already as :func:`lenszoo.predict` does."""
+    check_sky(settings.sky)
+    learned = prepared_as_trained(opened, {"crop": settings.crop})
+    return replace(
+        settings, crop=learned.get("crop"), scaling=learned.get("scaling"),
+        reads_headers=settings.zero_point is None and opened.zero_point is not None,
+    )  # fmt: skip
 
 
 def check_scale(
     members: Members,
     settings: Settings,
-    samples: Iterable[tuple[pa.Table, Tile]],
+    samples: Iterable[tuple[pa.Table, PixelSource]],
     any_scale: bool,
 ) -> None:
     """Compare noise and sky of some cutouts with those that each member learned on.
 
     Args:
         members, settings: of the search.
-        samples: a few objects of some tiles.
+        samples: a few objects of some tiles, or cutouts.
         any_scale: go on, with a warning, where they are far from what a member knows.
 
     Raises:
-        LenszooError: they are, and ``any_scale`` is False.
+        LenszooError: they are, and ``any_scale`` is False; or none of the files of cutouts can be
+            read and fits the weights.
     """
-    cutouts = []
-    for objects, tile in samples:
-        ra, dec = (objects[name].to_numpy() for name in ("ra", "dec"))
+    images = [np.empty((0, *members.shape), np.float32)]
+    sound, faults = replace(settings, on_bad="skip"), list[LenszooError]()
+    ready = readable = 0
+    for objects, source in samples:
         try:
-            with TileCutter(
-                tile, members.shape[:2], settings.pixel_scale, settings.target
-            ) as cutter:
-                cutouts.append(prepared(cutter.cut(ra, dec), settings))
-        except LenszooError:  # scoring will tell
-            continue
-    images = np.concatenate(cutouts) if cutouts else np.empty((0, *members.shape))
-    images = images[np.isfinite(images).all((1, 2, 3))]
+            if isinstance(source, ReadyCutouts):
+                strict = replace(settings, on_bad="fill")
+                ready += len(objects)
+                readable += _readable(source, objects, members.shape, strict, faults)
+            batches = read_batches(source, objects, members.shape, sound)
+            images += [batch.images for batch in batches if batch.images is not None]
+        except LenszooError as error:  # scoring will tell
+            faults.append(error)
+    if ready and not readable:
+        raise faults[0]
+    looked_at = np.concatenate(images)
+    if settings.scaling is not None:
+        return
     for opened in members.opened:
-        judge_scale(opened, images, f"{len(images)} cutouts that were looked at", any_scale)
+        judge_scale(opened, looked_at, f"{len(looked_at)} cutouts that were looked at", any_scale)
+
+
+def _readable(
+    source: ReadyCutouts,
+    objects: pa.Table,
+    shape: tuple[int, int, int],
+    settings: Settings,
+    faults: list[LenszooError],
+) -> int:
+    """Count the cutouts that can be read and fit; collect what is wrong with the others."""
+    images = as_images(source, objects, shape, settings, strict=True)
+    count = len(images)
+    for row in range(count):
+        try:
+            images.read(row)
+        except LenszooError as error:
+            faults.append(error)
+            count -= 1
+    return count
 
 
 class Scorer:
@@ -240,78 +226,60 @@ class Scorer:
             "pixel_scale": settings.pixel_scale,
         }
 
-    def run(self, key: str, objects: pa.Table, tile: Tile) -> Outcome:
+    def run(self, key: str, objects: pa.Table, source: PixelSource) -> Outcome:
         """Score the objects of a part and write them as ``KEY.parquet``.
 
         Raises:
             LenszooError: the answers cannot be written.
         """
-        table, failure = self.score(objects, tile)
-        facts = self._facts | {"tile": tile.name} | ({FAILED: failure} if failure else {})
+        table, failure = self.score(objects, source)
+        facts = self._facts | {FAILED: failure} if failure else self._facts
+        facts = facts | {"tile" if isinstance(source, Tile) else "cutouts": source.label}
         write_part(self.folder / f"{key}.parquet", table, facts)
         return Outcome(len(table), len(table) - table["logit"].null_count, failure)
 
-    def score(self, objects: pa.Table, tile: Tile) -> tuple[pa.Table, str | None]:
-        """Return the answers to the objects of a tile, and why the tile could not be read."""
+    def score(self, objects: pa.Table, source: PixelSource) -> tuple[pa.Table, str | None]:
+        """Return the answers to the objects of a part, and why its pixels could not be read."""
         n = len(objects)
         logits = np.full((n, len(self.members.names)), np.nan)
         bad = np.full(n, -1)
         errors = np.full(n, None, object)
+        seen = np.zeros(n, bool)
         vectors: list[tuple[np.ndarray, np.ndarray]] = []
         failure = None
         try:
-            for rows, images in self._cutouts(objects, tile):
-                self._answer(objects, rows, images, logits, bad, errors, vectors)
+            for batch in read_batches(source, objects, self.members.shape, self.settings):
+                seen[batch.rows] = True
+                bad[batch.rows] = [-1 if count is None else count for count in batch.bad_pixels]
+                errors[batch.rows] = batch.errors
+                self._answer(objects, batch, logits, errors, vectors)
         except LenszooError as error:
-            failure = f"tile {tile.name}: {error}"
-            errors[bad < 0] = failure
-        table = self._table(objects, tile, logits, bad, errors)
+            failure = f"{source.label}: {error}"
+            errors[~seen] = failure
+        table = self._table(objects, source, logits, bad, errors)
         if self.settings.features:
             column = _vector_column(vectors, logits, self.members.width)
             table = table.append_column(FEATURES, column)
         return table, failure
 
-    def _cutouts(self, objects: pa.Table, tile: Tile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield rows and their cutouts (n, H, W, bands); the next are cut while some are in use."""
-        ra, dec = (objects[name].to_numpy() for name in ("ra", "dec"))
-        step = self.settings.batch_size
-        scale, shape = self.settings.pixel_scale, self.members.shape[:2]
-        target = self.settings.target
-        with TileCutter(tile, shape, scale, target) as cutter, ThreadPoolExecutor(1) as pool:
-            order = cutter.order(ra, dec)
-            batches = [order[i : i + step] for i in range(0, len(order), step)]
-            ahead = pool.submit(cutter.cut, ra[batches[0]], dec[batches[0]])
-            for rows, following in zip(batches, [*batches[1:], None], strict=True):
-                images = ahead.result()
-                if following is not None:
-                    ahead = pool.submit(cutter.cut, ra[following], dec[following])
-                yield rows, images
-
     def _answer(
         self,
         objects: pa.Table,
-        rows: np.ndarray,
-        images: np.ndarray,
+        batch: Batch,
         logits: np.ndarray,
-        bad: np.ndarray,
         errors: np.ndarray,
         vectors: list[tuple[np.ndarray, np.ndarray]],
     ) -> None:
-        """Score a batch of cutouts into logits, counts of bad pixels, errors and vectors."""
-        settings = self.settings
-        images = prepared(images, settings)
-        ids = [""] * len(rows)
-        keep, counts = apply_policy(images, ids, settings.on_bad)
-        bad[rows] = counts
-        errors[rows[~keep]] = "NaN, infinite or constant pixels"
-        rows, images = rows[keep], images[keep]
+        """Score a batch of cutouts into logits, errors and vectors."""
+        rows = batch.rows[batch.kept]
         if not len(rows):
             return
         table = None
         if self.members.columns:
             columns = [objects[name].to_numpy()[rows] for name in self.members.columns]
             table = np.stack(columns, axis=1).astype(np.float32)
-        values, features = self.members.answer(as_inputs(images, table), settings.batch_size)
+        inputs = as_inputs(batch.images, table)
+        values, features = self.members.answer(inputs, self.settings.batch_size)
         finite = np.isfinite(values).all(1)
         if features is not None:
             vectors.append((rows, features))
@@ -321,14 +289,20 @@ class Scorer:
     def _table(
         self,
         objects: pa.Table,
-        tile: Tile,
+        source: PixelSource,
         logits: np.ndarray,
         bad: np.ndarray,
         errors: np.ndarray,
     ) -> pa.Table:
         lacking = np.isnan(logits).any(1)
-        columns: dict[str, Any] = {name: objects[name] for name in ("id", "ra", "dec")}
-        columns["tile"] = pa.array([tile.name] * len(objects), pa.string())
+        columns: dict[str, Any] = {"id": objects["id"]}
+        for name in ("ra", "dec"):
+            values = objects[name].to_numpy()
+            columns[name] = pa.array(values, mask=np.isnan(values))
+        if isinstance(source, Tile):
+            columns["tile"] = pa.array([source.name] * len(objects), pa.string())
+        else:
+            columns[PATH] = objects[PATH]
         scores = [("", logits.mean(1))]
         if len(self.members.names) > 1:
             scores += [(f"_{n}", logits[:, k]) for k, n in enumerate(self.members.names)]
@@ -355,15 +329,3 @@ def _vector_column(
     at[np.isnan(logits).any(1)] = -1
     column = pa.FixedSizeListArray.from_arrays(pa.array(half.reshape(-1)), width)
     return column.take(pa.array(at, mask=at < 0))
-
-
-def read_outcome(path: Path) -> Outcome | None:
-    """Return the outcome of a finished part from its file; None where there is no sound one."""
-    try:
-        with pq.ParquetFile(path) as file:
-            facts = json.loads((file.schema_arrow.metadata or {}).get(KEY, b"{}"))
-            rows = file.metadata.num_rows
-            scored = rows - file.read(["logit"])["logit"].null_count
-    except (OSError, pa.ArrowException, ValueError):
-        return None
-    return Outcome(rows, scored, facts.get(FAILED))

@@ -10,11 +10,11 @@ import numpy as np
 
 from lenszoo.data.fits import SUFFIXES, split_hdu
 from lenszoo.data.matching import match_by_pattern
+from lenszoo.data.stacks import SUFFIXES as STACK_SUFFIXES
 from lenszoo.data.table import PARQUET_SUFFIXES, read_table
 from lenszoo.errors import LenszooError
 
 PATTERN = "{tile}/{band}.fits"
-_STACKS = (".h5", ".hdf5", ".npz", ".npy")
 _COLUMNS = ("tile", "band", "path")
 
 
@@ -75,10 +75,10 @@ def list_tiles(
                 "mask; leave out patterns."
             )
         tiles = _of_table(path, bands, zero_point)
-    elif path.suffix.lower() in _STACKS:
+    elif path.suffix.lower() in STACK_SUFFIXES:
         raise LenszooError(
-            f"{path}: a stack of cutouts and no tiles; `lenszoo predict WEIGHTS {path.name} --out "
-            "scores.parquet` scores its images as they are, and goes on where it stopped."
+            f"{path}: a stack of cutouts and no tiles; `lenszoo search CATALOGUE --cutouts "
+            f"{path.name}` searches it."
         )
     else:
         raise LenszooError(

@@ -18,8 +18,11 @@ import pyarrow as pa
 from lenszoo.data.grids import Grid
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.survey.footprints import Tile
-from lenszoo.survey.plan import Part, Plan, part_file
-from lenszoo.survey.scoring import Outcome, Scorer, Settings
+from lenszoo.survey.part_files import Part, part_file
+from lenszoo.survey.plan import Plan
+from lenszoo.survey.ready_cutouts import PixelSource, ReadyCutouts
+from lenszoo.survey.scoring import Scorer
+from lenszoo.survey.settings import Outcome, Settings
 
 log = logging.getLogger("lenszoo")
 
@@ -31,7 +34,7 @@ def score_parts(
     settings: Settings,
     plan: Plan,
     parts: Sequence[Part],
-    tiles: Sequence[Tile],
+    pixels: Sequence[PixelSource],
     folder: Path,
     workers: int,
     ready: Callable[[], None],
@@ -42,7 +45,7 @@ def score_parts(
         settings: of the search.
         plan: holds the objects.
         parts: those to score.
-        tiles: all tiles.
+        pixels: all tiles, or the one stack or folder of cutouts.
         folder: where the answers go.
         workers: processes; 0 scores in this one.
         ready: is called once, when the models are loaded in the first process.
@@ -51,7 +54,7 @@ def score_parts(
         LenszooError: answers cannot be written, or no worker can start.
     """
     if workers and parts:
-        pool = _Pool(settings, plan, tiles, folder, min(workers, len(parts)))
+        pool = _Pool(settings, plan, pixels, folder, min(workers, len(parts)))
         try:
             yield from pool.run(parts, ready)
         finally:
@@ -62,7 +65,7 @@ def score_parts(
     scorer = Scorer(settings, folder)
     ready()
     for part in parts:
-        yield part, scorer.run(part.key, plan.read(part), tiles[part.tile])
+        yield part, scorer.run(part.key, plan.read(part), pixels[part.tile])
 
 
 class _Worker:
@@ -108,9 +111,14 @@ class _Pool:
     """Processes that share the parts."""
 
     def __init__(
-        self, settings: Settings, plan: Plan, tiles: Sequence[Tile], folder: Path, count: int
+        self,
+        settings: Settings,
+        plan: Plan,
+        pixels: Sequence[PixelSource],
+        folder: Path,
+        count: int,
     ) -> None:
-        self._tiles, self._logs = tiles, folder.parent / "logs"
+        self._pixels, self._logs = pixels, folder.parent / "logs"
         self._logs.mkdir(exist_ok=True)
         self._first = {
             "settings": asdict(settings), "objects": str(plan.folder), "folder": str(folder),
@@ -167,8 +175,8 @@ class _Pool:
             for worker in self._workers:
                 if worker.ready and worker.part is None and waiting:
                     worker.part = waiting.popleft()
-                    tile = asdict(self._tiles[worker.part.tile])
-                    worker.send({"key": worker.part.key, "tile": tile})
+                    source = asdict(self._pixels[worker.part.tile])
+                    worker.send({"key": worker.part.key, "pixels": source})
 
     def _bury(self, worker: _Worker) -> Part | None:
         """Replace a worker that died; return the part that it had."""
@@ -185,8 +193,8 @@ class _Pool:
         return worker.part
 
     def _given_up(self, worker: _Worker, part: Part) -> str:
-        tile = self._tiles[part.tile].name
-        return f"tile {tile}: {ATTEMPTS} workers died over a part of it ({worker.last_words()})"
+        label = self._pixels[part.tile].label
+        return f"{label}: {ATTEMPTS} workers died over a part of it ({worker.last_words()})"
 
     def close(self) -> None:
         """End all workers."""
@@ -208,7 +216,10 @@ class _Pool:
             worker.log_file.unlink()
 
 
-def _tile(facts: dict[str, Any]) -> Tile:
+def _source(facts: dict[str, Any]) -> PixelSource:
+    """Return the pixels of a part from what another process told."""
+    if "grids" not in facts:
+        return ReadyCutouts(**facts | {"bands": tuple(facts["bands"])})
     kinds = ("grids", "weight_maps", "masks")
     grids = {
         kind: tuple(g and Grid(**g | {"shape": tuple(g["shape"])}) for g in facts[kind])
@@ -219,15 +230,14 @@ def _tile(facts: dict[str, Any]) -> Tile:
 
 def make_scorer(values: dict[str, Any], folder: str) -> Scorer:
     """Load the models of a search, in another process, from the values of its settings."""
-    lists = {name: tuple(values[name]) for name in ("weights", "bands")}
-    return Scorer(Settings(**values | lists), Path(folder))
+    return Scorer(Settings.of(values), Path(folder))
 
 
-def score_named(scorer: Scorer, objects: Path, key: str, tile: dict[str, Any]) -> Outcome:
+def score_named(scorer: Scorer, objects: Path, key: str, pixels: dict[str, Any]) -> Outcome:
     """Score a part whose objects lie in a folder of a plan."""
     with pa.OSFile(str(part_file(objects, key))) as stream:
         table = pa.ipc.open_file(stream).read_all()
-    return scorer.run(key, table, _tile(tile))
+    return scorer.run(key, table, _source(pixels))
 
 
 def main() -> None:
@@ -247,7 +257,7 @@ def main() -> None:
         for line in reader:
             message = json.loads(line)
             objects = Path(first["objects"])
-            reply({"outcome": score_named(scorer, objects, message["key"], message["tile"])})
+            reply({"outcome": score_named(scorer, objects, message["key"], message["pixels"])})
     except BrokenPipeError:
         os._exit(1)  # nobody is left to tell
     except LenszooError as error:

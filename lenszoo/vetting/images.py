@@ -14,6 +14,7 @@ from lenszoo.data.fits import read_pixel_scale, split_hdu
 from lenszoo.data.matching import match_by_name, match_by_pattern
 from lenszoo.data.readers import ImagePath, image_name, read_image
 from lenszoo.data.sky import subtract_sky
+from lenszoo.data.stacks import Stack, is_stack_file, open_stack, split_row, stack_file
 from lenszoo.errors import LenszooError
 from lenszoo.files import has_file, has_folder
 from lenszoo.survey.cutouts import TileCutter
@@ -122,8 +123,6 @@ class TileImages:
         with self._lock:
             cutter = self._cutter(tile, field)
             image = cutter.cut(self._ra[row : row + 1], self._dec[row : row + 1])[0]
-        if self._mask is not None:
-            image[image == np.float32(self._mask)] = np.nan
         if self._sky is not None:
             subtract_sky(image[None], self._sky)
         return image
@@ -163,7 +162,7 @@ class TileImages:
             return self._cutters[key]
         height, width = self.shape
         shape = (height * field, width * field)
-        self._cutters[key] = TileCutter(tile, shape, self._scale, self._target)
+        self._cutters[key] = TileCutter(tile, shape, self._scale, self._target, self._mask)
         if len(self._cutters) > _OPEN_TILES:
             self._cutters.popitem(last=False)[1].close()
         return self._cutters[key]
@@ -176,6 +175,7 @@ class FileImages:
         paths: files of each candidate; None where there is none.
         roots: the folders; a file elsewhere, also by a link, is not shown.
         bands: names of the bands.
+        planes: positions of the bands that are shown; None for all.
     """
 
     widest = 1
@@ -185,14 +185,20 @@ class FileImages:
         paths: Sequence[ImagePath | None],
         roots: Sequence[Path],
         bands: Sequence[str] = (),
+        planes: Sequence[int] | None = None,
     ) -> None:
-        self.bands = tuple(bands)
+        self.bands, self._planes = tuple(bands), planes
+        self._stacks: dict[str, Stack | None] = {}
+        self._lock = threading.Lock()
         self._paths, self._roots = paths, [root.resolve() for root in roots]
 
     def read(self, row: int, field: int = 1) -> np.ndarray:
         """Read an image."""
         path = self._path(row)
-        image = read_image(path)
+        place = split_row(path) if isinstance(path, str) else None
+        image = read_image(path) if place is None else self._of_stack(*place)
+        if self._planes is not None:
+            image = image[..., list(self._planes)]
         return image[::-1] if image_name(path).lower().endswith(_TOP_FIRST) else image
 
     def frame(self, row: int) -> Frame:
@@ -201,6 +207,16 @@ class FileImages:
             return Frame(read_pixel_scale(self._path(row)))
         except LenszooError:
             return Frame()
+
+    def _of_stack(self, name: str, row: int) -> np.ndarray:
+        """Read an image of a stack, which stays open."""
+        with self._lock:
+            if name not in self._stacks:
+                self._stacks[name] = open_stack(name)
+            stack = self._stacks[name]
+        if stack is None or row >= len(stack.images):
+            raise LenszooError(f"{name}: has no image {row} any more.")
+        return stack.images[row].read()
 
     def _path(self, row: int) -> ImagePath:
         path = self._paths[row]
@@ -215,7 +231,7 @@ class FileImages:
     def _check(self, name: str) -> None:
         """Raise LenszooError for a file outside the folders."""
         try:
-            place = Path(split_hdu(name)[0]).resolve()
+            place = _file_of(name).resolve()
         except (OSError, ValueError, RuntimeError) as error:
             raise LenszooError(f"{name}: is no name of a file.") from error
         if not any(place.is_relative_to(root) for root in self._roots):
@@ -277,9 +293,15 @@ def _named_files(
     assert candidates.paths is not None
     beside = candidates.source if candidates.source.is_dir() else candidates.source.parent
     roots = [Path(images)] if images is not None else [beside, Path()]
+    planes = None
+    if "cutouts" in candidates.search:  # a search knows where they lie, and which bands it took
+        planes = candidates.search.get("planes")
+        bands = bands or candidates.search["bands"]
+        if images is None:
+            roots = [_home(candidates.search["cutouts"])]
     starts = [*roots, beside]
     paths = [None if text is None else _existing(text, starts) for text in candidates.paths]
-    files = FileImages(paths, roots, bands)
+    files = FileImages(paths, roots, bands, planes)
     fault: LenszooError | None = None
     for row in range(len(paths)):
         try:
@@ -290,6 +312,11 @@ def _named_files(
     raise LenszooError(f"{candidates.source}: no image can be shown. The first: {fault}")
 
 
+def _home(cutouts: str) -> Path:
+    """Return the folder that the paths of a search on cutouts start from."""
+    return Path(stack_file(cutouts)).parent if is_stack_file(cutouts) else Path(cutouts)
+
+
 def _existing(text: str, starts: Sequence[Path]) -> ImagePath:
     """Return the files that a path in a table means, from the folders it may start from."""
     joined = _BANDS_JOINED in text and not has_file(text)
@@ -297,9 +324,15 @@ def _existing(text: str, starts: Sequence[Path]) -> ImagePath:
     places: list[str] = []
     for part in parts:
         options = [Path(part), *(start / part for start in starts)]
-        there = (p for p in options if "\0" not in part and Path(split_hdu(str(p))[0]).exists())
+        there = (p for p in options if "\0" not in part and _file_of(str(p)).exists())
         places.append(str(next(there, options[0])))
     return places[0] if len(places) == 1 else places
+
+
+def _file_of(name: str) -> Path:
+    """Return the file of a path that may name an HDU, or a row of a stack."""
+    row = split_row(name)
+    return Path(split_hdu(name)[0] if row is None else stack_file(row[0]))
 
 
 def _joined(files: Sequence[str | None]) -> ImagePath | None:

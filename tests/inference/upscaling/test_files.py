@@ -252,7 +252,7 @@ class TestFailures:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
             signal.signal(signal.SIGXFSZ, handler)
-        assert "Cannot write" in message and "nothing was left behind" in message
+        assert "Cannot write" in message and "no half-written file was left" in message
         assert names(tmp_path) == ["a.npy"]
 
 
