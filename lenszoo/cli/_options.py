@@ -40,8 +40,8 @@ def _inputs(more: str) -> Any:
     return typer.Argument(
         metavar="INPUTS",
         help="Image files (npy, png, jpg, tif, fits; FILE.fits[SCI] names an HDU), a stack (npy, "
-        "npz, h5), one folder with all below it, or one table (csv, parquet, fits, votable, ecsv) "
-        f"with a column of paths{more}.",
+        "npz, h5, zarr), one folder with all below it, or one table (csv, parquet, fits, votable, "
+        f"ecsv) with a column of paths{more}.",
         show_default=False,
     )
 

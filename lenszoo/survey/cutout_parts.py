@@ -21,7 +21,7 @@ PATH = "path"
 """Column of the names of cutouts."""
 
 
-class _Found(NamedTuple):
+class _Matches(NamedTuple):
     """Names of the cutouts of all rows, "" where there is none; and warnings."""
 
     names: list[str]
@@ -41,7 +41,7 @@ def write_cutout_parts(
         LenszooError: the catalogue cannot be read or has no rows, an id stands twice, it has other
             rows than the stack, or two of its ids mean one file.
     """
-    found = None if cutouts.is_stack else _in_folder(positions, cutouts)
+    matches = None if cutouts.is_stack else _in_folder(positions, cutouts)
     own = _own_ids(positions, cutouts)
     writer = _Writer(folder, cutouts, part_rows)
     left_out: Counter[str] = Counter()
@@ -50,11 +50,11 @@ def write_cutout_parts(
         for batch in positions.batches():
             start, objects = objects, objects + len(batch)
             unique.add(batch.column("id"))
-            if found is None:
+            if matches is None:
                 _check_rows(positions, cutouts, batch, start, own)
                 names = cutouts.names(range(start, objects))
             else:
-                names = found.names[start:objects]
+                names = matches.names[start:objects]
             batch, wrong = _on_sky(batch)
             misplaced += wrong
             reasons = np.full(len(batch), "", object)
@@ -67,9 +67,9 @@ def write_cutout_parts(
         unique.check(positions)
     if not objects:
         raise LenszooError(f"{positions.path}: the table has no rows.")
-    if found is None and objects != (count := len(cutouts.stack().images)):
+    if matches is None and objects != (count := len(cutouts.stack().images)):
         raise LenszooError(_other_length(positions, cutouts, f"{objects:,}", count))
-    notes = [] if found is None else found.notes
+    notes = [] if matches is None else matches.notes
     if misplaced:
         notes.append(
             f"{positions.path}: ra or dec of {counted(misplaced, 'row')} is no position on the sky "
@@ -130,14 +130,14 @@ def _on_sky(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
     return batch, wrong
 
 
-def _in_folder(positions: Positions, cutouts: ReadyCutouts) -> _Found:
+def _in_folder(positions: Positions, cutouts: ReadyCutouts) -> _Matches:
     """Match all ids to the images of a folder, which is listed once."""
     ids = [name for batch in positions.batches() for name in batch.column("id").to_pylist()]
     root, notes = cutouts.root, list[str]()
     if cutouts.pattern is not None:
         matched = match_by_pattern(root, ids, cutouts.pattern, cutouts.bands)
     elif isinstance(positions, FolderTable):
-        return _Found(ids, notes)
+        return _Matches(ids, notes)
     else:
         matched = match_by_name(root, ids)
     names = [_name(files, root) for files in matched.files]
@@ -149,7 +149,7 @@ def _in_folder(positions: Positions, cutouts: ReadyCutouts) -> _Found:
             f"{cutouts.path}: {counted(len(matched.strangers), 'image')} of no row of "
             f"{positions.path} (the first: {matched.strangers[0]}), not searched."
         )
-    return _Found(names, notes)
+    return _Matches(names, notes)
 
 
 def _name(files: Sequence[str | None], root: Path) -> str:

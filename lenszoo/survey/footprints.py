@@ -43,7 +43,7 @@ class Tile:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"tile {self.name}"
 
     @property

@@ -47,7 +47,7 @@ class ReadyCutouts:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return self.path
 
     @property

@@ -38,7 +38,7 @@ class TileOptions:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a search looks at.
+    """Objects and pixels of a search.
 
     Attributes:
         positions: the catalogue.

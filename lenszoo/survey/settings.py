@@ -61,7 +61,7 @@ class Settings:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What tells a search from another, without what is left alone."""
+        """Facts that tell a search from another, without options that are left alone."""
         facts = asdict(self)
         del facts["batch_size"]
         ready = ("crop", "resize", "planes", "scaling", "reads_headers")

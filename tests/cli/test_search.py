@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from tinysky import write_sky
+from tinystack import cutouts, write_stack
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = "lens_finder.hard_sim_image"
@@ -55,6 +56,15 @@ def test_a_bad_tile_exits_with_1_and_the_rest_is_searched(tmp_path, lenszoo):
     result = lenszoo(*arguments(tmp_path, tmp_path / "out"), code=1)
     assert "tile t1 lacks band i" in result.stderr and "summary.json" in result.stderr
     assert "5 candidates" in result.stdout
+
+
+def test_cutouts_take_the_place_of_tiles(tmp_path, lenszoo, refused):
+    write_stack(tmp_path / "s.npy", cutouts(12)[..., [2, 1, 0]])
+    options = ("--cutouts", tmp_path / "s.npy", "--weights", WEIGHTS, "--out", tmp_path / "out")
+    result = lenszoo("search", *options, "--bands", "2,1,0", "--top", "5")
+    assert "candidates.parquet: 5 candidates; 12 of 12 objects scored" in result.stdout
+    both = refused("search", *options, "--bands", "2,1,0", "--band-names", "g,r,i")
+    assert "give one of them" in both
 
 
 def start(folder, out, *more):
@@ -146,5 +156,6 @@ def test_a_full_disk_is_told_of_in_one_line_and_the_search_goes_on(tmp_path, len
         text=True,
     )
     assert done.returncode == 2, done.stderr
-    assert done.stderr.count("\n") == 1 and "Free some space" in done.stderr
+    assert done.stderr.count("\n") == 1 and "no half-written file was left" in done.stderr
+    assert not list((tmp_path / "out" / "parts").glob(".*.tmp"))
     lenszoo(*arguments(tmp_path, tmp_path / "out"))

@@ -94,7 +94,7 @@ def test_stacks_that_are_none_are_refused_in_one_line(opened, write, tmp_path):
     np.savez(tmp_path / "o.npz", images=np.array([[[{}]]], object))
     (tmp_path / "b.npz").write_bytes(b"PK\x03\x04")
     (tmp_path / "b.h5").write_bytes(b"\x89HDF")
-    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr").mkdir()  # no store, or no zarr to read it
     with h5py.File(tmp_path / "l.h5", "w") as file:
         file["images"] = h5py.ExternalLink("other.h5", "/images")
     np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((1100, 256, 256, 4), np.uint8))

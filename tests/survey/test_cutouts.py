@@ -68,3 +68,17 @@ def test_bands_on_other_grids_and_other_scales_need_resampling(tmp_path):
     tile = Tile("a", tuple(grids), (None,) * 3)
     with TileCutter(tile, (16, 16), SCALE) as cutter:
         assert np.isfinite(cutter.cut(ra, dec)).all()
+
+
+def test_a_mask_value_is_that_of_the_file_whatever_the_zero_point(tmp_path):
+    path, _ = write_tile(tmp_path, ".fits")
+    ra, dec = positions()
+    with TileCutter(tile_of(path), (32, 32)) as cutter:
+        plain = cutter.cut(ra[:1], dec[:1])
+    value = float(plain[0, 16, 16, 0])
+    tile = Tile("t", (read_grid(str(path)),), (22.5,))
+    with TileCutter(tile, (32, 32), zero_point=25.0, mask_value=value) as cutter:
+        image = cutter.cut(ra[:1], dec[:1])[0, ..., 0]
+    masked = plain[0, ..., 0] == np.float32(value)
+    np.testing.assert_array_equal(np.isnan(image), masked | np.isnan(plain[0, ..., 0]))
+    np.testing.assert_allclose(image[~masked], 10 * plain[0, ..., 0][~masked], rtol=1e-5)

@@ -1,65 +1,43 @@
-import pyarrow as pa
-import pyarrow.parquet as pq
+import threading
+
+import numpy as np
 from tinysky import refusal
+from tinystack import write_catalogue, write_stack
 
-WEIGHTS = "lens_finder.hard_sim_image"
+from lenszoo.survey.plan import make_plan, sweep_plans
+from lenszoo.survey.ready_cutouts import find_cutouts, open_positions
 
-
-def test_bad_rows_are_left_out_and_counted(sky, tmp_path, look):
-    lines = (sky / "catalogue.csv").read_text().split("\n")
-    bad = ["a,,2.0", "b,nan,2.0", "c,361,2.0", "d,-1,2.0", "e,150,91", ",150,2.0", "f,10.0,2.0"]
-    catalogue = tmp_path / "catalogue.csv"
-    catalogue.write_text("\n".join([lines[0], *bad, *lines[1:]]))
-    result = look(sky, tmp_path / "out", catalogue=catalogue)
-    assert result.complete and result.searched == 90 and result.objects == 97
-    assert result.left_out == {
-        "ra or dec is missing": 2, "ra is not within 0 and 360 degrees": 2,
-        "dec is not within -90 and 90 degrees": 1, "no id": 1, "outside all tiles": 1,
-    }  # fmt: skip
-    listed = pq.read_table(tmp_path / "out" / "left_out.parquet")
-    assert listed["id"].to_pylist() == ["a", "b", "c", "d", "e", ""]
+IMAGES = np.zeros((30, 4, 4, 1), np.float32)
 
 
-def test_catalogues_that_could_mean_two_things_are_refused(sky, tmp_path, look):
-    lines = (sky / "catalogue.csv").read_text().strip().split("\n")
-    catalogue, out = tmp_path / "catalogue.csv", tmp_path / "out"
+def test_a_plan_is_made_once_also_by_two_at_the_same_time(tmp_path):
+    source = find_cutouts(write_stack(tmp_path / "s.npy", IMAGES), None, ())
+    positions = open_positions(write_catalogue(tmp_path / "c.csv", 30), source, {}, ())
+    (tmp_path / "out").mkdir()
+    plans = []
 
     def run():
-        look(sky, out, catalogue=catalogue)
+        plans.append(make_plan(tmp_path / "out", positions, [source], part_rows=8))
 
-    catalogue.write_text("\n".join([*lines, lines[5]]))
-    refusal(run, str(catalogue), f"id '{lines[5].split(',')[0]}' occurs more than once")
-    hours = [f"{i},{float(ra) / 15},{dec}" for i, ra, dec in (x.split(",") for x in lines[1:])]
-    catalogue.write_text("\n".join([lines[0], *hours]))
-    refusal(run, "hours", "90 of 90")
-    catalogue.write_text("id,ra,dec\n1,11.5,2.0\n")
-    refusal(run, "None of 1 objects can be searched", "outside all tiles")
-    catalogue.write_text("id,ra,dec\n")
-    refusal(run, "no rows")
-    assert not list(out.glob(".plan-*"))
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(plans) == 4 and len(set(map(str, plans))) == 1
+    (folder,) = (tmp_path / "out").iterdir()
+    assert folder == plans[0].folder and [part.rows for part in plans[0].parts] == [8, 8, 8, 6]
+    assert plans[0].read(plans[0].parts[3])["path"].to_pylist()[-1] == "s.npy[29]"
+    made = (folder / "plan.json").stat().st_mtime_ns
+    run()
+    assert (folder / "plan.json").stat().st_mtime_ns == made
 
 
-def test_weights_and_bands_that_do_not_fit_are_refused(sky, tmp_path, look):
+def test_plans_that_were_cut_off_or_refused_leave_nothing(tmp_path):
+    source = find_cutouts(write_stack(tmp_path / "s.npy", IMAGES), None, ())
+    positions = open_positions(write_catalogue(tmp_path / "c.csv", 29), source, {}, ())
     out = tmp_path / "out"
-    refusal(lambda: look(sky, out, weights="resnet18_slim.common_test_sim_v2"), "not 'lens'")
-    refusal(lambda: look(sky, out, bands=("g", "r")), "takes 3 bands (g, r, i)", "bands=")
-    refusal(lambda: look(sky, out, bands=("u", "v", "w")), "no file fits the pattern")
-    refusal(lambda: look(sky, out, on_bad="raise"), "skip, zero or fill")
-    refusal(lambda: look(sky, out, prevalence=2.0), "prevalence")
-    refusal(lambda: look(sky, tmp_path / "second", weights=[WEIGHTS, WEIGHTS]), "twice")
-
-
-def test_ids_of_64_bits_stay_exact(sky, tmp_path, look, rows_of):
-    lines = (sky / "catalogue.csv").read_text().strip().split("\n")[1:]
-    cells = [line.split(",") for line in lines]
-    table = pa.table(
-        {
-            "objid": pa.array([2**63 - 1 - k for k in range(len(cells))], pa.int64()),
-            "RA": pa.array([float(c[1]) for c in cells]),
-            "DEC": pa.array([float(c[2]) for c in cells]),
-        }
-    )
-    pq.write_table(table, tmp_path / "catalogue.parquet")
-    look(sky, tmp_path / "out", catalogue=tmp_path / "catalogue.parquet", columns={"id": "objid"})
-    rows, _ = rows_of(tmp_path / "out")
-    assert set(rows) == {str(2**63 - 1 - k) for k in range(len(cells))}
+    (out / ".plan-0123-abc").mkdir(parents=True)
+    refusal(lambda: make_plan(out, positions, [source]), "29 rows")
+    sweep_plans(out, out / "plan-none")
+    assert not list(out.iterdir())

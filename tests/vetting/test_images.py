@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from oneline import one_line
+from tinystack import cutouts, write_stack
 from tinyvetting import write_results
 
 from lenszoo.survey.cutouts import TileCutter
@@ -141,3 +142,27 @@ def test_cutouts_called_like_their_candidates_stand_in_for_tiles(tmp_path):
     one_line("no image", lambda: images.read(0))
     (results / "search.json").unlink()
     one_line("neither tiles nor files", lambda: open_images(read_candidates(results)))
+
+
+def test_candidates_of_stacks_are_shown_with_no_more_options(tmp_path):
+    images = cutouts(6)
+    for name in ("s.h5", "s.npy"):
+        write_stack(tmp_path / name, images)
+        results = tmp_path / f"results-{name}"
+        results.mkdir()
+        table = {"id": ["a", "b"], "path": [f"{name}[4]", f"{name}[9]"], "logit": [2.0, 1.0]}
+        pq.write_table(pa.table(table), results / "candidates.parquet")
+        search = {"cutouts": str(tmp_path / name), "bands": ["i", "g"], "planes": [2, 0]}
+        (results / "search.json").write_text(json.dumps(search | {"weights_sha256": ["b"]}))
+        opened = open_images(read_candidates(results))
+        np.testing.assert_array_equal(opened.read(0), images[4][..., [2, 0]])
+        assert opened.bands == ("i", "g")
+        one_line("has no image 9 any more", lambda opened=opened: opened.read(1))
+        (tmp_path / "moved").mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+        one_line("no image can be shown", lambda r=results: open_images(read_candidates(r)))
+        opened = open_images(read_candidates(results), images=tmp_path / "moved")
+        np.testing.assert_array_equal(opened.read(0), images[4][..., [2, 0]])
+        (tmp_path / f"{name}.csv").write_text(f"id,path,prob_lens\na,moved/{name}[3],0.5\n")
+        opened = open_images(read_candidates(tmp_path / f"{name}.csv"))
+        np.testing.assert_array_equal(opened.read(0), images[3])
