@@ -2,12 +2,15 @@
 
     python benchmarks/search.py [--objects 2000] [--side 2000] [--workers 0 2] [--ending .fits]
     python benchmarks/search.py --memory 100000 1000000
+    python benchmarks/search.py --together 2
 
 Makes a sky of one tile in three bands. The loop opens the tile once, cuts each object with Cutout2D
 and calls ``model.predict`` on all; the search plans, cuts, scores and writes. The first call of a
 network compiles it, in both. The memory is that of a process that plans a catalogue whose rows all
 lie in tiles, scores two parts of it and ranks scores of all rows (drawn at random but for these
-parts).
+parts). ``--together`` runs the command with so many workers and adds up the memory of all its
+processes, five times a second: the sum of their resident sizes, and the same with pages that they
+share counted once.
 """
 
 import argparse
@@ -222,6 +225,58 @@ def memory(counts: list[int]) -> None:
         )
 
 
+def together(workers: int, objects: int = 4000, side: int = 2000) -> None:
+    """Print the peak memory of a search and its workers, and when the first part was done."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_tile(folder / "tiles", side, ".fits")
+        write_catalogue(folder / "catalogue.parquet", objects, side)
+        command = [
+            *(sys.executable, "-m", "lenszoo", "search", folder / "catalogue.parquet", "--tiles"),
+            *(
+                folder / "tiles",
+                "--weights",
+                WEIGHTS,
+                "--out",
+                folder / "out",
+                "--workers",
+                workers,
+            ),
+        ]
+        start = time.perf_counter()
+        process = subprocess.Popen([str(word) for word in command], stderr=subprocess.DEVNULL)
+        resident = shared_once = 0.0
+        while process.poll() is None:
+            sizes = [_sizes(pid) for pid in (process.pid, *_children(process.pid))]
+            resident = max(resident, sum(size["Rss"] for size in sizes))
+            shared_once = max(shared_once, sum(size["Pss"] for size in sizes))
+            time.sleep(0.2)
+        print(
+            f"search with {workers} workers: {shared_once:,.0f} MiB at the peak, the sum of "
+            f"resident sizes {resident:,.0f} MiB; {objects:,} objects took "
+            f"{time.perf_counter() - start:.0f} s with all starts; exit code {process.returncode}; "
+            f"{_machine()}",
+            flush=True,
+        )
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        texts = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    return [int(child) for text in texts for child in text.split()]
+
+
+def _sizes(pid: int) -> dict[str, float]:
+    """Return the resident size of a process and its share of common pages, in MiB."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except OSError:  # it ended
+        return {"Rss": 0.0, "Pss": 0.0}
+    return {line.split(":")[0]: float(line.split()[1]) / 1024 for line in lines}
+
+
 def _machine() -> str:
     sys.path.insert(0, str(Path(__file__).parent))
     from _machine import describe
@@ -236,11 +291,14 @@ def main() -> None:
     parser.add_argument("--ending", choices=(".fits", ".fits.gz", ".fits.fz"), default=".fits")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
+    parser.add_argument("--together", type=int, metavar="WORKERS")
     parser.add_argument("--remember", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if options.remember:
         remember(options.remember)
+    elif options.together:
+        together(options.together)
     elif options.memory:
         memory(options.memory)
     else:

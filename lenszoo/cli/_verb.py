@@ -22,6 +22,7 @@ from lenszoo.cli._options import (
 from lenszoo.errors import LenszooError, printable
 from lenszoo.heartbeat import Heartbeat
 from lenszoo.interrupt import heard, pressed
+from lenszoo.lazy import without_companions
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Progress = Callable[[int, int], None]
@@ -163,7 +164,8 @@ def _explain(error: Exception) -> tuple[str, int]:
 def start_backend() -> None:
     """Import keras, which imports its backend."""
     try:
-        import keras
+        with without_companions():
+            import keras
     except ImportError as error:
         raise LenszooError(
             f"Keras cannot start its backend ({error}): pip install tensorflow, or set "

@@ -21,7 +21,6 @@ from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import roc_auc_score
 
 from lenszoo.errors import LenszooError, unknown
 
@@ -134,6 +133,8 @@ def log_odds(logits: ArrayLike) -> Floats:
 def _auc(positive: NDArray[np.bool_], scores: Floats) -> float:
     if positive.all() or not positive.any():
         return float("nan")
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(positive, scores))
 
 

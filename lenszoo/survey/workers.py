@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -86,7 +86,7 @@ class _Worker:
         with log_file.open("ab") as errors:
             # in a session of its own, so that Ctrl-C reaches the parent alone
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lenszoo.survey.workers"], stdin=subprocess.PIPE,
+                [sys.executable, "-m", "lenszoo.survey.worker"], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=errors, env=environment, start_new_session=True,
             )  # fmt: skip
         self.send(first)
@@ -240,21 +240,18 @@ def score_named(scorer: Scorer, objects: Path, key: str, pixels: dict[str, Any])
     return scorer.run(key, table, _source(pixels))
 
 
-def main() -> None:
-    """Score the parts that standard input names, until it ends with the process that writes it."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever libraries print is no reply
-    reader = sys.stdin.buffer
+def serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    """Score the parts that requests name, a line each, until they end with who writes them."""
 
     def reply(message: dict[str, Any]) -> None:
         replies.write(json.dumps(message).encode() + b"\n")
         replies.flush()
 
     try:
-        first = json.loads(reader.readline())
+        first = json.loads(requests.readline())
         scorer = make_scorer(first["settings"], first["folder"])
         reply({})
-        for line in reader:
+        for line in requests:
             message = json.loads(line)
             objects = Path(first["objects"])
             reply({"outcome": score_named(scorer, objects, message["key"], message["pixels"])})
@@ -264,7 +261,3 @@ def main() -> None:
         reply({"error": str(error)})
     except Exception as error:
         reply({"error": f"{type(error).__name__}: {one_line(error)}."})
-
-
-if __name__ == "__main__":
-    main()

@@ -22,20 +22,20 @@ def test_options_of_tiles_and_of_cutouts_are_told_apart(sky, tmp_path, look):
     catalogue = write_catalogue(tmp_path / "c.csv", 4)
     out = tmp_path / "out"
 
-    def run(**options):
+    def run(says, **options):
         given = {"tiles": None, "cutouts": stack, "catalogue": catalogue} | options
-        refusal(lambda: look(sky, out, **given), options.pop("says"))
+        refusal(lambda: look(sky, out, **given), says)
 
     for name, value in (("resample", True), ("masks", "{tile}.fits"), ("mask_bits", 2)):
-        run(says=f"{name} is an option of tiles", **{name: value})
-    run(says="a stack has no pattern", pattern="{id}.npy")
-    run(says="name one of them", tiles=sky / "tiles")
-    run(says="name one of them", cutouts=None)
-    run(says="crop is an option of cutouts", cutouts=None, tiles=sky / "tiles", crop=32)
-    run(says="needs a catalogue", cutouts=None, tiles=sky / "tiles", catalogue=None)
-    run(says="`lenszoo search CATALOGUE --cutouts s.npy`", cutouts=None, tiles=stack)
-    run(says="a stack (.npy, .npz, .h5, .zarr) or a folder", cutouts=tmp_path / "gone")
-    run(says="s.h5: no such file", cutouts=tmp_path / "s.h5")
+        run(f"{name} is an option of tiles", **{name: value})
+    run("a stack has no pattern", pattern="{id}.npy")
+    run("name one of them", tiles=sky / "tiles")
+    run("name one of them", cutouts=None)
+    run("crop is an option of cutouts", cutouts=None, tiles=sky / "tiles", crop=32)
+    run("needs a catalogue", cutouts=None, tiles=sky / "tiles", catalogue=None)
+    run("`lenszoo search CATALOGUE --cutouts s.npy`", cutouts=None, tiles=stack)
+    run("a stack (.npy, .npz, .h5, .zarr) or a folder", cutouts=tmp_path / "gone")
+    run("s.h5: no such file", cutouts=tmp_path / "s.h5")
     assert not out.exists()
 
 

@@ -43,7 +43,7 @@ def test_a_part_that_kills_its_workers_is_given_up_and_told_of(tmp_path, look, m
     """A worker without memory dies like this one, in which reading a tile ends the process."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
-        "if 'lenszoo.survey.workers' in sys.orig_argv:\n"
+        "if 'lenszoo.survey.worker' in sys.orig_argv:\n"
         "    import numpy\n"
         "    numpy.memmap = lambda *a, **k: os._exit(9)\n"
     )
