@@ -225,7 +225,7 @@ def memory(counts: list[int]) -> None:
         )
 
 
-def together(workers: int, objects: int = 4000, side: int = 2000) -> None:
+def together(workers: int, objects: int = 9000, side: int = 2000) -> None:
     """Print the peak memory of a search and its workers, and when the first part was done."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -106,7 +106,7 @@ def test_bands_in_files_of_their_own_follow_a_pattern(plan, tmp_path):
         write_folder(tmp_path / "f" / band, IMAGES[..., 0])
     (tmp_path / "f" / "r" / f"{FIRST + 1}.npy").unlink()
     catalogue = write_catalogue(tmp_path / "c.csv", 10)
-    facts, rows = plan(catalogue, tmp_path / "f", "{band}/{id}.npy", ("g", "r"))
+    _, rows = plan(catalogue, tmp_path / "f", "{band}/{id}.npy", ("g", "r"))
     assert rows[0]["path"] == f"g/{FIRST}.npy + r/{FIRST}.npy" and len(rows) == 9
     source = find_cutouts(tmp_path / "f", "{band}/{id}.npy", ("g", "r"))
     assert source.images([rows[0]["path"]]) == [
