@@ -33,7 +33,7 @@ from lenszoo.layers.spectral_conv import SpectralConv2D
 from lenszoo.layers.srgan import SRGAN
 from lenszoo.layers.stretch import Stretch
 from lenszoo.layers.temperature import Temperature
-from lenszoo.layers.tokens import ClassToken, PositionEmbedding
+from lenszoo.layers.tokens import ClassToken, PositionEmbedding, Registers
 from lenszoo.layers.unfold import Fold, Unfold
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "RandomNoise",
     "RandomPositionAngle",
     "RandomShift",
+    "Registers",
     "RelativeAttention",
     "RotationalConv2D",
     "SpectralConv2D",

@@ -1,4 +1,4 @@
-"""Class token and position embedding of vision transformers."""
+"""Class token, registers and position embedding of vision transformers."""
 
 from typing import Any
 
@@ -37,6 +37,45 @@ class ClassToken(BaseLayer):
         """Return ``(batch, n + 1, dim)``."""
         batch, n, dim = input_shape
         return batch, n + 1, dim
+
+
+@keras.saving.register_keras_serializable(package="lenszoo")
+class Registers(BaseLayer):
+    """Insert learned tokens after the class token (Darcet et al. 2023, arXiv:2309.16588).
+
+    Tokens ``(batch, 1 + n, dim)`` become ``(batch, 1 + count + n, dim)``.
+
+    Args:
+        count: number of registers.
+
+    >>> tuple(Registers(4)(ops.ones((2, 10, 8))).shape)
+    (2, 14, 8)
+    """
+
+    OPTIONS = ("count",)
+
+    def __init__(self, count: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.count = int(count)
+
+    def build(self, input_shape: Any) -> None:
+        """Make the tokens, ``(1, count, dim)``."""
+        self.tokens = self.add_weight(
+            shape=(1, self.count, input_shape[-1]),
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            name="tokens",
+        )
+
+    def call(self, tokens: Any) -> Any:
+        """Return the tokens with the registers second."""
+        ones = ops.ones_like(tokens[:, :1, :1])
+        registers = ones * ops.cast(self.tokens, tokens.dtype)
+        return ops.concatenate([tokens[:, :1], registers, tokens[:, 1:]], axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return ``(batch, 1 + count + n, dim)``."""
+        batch, n, dim = input_shape
+        return batch, n + self.count, dim
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")

@@ -1,12 +1,12 @@
 """Classifier on any Keras backbone, with the zoo's scaling and head."""
 
-from math import isfinite
 from typing import Any
 
 import keras
 from keras import layers
 
 from lenszoo.errors import LenszooError, counted
+from lenszoo.models.checks import check_scaling
 from lenszoo.models.factory import InputShape
 from lenszoo.models.heads import central_crop, classifier, scale
 
@@ -71,11 +71,7 @@ def backbone_classifier(
             f"backbone {backbone.name} takes {expected[0]} x {expected[1]} pixels, got "
             f"{size[0]} x {size[1]}: build it for that size."
         )
-    for option, value in (("mean", mean), ("std", std)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise LenszooError(f"{option} must be one number for all bands, got {value!r}.")
-    if std <= 0:
-        raise LenszooError(f"std must be above 0, got {std!r}.")
+    check_scaling(mean, std)
     images = keras.Input(shape, name="images")
     x = scale(central_crop(images, crop), mean, std)
     if shape[2] == 1 and (expected[2] or 1) > 1:

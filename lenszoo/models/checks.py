@@ -1,5 +1,6 @@
 """Checks of the options that several families share."""
 
+from math import isfinite
 from typing import Any
 
 from lenszoo.errors import LenszooError
@@ -39,6 +40,18 @@ def check_rate(**options: Any) -> None:
     for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
             raise LenszooError(f"{name} must be a number in [0, 1), got {value!r}.")
+
+
+def check_scaling(mean: Any, std: Any) -> None:
+    """Raise LenszooError unless pixels can be scaled by one mean and one deviation for all bands.
+
+    >>> check_scaling(mean=0.449, std=0.226)
+    """
+    for name, value in (("mean", mean), ("std", std)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise LenszooError(f"{name} must be one number for all bands, got {value!r}.")
+    if std <= 0:
+        raise LenszooError(f"std must be above 0, got {std!r}.")
 
 
 def check_heads(heads: int, dim: int) -> None:

@@ -1,6 +1,7 @@
 """Lens finder: images and catalogue of a survey in one attention network."""
 
 import importlib
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ from lenszoo.models.registry import model_info
 USES = ("both", "image", "table")
 BRANCHES = {"image": "images", "table": "table"}  # branch: its input
 CONV = "conv"  # the backbone that is no row of the registry
+# backbones whose maps or patches are the tokens; of other transformers it is one pooled vector
+OF_TOKENS = ("convnext", "dinov2")
 _MAX_GRID = 8  # largest side of the grid of image tokens
 
 
@@ -42,6 +45,8 @@ def lens_finder(
     dropout: float = 0.1,
     branch_dropout: float = 0.2,
     colours: bool = False,
+    mean: float | None = None,
+    std: float | None = None,
     name: str = "lens_finder",
 ) -> keras.Model:
     """Build image tokens and table tokens, one self-attention over both, and two dense layers.
@@ -57,7 +62,7 @@ def lens_finder(
         columns: names of the table's columns, or their number.
         use: ``"both"``, ``"image"`` or ``"table"``; by default both where there are columns.
         backbone: ``"conv"``, two rounds of convolution and max-pooling, or a classifier of the
-            registry, of which the last maps are used.
+            registry, of which the last maps are used, or the tokens of all patches.
         stretch: ``asinh``, ``sqrt``, ``log``, ``linear``, ``zscale`` or ``noise``, see
             :class:`lenszoo.layers.Stretch`; with ``noise``, which takes sky level and noise from
             each image, the answer does not depend on the unit of flux or on a constant sky.
@@ -69,6 +74,9 @@ def lens_finder(
         branch_dropout: share of the training examples with one branch alone.
         colours: add a term of the colours to the logit, see :class:`lenszoo.layers.ColourTerm`;
             fitted on the training images before the network is trained.
+        mean: subtracted from the stretched images by a backbone that has this option, such as
+            ``convnext_nano``; by default as there.
+        std: divides them after that; likewise.
         name: name of the model.
 
     Returns:
@@ -96,7 +104,11 @@ def lens_finder(
         inputs["images"] = keras.Input(input_shape, name="images")
         check_positive(width=width)
         x = Stretch(stretch, softening, name="stretch")(inputs["images"])
-        branches.append(_image_tokens(x, backbone, width, dim))
+        scaling = {"mean": mean, "std": std}
+        if backbone == CONV and any(value is not None for value in scaling.values()):
+            raise LenszooError(f"mean and std scale the pixels of a backbone, not of {CONV!r}.")
+        maps = _convolve(x, width) if backbone == CONV else _body(backbone, x.shape[1:], scaling)(x)
+        branches.append(_image_tokens(maps, dim))
         checked = x if stretch == "noise" else inputs["images"]
     if use != "image":
         inputs["table"] = keras.Input((n_columns,), name="table")
@@ -139,9 +151,8 @@ def _check(use: str, n_columns: int, dim: int, heads: int, dropout: float) -> No
     check_rate(dropout=dropout)
 
 
-def _image_tokens(x: Any, backbone: str, width: int, dim: int) -> Any:
+def _image_tokens(maps: Any, dim: int) -> Any:
     """Maps of the image branch as tokens (batch, positions, dim), at most 8 x 8 of them."""
-    maps = _convolve(x, width) if backbone == CONV else _body(backbone, x.shape[1:])(x)
     if len(maps.shape) == 4:
         side = max(maps.shape[1:3])
         if side > _MAX_GRID:
@@ -162,13 +173,22 @@ def _convolve(x: Any, width: int) -> Any:
     return x
 
 
-def _body(backbone: str, shape: InputShape) -> keras.Model:
-    """A classifier of the registry up to its last maps, tokens or vector."""
+def _body(backbone: str, shape: InputShape, scaling: dict[str, float | None]) -> keras.Model:
+    """A classifier of the registry up to its last maps, tokens or vector.
+
+    ``scaling`` holds those of its options that are not None.
+    """
     row = model_info(backbone)
     if not row.classifies:
         raise LenszooError(f"backbone {backbone} is no classifier: see `lenszoo models`.")
     module, factory = row.factory.split(":")
-    net = getattr(importlib.import_module(module), factory)(shape, 2, name="net", **row.options)
+    build = getattr(importlib.import_module(module), factory)
+    options = row.options | {name: value for name, value in scaling.items() if value is not None}
+    if lost := options.keys() & scaling.keys() - inspect.signature(build).parameters.keys():
+        raise LenszooError(f"backbone {backbone} has no option {min(lost)}: leave it out.")
+    if backbone.startswith(OF_TOKENS) and None not in shape:
+        options["head"] = "flatten"
+    net = build(shape, 2, name="net", **options)
     return keras.Model(net.input, net.get_layer("features").input, name="backbone")
 
 

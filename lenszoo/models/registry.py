@@ -72,6 +72,9 @@ _TAN = "Tan & Le 2019, arXiv:1905.11946"
 _LEDIG = "Ledig et al. 2017, arXiv:1609.04802"
 _DEIT = "Touvron et al. 2021, arXiv:2012.12877"
 _WANG = "Wang et al. 2018, arXiv:1809.00219"
+_LIU = "Liu et al. 2022, arXiv:2201.03545"
+_OQUAB = "Oquab et al. 2023, arXiv:2304.07193"
+_DARCET = f"{_OQUAB}; Darcet et al. 2023, arXiv:2309.16588"
 _MEHTA = "Mehta & Rastegari 2021, arXiv:2110.02178"
 
 
@@ -89,6 +92,26 @@ def _application(name: str, paper: str, summary: str, min_size: int = 32) -> Mod
     return _classifier(name, paper, f"{summary}, of keras.applications.", factory, min_size)
 
 
+def _convnext(name: str, size: str, depths: tuple[int, ...], dims: tuple[int, ...]) -> ModelSpec:
+    """A ConvNeXt."""
+    summary = f"Convolutions in the proportions of a transformer, {size}."
+    return _classifier(name, _LIU, summary, "convnext:convnext", depths=depths, dims=dims)
+
+
+def _dinov2(name: str, paper: str, summary: str, **options: Any) -> ModelSpec:
+    """A vision transformer of DINOv2, in ImageNet's scaling."""
+    shared = {"patch": 14, "layer_scale": 1e-5, "mean": 0.449, "std": 0.226}
+    return _classifier(
+        name,
+        paper,
+        f"Vision transformer of DINOv2, patches of 14 pixels, {summary}.",
+        "vit:vit",
+        14,
+        **shared,
+        **options,
+    )
+
+
 def _super_resolver(
     name: str,
     paper: str,
@@ -101,6 +124,8 @@ def _super_resolver(
     path, shape = f"lenszoo.models.{family}:{family}", (None, None, 1)
     return ModelSpec(name, "super_resolve", path, paper, summary, shape, 1, options, warm_starts)
 
+
+_SMALL = {"dim": 384, "heads": 6, "mlp_dim": 1536}  # a small vision transformer
 
 # fmt: off
 _ROWS = (
@@ -143,12 +168,21 @@ _ROWS = (
                 dims=(96, 120, 144)),
     _classifier("mobilevit_s", _MEHTA, "Convolutions and transformers by turns; the largest.",
                 "mobilevit:mobilevit"),
+    _convnext("convnext_atto", "the smallest", (2, 2, 6, 2), (40, 80, 160, 320)),
+    _convnext("convnext_nano", "nano", (2, 2, 8, 2), (80, 160, 320, 640)),
+    _convnext("convnext_tiny", "tiny", (3, 3, 9, 3), (96, 192, 384, 768)),
+    _convnext("convnext_small", "small", (3, 3, 27, 3), (96, 192, 384, 768)),
+    _convnext("convnext_base", "base", (3, 3, 27, 3), (128, 256, 512, 1024)),
     _classifier("vit_ti16", _DEIT, "Vision transformer, patches of 16 pixels, tiny.",
                 "vit:vit", 16, dim=192, heads=3, mlp_dim=768),
     _classifier("vit_s16", _DEIT, "Vision transformer, patches of 16 pixels, small.",
-                "vit:vit", 16, dim=384, heads=6, mlp_dim=1536),
+                "vit:vit", 16, **_SMALL),
     _classifier("vit_b16", "Dosovitskiy et al. 2021, arXiv:2010.11929",
                 "Vision transformer, patches of 16 pixels, base.", "vit:vit", 16),
+    _dinov2("dinov2_s14", _OQUAB, "small", **_SMALL),
+    _dinov2("dinov2_b14", _OQUAB, "base"),
+    _dinov2("dinov2_s14_reg", _DARCET, "small, with registers", registers=4, **_SMALL),
+    _dinov2("dinov2_b14_reg", _DARCET, "base, with registers", registers=4),
     _classifier("beit_b16", "Bao et al. 2021, arXiv:2106.08254",
                 "Vision transformer with relative positions, base.", "beit:beit", 16),
     ModelSpec("lens_finder", "find_lenses", "lenszoo.models.lens_finder:lens_finder",

@@ -9,7 +9,7 @@ import numpy as np
 from lenszoo.data.untrusted import open_hdf5
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.models.applications import APPLICATIONS
-from lenszoo.models.build import HEAD, model_config
+from lenszoo.models.build import HEAD
 from lenszoo.pretrained.imported.transfer import adapt_bands
 from lenszoo.pretrained.store import is_offline
 
@@ -17,14 +17,15 @@ from lenszoo.pretrained.store import is_offline
 _BGR = ("resnet50", "resnet101")
 
 
-def fill(model: keras.Model, row: str, path: Path | None) -> None:
+def fill(model: keras.Model, row: str, path: Path | None, until: str | None) -> None:
     """Fill a model's backbone with weights of keras.applications.
 
     Args:
-        model: a model of ``row``; ``until`` may have cut it, its head stays untrained.
+        model: a model of ``row``, or its backbone alone; its head stays untrained.
         row: the row of the catalogue.
         path: a local ``*_notop.h5`` of keras.applications, or None to let Keras fetch its own
             (into ``~/.keras/models``, its hash checked).
+        until: layer that the network was cut after, or None.
 
     Raises:
         LenszooError: when the file is missing, damaged or of another net.
@@ -52,7 +53,6 @@ def fill(model: keras.Model, row: str, path: Path | None) -> None:
             f"Cannot get the ImageNet weights of {row} from {where}: {one_line(error)}. Without "
             f"network give weights=PATH of keras.applications' ..._notop.h5 of {name}."
         ) from error
-    until = model_config(model)["options"]["until"]
     if until is not None:
         reference = _cut(reference, until)
     references = [layer for layer in reference.layers if layer.weights and not _scales(layer)]

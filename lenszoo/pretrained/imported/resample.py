@@ -4,7 +4,7 @@ import numpy as np
 
 from lenszoo.errors import unknown
 
-RULES = ("bicubic", "bilinear", "corners")
+RULES = ("bicubic", "bicubic-antialias", "bicubic-dino", "bilinear", "corners")
 
 
 def resample(maps: np.ndarray, size: tuple[int, int], rule: str) -> np.ndarray:
@@ -14,8 +14,10 @@ def resample(maps: np.ndarray, size: tuple[int, int], rule: str) -> np.ndarray:
         maps: the table.
         size: rows and columns of the result.
         rule: ``"bicubic"`` and ``"bilinear"`` as ``torch.nn.functional.interpolate`` does without
-            ``align_corners`` or antialiasing (Hugging Face); ``"corners"`` is linear from corner
-            to corner, as ``scipy.ndimage.zoom(order=1)`` (Google's ViT, vit-keras).
+            ``align_corners`` or antialiasing (Hugging Face); ``"bicubic-antialias"`` with it
+            (timm, DINOv2 with registers); ``"bicubic-dino"`` without it and to a grid that is
+            taken for 0.1 larger (DINOv2); ``"corners"`` is linear from corner to corner, as
+            ``scipy.ndimage.zoom(order=1)`` (Google's ViT, vit-keras).
 
     Raises:
         LenszooError: when there is no such rule.
@@ -31,20 +33,33 @@ def resample(maps: np.ndarray, size: tuple[int, int], rule: str) -> np.ndarray:
 
 def _weights(old: int, new: int, rule: str) -> np.ndarray:
     """The matrix (new, old) that resamples one axis; edges repeat their last value."""
+    if rule == "bicubic-antialias":
+        return _smooth_weights(old, new)
     if rule == "corners":
         at = np.linspace(0, old - 1, new)
     else:
-        at = (np.arange(new) + 0.5) * old / new - 0.5
+        length = new + (0.1 if rule == "bicubic-dino" else 0.0)
+        at = (np.arange(new) + 0.5) * old / length - 0.5
     if rule == "bilinear":
         at = np.maximum(at, 0)
     first = np.floor(at).astype(int)
-    reach = (-1, 0, 1, 2) if rule == "bicubic" else (0, 1)
+    cubic = rule.startswith("bicubic")
+    reach = (-1, 0, 1, 2) if cubic else (0, 1)
     matrix = np.zeros((new, old))
     for step in reach:
         distance = np.abs(at - (first + step))
-        weight = _cubic(distance) if rule == "bicubic" else np.maximum(1 - distance, 0)
+        weight = _cubic(distance) if cubic else np.maximum(1 - distance, 0)
         np.add.at(matrix, (np.arange(new), np.clip(first + step, 0, old - 1)), weight)
     return matrix
+
+
+def _smooth_weights(old: int, new: int) -> np.ndarray:
+    """The same for a kernel that widens where the table shrinks, cut off at the edges."""
+    step = old / new
+    centres = (np.arange(new) + 0.5) * step
+    distance = np.abs(np.arange(old) + 0.5 - centres[:, None]) / max(step, 1.0)
+    matrix = _cubic(distance, a=-0.5)
+    return matrix / matrix.sum(axis=1, keepdims=True)
 
 
 def _cubic(x: np.ndarray, a: float = -0.75) -> np.ndarray:

@@ -14,11 +14,14 @@ class Source:
         repository: where it stands on the Hugging Face hub; ``HF_ENDPOINT`` names a mirror.
         address: full address of a file that stands elsewhere.
         files: its names there, best first: not every repository has safetensors.
+        scaling: mean and deviation of the pixels that its network was trained on, where they are
+            not those of the row.
     """
 
     repository: str = ""
     address: str = ""
     files: tuple[str, ...] = ("model.safetensors", "pytorch_model.bin")
+    scaling: tuple[float, float] | None = None
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -26,6 +29,11 @@ class Source:
         where = self.address or hub_folder(self.repository)
         owner = (self.repository or self.address.partition("://")[2]).replace("/", "--")
         return {f"{owner}--{file}": f"{where}/{file}" for file in self.files}
+
+
+def _zoobot(size: str) -> Source:
+    """An encoder of Zoobot, which takes pixels in [0, 1] as they are."""
+    return Source(f"mwalmsley/zoobot-encoder-convnext_{size}", scaling=(0.0, 1.0))
 
 
 _GOOGLE = "https://storage.googleapis.com/vit_models/imagenet21k"
@@ -37,6 +45,24 @@ _HUB_AND_OTHERS: dict[str, dict[str, Source | None]] = {
     "mobilevit_xxs": {"imagenet": Source("apple/mobilevit-xx-small")},
     "mobilevit_xs": {"imagenet": Source("apple/mobilevit-x-small")},
     "mobilevit_s": {"imagenet": Source("apple/mobilevit-small")},
+    "convnext_atto": {"imagenet": Source("timm/convnext_atto.d2_in1k")},
+    "convnext_nano": {
+        "imagenet": Source("timm/convnext_nano.d1h_in1k"),
+        "zoobot": _zoobot("nano"),
+    },
+    "convnext_tiny": {"imagenet": Source("timm/convnext_tiny.fb_in1k")},
+    "convnext_small": {
+        "imagenet": Source("timm/convnext_small.fb_in1k"),
+        "zoobot": _zoobot("small"),
+    },
+    "convnext_base": {
+        "imagenet": Source("timm/convnext_base.fb_in1k"),
+        "zoobot": _zoobot("base"),
+    },
+    "dinov2_s14": {"lvd142m": Source("facebook/dinov2-small")},
+    "dinov2_b14": {"lvd142m": Source("facebook/dinov2-base")},
+    "dinov2_s14_reg": {"lvd142m": Source("facebook/dinov2-with-registers-small")},
+    "dinov2_b14_reg": {"lvd142m": Source("facebook/dinov2-with-registers-base")},
     "vit_ti16": {"imagenet": Source("WinKawaks/vit-tiny-patch16-224")},
     "vit_s16": {"imagenet": Source("WinKawaks/vit-small-patch16-224")},
     "vit_b16": {

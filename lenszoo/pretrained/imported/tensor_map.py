@@ -1,9 +1,11 @@
 """Maps from the tensors of a published file to the variables of a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import numpy as np
+
+from lenszoo.errors import LenszooError
 
 
 def same(tensor: np.ndarray) -> np.ndarray:
@@ -38,6 +40,30 @@ class Part(NamedTuple):
     convert: Callable[[np.ndarray], np.ndarray] = same
 
 
+def prefix_of(tensors: Collection[str], anchors: Collection[str]) -> str:
+    """Return what stands before a network's names in a file: "" or such as ``encoder.``.
+
+    Args:
+        tensors: the names in the file.
+        anchors: names of which a network has one.
+
+    Raises:
+        LenszooError: the file holds several networks.
+    """
+    prefixes = {
+        name.removesuffix(anchor)
+        for name in tensors
+        for anchor in anchors
+        if name == anchor or name.endswith(f".{anchor}")
+    }
+    if len(prefixes) > 1:
+        first, second = sorted(prefixes)[:2]
+        raise LenszooError(
+            f"it holds several networks ({first or 'no prefix'}, {second}): save one of them alone"
+        )
+    return next(iter(prefixes), "")
+
+
 def batch_norm(target: str, source: str) -> dict[str, Part]:
     """The four variables of a BatchNormalization layer from PyTorch's names."""
     pairs = {
@@ -63,25 +89,42 @@ def linear(target: str, source: str, *, bias: bool = True) -> dict[str, Part]:
     return parts | ({f"{target}/bias": Part(f"{source}.bias")} if bias else {})
 
 
+def _split(heads: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Projection (dim, in) to (in, heads, size), or its bias (dim,) to (heads, size)."""
+    return lambda tensor: tensor.T.reshape(*tensor.shape[1:], heads, -1)
+
+
+def _join(heads: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Projection (out, dim) of all heads together to (heads, size, out)."""
+    return lambda tensor: tensor.T.reshape(heads, -1, tensor.shape[0])
+
+
+def _attention_output(target: str, source: str, heads: int) -> dict[str, Part]:
+    return {
+        f"{target}/attention_output/kernel": Part(f"{source}.weight", _join(heads)),
+        f"{target}/attention_output/bias": Part(f"{source}.bias"),
+    }
+
+
 def attention(target: str, source: str, heads: int) -> dict[str, Part]:
     """The variables of Keras' MultiHeadAttention, whose heads have an axis, from Hugging Face's."""
-
-    def split(tensor: np.ndarray) -> np.ndarray:
-        """Projection (dim, in) to (in, heads, size), or its bias (dim,) to (heads, size)."""
-        return tensor.T.reshape(*tensor.shape[1:], heads, -1)
-
-    def join(tensor: np.ndarray) -> np.ndarray:
-        """Projection (out, dim) of all heads together to (heads, size, out)."""
-        return tensor.T.reshape(heads, -1, tensor.shape[0])
-
-    output = f"{source}.output.dense"
-    parts = {
-        f"{target}/attention_output/kernel": Part(f"{output}.weight", join),
-        f"{target}/attention_output/bias": Part(f"{output}.bias"),
-    }
+    parts = _attention_output(target, f"{source}.output.dense", heads)
     for part in ("query", "key", "value"):
-        parts[f"{target}/{part}/kernel"] = Part(f"{source}.attention.{part}.weight", split)
-        parts[f"{target}/{part}/bias"] = Part(f"{source}.attention.{part}.bias", split)
+        parts[f"{target}/{part}/kernel"] = Part(f"{source}.attention.{part}.weight", _split(heads))
+        parts[f"{target}/{part}/bias"] = Part(f"{source}.attention.{part}.bias", _split(heads))
+    return parts
+
+
+def fused_attention(target: str, source: str, heads: int) -> dict[str, Part]:
+    """The same from timm's names, where one tensor holds query, key and value."""
+
+    def third(number: int) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda tensor: _split(heads)(np.split(tensor, 3)[number])
+
+    parts = _attention_output(target, f"{source}.proj", heads)
+    for number, part in enumerate(("query", "key", "value")):
+        parts[f"{target}/{part}/kernel"] = Part(f"{source}.qkv.weight", third(number))
+        parts[f"{target}/{part}/bias"] = Part(f"{source}.qkv.bias", third(number))
     return parts
 
 

@@ -11,7 +11,7 @@ from lenszoo.errors import LenszooError, one_line
 from lenszoo.files import has_file
 from lenszoo.pretrained.imported.torch_file import is_torch, read_torch
 
-SUFFIXES = (".safetensors", ".npz", ".bin", ".pth")
+SUFFIXES = (".safetensors", ".npz", ".bin", ".pth", ".pt", ".ckpt")
 _ZIP = b"PK\x03\x04"
 _OLD_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # so began files before PyTorch 1.6
 

@@ -41,6 +41,8 @@ def is_torch(archive: zipfile.ZipFile) -> bool:
 def read_torch(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     """Return every tensor of a state_dict by name; brain floats become float32.
 
+    Of a checkpoint of PyTorch Lightning that is its entry ``state_dict``.
+
     Raises:
         LenszooError: the file holds more than tensors by name, or asks for code.
         Exception: of any kind where the file is damaged.
@@ -50,6 +52,8 @@ def read_torch(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     if _big_endian(archive, folder):
         raise LenszooError("it was written on a big-endian machine")
     content = _Unpickler(archive, folder, archive.read(index)).load()
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
     if not isinstance(content, dict) or not content:
         raise LenszooError("it holds no tensors by name: save model.state_dict()")
     for name, value in content.items():
@@ -116,7 +120,8 @@ class _Unpickler(BoundedUnpickler):
             return _KNOWN[module, name]
         except KeyError:
             raise LenszooError(
-                f"refused, it wants {module}.{name}, which is no tensor; nothing of it was run"
+                f"refused, it wants {module}.{name}, which is no tensor; nothing of it was run. Of "
+                "a whole checkpoint save the state_dict alone, where you trust it"
             ) from None
 
     def persistent_load(self, pid: Any) -> _Storage:

@@ -23,6 +23,7 @@ def transfer(
     where: str,
     *,
     ignored: Iterable[str] = (),
+    row: str | None = None,
 ) -> None:
     """Fill a model's backbone from published tensors.
 
@@ -32,10 +33,12 @@ def transfer(
         names: for each variable of the backbone (``variable.path``) the tensor it comes from.
         where: the file, for messages.
         ignored: patterns of tensors that have no place in the model, such as ``classifier.*``.
+        row: what messages call the model; by default its name.
 
     Raises:
         LenszooError: when a tensor is missing, left over, or of another shape.
     """
+    row = row or model.name
     variables = backbone_variables(model)
     unnamed = [path for path in variables if path not in names]
     missing = [part.name for path, part in names.items() if part.name not in tensors]
@@ -46,23 +49,31 @@ def transfer(
         if name not in used and not any(fnmatch.fnmatchcase(name, p) for p in ignored)
     ]
     for fault, items in (
-        (f"has nothing for {model.name}'s", unnamed),
+        (f"has nothing for {row}'s", unnamed),
         ("lacks", missing),
-        (f"has tensors that {model.name} has no place for:", left),
+        (f"has tensors that {row} has no place for:", left),
     ):
         if items:
             more = f" and {len(items) - 1} more" if len(items) > 1 else ""
             raise LenszooError(f"{where} {fault} {sorted(items)[0]}{more}: is it for this model?")
     values = {}
     for path, variable in variables.items():
-        value = names[path].convert(np.asarray(tensors[names[path].name]))
-        shape = tuple(variable.shape)
+        name, convert = names[path]
+        tensor, shape = np.asarray(tensors[name]), tuple(variable.shape)
+        try:
+            value = convert(tensor)
+        except LenszooError as error:
+            raise LenszooError(f"{where}: {name}: {error}") from error
+        except ValueError:  # of another number of axes
+            value = tensor
         values[path] = adapt_bands(value, shape)
         if values[path].shape != shape:
             raise LenszooError(
-                f"{where}: {names[path].name} has the shape {value.shape}, but {path} of "
-                f"{model.name} needs {shape}: is it for this model and its options?"
+                f"{where}: {name} has the shape {value.shape}, but {path} of {row} needs {shape}: "
+                "is it for this model and its options?"
             )
+        if not np.isfinite(values[path]).all():
+            raise LenszooError(f"{where}: {name} holds NaN or infinite values: get it again.")
     for path, value in values.items():
         variables[path].assign(value)
 
@@ -78,13 +89,13 @@ def backbone_variables(model: keras.Model) -> dict[str, keras.Variable]:
 
 
 def adapt_bands(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Make a stem kernel (h, w, 3, filters) one for another number of bands.
+    """Make a stem kernel (h, w, 3, filters), or of one band, one for another number of bands.
 
     For one band the sum over RGB: the exact answer of the original to grey repeated three times.
-    For others RGB repeated in turns, times 3 / bands, as timm's ``adapt_input_conv`` does. Any
-    other difference of shapes is left as it is.
+    For others RGB repeated in turns, times 3 / bands, as timm's ``adapt_input_conv`` does; or the
+    one band, divided by their number. Any other difference of shapes is left as it is.
     """
-    if kernel.shape == shape or len(shape) != 4 or kernel.shape[2:3] != (3,):
+    if kernel.shape == shape or len(shape) != 4 or kernel.shape[2:3] not in ((1,), (3,)):
         return kernel
     if (*kernel.shape[:2], kernel.shape[3]) != (*shape[:2], shape[3]):
         return kernel
