@@ -188,7 +188,15 @@ def _body(backbone: str, shape: InputShape, scaling: dict[str, float | None]) ->
         raise LenszooError(f"backbone {backbone} has no option {min(lost)}: leave it out.")
     if backbone.startswith(OF_TOKENS) and None not in shape:
         options["head"] = "flatten"
-    net = build(shape, 2, name="net", **options)
+    try:
+        net = build(shape, 2, name="net", **options)
+    except LenszooError:
+        raise
+    except ValueError as error:  # Keras, of maps that shrink to nothing
+        raise LenszooError(
+            f"backbone {backbone} needs {row.min_size} x {row.min_size} pixels or more, got "
+            f"{shape[0]} x {shape[1]}."
+        ) from error
     return keras.Model(net.input, net.get_layer("features").input, name="backbone")
 
 

@@ -17,6 +17,7 @@ from lenszoo.pretrained.loading import model_config
 from lenszoo.provenance import provenance
 from lenszoo.reporting.report import Report
 from lenszoo.simulation import get_preset
+from lenszoo.tasks.blocks import add_lora, freeze, layer_rates
 from lenszoo.tasks.compute import jit
 from lenszoo.tasks.optimizers import build_optimizer
 from lenszoo.tasks.parts import Part
@@ -49,6 +50,11 @@ class Options:
                 raise LenszooError(f"{name}= does not apply to a model that {purpose}.")
 
 
+def phases_of(recipe: RecipeBase) -> tuple[int, ...]:
+    """Epochs (0-based) at which a phase of a recipe's training begins."""
+    return (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
+
+
 class Task(ABC):
     """One kind of training, with the score of its models.
 
@@ -78,6 +84,7 @@ class Task(ABC):
     monitor: ClassVar[str] = "val_auc"
     steps_per_epoch: int
     phases: tuple[int, ...] = (0,)
+    _frozen: Sequence[keras.layers.Layer] = ()
     noun: ClassVar[str] = "images"
     scenes: ClassVar[int] = 7500
     published: ClassVar[tuple[str, ...]] = ()
@@ -118,12 +125,22 @@ class Task(ABC):
         return {}
 
     def compile(self, model: keras.Model, epoch: int) -> None:
-        """Compile the model for the phase of an epoch, with a fresh optimizer.
+        """Compile the model for the phase of an epoch, frozen as it says, with a fresh optimizer.
 
         Called on the result of ``build`` for the phase of the first epoch that this process trains
         or restores, then at the beginning of each later phase.
         """
-        self._compile(model)
+        recipe, start = self.recipe, max(p for p in self.phases if p <= epoch)
+        if start:
+            for layer in self._frozen:
+                layer.trainable = True
+        elif recipe.freeze is not None:
+            self._frozen = freeze(model, recipe.freeze)
+        elif recipe.lora is not None:
+            add_lora(model, recipe.lora)
+        decay = recipe.optimizer.layer_decay
+        rates = layer_rates(model, decay) if decay < 1 else None
+        self._compile(model, first_epoch=start, rates=rates)
 
     def _compile(self, model: keras.Model, **schedule: Any) -> None:
         recipe: RecipeBase = self.recipe

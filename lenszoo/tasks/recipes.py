@@ -112,7 +112,7 @@ class Optimizer(Strict):
         1e-3,
         gt=0,
         description="Highest learning rate, per step; from weights, by default 1e-4, which keeps "
-        "what they know (1e-3 where the backbone stays frozen).",
+        "what they know (1e-3 where the backbone stays frozen, or with lora).",
     )
     min_learning_rate: float = Field(
         0.0, ge=0, description="Lowest of cosine and cyclic, per step."
@@ -158,7 +158,9 @@ class RecipeBase(Strict):
     """Fields that recipes of every task share."""
 
     in_phases: ClassVar[bool] = False
-    """Whether the task knows ``freeze`` and ``curriculum``."""
+    """Whether the task knows ``curriculum``."""
+    fine_tunes: ClassVar[bool] = False
+    """Whether the task knows ``freeze``, ``lora`` and ``optimizer.layer_decay``."""
     grows: ClassVar[bool] = False
     """Whether the task knows ``grow``."""
     fine_tuning_rate: ClassVar[float | None] = 1e-4
@@ -189,6 +191,13 @@ class RecipeBase(Strict):
         description="Epochs after which all layers train, with a new optimizer and the same "
         "schedule; by default frozen layers stay so.",
     )
+    lora: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Rank of the only change to a backbone, in the dense layers of its blocks "
+        "(LoRA, Hu et al. 2021, arXiv:2106.09685); saved weights have it in them. Needs weights.",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of all random numbers of the run.")
     epochs: int = Field(10, ge=1, le=1_000_000, description="Epochs to train.")
     batch_size: int = Field(64, ge=1, le=65_536, description="Images a step.")
@@ -215,6 +224,7 @@ class RecipeBase(Strict):
         if cls.fine_tuning_rate is None or not isinstance(values, dict):
             return values
         frozen = values.get("freeze") == "backbone" and values.get("unfreeze_after") is None
+        frozen = frozen or values.get("lora") is not None
         table = values.get("optimizer", {})
         if isinstance(table, Optimizer):
             table = table.model_dump(exclude_unset=True)
@@ -232,8 +242,13 @@ class RecipeBase(Strict):
 
     @model_validator(mode="after")
     def _phases_are_for_classifiers(self) -> Self:
-        if not self.in_phases and (self.freeze is not None or self.curriculum):
-            raise ValueError("freeze and curriculum are for classifiers")
+        if not self.in_phases and self.curriculum:
+            raise ValueError("curriculum is for classifiers")
+        tunes = self.freeze is not None or self.lora is not None or self.optimizer.layer_decay < 1
+        if not self.fine_tunes and tunes:
+            raise ValueError(
+                "freeze, lora and optimizer.layer_decay are for classifiers and lens finders"
+            )
         return self
 
     @model_validator(mode="after")
@@ -248,6 +263,10 @@ class RecipeBase(Strict):
     def _freeze_makes_sense(self) -> Self:
         if self.freeze is not None and self.weights is None:
             raise ValueError("freeze needs weights: a random backbone that never learns is no use")
+        if self.lora is not None and self.weights is None:
+            raise ValueError("lora needs weights: it is a small change of what is there")
+        if self.lora is not None and (self.freeze is not None or self.optimizer.layer_decay < 1):
+            raise ValueError("lora freezes the backbone: leave out freeze and layer_decay")
         if self.unfreeze_after is not None and self.freeze is None:
             raise ValueError("unfreeze_after needs freeze")
         if self.unfreeze_after is not None and self.unfreeze_after >= self.epochs:

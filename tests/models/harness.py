@@ -50,6 +50,8 @@ class Case:
 
 
 _TOKENS = {"patch": 8, "dim": 12, "depth": 2, "heads": 2, "mlp_dim": 16}
+_CONVNEXT = {"depths": (1, 1, 2, 1), "dims": (4, 6, 8, 12), "layer_scale": 0.5}
+_DINOV2 = _TOKENS | {"patch": 7}
 _MOBILEVIT = {
     "channels": (4, 4, 4, 4, 4, 4, 32),
     # two numbers a head: of one, Keras' attention adds its biases wrongly on TensorFlow where there
@@ -110,6 +112,37 @@ CASES = {
     "mobilevit_xxs": Case(options=_MOBILEVIT, published=1_276_136, like="mobilevit_mini"),
     "mobilevit_xs": Case(options=_MOBILEVIT, published=2_326_296, like="mobilevit_mini"),
     "mobilevit_s": Case(options=_MOBILEVIT, published=5_590_888, like="mobilevit_mini"),
+    "convnext_atto": Case(options=_CONVNEXT, published=3_695_520),
+    "convnext_nano": Case(options=_CONVNEXT, published=15_593_560, like="convnext_atto"),
+    "convnext_tiny": Case(options=_CONVNEXT, published=28_589_128, like="convnext_atto"),
+    "convnext_small": Case(options=_CONVNEXT, published=50_223_688, like="convnext_atto"),
+    "convnext_base": Case(options=_CONVNEXT, published=88_591_464, like="convnext_atto"),
+    # timm's at 518 pixels have no head; the head of 1000 classes is the zoo's
+    "dinov2_s14": Case(
+        options=_DINOV2,
+        rate=1e-4,
+        published=22_056_192 + 385_000,
+        full=518,
+        fixed=True,
+        like="vit_ti16",
+    ),
+    "dinov2_b14": Case(
+        options=_DINOV2,
+        rate=1e-4,
+        published=86_579_712 + 769_000,
+        full=518,
+        fixed=True,
+        like="vit_ti16",
+    ),
+    # as Meta's: timm's lacks the 384 numbers of the class token's position
+    "dinov2_s14_reg": Case(
+        options=_DINOV2,
+        rate=1e-4,
+        published=22_057_344 + 384 + 385_000,
+        full=518,
+        fixed=True,
+    ),
+    "dinov2_b14_reg": Case(options=_DINOV2, rate=1e-4, full=518, fixed=True, like="dinov2_s14_reg"),
     "vit_ti16": Case(options=_TOKENS, rate=1e-4, published=5_717_416, full=224, fixed=True),
     "vit_s16": Case(
         options=_TOKENS, rate=1e-4, published=22_050_664, full=224, fixed=True, like="vit_ti16"

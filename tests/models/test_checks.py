@@ -50,6 +50,16 @@ ILLEGAL = {
         {"expansion": True},
         {"transformer_dropout": 1},
     ],
+    "convnext_atto": [
+        {"depths": [1, 1, 1]},
+        {"dims": [4, 4, 4, 0]},
+        {"dims": 8},
+        {"mean": "grey"},
+        {"mean": True},
+        {"std": 0.0},
+        {"std": [0.2, 0.2, 0.2]},
+    ],
+    "dinov2_s14": [{"registers": 0}, {"registers": 1.5}, {"std": -1.0}],
     "vit_ti16": [
         {"patch": 0},
         {"dim": 6.0},
@@ -79,6 +89,8 @@ ILLEGAL = {
         {"dim": 30},
         {"dropout": 1.0},
         {"stretch": "zscal"},
+        {"mean": 0.5},
+        {"std": 0.5, "backbone": "resnet18_slim"},
     ],
     "srcnn": [
         {"scale": 3},

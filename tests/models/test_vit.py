@@ -45,7 +45,13 @@ def test_sizes_are_those_of_the_published_networks(options, count):
     assert one + 11 * (two - one) == count  # all twelve blocks are alike
 
 
-@pytest.mark.parametrize("options", [{}, {"representation": 7}, {"head": "flatten"}])
+DINOV2 = {"registers": 3, "layer_scale": 0.5, "mean": 0.4, "std": 0.2}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"representation": 7}, {"head": "flatten"}, DINOV2, DINOV2 | {"head": "flatten"}],
+)
 @pytest.mark.parametrize("size", [(12, 8), (11, 6)])
 def test_agrees_with_a_plain_numpy_transformer(size, options):
     model = tiny((*size, 2), **options)
@@ -60,7 +66,16 @@ def _padding(size):
     return ((0, 0), (0, 1), (1, 1), (0, 0)) if size == (11, 6) else ((0, 0),) * 4
 
 
-def numpy_vit(model, images, head="pool", representation=None):
+def numpy_vit(
+    model,
+    images,
+    head="pool",
+    representation=None,
+    registers=0,
+    mean=0.5,
+    std=0.5,
+    layer_scale=None,
+):
     """Figure 1 of Dosovitskiy et al., from the model's weights by name, on padded images."""
     weights = {variable.path: np.asarray(variable, float) for variable in model.variables}
 
@@ -87,23 +102,31 @@ def numpy_vit(model, images, head="pool", representation=None):
         return x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
 
     n, height, width, bands = images.shape
-    cut = (images * 2 - 1).reshape(n, height // 4, 4, width // 4, 4, bands)
+
+    def scale(y, name):
+        return y if layer_scale is None else y * weights[f"{name}/factors"]
+
+    cut = ((images - mean) / std).reshape(n, height // 4, 4, width // 4, 4, bands)
     cut = cut.transpose(0, 1, 3, 2, 4, 5).reshape(n, -1, 16 * bands)
     kernel = weights["patch_embedding/kernel"]
     x = cut @ kernel.reshape(-1, kernel.shape[-1]) + weights["patch_embedding/bias"]
     token = np.repeat(weights["class_token/token"], n, axis=0)
     x = np.concatenate([token, x], axis=1) + weights["positions/table"]
+    if registers:
+        beside = np.repeat(weights["registers/tokens"], n, axis=0)
+        x = np.concatenate([x[:, :1], beside, x[:, 1:]], axis=1)
     for block in ("block1", "block2"):
-        x = x + attention(norm(x, f"{block}_norm1"), f"{block}_attention")
+        y = attention(norm(x, f"{block}_norm1"), f"{block}_attention")
+        x = x + scale(y, f"{block}_scale1")
         y = gelu(dense(norm(x, f"{block}_norm2"), f"{block}_mlp1"))
-        x = x + dense(y, f"{block}_mlp2")
+        x = x + scale(dense(y, f"{block}_mlp2"), f"{block}_scale2")
     x = norm(x, "norm")
     if head == "pool":
         x = x[:, 0]
         if representation:
             x = np.tanh(dense(x, "pre_logits"))
     else:
-        x = x[:, 1:].reshape(n, -1)
+        x = x[:, 1 + registers :].reshape(n, -1)
         mean, variance = (weights[f"features_bn/moving_{m}"] for m in ("mean", "variance"))
         x = (x - mean) / np.sqrt(variance + 1e-3)
         x = x * weights["features_bn/gamma"] + weights["features_bn/beta"]

@@ -4,7 +4,8 @@ import pytest
 
 from lenszoo import build_model
 from lenszoo.errors import LenszooError
-from lenszoo.tasks.blocks import freeze, layer_rates, split_layers
+from lenszoo.pretrained.loading import save_weights
+from lenszoo.tasks.blocks import add_lora, freeze, layer_rates, split_layers
 
 
 def names(layers):
@@ -90,3 +91,57 @@ def test_rates_fall_from_the_head_to_the_stem(resnet):
     assert rates["stage4_block2_bn1/gamma"] == 0.5
     assert rates["stage1_block1_conv1/kernel"] == 0.5**8
     np.testing.assert_allclose(rates["stem_conv/kernel"], 0.5**9)
+
+
+CONVNEXT = {"depths": (1, 1, 1, 1), "dims": (4, 4, 6, 8)}
+
+
+def test_of_a_lens_finder_the_backbone_is_sorted_and_the_rest_is_head():
+    model = build_model("lens_finder", input_shape=(32, 32, 1), columns=2, backbone="resnet18_slim")
+    parts = split_layers(model)
+    assert names(parts.stem) == ["stem_conv", "stem_bn"]
+    assert list(parts.blocks)[-1] == "stage4_block2"
+    assert {"image_tokens", "columns", "attention", "logits"} <= set(names(parts.head))
+    freeze(model, "backbone")
+    assert not model.get_layer("backbone").trainable_variables
+    assert not {v.path.split("/")[0] for v in model.trainable_variables} & set(names(parts.stem))
+    plain = split_layers(build_model("lens_finder", input_shape=(32, 32, 1), columns=2))
+    assert {name: names(block) for name, block in plain.blocks.items()} == {
+        "conv1": ["conv1", "bn1"],
+        "conv2": ["conv2", "bn2"],
+    }
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("row", "options"),
+    [("convnext_atto", CONVNEXT), ("vit_ti16", {"depth": 1, "dim": 8, "heads": 2, "mlp_dim": 12})],
+)
+def test_lora_changes_nothing_at_first_and_is_merged_in_files(row, options, policy, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = build_model(row, input_shape=(32, 32, 1), **options)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    images = np.random.default_rng(0).random((2, 32, 32, 1), dtype=np.float32)
+    before, weights = np.asarray(model(images)), model.get_weights()
+    add_lora(model, 3)
+    np.testing.assert_array_equal(np.asarray(model(images)), before)
+    trained = {variable.name for variable in model.trainable_variables}
+    assert trained == {"lora_kernel_a", "lora_kernel_b", "kernel", "bias"}
+    kernels = [v for v in model.trainable_variables if not v.name.startswith("lora")]
+    assert [v.path for v in kernels] == ["logits/kernel", "logits/bias"]
+    for variable in model.trainable_variables:
+        variable.assign(variable + 0.2)
+    expected = np.asarray(model(images))
+    path = save_weights(model, tmp_path / "w.weights.h5")
+    plain = build_model(row, weights=path)
+    assert [w.shape for w in plain.get_weights()] == [w.shape for w in weights]
+    tolerance = 1e-4 if policy == "float32" else 0.1
+    np.testing.assert_allclose(np.asarray(plain(images)), expected, atol=tolerance)
+    assert np.abs(expected - before).max() > 3 * tolerance
+
+
+def test_lora_needs_dense_layers():
+    with pytest.raises(LenszooError, match=r"lora = 4: the blocks of resnet18 have no dense"):
+        add_lora(build_model("resnet18", input_shape=(32, 32, 1), width=4), 4)

@@ -81,6 +81,13 @@ def test_every_field_is_documented(task):
         ({"freeze": -1, "weights": "a"}, "freeze: give 'backbone'"),
         ({"freeze": 2}, "freeze needs weights"),
         ({"unfreeze_after": 2}, "unfreeze_after needs freeze"),
+        ({"lora": 2}, "lora needs weights"),
+        ({"lora": 0, "weights": "a"}, "lora: "),
+        ({"lora": 2, "weights": "a", "freeze": "backbone"}, "lora freezes the backbone"),
+        (
+            {"lora": 2, "weights": "a", "optimizer": {"layer_decay": 0.5}},
+            "lora freezes the backbone: leave out freeze and layer_decay",
+        ),
         ({"freeze": 2, "weights": "a", "unfreeze_after": 10}, "not before the last of the epochs"),
     ],
 )

@@ -111,6 +111,7 @@ class ClassifyRecipe(RecipeBase):
     """Train a classifier."""
 
     in_phases: ClassVar = True
+    fine_tunes: ClassVar = True
     grows: ClassVar = True
 
     task: Literal["classify"] = "classify"

@@ -18,8 +18,7 @@ from lenszoo.models.build import check_logits
 from lenszoo.models.in_batches import in_batches
 from lenszoo.pretrained.loading import build_model
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
-from lenszoo.tasks.base import Options, Task
-from lenszoo.tasks.blocks import freeze, layer_rates
+from lenszoo.tasks.base import Options, Task, phases_of
 from lenszoo.tasks.checks import check_answers, check_classes, images_shape
 from lenszoo.tasks.classify.corpus import Corpus, CorpusBatches, open_corpus
 from lenszoo.tasks.classify.distill import Distilled, load_teacher
@@ -59,8 +58,7 @@ class ClassifyTask(Task):
                 "leave it out or crop them."
             )
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
-        self.phases = (0, recipe.unfreeze_after) if recipe.unfreeze_after else (0,)
-        self._frozen: list[keras.layers.Layer] = []
+        self.phases = phases_of(recipe)
         self._corpus: Corpus | None = None
 
     def build(self) -> keras.Model:
@@ -87,18 +85,6 @@ class ClassifyTask(Task):
             teacher = self._teacher(recipe.distill) if streams else None
             # in here, since Keras scales the loss of a model whose own policy is float16
             return Distilled(model, teacher, recipe.distill)
-
-    def compile(self, model: keras.Model, epoch: int) -> None:
-        """Freeze the layers that the phase of ``epoch`` freezes, and compile."""
-        recipe, start = self.recipe, max(p for p in self.phases if p <= epoch)
-        if start:
-            for layer in self._frozen:
-                layer.trainable = True
-        elif recipe.freeze is not None:
-            self._frozen = freeze(model, recipe.freeze)
-        decay = recipe.optimizer.layer_decay
-        rates = layer_rates(model, decay) if decay < 1 else None
-        self._compile(model, first_epoch=start, rates=rates)
 
     def loss(self) -> dict[str, Any]:
         """Cross-entropy with label smoothing, and the accuracy beside it."""

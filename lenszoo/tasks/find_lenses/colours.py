@@ -10,6 +10,7 @@ from lenszoo.data import Cutouts
 from lenszoo.data.input_scale import measure_each
 from lenszoo.errors import LenszooError
 from lenszoo.models.factory import InputShape
+from lenszoo.pretrained.imported import is_published
 from lenszoo.pretrained.loading import build_model
 from lenszoo.pretrained.source import resolve
 from lenszoo.tasks.find_lenses.recipe import FindLensesRecipe
@@ -18,12 +19,19 @@ _BATCH = 256
 _PENALTY = 0.1  # of the logistic regression, on standardised colours
 
 
+def finder_weights(recipe: FindLensesRecipe) -> str | None:
+    """Return the recipe's weights where they are a lens finder's, not of its backbone alone."""
+    published = recipe.weights is not None and is_published(recipe.weights)
+    return None if published else recipe.weights
+
+
 def start_model(
     recipe: FindLensesRecipe, shape: InputShape | None, options: dict[str, Any]
 ) -> keras.Model:
     """Build the model that a recipe starts with; weights without a colour term get an empty one."""
     build: dict[str, Any] = {"input_shape": shape, "weights": recipe.weights}
-    trained = None if recipe.weights is None else resolve(recipe.weights).config
+    weights = finder_weights(recipe)
+    trained = None if weights is None else resolve(weights).config
     if trained is None or not options.get("colours") or trained.options.get("colours"):
         return build_model(recipe.model, **build, **options)
     start = build_model(recipe.model, **build, **(options | {"colours": False}))

@@ -281,6 +281,8 @@ class MeanTeacher(Consistency):
 class FindLensesRecipe(RecipeBase):
     """Train a lens finder on images, a table, or both."""
 
+    fine_tunes: ClassVar = True
+
     task: Literal["find_lenses"]
     model: str = Field("lens_finder", description="Row of the registry that finds lenses.")
     data: LensData = Field(description="Where candidates come from.")

@@ -19,10 +19,10 @@ from lenszoo.models.lens_finder import BRANCHES, branch
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.source import resolve
 from lenszoo.simulation.cutouts import sample_cutouts
-from lenszoo.tasks.base import Bands, Options, Task
+from lenszoo.tasks.base import Bands, Options, Task, phases_of
 from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.compute import precision
-from lenszoo.tasks.find_lenses.colours import fit_colours, start_model
+from lenszoo.tasks.find_lenses.colours import finder_weights, fit_colours, start_model
 from lenszoo.tasks.find_lenses.data import STATISTICS, open_lenses
 from lenszoo.tasks.find_lenses.input_scale import check_inputs, input_scale
 from lenszoo.tasks.find_lenses.recipe import FindLensesRecipe
@@ -51,9 +51,10 @@ class FindLensesTask(Task):
         self.source = source or open_lenses(
             recipe.data, recipe.use, recipe.data_seed, allow_leaks=recipe.allow_leaky_columns
         )
-        if recipe.weights is not None:
-            check_bands(recipe.weights, self.source.bands)
+        if (weights := finder_weights(recipe)) is not None:
+            check_bands(weights, self.source.bands)
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
+        self.phases = phases_of(recipe)
 
     def build(self) -> keras.Model:
         """The lens finder, its scales and means taken from the training cutouts."""
@@ -64,13 +65,14 @@ class FindLensesTask(Task):
         options = {"use": recipe.use, "columns": list(source.columns), **recipe.options}
         with precision(recipe.mixed_precision):
             model = start_model(recipe, shape, options)
-        if recipe.weights is None:
+        weights = finder_weights(recipe)
+        if weights is None:
             adapt_scales(model, source.first())
         elif recipe.adapt_scales:
             adapt_stretch(model, source.first())
         else:
-            check_inputs(recipe.weights, source.first())
-            trained = resolve(recipe.weights).config
+            check_inputs(weights, source.first())
+            trained = resolve(weights).config
             if trained is not None and shape is not None and trained.input_shape[2] != shape[2]:
                 adapt_stretch(model, source.first())  # its scales are of other bands
         if recipe.options.get("colours"):

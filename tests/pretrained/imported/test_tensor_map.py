@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from oneline import one_line
 
 from lenszoo.pretrained.imported import tensor_map
 
@@ -64,6 +65,33 @@ def test_attention_is_that_of_its_projections():
     attended = scores / scores.sum(axis=-1, keepdims=True) @ value
     expected = project(attended.transpose(1, 0, 2).reshape(n, dim), names[3])
     np.testing.assert_allclose(layer(x, x)[0], expected, atol=1e-4)
+
+
+def test_fused_attention_is_the_same_with_one_tensor_for_three():
+    dim, heads = 6, 3
+    whole = {"at.qkv.weight": draw(3 * dim, dim), "at.qkv.bias": draw(3 * dim, seed=1)}
+    whole |= {"at.proj.weight": draw(dim, dim, seed=2), "at.proj.bias": draw(dim, seed=3)}
+    apart = {
+        f"at.attention.{part}.{kind}": whole[f"at.qkv.{kind}"][k * dim : (k + 1) * dim]
+        for k, part in enumerate(("query", "key", "value"))
+        for kind in ("weight", "bias")
+    }
+    apart |= {f"at.output.dense.{kind}": whole[f"at.proj.{kind}"] for kind in ("weight", "bias")}
+    fused = tensor_map.fused_attention("mha", "at", heads)
+    for path, part in tensor_map.attention("mha", "at", heads).items():
+        expected = part.convert(apart[part.name])
+        np.testing.assert_array_equal(fused[path].convert(whole[fused[path].name]), expected)
+
+
+def test_a_prefix_is_what_stands_before_an_anchor():
+    anchors = ("stem.0.weight", "patch.weight")
+    for prefix in ("", "encoder.", "model.net."):
+        assert tensor_map.prefix_of([f"{prefix}stem.0.weight", "head.bias"], anchors) == prefix
+    assert tensor_map.prefix_of(["mystem.0.weight", "fc.bias"], anchors) == ""
+    several = ["teacher.patch.weight", "student.patch.weight"]
+    one_line(
+        "several networks (student., teacher.)", lambda: tensor_map.prefix_of(several, anchors)
+    )
 
 
 def test_a_batch_norm_takes_statistics_and_scale():

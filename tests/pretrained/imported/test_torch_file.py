@@ -113,6 +113,12 @@ def grid_of(shape, strides, offset=0):
         (grid_of((10**6, 10**6), (0, 0)), "lies outside"),
         ({"w": print}, "refused, it wants (builtins|__builtin__).print"),
         ({"w": Path("x")}, "refused, it wants pathlib"),
+        ({"state_dict": grid_of((3, 5), (5, 1)), "epoch": 3}, "lies outside"),
+        ({"state_dict": {}, "epoch": 3}, "holds no tensors by name"),
+        (
+            {"state_dict": grid_of((3, 4), (4, 1)), "hyper_parameters": Path("x")},
+            "refused, it wants pathlib.*Of a whole checkpoint save the state_dict alone",
+        ),
         ({"model": grid_of((3, 4), (4, 1))}, "'model' is no tensor: save model.state_dict"),
         ({"w": 3.0}, "'w' is no tensor"),
         ([1, 2], "holds no tensors by name"),
@@ -124,6 +130,19 @@ def test_what_is_no_state_dict(torch, tmp_path, content, reason):
     with pytest.raises(LenszooError, match=reason) as caught:
         read_tensors(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_lightning_is_its_state_dict(torch, tmp_path):
+    moments = {"state": {0: {"exp_avg": grid_of((3, 4), (4, 1))["w"]}}}
+    content = {
+        "epoch": 3,
+        "pytorch-lightning_version": "2.1.0",
+        "state_dict": collections.OrderedDict(grid_of((2, 2), (4, 1))),
+        "optimizer_states": [moments],
+        "hyper_parameters": {"learning_rate": 1e-4, "name": None},
+    }
+    tensors = read_tensors(write(tmp_path / "last.ckpt", torch, content))
+    assert {name: value.shape for name, value in tensors.items()} == {"w": (2, 2)}
 
 
 def test_code_in_the_pickle_is_not_run(torch, tmp_path):

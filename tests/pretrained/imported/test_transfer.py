@@ -19,12 +19,15 @@ FAMILIES = {
     "mobilevit_xxs": {"channels": [4, 4, 8, 8, 8, 8, 16], "dims": [8, 8, 8], "depths": [1, 1, 1]},
     "vit_ti16": {"dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12},
     "beit_b16": {"dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12},
+    "convnext_atto": {"depths": [1, 1, 1, 1], "dims": [4, 5, 6, 7]},
 }
+LAYOUTS = {"vit_ti16": ["huggingface"], "convnext_atto": ["timm"]}
 LEFT_OUT = {
     "resnet18": {"classifier.1.bias": (1000,), "resnet.x.num_batches_tracked": ()},
     "mobilevit_xxs": {"classifier.bias": (1000,), "mobilevit.x.num_batches_tracked": ()},
     "vit_ti16": {"classifier.bias": (1000,), "vit.pooler.dense.bias": (8,)},
     "beit_b16": {"classifier.bias": (1000,), "beit.embeddings.mask_token": (1, 1, 8)},
+    "convnext_atto": {"head.fc.bias": (1000,)},
 }
 
 
@@ -57,8 +60,7 @@ def test_every_family_takes_its_file_whatever_the_head(row, head, tmp_path):
     keras.utils.set_random_seed(0)
     theirs = build_model(row, input_shape=shape, **options)
     family = importlib.import_module(f"lenszoo.pretrained.imported.{re.match('[a-z]+', row)[0]}")
-    layout = ("huggingface",) if row.startswith("vit") else ()
-    parts = family.names(theirs, *layout)
+    parts = family.names(theirs, *LAYOUTS.get(row, ()))
     variables = backbone_variables(theirs)
     rng = np.random.default_rng(1)
     tensors = {name: np.zeros(size, np.float32) for name, size in LEFT_OUT[row].items()}

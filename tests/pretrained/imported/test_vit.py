@@ -38,12 +38,26 @@ def test_a_table_of_another_grid_is_refused():
 @pytest.mark.parametrize("layout", published.LAYOUTS)
 @pytest.mark.parametrize("representation", [None, 7])
 def test_every_variable_below_the_head_has_a_name_of_its_own(layout, representation):
-    model = tiny(representation=representation)
+    more = {"registers": 3, "layer_scale": 0.1} if "dinov2" in layout or layout == "timm" else {}
+    model = tiny(representation=representation, **more)
     parts = published.names(model, layout)
     assert set(parts) == set(backbone_variables(model))
-    theirs = [part.name for part in parts.values()]
-    assert len(set(theirs)) == len(theirs)
-    assert published.layout_of(theirs) == layout
+    theirs = {part.name for part in parts.values()}
+    fused = 2 * 2 * 2 if "blocks.0.attn.qkv.weight" in theirs else 0  # two thirds in two blocks
+    assert len(theirs) == len(parts) - fused
+    extra = {"mask_token"} if layout == "dinov2" else set()  # Meta's alone
+    assert published.layout_of(theirs | extra) == layout
+
+
+def test_timms_table_with_registers_has_no_place_for_the_class_token():
+    model = tiny((16, 8, 1), registers=3)  # 4 x 2 patches
+    table = np.random.default_rng(0).normal(size=(1, 9, 6))
+    known = ["patch_embed.proj.weight", "reg_token"]
+    part = published.names(model, known)["positions/table"]
+    whole = np.concatenate([np.zeros((1, 1, 6)), table], axis=1)
+    expected = published.resize_positions(whole, (3, 3), (4, 2), "bicubic-antialias")
+    np.testing.assert_array_equal(part.convert(table), expected)
+    assert published.names(model, known)["registers/tokens"].name == "reg_token"
 
 
 def test_a_google_file_of_another_size_and_three_bands_fills_the_model():

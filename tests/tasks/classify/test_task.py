@@ -6,11 +6,13 @@ import json
 import keras
 import numpy as np
 import pytest
+from cutshort import train_whole_and_cut
 from oneline import one_line
 from tinyrun import SHAPE, moved, run_epoch, snapshot
 
 import lenszoo
 from lenszoo import build_model
+from lenszoo.pretrained.loading import save_weights
 from lenszoo.tasks.classify.task import ClassifyTask
 from lenszoo.training import Recipe, train
 from lenszoo.training.loop import _is_best
@@ -122,3 +124,22 @@ def test_half_precision_reaches_student_teacher_and_loss(start, teacher):
 def test_probabilities_are_no_logits_to_train_on(fields):
     fields["options"] = {"activation": "softmax"}
     one_line("answers probabilities", lambda: ClassifyTask(Recipe(**fields)).build())
+
+
+def test_lora_leaves_plain_weights_and_goes_on_exactly(fields, tmp_path):
+    options = {"patch": 8, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
+    keras.utils.set_random_seed(1)
+    model = build_model("vit_ti16", input_shape=SHAPE, num_classes=2, **options)
+    start = save_weights(model, tmp_path / "start.weights.h5")
+    fields |= {"model": "vit_ti16", "weights": str(start), "options": options, "lora": 2}
+    fields |= {"epochs": 2, "optimizer": {"weight_decay": 0.1}}
+    recipe = Recipe(**fields)
+    assert recipe.optimizer.learning_rate == 1e-3
+    train_whole_and_cut(ClassifyTask, recipe, tmp_path)
+    after = lenszoo.load_model(tmp_path / "whole" / "last.weights.h5")
+    layers = ("attention", "mlp1", "mlp2")
+    changed = {f"block{block}_{layer}" for block in (1, 2) for layer in layers} | {"logits"}
+    before = snapshot(model)
+    assert moved(before, after) == changed
+    biases = [path for path in before if path.endswith("bias") and not path.startswith("logits")]
+    assert all(np.array_equal(before[path], snapshot(after)[path]) for path in biases)

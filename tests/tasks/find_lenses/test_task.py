@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cutshort import train_whole_and_cut
 from oneline import one_line
+from safetensors.numpy import save_file
 
 from lenszoo import build_model, load_model
 from lenszoo.data import Cutouts
@@ -203,3 +204,64 @@ def test_images_in_files_are_cut_and_scaled(survey):
     looks = {"crop": 16, "scaling": [0.0, 4.0]}
     made = FindLensesTask(Recipe(**fields(survey, data=looks))).source.first().images
     np.testing.assert_allclose(made, plain[:, 2:18, 2:18] / 4, atol=1e-6)
+
+
+def timm_vit(dim, depth, patches):
+    """Random tensors in the names and shapes of timm's vision transformers."""
+    shapes = {
+        "cls_token": (1, 1, dim),
+        "pos_embed": (1, 1 + patches, dim),
+        "patch_embed.proj.weight": (dim, 3, 16, 16),
+        "patch_embed.proj.bias": (dim,),
+        "norm.weight": (dim,),
+        "norm.bias": (dim,),
+        "head.weight": (1000, dim),
+    }
+    layers = {"attn.qkv": (3, 1), "attn.proj": (1, 1), "mlp.fc1": (4, 1), "mlp.fc2": (1, 4)}
+    for block in range(depth):
+        for layer, (out, into) in layers.items():
+            shapes[f"blocks.{block}.{layer}.weight"] = (out * dim, into * dim)
+            shapes[f"blocks.{block}.{layer}.bias"] = (out * dim,)
+        for norm in ("norm1", "norm2"):
+            shapes |= {f"blocks.{block}.{norm}.{kind}": (dim,) for kind in ("weight", "bias")}
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(0, 0.05, size).astype(np.float32) for name, size in shapes.items()}
+
+
+def test_a_published_encoder_with_lora_is_the_backbone(survey, tmp_path):
+    tensors = timm_vit(192, 12, 9)
+    encoder = tmp_path / "vit_tiny.safetensors"
+    save_file(tensors, encoder)
+    options = {"backbone": "vit_ti16", "dim": 8, "heads": 2, "stretch": "zscale"}
+    recipe = fields(survey, options=options, use="image", weights=str(encoder), lora=2, epochs=1)
+    train(recipe, tmp_path / "run")
+    model = load_model(tmp_path / "run" / "last.weights.h5")
+    net = model.get_layer("backbone")
+    bias = np.concatenate(
+        [
+            np.asarray(w).ravel()
+            for w in net.get_layer("block3_attention").weights
+            if "bias" in w.path
+        ]
+    )
+    stored = [tensors[f"blocks.2.attn.{part}.bias"] for part in ("qkv", "proj")]
+    np.testing.assert_array_equal(np.sort(bias), np.sort(np.concatenate(stored)))
+    kernel = np.asarray(net.get_layer("block3_mlp1").kernel)
+    change = kernel - tensors["blocks.2.mlp.fc1.weight"].T
+    assert 0 < np.abs(change).max() < 0.1
+    assert np.linalg.matrix_rank(change.astype(float), tol=1e-4) == 2
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["start"]["weights"]["name"] == str(encoder)
+
+
+def test_published_weights_need_a_backbone_of_their_own(tmp_path):
+    build = {
+        "name": "lens_finder",
+        "input_shape": (32, 32, 2),
+        "weights": tmp_path / "a.safetensors",
+    }
+    one_line("fill the backbone of a lens finder: name it", lambda: build_model(**build))
+    build["backbone"] = "resnet18_slim"
+    one_line("Nobody published ImageNet weights of resnet18_slim", lambda: build_model(**build))
+    build |= {"input_shape": (20, 20, 2), "backbone": "convnext_atto"}
+    one_line("convnext_atto needs 32 x 32 pixels", lambda: build_model(**build))

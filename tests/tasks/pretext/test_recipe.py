@@ -28,6 +28,8 @@ def test_a_path_is_where_the_images_are():
         ({"method": "denoising", "denoising": {"weakest": 2.0}}, "weakest is not below strongest"),
         ({"data": {}}, "give exactly one of preset, images_in"),
         ({"freeze": 1, "weights": "x"}, "are for classifiers"),
+        ({"lora": 1, "weights": "x"}, "are for classifiers"),
+        ({"optimizer": {"layer_decay": 0.5}}, "are for classifiers"),
     ],
 )
 def test_bad_recipes_are_one_line(changes, message):
