@@ -56,6 +56,7 @@ format: .venv/.dev ## Format the code and mend what the linter can
 .venv-compat/.done: setup.cfg pyproject.toml
 	test -x .venv-compat/bin/python || $(PYTHON) -m venv .venv-compat
 	.venv-compat/bin/python -m pip install --quiet --editable '.[compat]'
+	.venv-compat/bin/python -m pip install --quiet --no-deps dinov2==0.0.1.dev2  # it pins an old torch
 	touch $@
 
 compat: .venv-compat/.done ## Compare with reference implementations, in an environment of its own; writes docs/results/parity.md

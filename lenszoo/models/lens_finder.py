@@ -106,7 +106,10 @@ def lens_finder(
         x = Stretch(stretch, softening, name="stretch")(inputs["images"])
         scaling = {"mean": mean, "std": std}
         if backbone == CONV and any(value is not None for value in scaling.values()):
-            raise LenszooError(f"mean and std scale the pixels of a backbone, not of {CONV!r}.")
+            raise LenszooError(
+                f"mean and std scale the pixels of a row of the registry, not of {CONV!r}: got "
+                f"mean={mean}, std={std}."
+            )
         maps = _convolve(x, width) if backbone == CONV else _body(backbone, x.shape[1:], scaling)(x)
         branches.append(_image_tokens(maps, dim))
         checked = x if stretch == "noise" else inputs["images"]

@@ -76,7 +76,16 @@ def pytest_sessionfinish(session, exitstatus):
         from lenszoo.provenance import environment
 
         here = environment()
-        packages = ("keras", "tensorflow", "torch", "transformers", "vit-keras", "keras-cv")
+        packages = (
+            "keras",
+            "tensorflow",
+            "torch",
+            "transformers",
+            "timm",
+            "dinov2",
+            "vit-keras",
+            "keras-cv",
+        )
         versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
         table = "".join(f"{row}\n" for row in _found.rows)
         measured = f"\nMeasured on {here['date']}, {here['machine']}: {versions}.\n"

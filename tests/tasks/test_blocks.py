@@ -93,7 +93,7 @@ def test_rates_fall_from_the_head_to_the_stem(resnet):
     np.testing.assert_allclose(rates["stem_conv/kernel"], 0.5**9)
 
 
-CONVNEXT = {"depths": (1, 1, 1, 1), "dims": (4, 4, 6, 8)}
+CONVNEXT = {"depths": (1, 1, 1, 1), "dims": (4, 4, 6, 8), "layer_scale": 0.5}
 
 
 def test_of_a_lens_finder_the_backbone_is_sorted_and_the_rest_is_head():
@@ -123,16 +123,18 @@ def test_lora_changes_nothing_at_first_and_is_merged_in_files(row, options, poli
         model = build_model(row, input_shape=(32, 32, 1), **options)
     finally:
         keras.config.set_dtype_policy("float32")
-    images = np.random.default_rng(0).random((2, 32, 32, 1), dtype=np.float32)
+    rng = np.random.default_rng(0)
+    images = rng.random((2, 32, 32, 1), dtype=np.float32)
     before, weights = np.asarray(model(images)), model.get_weights()
     add_lora(model, 3)
     np.testing.assert_array_equal(np.asarray(model(images)), before)
     trained = {variable.name for variable in model.trainable_variables}
     assert trained == {"lora_kernel_a", "lora_kernel_b", "kernel", "bias"}
-    kernels = [v for v in model.trainable_variables if not v.name.startswith("lora")]
-    assert [v.path for v in kernels] == ["logits/kernel", "logits/bias"]
-    for variable in model.trainable_variables:
-        variable.assign(variable + 0.2)
+    adapted = [v for v in model.trainable_variables if v.name.startswith("lora")]
+    left = [v.path for v in model.trainable_variables if not v.name.startswith("lora")]
+    assert left == ["logits/kernel", "logits/bias"]
+    for variable in adapted:
+        variable.assign(rng.normal(0, 1, variable.shape))
     expected = np.asarray(model(images))
     path = save_weights(model, tmp_path / "w.weights.h5")
     plain = build_model(row, weights=path)

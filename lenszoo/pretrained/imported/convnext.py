@@ -67,21 +67,21 @@ def names(model: keras.Model, tensors: Collection[str] | str) -> dict[str, Part]
     layout = tensors if isinstance(tensors, str) else layout_of(tensors, prefix)
     if layout not in LAYOUTS:
         raise unknown("layout", layout, LAYOUTS)
-    theirs = {ours: prefix + name for ours, name in _LAYOUTS[layout].items()}
+    sources = {part: prefix + name for part, name in _LAYOUTS[layout].items()}
     parts: dict[str, Part] = {}
     for layer in model.layers:
         if not layer.weights or layer.name in HEAD:
             continue
         place, _, part = layer.name.partition("_")
         if place == "norm":
-            source = theirs["last"]
+            source = sources["last"]
         elif place == "stem":
-            source = theirs[layer.name]
+            source = sources[layer.name]
         else:
             inside, _, rest = part.partition("_")
             stage, block = int(place.removeprefix("stage")) - 1, inside.removeprefix("block")
-            known = theirs[part if inside == "down" else rest]
-            source = known.format(s=stage, b=int(block) - 1 if block.isdigit() else "")
+            pattern = sources[part if inside == "down" else rest]
+            source = pattern.format(s=stage, b=int(block) - 1 if block.isdigit() else "")
         parts |= _variables(layer.name, source)
     return parts
 

@@ -35,6 +35,7 @@ def _weights(old: int, new: int, rule: str) -> np.ndarray:
     """The matrix (new, old) that resamples one axis; edges repeat their last value."""
     if rule == "bicubic-antialias":
         return _smooth_weights(old, new)
+    at: np.ndarray
     if rule == "corners":
         at = np.linspace(0, old - 1, new)
     else:

@@ -228,15 +228,37 @@ def timm_vit(dim, depth, patches):
     return {name: rng.normal(0, 0.05, size).astype(np.float32) for name, size in shapes.items()}
 
 
-def test_a_published_encoder_with_lora_is_the_backbone(survey, tmp_path):
+@pytest.fixture
+def encoder(survey, tmp_path):
+    """Fields of a recipe with a published encoder as backbone, and the tensors of its file."""
     tensors = timm_vit(192, 12, 9)
-    encoder = tmp_path / "vit_tiny.safetensors"
-    save_file(tensors, encoder)
+    file = tmp_path / "vit_tiny.safetensors"
+    save_file(tensors, file)
     options = {"backbone": "vit_ti16", "dim": 8, "heads": 2, "stretch": "zscale"}
-    recipe = fields(survey, options=options, use="image", weights=str(encoder), lora=2, epochs=1)
-    train(recipe, tmp_path / "run")
-    model = load_model(tmp_path / "run" / "last.weights.h5")
+    return fields(survey, options=options, use="image", weights=str(file), epochs=1), tensors
+
+
+@pytest.mark.parametrize("how", [{"lora": 2}, {"freeze": "backbone"}])
+def test_a_published_encoder_is_the_backbone_frozen_or_with_lora(encoder, how):
+    recipe, tensors = encoder
+    task = FindLensesTask(Recipe(**recipe, **how))
+    model = task.build()
+    task.compile(model, 0)
     net = model.get_layer("backbone")
+    expected = tensors["blocks.2.mlp.fc1.weight"].T
+    np.testing.assert_array_equal(np.asarray(net.get_layer("block3_mlp1").kernel), expected)
+    lora = 12 * 6 * 2 if "lora" in how else 0  # blocks, dense layers, matrices
+    assert len(net.trainable_variables) == lora
+    head = {v.path.split("/")[0] for v in model.trainable_variables} - {"query", "key", "value"}
+    assert {"image_tokens", "attention_norm", "norm", "dense1", "dense2", "logits"} <= head
+    assert np.asarray(model.get_layer("stretch").scale) == pytest.approx([1.0, 1.0], rel=0.2)
+
+
+@pytest.mark.slow
+def test_a_run_with_lora_saves_the_encoder_with_its_change(encoder, tmp_path):
+    recipe, tensors = encoder
+    train(recipe | {"lora": 2}, tmp_path / "run")
+    net = load_model(tmp_path / "run" / "last.weights.h5").get_layer("backbone")
     bias = np.concatenate(
         [
             np.asarray(w).ravel()
@@ -251,7 +273,7 @@ def test_a_published_encoder_with_lora_is_the_backbone(survey, tmp_path):
     assert 0 < np.abs(change).max() < 0.1
     assert np.linalg.matrix_rank(change.astype(float), tol=1e-4) == 2
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["start"]["weights"]["name"] == str(encoder)
+    assert run["start"]["weights"]["name"] == recipe["weights"]
 
 
 def test_published_weights_need_a_backbone_of_their_own(tmp_path):
