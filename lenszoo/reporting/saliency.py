@@ -56,8 +56,8 @@ def grad_cam(
 
     ``relu(sum_k a_k A_k)`` with the maps A and the mean gradient a of the class's logit. With
     ``head="pool"`` this is the class activation map of Zhou et al. 2016 (arXiv:1512.04150). The
-    last tokens of a transformer's patches are its maps. BEiT takes the layer norm of their mean,
-    so that a patch counts by its excess over the mean of all.
+    last tokens of a transformer's patches are its maps. BEiT and ConvNeXt take the layer norm of
+    their mean, so that a patch counts by its excess over the mean of all.
 
     Args:
         model: a classifier of the zoo whose features are pooled or flattened from maps or patches.
@@ -133,7 +133,9 @@ def attention_rollout(model: Any, images: ArrayLike) -> NDArray[np.float32]:
         mean = _scores(layer, x).mean(axis=1)
         step = 0.5 * mean + 0.5 * np.eye(mean.shape[1], dtype=np.float32)
         rollout = step if rollout is None else step @ rollout
-    seen = rollout[:, 0, 1:].reshape(-1, *_grid(model))
+    rows, columns = _grid(model)
+    # the class token and registers come before the patches
+    seen = rollout[:, 0, -rows * columns :].reshape(-1, rows, columns)
     seen = seen - seen.min(axis=(1, 2), keepdims=True)
     return _on_images(model, seen, stack.shape[1:3])
 
@@ -166,12 +168,17 @@ def _attentions(model: Any) -> list[Any]:
 
 def _last_maps(model: Any) -> Any:
     """The symbolic maps (n, h, w, channels), or patches (n, h * w, channels), below the head."""
-    above = _layer(model, "mean_token") or _layer(model, "features")
+    above = _mean(model) or _layer(model, "features")
     has_head = above is not None and _layer(model, "logits") is not None
     rank = len(above.input.shape) if has_head else 0
     if rank != 4 and (rank != 3 or _layer(model, "patch_embedding") is None):
         raise LenszooError(f"{model.name} has no feature maps below its head for Grad-CAM.")
     return above.input
+
+
+def _mean(model: Any) -> Any:
+    """The layer of a BEiT or ConvNeXt that pools before its last norm."""
+    return _layer(model, "mean_token") or _layer(model, "mean_pixel")
 
 
 def _gradient(
@@ -187,7 +194,7 @@ def _gradient(
         gamma, _, _, variance = flattened.get_weights()
         slope = slope * gamma / np.sqrt(variance + flattened.epsilon)
         return slope.reshape(maps.shape).mean(axis=(1, 2))
-    if _layer(model, "mean_token") is not None:  # through the layer norm of the mean
+    if _mean(model) is not None:  # through the layer norm of the mean
         norm = model.get_layer("norm")
         mean = maps.mean(axis=(1, 2))
         mean = mean - mean.mean(axis=1, keepdims=True)

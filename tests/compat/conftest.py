@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import timm_import  # noqa: F401  before transformers, which looks whether torchvision is sound
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "parity.md"
 COLUMNS = (

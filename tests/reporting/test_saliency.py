@@ -87,6 +87,30 @@ def test_grad_cam_of_patches_is_that_of_a_gradient_tape(name, head):
     np.testing.assert_array_equal(saliency(model, images, classes), ours)
 
 
+@pytest.mark.skipif(not TENSORFLOW, reason="the reference is TensorFlow's gradient tape")
+def test_grad_cam_through_the_norm_of_the_mean_is_that_of_a_gradient_tape():
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    tiny = {"depths": (1, 1, 1, 1), "dims": (4, 6, 8, 8), "layer_scale": 1.0}
+    model = build_model("convnext_atto", input_shape=(128, 96, 1), **tiny)
+    images = np.random.default_rng(1).random((3, 128, 96, 1), dtype=np.float32)
+    classes = np.array([0, 2, 1])
+    maps_of = keras.Model(model.input, model.get_layer("mean_pixel").input)
+    maps = tf.convert_to_tensor(maps_of(images))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        pooled = model.get_layer("norm")(tf.reduce_mean(maps, axis=(1, 2)))
+        logits = model.get_layer("logits")(pooled)
+        picked = tf.reduce_sum(tf.gather(logits, classes, axis=1, batch_dims=1))
+    alpha = tape.gradient(picked, maps).numpy().mean(axis=(1, 2))
+    cam = np.maximum(np.einsum("nhwc,nc->nhw", maps.numpy(), alpha), 0)
+    ours = saliency(model, images, classes)
+    for map_, evidence in zip(ours, cam / cam.max(axis=(1, 2), keepdims=True), strict=True):
+        centres = 0.25 * sum(map_[15 + i :: 32, 15 + j :: 32] for i in (0, 1) for j in (0, 1))
+        np.testing.assert_allclose(centres, evidence, atol=0.05)
+
+
 def test_grad_cam_finds_the_spot_that_decides():
     """A net whose answer is the brightness of its maps must point at the bright spot."""
     keras.utils.set_random_seed(0)
@@ -120,11 +144,11 @@ def test_grad_cam_of_a_crop_lies_where_the_crop_lies():
     assert np.count_nonzero(maps) == np.count_nonzero(inside)
 
 
-def test_attention_of_even_heads_is_even_and_of_one_patch_is_that_patch():
+@pytest.mark.parametrize("registers", [None, 3])
+def test_attention_of_even_heads_is_even_and_of_one_patch_is_that_patch(registers):
     keras.utils.set_random_seed(0)
-    model = build_model(
-        "vit_ti16", input_shape=(24, 30, 1), patch=8, dim=8, depth=1, heads=2, mlp_dim=8
-    )
+    tiny = {"patch": 8, "dim": 8, "depth": 1, "heads": 2, "mlp_dim": 8, "registers": registers}
+    model = build_model("vit_ti16", input_shape=(24, 30, 1), **tiny)
     images = np.random.default_rng(0).random((2, 24, 30, 1), dtype=np.float32)
     layer = model.get_layer("block1_attention")
     for weight in layer.weights:
