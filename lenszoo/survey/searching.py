@@ -143,7 +143,8 @@ def search(
             a cutout that cannot be read has an ``error`` in its row.
 
     Example:
-        >>>         >>> from lenszoo.simulation import sample_cutouts
+        >>> import numpy as np
+        >>> from lenszoo.simulation import sample_cutouts
         >>> from lenszoo.survey import search
         >>> sky = sample_cutouts("lens_finding_hard", 8, seed=3, bands=["g", "r", "i"], columns=[])
         >>> np.save("stack.npy", sky.images)
