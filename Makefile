@@ -5,6 +5,11 @@ REAL ?=
 RUNS ?= runs
 HOURS ?=
 NAME ?=
+# Tests that hold on PyTorch too: layers, skies, training with exact resume, prediction, export.
+ON_TORCH := tests/layers tests/simulation/test_random.py tests/simulation/test_render.py tests/training/test_loop.py \
+	tests/training/test_state.py tests/tasks/super_resolve/test_task.py tests/tasks/find_lenses/test_task.py \
+	tests/tasks/pretext/test_task.py tests/tasks/test_base.py tests/inference/test_predictor.py \
+	tests/inference/exporting/test_torch_program.py tests/reporting/test_saliency.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
@@ -30,13 +35,17 @@ quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, rep
 test: .venv/.dev ## Run the tests
 	$(BIN)/python -m pytest -q -m "not slow" --durations=15 -n 2 --dist worksteal
 
-harness: .venv/.dev ## Run the slow tests, and put every model through the whole harness on both backends: about an hour
+harness: .venv/.dev .venv-torch/.done ## Run the slow tests, and put every model through the whole harness on all backends: about 90 minutes
 	$(BIN)/python -m pytest -q -m slow -n 2 --dist worksteal
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -q tests/tasks/super_resolve/test_task.py tests/tasks/find_lenses/test_task.py tests/tasks/pretext/test_task.py tests/tasks/test_base.py tests/tasks/super_resolve/test_evaluate.py tests/tasks/pretext/test_evaluate.py
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=jax $(BIN)/python tests/models/harness.py check all
 	KERAS_BACKEND=tensorflow $(BIN)/python tests/models/upscaling_harness.py check
 	KERAS_BACKEND=jax $(BIN)/python tests/models/upscaling_harness.py check
+	KERAS_BACKEND=torch .venv-torch/bin/python tests/models/harness.py check all
+	KERAS_BACKEND=torch .venv-torch/bin/python tests/models/upscaling_harness.py check
+	KERAS_BACKEND=torch .venv-torch/bin/python benchmarks/backends.py
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q $(ON_TORCH)
 
 check: .venv/.dev docs ## Check format, lint, types, the direction of imports, prose, names of tests and the documentation
 	$(BIN)/ruff format --check .
@@ -52,6 +61,12 @@ docs: .venv/.dev ## Build the documentation site into docs/_build; a warning is 
 format: .venv/.dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# PyTorch stands apart, so that `make test` needs none.
+.venv-torch/.done: setup.cfg pyproject.toml
+	test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet --editable '.[torch]' 'pytest>=8.0'
+	touch $@
 
 .venv-compat/.done: setup.cfg pyproject.toml
 	test -x .venv-compat/bin/python || $(PYTHON) -m venv .venv-compat
@@ -82,4 +97,4 @@ results: .venv/.core ## Write the tables of measured results and the model cards
 	$(BIN)/python tools/results.py
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .venv-compat build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-compat .venv-torch build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -10,7 +10,7 @@ from pathlib import Path
 def describe() -> str:
     """Return date, cores, CPU model and versions (of keras and its backends if imported)."""
     versions = [f"python {platform.python_version()}"]
-    for name in ("numpy", "keras", "tensorflow", "jax"):
+    for name in ("numpy", "keras", "tensorflow", "jax", "torch"):
         module = sys.modules.get(name)
         if module is not None:
             versions.append(f"{name} {module.__version__}")

@@ -55,4 +55,9 @@ def _devices() -> list[str]:
         import tensorflow as tf
 
         return [d.name for d in tf.config.list_physical_devices()]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        cards = range(torch.cuda.device_count())
+        return [torch.cuda.get_device_name(card) for card in cards] or ["cpu"]
     return []

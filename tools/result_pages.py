@@ -26,7 +26,15 @@ COLUMNS = (
     "machine",
     "command",
 )
-PAGES = ("robustness", "domain_adaptation", "label_efficiency", "parity", "speed", "exports")
+PAGES = (
+    "robustness",
+    "domain_adaptation",
+    "label_efficiency",
+    "parity",
+    "speed",
+    "exports",
+    "torch",
+)
 
 
 def _lines(table: Table, entries: list[WeightsEntry]) -> str:

@@ -24,6 +24,8 @@ from lenszoo.heartbeat import Heartbeat
 from lenszoo.interrupt import heard, pressed
 from lenszoo.lazy import without_companions
 
+BACKENDS = ("tensorflow", "jax", "torch")
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Progress = Callable[[int, int], None]
 
@@ -171,9 +173,9 @@ def start_backend() -> None:
             f"Keras cannot start its backend ({error}): pip install tensorflow, or set "
             "KERAS_BACKEND to one that is installed, such as jax."
         ) from error
-    if keras.backend.backend() not in ("tensorflow", "jax"):
+    if keras.backend.backend() not in BACKENDS:
         raise LenszooError(
-            f"KERAS_BACKEND is {keras.backend.backend()!r}; lenszoo works on tensorflow and jax."
+            f"KERAS_BACKEND is {keras.backend.backend()!r}; lenszoo works on {', '.join(BACKENDS)}."
         )
     for name in ("tensorflow", "absl", "jax"):
         logging.getLogger(name).setLevel(logging.ERROR)

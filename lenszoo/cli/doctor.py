@@ -11,7 +11,17 @@ import typer
 from lenszoo._version import __version__
 from lenszoo.cli._verb import say, verb
 
-PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-learn", "astropy", "pyarrow", "h5py")
+PACKAGES = (
+    "keras",
+    "tensorflow",
+    "jax",
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "astropy",
+    "pyarrow",
+    "h5py",
+)
 SETTINGS = (
     "KERAS_BACKEND",
     "LENSZOO_MANIFEST",

@@ -15,17 +15,21 @@ def export(
     out: Annotated[
         Path,
         typer.Option(
-            help="A file .onnx, .xml (OpenVINO) or .tflite (LiteRT), or a folder for a SavedModel.",
+            help="A file .onnx, .xml (OpenVINO), .tflite (LiteRT) or .pt2 (PyTorch), or a folder "
+            "for a SavedModel.",
             show_default=False,
         ),
     ],
     format: Annotated[
-        Literal["onnx", "openvino", "litert", "tf_saved_model"] | None,
+        Literal["onnx", "openvino", "litert", "tf_saved_model", "torch"] | None,
         typer.Option(help="By default what the ending of the file says.", show_default=False),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Export a model to ONNX, OpenVINO, LiteRT or a SavedModel, and check it by running it."""
+    """Export a model to ONNX, OpenVINO, LiteRT, PyTorch or a SavedModel, and check the file.
+
+    A PyTorch program is written with KERAS_BACKEND=torch.
+    """
     from lenszoo.inference.exporting import export as run
 
     names = weights_list(weights)

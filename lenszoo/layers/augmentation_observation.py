@@ -138,10 +138,21 @@ def blur(images: Any, fwhm: Any, reach: int) -> Any:
     """
     kernel = gaussian_kernel(fwhm, reach)[:, :, None, None, None]
     _, height, width, _ = ops.shape(images)
-    rows = ops.pad(images, [[0, 0], [reach, reach], [0, 0], [0, 0]], mode="symmetric")
+    rows = mirrored(images, 1, reach)
     images = sum(kernel[:, i] * rows[:, i : i + height] for i in range(2 * reach + 1))
-    columns = ops.pad(images, [[0, 0], [0, 0], [reach, reach], [0, 0]], mode="symmetric")
+    columns = mirrored(images, 2, reach)
     return sum(kernel[:, i] * columns[:, :, i : i + width] for i in range(2 * reach + 1))
+
+
+def mirrored(images: Any, axis: int, width: int) -> Any:
+    """Pad images on both sides of an axis with their mirror image, the edge pixel repeated.
+
+    ``ops.pad(mode="symmetric")`` does so as well, but on PyTorch it repeats the edge alone.
+    """
+    side = ops.shape(images)[axis]
+    first = ops.take(images, np.arange(width)[::-1].copy(), axis=axis)
+    last = ops.flip(ops.take(images, side - width + np.arange(width), axis=axis), axis=axis)
+    return ops.concatenate([first, images, last], axis=axis)
 
 
 def gaussian_kernel(fwhm: Any, reach: int) -> Any:

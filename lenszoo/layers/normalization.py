@@ -47,6 +47,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
         return y
 
+    def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:
+        """Return mean and variance; on PyTorch, Keras subtracts squares and so loses digits."""
+        if mask is not None or self.synchronized:
+            return super()._moments(inputs, mask)
+        axes = self._reduction_axes
+        mean = ops.mean(inputs, axes, keepdims=True)
+        variance = ops.mean(ops.square(inputs - mean), axes)
+        return ops.squeeze(mean, axes), variance
+
     def _can_fuse(self, inputs: Any, mask: Any) -> bool:
         return (
             keras.backend.backend() == "tensorflow"

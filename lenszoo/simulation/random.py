@@ -32,12 +32,17 @@ def _u32(value: int):
     return ops.convert_to_tensor(np.uint32(value), dtype="uint32")
 
 
+def _low_word(h):
+    """Keep the low 32 bits: on PyTorch, Keras computes with 64-bit integers in place of uint32."""
+    return ops.bitwise_and(h, _u32(0xFFFFFFFF))
+
+
 def _mix(h):
     """Finaliser of MurmurHash3 (Appleby 2011): every input bit moves every output bit."""
     h = ops.bitwise_xor(h, ops.bitwise_right_shift(h, _u32(16)))
-    h = ops.multiply(h, _u32(0x85EBCA6B))
+    h = _low_word(ops.multiply(h, _u32(0x85EBCA6B)))
     h = ops.bitwise_xor(h, ops.bitwise_right_shift(h, _u32(13)))
-    h = ops.multiply(h, _u32(0xC2B2AE35))
+    h = _low_word(ops.multiply(h, _u32(0xC2B2AE35)))
     return ops.bitwise_xor(h, ops.bitwise_right_shift(h, _u32(16)))
 
 
@@ -55,7 +60,7 @@ def pixel_uniform(keys, n_pixels: int):
     pixel = ops.convert_to_tensor(
         np.arange(n_pixels, dtype=np.uint32)[None, :] * np.uint32(0x9E3779B9)
     )
-    h = _mix(ops.add(pixel, keys[:, :1]))
+    h = _mix(_low_word(ops.add(pixel, keys[:, :1])))
     h = _mix(ops.bitwise_xor(h, keys[:, 1:2]))
     return (ops.cast(ops.bitwise_right_shift(h, _u32(8)), "float32") + 0.5) * 2.0**-24
 

@@ -10,6 +10,7 @@ from lenszoo.layers.augmentation_observation import (
     RandomFlux,
     RandomNoise,
     edge_noise,
+    mirrored,
 )
 
 FWHM = 2 * np.sqrt(2 * np.log(2))
@@ -62,6 +63,14 @@ def test_two_blurs_add_in_quadrature():
     image = np.random.default_rng(1).normal(size=(1, 20, 20, 1)).astype("float32")
     twice = RandomBlur((4.0, 4.0)).augment(RandomBlur((3.0, 3.0)).augment(image))
     np.testing.assert_allclose(twice, RandomBlur((5.0, 5.0)).augment(image), atol=2e-4)
+
+
+@pytest.mark.parametrize(("axis", "width"), [(1, 1), (1, 5), (2, 3)])
+def test_the_edge_is_a_mirror_on_every_backend(axis, width):
+    image = np.random.default_rng(2).random((2, 5, 6, 2), np.float32)
+    pad = [(width, width) if i == axis else (0, 0) for i in range(4)]
+    expected = np.pad(image, pad, mode="symmetric")
+    np.testing.assert_array_equal(numbers(mirrored(ops.array(image), axis, width)), expected)
 
 
 def test_flux_stays_even_beside_the_edge():

@@ -231,11 +231,14 @@ def fill_weights(model):
         if "seed_generator" in weight.path:
             continue
         if weight.path.endswith(("gamma", "variance", "alpha")):
-            weight.assign(rng.uniform(0.5, 1.5, shape))
+            values = rng.uniform(0.5, 1.5, shape)
         else:
             depthwise = len(shape) == 4 and shape[-1] == 1
             fan_in = np.prod(shape[: 2 if depthwise else -1]) if len(shape) > 1 else 200.0
-            weight.assign(rng.normal(0.0, np.sqrt(2.0 / fan_in), shape))
+            values = rng.normal(0.0, np.sqrt(2.0 / fan_in), shape)
+        # keras.layers.Normalization computes with copies of its weights, on PyTorch with themselves
+        if not weight.path.startswith("normalization"):
+            weight.assign(values)
 
 
 def check_pin(name, pinned=pinned, pins=PINS):

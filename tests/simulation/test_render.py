@@ -1,4 +1,4 @@
-"""The same sky on JAX, where TensorFlow is not even installed."""
+"""The same sky on JAX and on PyTorch, where TensorFlow is not even installed."""
 
 import json
 import os
@@ -27,7 +27,7 @@ sys.meta_path.insert(0, Forbid())
 import keras, numpy as np
 from lenszoo.simulation import SimulatedDataset, sample
 
-assert keras.config.backend() == "jax"
+assert keras.config.backend() == sys.argv[4]
 skies, seed = json.loads(sys.argv[1]), int(sys.argv[2])
 results = {name: sample(name, n, seed).images for name, n in skies.items()}
 from lenszoo.simulation.random import pixel_uniform, poisson_from_uniform
@@ -45,29 +45,32 @@ assert "tensorflow" not in sys.modules
 """
 
 
-@pytest.fixture(scope="module")
-def on_jax(tmp_path_factory):
-    path = tmp_path_factory.mktemp("jax") / "images.npz"
-    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, json.dumps(SKIES), str(SEED), str(path)]
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def elsewhere(request, tmp_path_factory):
+    backend = request.param
+    pytest.importorskip(backend)
+    path = tmp_path_factory.mktemp(backend) / "images.npz"
+    arguments = [json.dumps(SKIES), str(SEED), str(path), backend]
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments]
+    environment = os.environ | {"KERAS_BACKEND": backend}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return np.load(path)
 
 
-def test_noise_is_the_same_on_both_backends(on_jax):
+def test_noise_is_the_same_on_all_backends(elsewhere):
     uniforms = ops.convert_to_numpy(pixel_uniform(np.uint32([[SEED, 7]]), 20_000))
-    np.testing.assert_array_equal(uniforms, on_jax["uniforms"])
+    np.testing.assert_array_equal(uniforms, elsewhere["uniforms"])
     means = np.geomspace(1e-3, 1e3, 20_000, dtype=np.float32)[None]
     counts = ops.convert_to_numpy(poisson_from_uniform(means, uniforms))
-    difference = np.abs(counts - on_jax["counts"])
+    difference = np.abs(counts - elsewhere["counts"])
     assert difference.max() <= 1 and np.mean(difference > 0) < 1e-3
 
 
 @pytest.mark.parametrize("name", SKIES)
-def test_skies_are_the_same_on_both_backends(on_jax, name):
+def test_skies_are_the_same_on_all_backends(elsewhere, name):
     """A rounding apart; where it crosses the edge of a count, that pixel is one count off."""
     ours = sample(name, SKIES[name], SEED).images
-    difference = np.abs(ours - on_jax[name])
+    difference = np.abs(ours - elsewhere[name])
     assert np.mean(difference > 1e-5) < 2e-3
     assert difference.max() < 0.01

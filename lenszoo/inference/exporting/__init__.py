@@ -1,4 +1,4 @@
-"""Models for other runtimes: ONNX, TensorFlow SavedModel, OpenVINO and LiteRT files."""
+"""Models for other runtimes: ONNX, SavedModel, OpenVINO, LiteRT and PyTorch files."""
 
 from lenszoo.lazy import lazy_names
 

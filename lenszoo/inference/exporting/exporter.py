@@ -42,15 +42,16 @@ def export(
     Scaling, as everything in a model of the zoo, is part of the file; the batch is of any size. The
     file's metadata hold a JSON text ``lenszoo`` with classes, temperature, bands, pixel scale and
     provenance: ``metadata_props`` of ONNX, ``rt_info`` of OpenVINO, ``assets.extra/lenszoo.json``
-    of a SavedModel, the archive behind a LiteRT file. Answers are logits, as those of the model.
+    of a SavedModel, the archive behind a LiteRT file, ``extra_files`` of a PyTorch program. Answers
+    are logits, as those of the model.
 
     Args:
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, a list of them
             for their ensemble, or a model in memory.
-        out: the file: ``.onnx``, ``.xml`` (OpenVINO, with a ``.bin`` beside it) or ``.tflite``
-            (LiteRT); for ``tf_saved_model`` a folder.
-        format: ``onnx``, ``openvino``, ``litert`` or ``tf_saved_model``; by default what the
-            ending of ``out`` says.
+        out: the file: ``.onnx``, ``.xml`` (OpenVINO, with a ``.bin`` beside it), ``.tflite``
+            (LiteRT) or ``.pt2`` (PyTorch); for ``tf_saved_model`` a folder.
+        format: ``onnx``, ``openvino``, ``litert``, ``tf_saved_model`` or ``torch``; by default
+            what the ending of ``out`` says. ``torch`` is written with KERAS_BACKEND=torch.
         overwrite: whether the file may be there already.
 
     Returns:

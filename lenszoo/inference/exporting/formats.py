@@ -12,6 +12,7 @@ import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.inference.exporting.onnx_graph import name_sizes, replace_erfc
+from lenszoo.inference.exporting.torch_program import run_program, write_program
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 FACTS = "lenszoo"
@@ -29,6 +30,7 @@ class Format:
         write: writes a model with its facts to a path.
         run: answers of the written model to named arrays.
         backends: of Keras, with which it can be written.
+        extra: of lenszoo, that brings the packages.
     """
 
     title: str
@@ -37,12 +39,13 @@ class Format:
     write: Callable[[keras.Model, Path, str], None]
     run: Callable[[Path, Arrays], np.ndarray]
     backends: tuple[str, ...] = ("tensorflow",)
+    extra: str = "export"
 
     def check(self) -> None:
         """Raise LenszooError where a package, or another backend, is needed to write it."""
         if keras.backend.backend() not in self.backends:
             raise LenszooError(
-                f"{self.title} is not written with the backend {keras.backend.backend()}: set "
+                f"{self.title} is not written with the backend {keras.backend.backend()}: run with "
                 f"KERAS_BACKEND={self.backends[0]}; weights are the same on each."
             )
         missing = [
@@ -53,7 +56,7 @@ class Format:
         if missing:
             raise LenszooError(
                 f"{self.title} needs {', '.join(missing)}: pip install {' '.join(missing)}, or "
-                "pip install 'lenszoo[export]'."
+                f"pip install 'lenszoo[{self.extra}]'."
             )
 
 
@@ -135,6 +138,10 @@ def _run_litert(path: Path, arrays: Arrays) -> np.ndarray:
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
+def _write_torch(model: keras.Model, path: Path, facts: str) -> None:
+    write_program(model, path, facts, FACTS)
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format(
         "ONNX",
@@ -164,5 +171,14 @@ FORMATS: dict[str, Format] = {
         {"ai_edge_litert": "ai-edge-litert", "tensorflow": "tensorflow"},
         _write_litert,
         _run_litert,
+    ),
+    "torch": Format(
+        "A PyTorch program",
+        ".pt2",
+        {"torch": "torch"},
+        _write_torch,
+        run_program,
+        ("torch",),
+        "torch",
     ),
 }

@@ -108,6 +108,7 @@ class Subclassed(keras.Model):
         ("net.onnx", {"format": "caffe"}, "Unknown format 'caffe': choose from onnx"),
         ("net.onnx", {"format": "openvino"}, "OpenVINO is a file .xml; choose another name"),
         ("net.onnx", {"format": "tf_saved_model"}, "A SavedModel is a folder; choose another"),
+        ("net.pt2", {}, "not written with the backend tensorflow: run with KERAS_BACKEND=torch"),
         ("old.onnx", {}, "is there already; choose another, or pass overwrite=True"),
     ],
 )
