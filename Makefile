@@ -5,11 +5,6 @@ REAL ?=
 RUNS ?= runs
 HOURS ?=
 NAME ?=
-# Tests that hold on PyTorch too: layers, skies, training with exact resume, prediction, export.
-ON_TORCH := tests/layers tests/simulation/test_random.py tests/simulation/test_render.py tests/training/test_loop.py \
-	tests/training/test_state.py tests/tasks/super_resolve/test_task.py tests/tasks/find_lenses/test_task.py \
-	tests/tasks/pretext/test_task.py tests/tasks/test_base.py tests/inference/test_predictor.py \
-	tests/inference/exporting/test_torch_program.py tests/reporting/test_saliency.py
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
@@ -45,7 +40,8 @@ harness: .venv/.dev .venv-torch/.done ## Run the slow tests, and put every model
 	KERAS_BACKEND=torch .venv-torch/bin/python tests/models/harness.py check all
 	KERAS_BACKEND=torch .venv-torch/bin/python tests/models/upscaling_harness.py check
 	KERAS_BACKEND=torch .venv-torch/bin/python benchmarks/backends.py
-	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q $(ON_TORCH)
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/layers tests/simulation/test_random.py
+	.venv-torch/bin/python -m pytest -q tests/simulation/test_render.py tests/inference/exporting/test_torch_program.py
 
 check: .venv/.dev docs ## Check format, lint, types, the direction of imports, prose, names of tests and the documentation
 	$(BIN)/ruff format --check .

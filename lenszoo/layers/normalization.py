@@ -51,7 +51,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """Return mean and variance; on PyTorch, Keras subtracts squares and so loses digits."""
         if mask is not None or self.synchronized:
             return super()._moments(inputs, mask)
-        axes = self._reduction_axes
+        axes = tuple(self._reduction_axes)
         mean = ops.mean(inputs, axes, keepdims=True)
         variance = ops.mean(ops.square(inputs - mean), axes)
         return ops.squeeze(mean, axes), variance
