@@ -86,7 +86,8 @@ def main() -> None:
         arguments.record.write_text(
             "# Exports\n\nLargest difference between the answers of the exported file and those of "
             "Keras, on images of noise;\n`no`: the format lacks an operator of this network. All "
-            "formats for one entry of each model, ONNX for every entry; an empty cell was not tried.\n\n"
+            "formats for one entry of each model, ONNX for every entry; an empty cell was not "
+            "tried.\n\n"
             f"{text}\n\nMeasured by `python benchmarks/exports.py --record {arguments.record}`, on "
             f"another backend with its `KERAS_BACKEND`:\n\n{how}\n",
             encoding="utf-8",
