@@ -8,7 +8,7 @@ NAME ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test harness check docs format compat bench weights weight-packages reproduce results clean
+.PHONY: help quickstart test harness check docs format compat lowest bench weights weight-packages reproduce results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -73,6 +73,15 @@ format: .venv/.dev ## Format the code and mend what the linter can
 compat: .venv-compat/.done ## Compare with reference implementations, in an environment of its own; writes docs/results/parity.md
 	.venv-compat/bin/python -m pytest -q -s tests/compat --record
 
+.venv-lowest/.done: setup.cfg pyproject.toml
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[test,jax,export]'
+	touch $@
+
+lowest: .venv-lowest/.done ## Run the tests with the oldest packages that setup.cfg allows, in an environment of its own
+	.venv-lowest/bin/python -m pytest -q -m "not slow" -n 2 --dist worksteal
+
 bench: .venv/.dev ## Run the benchmarks (REAL=common_test_45.npz adds the real images)
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/simulation.py
@@ -93,4 +102,4 @@ results: .venv/.core ## Write the tables of measured results and the model cards
 	$(BIN)/python tools/results.py
 
 clean: ## Remove .venv and caches
-	rm -rf .venv .venv-compat .venv-torch build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-compat .venv-torch .venv-lowest build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -15,6 +15,10 @@ BatchSize = Annotated[int | None, typer.Option(help="Images a step.")]
 LearningRate = Annotated[float | None, typer.Option(help="Highest learning rate.")]
 Images = Annotated[int | None, typer.Option(help="Simulated images an epoch.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(metavar="N|all", help="Devices that share each batch.", show_default=False),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -51,7 +55,8 @@ def run_recipe(
 
     check_images(options.get("data.images"), *presets)
     for name, value in options.items():
-        set_field(fields, name, value)
+        whole = name == "devices" and value is not None and value.isdecimal()
+        set_field(fields, name, int(value) if whole else value)
     for setting in settings or ():
         set_text(fields, setting)
     recipe = Recipe(**fields)

@@ -44,6 +44,7 @@ def adapt(
     images: Annotated[int | None, typer.Option(help="Images of each simulated sky.")] = None,
     on_bad: OnBad = None,
     seed: _recipe.Seed = None,
+    devices: _recipe.Devices = None,
     settings: _recipe.Settings = None,
 ) -> None:
     """Adapt a lens finder, or go on where the run in --out stands.
@@ -63,6 +64,7 @@ def adapt(
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
+        "devices": devices,
         "optimizer.learning_rate": learning_rate,
     }
     fields: dict[str, Any] = {"task": "adapt"}

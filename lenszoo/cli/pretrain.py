@@ -37,6 +37,7 @@ def pretrain(
     learning_rate: _recipe.LearningRate = None,
     images: _recipe.Images = None,
     seed: _recipe.Seed = None,
+    devices: _recipe.Devices = None,
     settings: _recipe.Settings = None,
 ) -> None:
     """Train a backbone without labels, or go on where the run in --out stands.
@@ -54,6 +55,7 @@ def pretrain(
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
+        "devices": devices,
         "data.images_in": images_in,
         "data.preset": preset,
         "data.images": images,

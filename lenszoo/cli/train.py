@@ -42,6 +42,7 @@ def train(
     on_bad: OnBad = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validate over so many folds.")] = None,
     seed: _recipe.Seed = None,
+    devices: _recipe.Devices = None,
     settings: _recipe.Settings = None,
 ) -> None:
     """Train, or go on where the run in --out stands.
@@ -57,6 +58,7 @@ def train(
         "epochs": epochs,
         "batch_size": batch_size,
         "seed": seed,
+        "devices": devices,
         "optimizer.learning_rate": learning_rate,
         "data.images": images,
         "data.classes": comma_list(classes),

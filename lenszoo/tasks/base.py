@@ -68,6 +68,7 @@ class Task(ABC):
             None) and ``describe``.
         monitor: the validation score that picks the best epoch; higher is better.
         steps_per_epoch: steps of one epoch.
+        devices: devices that share its batches.
         phases: epochs (0-based, the first is 0) at which a phase begins. Each phase has a set of
             trainable layers and an optimizer of its own.
         noun: examples in a heading, such as "images".
@@ -83,6 +84,7 @@ class Task(ABC):
     source: Any
     monitor: ClassVar[str] = "val_auc"
     steps_per_epoch: int
+    devices: int = 1
     phases: tuple[int, ...] = (0,)
     _frozen: Sequence[keras.layers.Layer] = ()
     noun: ClassVar[str] = "images"
@@ -220,7 +222,7 @@ class Task(ABC):
             title=f"{self.recipe.model} on {len(data.ids):,} {split} {self.noun}",
             provenance=provenance(self.recipe.seed)
             | about
-            | {"split": split, "start": self.start or None}
+            | {"split": split, "start": self.start or None, "devices": self.devices}
             | self.about(),
             seed=self.recipe.seed,
             **self.beside(model, data),

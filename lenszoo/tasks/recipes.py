@@ -6,7 +6,7 @@ The fields that all tasks share stand here; each task adds its own in its ``reci
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -212,6 +212,9 @@ class RecipeBase(Strict):
         "auto",
         description="XLA; auto is on for GPU, TPU and JAX, off for TensorFlow on a CPU, where only "
         "transformers gain.",
+    )
+    devices: Annotated[int, Field(strict=True, ge=1, le=65_536)] | Literal["all"] = Field(
+        1, description="Devices that share each batch equally: their number, or all."
     )
     curriculum: list[Stage] = Field(
         default_factory=list, description="Stages before the true sky (strength 1); presets only."

@@ -1,9 +1,10 @@
 """The one training loop, with exact resume, for every task."""
 
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,15 @@ from typing import Any
 import keras
 
 from lenszoo import tasks
-from lenszoo.data.batches import feed
 from lenszoo.errors import LenszooError
 from lenszoo.interrupt import heard
 from lenszoo.pretrained.loading import load_model
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
-from lenszoo.training.build_loss import settle
 from lenszoo.training.deadline import Deadline
-from lenszoo.training.kept_tables import name_tables
+from lenszoo.training.devices import Devices, check_processes, open_devices
+from lenszoo.training.kept_tables import KeptTable, name_tables
 from lenszoo.training.run_folder import (
     BEST,
     LAST,
@@ -34,6 +34,7 @@ from lenszoo.training.run_folder import (
     write_run,
 )
 from lenszoo.training.state import (
+    STATE_FILE,
     Progress,
     read_progress,
     restore_state,
@@ -118,11 +119,11 @@ def train(
             f"The recipe asks for a cross-validation (folds = {folds}): use "
             f"lenszoo.training.cross_validate, or --folds {folds}."
         )
-    with open_run(folder, plan) as moved:
-        for kept in tables:
-            kept.write()
+    devices = open_devices(plan.devices, plan.batch_size)
+    if devices.processes > 1:
+        check_processes(plan, devices.processes, deadline)
+    with devices.first_in(_opened(folder, plan, tables)) as moved:
         progress = read_progress(folder)
-        settle_weights(folder, progress)
         if progress is not None and progress.finished:
             metrics = read_metrics(folder)
             if moved or plan.data.preset is None:  # scores of other files would be no answer
@@ -131,27 +132,49 @@ def train(
             return TrainingResult(folder, metrics, progress.history)
         keras.utils.set_random_seed(plan.seed)
         task = task or tasks.find(plan.task).task(plan)
-        model = task.build()
+        task.devices = devices.count
+        with devices.scope():
+            model = task.build()
+        devices.check(model, plan)
         # the state in the folder is that of the last epoch's phase
-        _enter_phase(task, model, max(0, progress.epoch - 1) if progress else 0)
+        _enter_phase(task, model, devices, max(0, progress.epoch - 1) if progress else 0)
+        devices.check_same(folder / STATE_FILE)
         progress = restore_state(folder, model)
-        write_run(folder, task, model)
+        devices.first(lambda: write_run(folder, task, model, devices))
         with heard() as check:
-            _epochs(task, model, progress, folder, verbose, check, Deadline(deadline))
-        metrics = task.report(load_model(folder), progress.history, folder)
-        progress.finished = True
-        save_state(folder, model, progress)
+            _epochs(task, model, devices, progress, folder, verbose, check, Deadline(deadline))
+
+        def finish() -> dict[str, Any]:
+            metrics = task.report(load_model(folder), progress.history, folder)
+            progress.finished = True
+            save_state(folder, model, progress)
+            return metrics
+
+        scored = devices.first(finish)
+        metrics = read_metrics(folder) if scored is None else scored
         return TrainingResult(folder, metrics, progress.history)
 
 
-def _enter_phase(task: Task, model: keras.Model, epoch: int) -> None:
-    task.compile(model, epoch)
-    model.optimizer.build(model.trainable_variables)
+@contextlib.contextmanager
+def _opened(folder: Path, plan: RecipeBase, tables: Sequence[KeptTable]) -> Iterator[bool]:
+    """Open the run folder as :func:`open_run` does, with its tables and its weights in place."""
+    with open_run(folder, plan) as moved:
+        for kept in tables:
+            kept.write()
+        settle_weights(folder, read_progress(folder))
+        yield moved
+
+
+def _enter_phase(task: Task, model: keras.Model, devices: Devices, epoch: int) -> None:
+    with devices.scope():
+        task.compile(model, epoch)
+        model.optimizer.build(model.trainable_variables)
 
 
 def _epochs(
     task: Task,
     model: keras.Model,
+    devices: Devices,
     progress: Progress,
     folder: Path,
     verbose: bool,
@@ -159,15 +182,15 @@ def _epochs(
     deadline: Deadline,
 ) -> None:
     recipe = task.recipe
-    board = _tensorboard(folder)
+    board = _tensorboard(folder) if devices.leads else lambda row: None
+    verbose = verbose and devices.leads
     if recipe.weights is not None and not progress.epoch and progress.start is None:
-        _score_start(task, model, progress, folder)
+        _score_start(task, model, devices, progress, folder)
     while progress.epoch < recipe.epochs and not progress.stopped:
         epoch, start = progress.epoch, time.monotonic()
         if epoch and epoch in task.phases:
-            _enter_phase(task, model, epoch)
-        data = feed(task.epoch(epoch))
-        settle(model, data)
+            _enter_phase(task, model, devices, epoch)
+        data = devices.prepare(model, task.epoch(epoch))
         rate = float(model.optimizer.learning_rate)
         fitted = model.fit(
             data,
@@ -181,32 +204,40 @@ def _epochs(
         row |= {name: float(values[-1]) for name, values in fitted.history.items()}
         answers = task.answers(model)
         check_weights(answers, epoch + 1)
-        row |= task.validate(answers)
+        row |= devices.agree(task.validate(devices.scorer(answers)))
         row["learning_rate"] = float(model.optimizer.learning_rate)
         row["strength"] = recipe.strength(epoch)
         row["seconds"] = round(time.monotonic() - start, 1)
         progress.epoch += 1
         progress.history.append(row)
         better = _is_best(task, progress)
-        write_history(folder, progress)
-        board(row)
-        _save(task, model, progress, folder, (BEST, LAST) if better else (LAST,))
+
+        def write(row: dict[str, Any] = row, better: bool = better) -> None:
+            write_history(folder, progress)
+            board(row)
+            _save(task, model, progress, folder, (BEST, LAST) if better else (LAST,))
+
+        devices.first(write)
         # the rate that the epoch began with: at the end of a schedule it is 0
         shown = row | {"learning_rate": rate}
         if not recipe.curriculum:
             del shown["strength"]
-        log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(shown))
+        if devices.leads:
+            log.info("epoch %d/%d: %s", epoch + 1, recipe.epochs, _summary(shown))
         check()
 
 
-def _score_start(task: Task, model: keras.Model, progress: Progress, folder: Path) -> None:
+def _score_start(
+    task: Task, model: keras.Model, devices: Devices, progress: Progress, folder: Path
+) -> None:
     """Score the weights that a run starts from; they stay the best unless an epoch beats them."""
-    scores = task.validate(task.answers(model))
+    scores = devices.agree(task.validate(devices.scorer(task.answers(model))))
     progress.start = {"epoch": 0} | scores
     if not math.isnan(scores[task.monitor]):
         progress.best = scores[task.monitor]
-    _save(task, model, progress, folder, (BEST, LAST))
-    log.info("start (%s): %s", task.recipe.weights, _summary(progress.start))
+    devices.first(lambda: _save(task, model, progress, folder, (BEST, LAST)))
+    if devices.leads:
+        log.info("start (%s): %s", task.recipe.weights, _summary(progress.start))
 
 
 def _save(

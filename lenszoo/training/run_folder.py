@@ -18,6 +18,7 @@ from lenszoo.provenance import environment
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.parts import SPLIT_FILE, Parts, encode_parts, first_change, read_parts
 from lenszoo.tasks.recipes import PLACES, RecipeBase, places_of, validate
+from lenszoo.training.devices import Devices
 from lenszoo.training.kept_tables import is_kept_table
 from lenszoo.training.state import STATE_FILE, Progress
 
@@ -34,7 +35,9 @@ REPORT = "report.json"
 _STAGED = ".next."  # beginning of files of weights that wait for the state that they belong to
 _BEFORE = (".lock", RECIPE, RUN, SPLIT_FILE, "tensorboard")  # of a run that has not trained
 _AGAIN = "Delete the run folder to start again."
-_PLACE = ("machine", "devices", "backend")
+_PLACE = {"machine": None, "devices": None, "backend": None, "shared_by": 1, "processes": 1}
+"""Facts of the environment whose change a run notes, and their values where none was written."""
+_FREE = {"devices"}  # fields of a recipe that may change while a run goes on
 
 
 @contextmanager
@@ -84,7 +87,7 @@ def check_same_recipe(old: dict[str, Any], new: dict[str, Any], folder: Path) ->
         compared = {"": True, "distill": True, "data": bool(parts), "source": "source" in parts}
         places = {k: v for k, v in places_of(new).items() if compared[k.rpartition(".")[0]]}
         old = _in_place(old, places)
-    for name in sorted(old.keys() | new.keys()):
+    for name in sorted((old.keys() | new.keys()) - _FREE):
         if old.get(name) != new.get(name):
             raise LenszooError(
                 f"{folder} holds a run of another recipe ({name}: {old.get(name)!r} there, "
@@ -101,9 +104,10 @@ def check_same(folder: Path, task: Task) -> None:
     check_same_data(folder / RUN, run, task.parts_of_data)
 
 
-def write_run(folder: Path, task: Task, model: keras.Model) -> None:
+def write_run(folder: Path, task: Task, model: keras.Model, devices: Devices) -> None:
     """Write ``run.json``: the model, the machine, seed, classes and data; and the split."""
     config, here = model_config(task.answers(model)), environment()
+    here |= {"shared_by": devices.count, "processes": devices.processes}
     run = {"model": config, "environment": here, "seed": task.recipe.seed} | task.identity()
     run |= {"start": task.start}
     if (folder / RUN).is_file() and (folder / STATE_FILE).is_file():
@@ -255,12 +259,13 @@ def earlier_places(run_file: Path, here: dict[str, Any]) -> list[dict[str, Any]]
     """
     record = read_json(run_file, _AGAIN)
     before, earlier = record.get("environment", {}), record.get("earlier", [])
-    moved = [name for name in _PLACE if before.get(name) != here.get(name)]
+    old, new = _PLACE | before, _PLACE | here
+    moved = [name for name in _PLACE if old[name] != new[name]]
     if not moved:
         return earlier
     log.info(
         "%s goes on elsewhere (%s): the same up to rounding, not bit for bit.",
         run_file.parent,
-        "; ".join(f"{name} {before.get(name)}, now {here.get(name)}" for name in moved),
+        "; ".join(f"{name} {old[name]}, now {new[name]}" for name in moved),
     )
     return [*earlier, before]
