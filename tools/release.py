@@ -50,7 +50,7 @@ from lenszoo.pretrained.manifest import (
 )
 from lenszoo.provenance import environment
 from lenszoo.tasks.evaluate import EVALUATION_SEED
-from lenszoo.tasks.recipes import Recipe, RecipeBase, validate
+from lenszoo.tasks.recipes import FREE, Recipe, RecipeBase, validate
 from lenszoo.training.run_folder import RECIPE, RUN
 from lenszoo.training.state import read_progress
 
@@ -178,7 +178,7 @@ def _finished(run: Path, sources: Sequence[Path]) -> tuple[_Run, Path]:
 def _difference(recipe: RecipeBase, wanted: RecipeBase) -> str | None:
     """The first field in which a run's recipe is another; None where they are equal."""
     there, here = recipe.model_dump(mode="json"), wanted.model_dump(mode="json")
-    for field in sorted(there.keys() | here.keys()):
+    for field in sorted((there.keys() | here.keys()) - FREE):
         if there.get(field) != here.get(field):
             return f"{field}: {there.get(field)!r} in the run, {here.get(field)!r} in the recipe"
     return None

@@ -9,7 +9,7 @@ import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.files import read_json, sha256_of
-from lenszoo.tasks.recipes import RecipeBase, validate
+from lenszoo.tasks.recipes import FREE, RecipeBase, validate
 
 RECIPE, RUN, REPORT, STATE = "recipe.json", "run.json", "report.json", "state.npz"
 BEST = "best.weights.h5"
@@ -37,7 +37,9 @@ def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
     """
     try:
         old = validate(read_json(folder / RECIPE), str(folder / RECIPE))
-        if old.model_dump(mode="json") != recipe.model_dump(mode="json"):
+        if old.model_dump(mode="json", exclude=FREE) != recipe.model_dump(
+            mode="json", exclude=FREE
+        ):
             return None
         with np.load(folder / STATE, allow_pickle=False) as file:
             progress = json.loads(str(file["progress"]))

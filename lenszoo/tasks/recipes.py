@@ -306,6 +306,10 @@ PLACES = ("directory", "csv", "stack", "catalogue", "folder", "high", "low", "im
 """Fields of a table of data that say where files lie."""
 
 
+FREE = frozenset({"devices"})
+"""Fields that may change while a run goes on: its result is the same, up to rounding."""
+
+
 def places_of(fields: dict[str, Any]) -> dict[str, Any]:
     """Return by dotted name those of a recipe's fields that say where data and weights lie.
 

@@ -17,7 +17,7 @@ from lenszoo.pretrained.loading import model_config, save_weights
 from lenszoo.provenance import environment
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.parts import SPLIT_FILE, Parts, encode_parts, first_change, read_parts
-from lenszoo.tasks.recipes import PLACES, RecipeBase, places_of, validate
+from lenszoo.tasks.recipes import FREE, PLACES, RecipeBase, places_of, validate
 from lenszoo.training.devices import Devices
 from lenszoo.training.kept_tables import is_kept_table
 from lenszoo.training.state import STATE_FILE, Progress
@@ -37,7 +37,6 @@ _BEFORE = (".lock", RECIPE, RUN, SPLIT_FILE, "tensorboard")  # of a run that has
 _AGAIN = "Delete the run folder to start again."
 _PLACE = {"machine": None, "devices": None, "backend": None, "shared_by": 1, "processes": 1}
 """Facts of the environment whose change a run notes, and their values where none was written."""
-_FREE = {"devices"}  # fields of a recipe that may change while a run goes on
 
 
 @contextmanager
@@ -87,7 +86,7 @@ def check_same_recipe(old: dict[str, Any], new: dict[str, Any], folder: Path) ->
         compared = {"": True, "distill": True, "data": bool(parts), "source": "source" in parts}
         places = {k: v for k, v in places_of(new).items() if compared[k.rpartition(".")[0]]}
         old = _in_place(old, places)
-    for name in sorted((old.keys() | new.keys()) - _FREE):
+    for name in sorted((old.keys() | new.keys()) - FREE):
         if old.get(name) != new.get(name):
             raise LenszooError(
                 f"{folder} holds a run of another recipe ({name}: {old.get(name)!r} there, "
