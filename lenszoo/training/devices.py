@@ -34,11 +34,11 @@ class Devices:
         """Context in which the model and its optimizer are made."""
         return contextlib.nullcontext()
 
-    def prepare(self, model: keras.Model, batches: Any) -> Any:
-        """Build what Keras would build in ``fit``; return what ``fit`` takes."""
+    def fit(self, model: keras.Model, batches: Any, **options: Any) -> Any:
+        """Train an epoch as ``model.fit`` does, with its options."""
         data = feed(batches)
         settle(model, data)
-        return data
+        return model.fit(data, **options)
 
     def scorer(self, model: keras.Model) -> keras.Model:
         """Return the model, or one of the same layers, that answers to whole batches."""

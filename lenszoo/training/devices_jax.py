@@ -16,7 +16,6 @@ import keras
 import numpy as np
 from jax.experimental import multihost_utils
 
-from lenszoo.data.batches import ThreadedDataset
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.training.build_loss import settle
 from lenszoo.training.devices import Devices
@@ -27,58 +26,46 @@ _PROCESSES = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_STEP_NUM_TASKS")
 """Variables of the environment that count processes: Keras' own, and that of Slurm's ``srun``."""
 
 
-class SharedBatches(ThreadedDataset):
-    """Batches laid out over the devices, each array in equal parts of its rows.
+class WholeBatches(keras.distribution.DataParallel):
+    """Data parallelism whose batches reach every device whole, to be shared out by the step.
 
-    An array that cannot be shared equally, as that of a short last batch, is laid out whole on
-    every device: the step is the same, and no faster there than on one.
-
-    Args:
-        batches: batches in the memory of the host.
-        distribution: the devices.
+    Keras lays all batches of an epoch out like its first, which a short last one need not allow;
+    and of several processes each would have to bring its own rows.
     """
 
-    def __init__(self, batches: ThreadedDataset, distribution: keras.distribution.DataParallel):
-        super().__init__()
-        self.batches, self.distribution = batches, distribution
+    def get_data_layout(self, data_shape: Any) -> keras.distribution.TensorLayout:
+        """Layout of an array that lies whole on every device."""
+        return keras.distribution.TensorLayout([None] * len(data_shape), self.device_mesh)
 
-    def __len__(self) -> int:
-        """Batches."""
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> Any:
-        """Batch ``index``."""
-        return keras.tree.map_structure(self._laid_out, self.batches[index])
-
-    def _laid_out(self, array: Any) -> Any:
-        array = np.asarray(array)
-        mesh = self.distribution.device_mesh
-        layout = self.distribution.get_data_layout(array.shape)
-        if array.shape[0] % mesh.devices.size:
-            layout = keras.distribution.TensorLayout([None] * array.ndim, mesh)
-        # each process holds the whole batch and gives its own devices their rows
-        return jax.make_array_from_process_local_data(layout.backend_layout, array, array.shape)
+    def shared(self, array: Any) -> Any:
+        """Share the rows of an array of a step equally, where that can be."""
+        if array.shape[0] % self.device_mesh.devices.size:
+            return array
+        layout = super().get_data_layout(array.shape)
+        return keras.distribution.distribute_tensor(array, layout)
 
 
 class JaxDevices(Devices):
     """Devices of one or several JAX processes."""
 
     def __init__(self, names: list[str]) -> None:
-        self.distribution = keras.distribution.DataParallel(devices=names)
+        self.distribution = WholeBatches(devices=names)
         self.count, self.processes = len(names), jax.process_count()
         self.leads = jax.process_index() == 0
+        self._models: list[keras.Model] = []
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Variables made in here are on every device."""
         return self.distribution.scope()
 
-    def prepare(self, model: keras.Model, batches: Any) -> Any:
-        """Build the step over all devices; return batches laid out over them."""
+    def fit(self, model: keras.Model, batches: Any, **options: Any) -> Any:
+        """Train an epoch, each device on its rows of every batch."""
         with self.scope():
             settle(model, batches)
-            model.make_train_function()
-        # `fit` itself runs outside the scope: in there, Keras lays every batch out like the first
-        return SharedBatches(batches, self.distribution)
+            if model not in self._models:
+                self._models.append(model)
+                model.train_step = _sharing(model.train_step, self.distribution)
+            return model.fit(batches, **options)
 
     def check_same(self, file: Path) -> None:
         """Compare what the processes read."""
@@ -117,6 +104,15 @@ class JaxDevices(Devices):
         if failed:
             raise LenszooError("The first process failed; its own message says why.")
         return result
+
+
+def _sharing(step: Callable[..., Any], distribution: WholeBatches) -> Callable[..., Any]:
+    """Return a training step that shares its data out first."""
+
+    def train_step(state: Any, data: Any) -> Any:
+        return step(state, keras.tree.map_structure(distribution.shared, data))
+
+    return train_step
 
 
 def available() -> list[str]:

@@ -77,15 +77,16 @@ class MirroredDevices(Devices):
                     f"{fault}: set KERAS_BACKEND=jax, or leave devices out."
                 )
 
-    def prepare(self, model: keras.Model, batches: Any) -> Any:
-        """Build loss and metrics on every device; return batches of equal parts."""
+    def fit(self, model: keras.Model, batches: Any, **options: Any) -> Any:
+        """Train an epoch on batches of equal parts."""
         with self.scope():
             settle(model, batches)
         even = EvenBatches(batches, self.count)
         # Keras looks at a first batch, which a dataset of threads would then yield last
         data = from_batches(even, even.signature)
         # or Keras goes on to an empty step, which still moves the weights
-        return data.apply(tf.data.experimental.assert_cardinality(len(even)))
+        data = data.apply(tf.data.experimental.assert_cardinality(len(even)))
+        return model.fit(data, **options)
 
     def scorer(self, model: keras.Model) -> keras.Model:
         """Return a model of the same layers that answers once, not once a device."""

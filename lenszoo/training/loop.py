@@ -190,10 +190,10 @@ def _epochs(
         epoch, start = progress.epoch, time.monotonic()
         if epoch and epoch in task.phases:
             _enter_phase(task, model, devices, epoch)
-        data = devices.prepare(model, task.epoch(epoch))
         rate = float(model.optimizer.learning_rate)
-        fitted = model.fit(
-            data,
+        fitted = devices.fit(
+            model,
+            task.epoch(epoch),
             initial_epoch=epoch,
             epochs=epoch + 1,
             verbose=1 if verbose else 0,

@@ -65,7 +65,7 @@ def save_state(folder: Path, model: keras.Model, progress: Progress) -> None:
     arrays["progress"] = np.array(json.dumps(asdict(progress)))
     try:
         with replacing(folder / STATE_FILE) as (_, stream):
-            np.savez(stream, allow_pickle=False, **arrays)
+            np.savez(stream, **arrays)
     except LenszooError as error:
         raise LenszooError(
             f"{error} Then run the same command again: it goes on from the last whole epoch."
