@@ -58,6 +58,8 @@ def _type(annotation: Any) -> str:
     origin = typing.get_origin(annotation)
     if origin is typing.Literal:
         return ", ".join(f"`{part!r}`".replace("'", '"') for part in inner)
+    if origin is typing.Annotated:
+        return _type(inner[0])
     if origin in (list, tuple):
         return f"list of {_type(inner[0])}" if inner else "list"
     if origin is dict:
