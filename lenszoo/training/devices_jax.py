@@ -49,7 +49,7 @@ class JaxDevices(Devices):
     """Devices of one or several JAX processes."""
 
     def __init__(self, names: list[str]) -> None:
-        self.distribution = WholeBatches(devices=names)
+        self.distribution = WholeBatches(devices=names, auto_shard_dataset=False)
         self.count, self.processes = len(names), jax.process_count()
         self.leads = jax.process_index() == 0
         self._models: list[keras.Model] = []
