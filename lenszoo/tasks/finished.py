@@ -37,8 +37,8 @@ def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
     """
     try:
         old = validate(read_json(folder / RECIPE), str(folder / RECIPE))
-        if old.model_dump(mode="json", exclude=FREE) != recipe.model_dump(
-            mode="json", exclude=FREE
+        if old.model_dump(mode="json", exclude=set(FREE)) != recipe.model_dump(
+            mode="json", exclude=set(FREE)
         ):
             return None
         with np.load(folder / STATE, allow_pickle=False) as file:

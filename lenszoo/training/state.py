@@ -65,7 +65,8 @@ def save_state(folder: Path, model: keras.Model, progress: Progress) -> None:
     arrays["progress"] = np.array(json.dumps(asdict(progress)))
     try:
         with replacing(folder / STATE_FILE) as (_, stream):
-            np.savez(stream, **arrays)
+            # no allow_pickle=False: NumPy before 2.2 would write it as an array
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
     except LenszooError as error:
         raise LenszooError(
             f"{error} Then run the same command again: it goes on from the last whole epoch."
