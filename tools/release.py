@@ -148,6 +148,7 @@ def release(
                     metrics=metrics,
                     pixel_scale=done.identity["pixel_scale"],
                     inputs=done.identity.get("inputs"),
+                    observation=done.identity.get("observation"),
                 )
             else:
                 entry = entry.model_copy(update={"metrics": metrics, "data": _data(done)})

@@ -26,6 +26,7 @@ from lenszoo.inference.trained_inputs import (
     as_trained,
     brightness_of,
     check_brightness,
+    check_observation,
     check_scale,
     prepared_as_trained,
 )
@@ -214,7 +215,7 @@ def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None
     images.check_bands()  # before warnings of images that do not fit at all
     notes = (
         check_pixel_scale(images, opened.pixel_scale, pixel_scale),
-        check_brightness(opened, images),
+        check_brightness(opened, images) or check_observation(opened, images),
         check_scale(opened, images),
     )
     images.notes += [note for note in notes if note is not None]

@@ -25,6 +25,7 @@ from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
 from lenszoo.provenance import provenance
+from lenszoo.trained_observation import Observation
 from lenszoo.trained_scale import InputScale
 
 log = logging.getLogger("lenszoo")
@@ -46,6 +47,8 @@ class OpenedModel:
         bands: names of the bands it was trained on; empty where nobody named them.
         pixel_scale: arcsec a pixel of the images it was trained on; None where unknown.
         inputs: noise, sky level, peak and zero point of these images; None where unknown.
+        observation: noise, sharpness, size, shape and place of the light in these images; None
+            where unknown.
         temperature: divides a classifier's logits for calibrated probabilities; 1 where unknown,
             for ensembles, and for lens finders, which have a layer for it.
         prevalence: share of lenses that a lens finder learned on; a half where unknown.
@@ -60,6 +63,7 @@ class OpenedModel:
     bands: tuple[str, ...] = ()
     pixel_scale: float | None = None
     inputs: InputScale | None = None
+    observation: Observation | None = None
     temperature: float = 1.0
     prevalence: float = TRAINED_PREVALENCE
 
@@ -181,6 +185,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         bands=sources[0].bands if sources else (),
         pixel_scale=sources[0].pixel_scale if sources else None,
         inputs=sources[0].inputs if sources else None,
+        observation=sources[0].observation if sources else None,
         temperature=temperature_of(model),
         prevalence=joint_prevalence([s.prevalence for s in sources] or [TRAINED_PREVALENCE]),
     )

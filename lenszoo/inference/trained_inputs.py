@@ -12,6 +12,7 @@ from lenszoo.data.brightness import compare_brightness
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.input_scale import brightest_pixel, compare_scale, judge
 from lenszoo.data.layouts import find_layout
+from lenszoo.data.observation import compare_observation
 from lenszoo.data.scaling import check_scaling
 from lenszoo.inference.inputs import Images
 from lenszoo.inference.loaded_model import OpenedModel
@@ -23,6 +24,7 @@ log = logging.getLogger("lenszoo")
 _SETTINGS = ("zero_point", "mask_value", "sky", "missing_values")
 _LISTS = ("missing_values",)
 _LOOKED_AT = 32
+_MEASURED = 64
 _NOTHING: tuple[Any, ...] = (None, (), [])
 
 
@@ -153,6 +155,18 @@ def check_brightness(opened: OpenedModel, images: Images) -> str | None:
     row, difference = odd
     refuse = not images.fit.preparation.any_scale
     return judge(difference, images.name(row), opened.name, refuse)
+
+
+def check_observation(opened: OpenedModel, images: Images) -> str | None:
+    """Check noise, PSF, angles and place of the light against those that a classifier learned on.
+
+    Images that differ are warned of, in a line that is returned too. Lens finders, and models that
+    do not know what they learned on, are not checked.
+    """
+    if opened.observation is None or opened.finds_lenses or not len(images):
+        return None
+    difference = compare_observation(images.sample(_MEASURED), opened.observation)
+    return judge(difference, _all_of(images), opened.name, refuse=False)
 
 
 def _learned_in_unit_range(opened: OpenedModel) -> bool:

@@ -28,6 +28,7 @@ from pydantic import (
 from lenszoo import files as _files
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.models.registry import natural
+from lenszoo.trained_observation import Observation
 from lenszoo.trained_scale import InputScale
 
 FILE_NAME = "weights_manifest.json"
@@ -109,6 +110,8 @@ class WeightsEntry(_Strict):
         fingerprint: the model's answer to a fixed input.
         pixel_scale: arcsec a pixel of the training images, where it matters.
         inputs: noise, sky level, peak and zero point of the training images, where they matter.
+        observation: noise, sharpness, size, shape and place of the light in the training images of
+            a classifier, where they matter.
         temperature: divides a classifier's logits for calibrated probabilities; None: the file
             holds it, or it is 1.
         created: the day they were made.
@@ -130,6 +133,7 @@ class WeightsEntry(_Strict):
     fingerprint: Fingerprint
     pixel_scale: Annotated[float, Field(gt=0)] | None = None
     inputs: InputScale | None = None
+    observation: Observation | None = None
     temperature: Annotated[float, Field(gt=0)] | None = None
     created: datetime.date
     lenszoo_version: Annotated[str, StringConstraints(min_length=1)]

@@ -17,6 +17,7 @@ from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry
 from lenszoo.pretrained.saving import BEST, MODEL, RUN_FILE, WEIGHTS, check_identity, read_identity
 from lenszoo.pretrained.store import fetch_weights
+from lenszoo.trained_observation import Observation, stored_observation
 from lenszoo.trained_scale import InputScale, stored_scale
 
 WeightsName = str | os.PathLike[str]
@@ -109,6 +110,15 @@ class WeightsSource:
     def inputs(self) -> InputScale | None:
         """Noise, sky level, peak and zero point of the training images; None if unknown."""
         return self.entry.inputs if self.entry else stored_scale(self.run.get("inputs"))
+
+    @property
+    def observation(self) -> Observation | None:
+        """Noise, sharpness and shape of a classifier's training images; None if unknown."""
+        return (
+            self.entry.observation
+            if self.entry
+            else stored_observation(self.run.get("observation"))
+        )
 
     @property
     def prevalence(self) -> float:

@@ -6,8 +6,9 @@ import logging
 
 import pytest
 
-from lenszoo.inference import Catalogue
+from lenszoo.inference import Catalogue, predict
 from lenszoo.inference.trained_inputs import as_trained
+from lenszoo.simulation import perturbed, sample
 
 LEARNED = {"catalogue": "a.csv", "zero_point": 30.0, "sky": "border", "missing_values": [-99.0]}
 
@@ -45,3 +46,31 @@ def test_a_model_that_learned_on_no_catalogue_says_nothing(trained, data, caplog
     catalogue = Catalogue("b.csv", zero_point=25.0)
     assert as_trained(trained(data), catalogue) == catalogue
     assert not caplog.records
+
+
+NAME = "simple_cnn.common_test_sim_v3"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"noise": 1.5}, "the noise of a pixel is 1."),
+        ({"psf": 1.5}, "they are more blurred than those of the training"),
+        ({"noise": 1.1}, None),
+    ],
+)
+def test_another_camera_than_that_of_the_training_is_told(changes, words, caplog):
+    images = sample(perturbed("common_test_sim", **changes), 24, seed=3).images
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        predict(NAME, images)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == (words is not None)
+    assert all(words in line and line.endswith("do not trust its answers.") for line in told)
+
+
+def test_images_out_of_scale_are_told_of_that_alone(caplog):
+    images = sample("common_test_sim", 16, seed=3).images
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        predict(NAME, 3 * images)
+    (record,) = caplog.records
+    assert "not in [0, 1]" in record.getMessage()

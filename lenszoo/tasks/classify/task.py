@@ -1,6 +1,7 @@
 """Classification: any classifier of the registry on a simulated sky or on files."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 
 from lenszoo.data import Dataset, DatasetIndex
+from lenszoo.data.observation import summarise
 from lenszoo.errors import LenszooError
 from lenszoo.inference.gathered import LOOKS
 from lenszoo.inference.loaded_model import open_model
@@ -37,6 +39,8 @@ from lenszoo.tasks.sources import (
 from lenszoo.tasks.warm_start import match_head
 
 PREDICT_BATCH = 128
+OBSERVED = 512
+"""Images at most that noise, sharpness and place of the light are measured on."""
 
 
 class ClassifyTask(Task):
@@ -134,8 +138,14 @@ class ClassifyTask(Task):
             "task": "classify",
             "classes": list(self.source.class_names),
             "pixel_scale": self.source.describe.get("pixel_scale"),
+            "observation": self._observation(),
             "data": self.source.describe,
         }
+
+    def _observation(self) -> dict[str, Any] | None:
+        """Measure noise, sharpness and place of the light on images that no step learned from."""
+        seen = summarise(self.validation.images[:OBSERVED])
+        return None if seen is None else asdict(seen)
 
     def beside(self, model: keras.Model, data: Dataset) -> dict[str, Any]:
         """Logits averaged over turns and flips where the recipe wants them."""
