@@ -135,6 +135,28 @@ SKIES: dict[str, Sky] = {
         "Galaxies and groups as lenses in g r i, Einstein radii to 4.5 arcsec, as deep as the "
         "CFHT Legacy Survey and as crowded as its cutouts of massive galaxies.",
     ),
+    "lens_finding_ps1": _LENSES._replace(
+        what=f"{_LENSES.what} Galaxies, groups and quasars are lensed, in the bands, seeing and "
+        "depth of the stacks of Pan-STARRS1, Einstein radii to 5.5 arcsec; the non-lenses include "
+        "pairs of stars and of quasars.",
+        caveats=(
+            *_LENSES.caveats[:2],
+            "Noise is that of the sky, correlated between neighbouring pixels; there are no bad "
+            "pixels, saturated stars or residual background.",
+            "Every galaxy is simulated, and the sky that lenses are painted into; fluxes in z and "
+            "y follow from those in r and i.",
+        ),
+    ),
+    "lens_finding_des": _LENSES._replace(
+        what=f"{_LENSES.what} Galaxies and groups as lenses in g r i z, in the seeing and depth of "
+        "the Dark Energy Survey, Einstein radii to 5 arcsec.",
+        caveats=(
+            *_LENSES.caveats[:2],
+            "Simulated noise is correlated between neighbouring pixels; there are no bad pixels, "
+            "saturated stars or residual background.",
+            "Fluxes in z follow from those in r and i.",
+        ),
+    ),
     "lens_finding_easy_vis": _seen(
         _LENSES, "Wide, bright arcs in Euclid's VIS, as deep as the stacks of its Quick Release."
     ),

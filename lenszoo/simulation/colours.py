@@ -2,7 +2,7 @@
 
 A colour is an array (u - r, g - r, 0, i - r) [mag]. The laws are simple and have scatter: early
 types follow the passive track, discs are bluer, star-forming galaxies at the redshifts of sources
-bluer still; the types overlap.
+bluer still; the types overlap. Fluxes in z and y follow from r - i.
 """
 
 from collections.abc import Sequence
@@ -28,6 +28,9 @@ _TRACK = np.array(
 )
 # VIS, 550 to 900 nm, covers r and i; weights of their fluxes
 _VIS = np.array([0.0, 0.0, 0.45, 0.55])
+# i - z and z - y by r - i, constant and slope: lines through the colours of the templates of
+# Coleman, Wu & Weedman (1980) at redshifts below 0.8, good to 0.1 mag; stars lie near them
+_I_Z, _Z_Y = (0.10, 0.33), (0.06, 0.15)
 _LYMAN_BREAK = 2.4  # redshift from which the Lyman forest and break dim the u band
 
 
@@ -72,10 +75,23 @@ def star(rng: np.random.Generator) -> np.ndarray:
     return _from_steps(*(np.array(steps) + rng.normal(0.0, 0.04, 3)))
 
 
+def quasar(rng: np.random.Generator) -> np.ndarray:
+    """Draw the colour of a quasar at a redshift of 1 to 3, some reddened by dust.
+
+    Means and scatter are rounded from the SDSS colours of Richards et al. (2001, astro-ph/0012449).
+    """
+    dust = rng.exponential(0.08)
+    u_g, g_r, r_i = rng.normal((0.30, 0.20, 0.14), (0.25, 0.15, 0.12))
+    return _from_steps(u_g + 1.2 * dust, g_r + dust, r_i + 0.7 * dust)
+
+
 def fluxes(r_magnitude: float, colour: np.ndarray, bands: Sequence[str]) -> np.ndarray:
     """Flux in each band, (bands,), of an object of this r magnitude and colour [mag]."""
     ugri = flux(r_magnitude + colour)
     if tuple(bands) == UGRI:
         return ugri
     by_name = dict(zip(UGRI, ugri, strict=True)) | {"VIS": float(_VIS @ ugri)}
+    r_i = -colour[3]
+    by_name["z"] = by_name["i"] * 10 ** (0.4 * (_I_Z[0] + _I_Z[1] * r_i))
+    by_name["y"] = by_name["z"] * 10 ** (0.4 * (_Z_Y[0] + _Z_Y[1] * r_i))
     return np.array([by_name[name] for name in bands])

@@ -196,6 +196,28 @@ def star(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Compon
     return components
 
 
+def pair(rng: np.random.Generator, s: LensSystem, survey: Survey) -> list[Component]:
+    """Draw two to four point sources, as far apart as lensed images; half around a galaxy.
+
+    A third of them are quasars, the others stars. Each has a colour of its own, by which alone some
+    of them differ from a lensed quasar.
+    """
+    components = []
+    if rng.random() < 0.5:
+        galaxy = _rescaled(s.lens, rng.uniform(0.2, 1.0))
+        components.append(galaxy.component(s.x, s.y, core(survey)))
+    n = int(rng.choice(3, p=(0.6, 0.25, 0.15))) + 2
+    r, turn = bounded_power(rng, 16.5, 21.5, 0.2), rng.uniform(0.0, 2 * math.pi)
+    for k in range(n):
+        radius = s.einstein_radius * rng.uniform(0.5, 1.5)
+        turn += math.pi + rng.normal(0.0, 0.6) if k else 0.0
+        colour = colours.quasar(rng) if rng.random() < 0.35 else colours.star(rng)
+        flux = colours.fluxes(r + rng.uniform(0.0, 2.5) * (k > 0), colour, survey.names)
+        x, y = s.x + radius * math.cos(turn), s.y + radius * math.sin(turn)
+        components.append(Component("star", x, y, flux, {}))
+    return components
+
+
 KINDS: dict[str, Callable[[np.random.Generator, LensSystem, Survey], list[Component]]] = {
     "elliptical": elliptical,
     "spiral": spiral,
@@ -204,6 +226,7 @@ KINDS: dict[str, Callable[[np.random.Generator, LensSystem, Survey], list[Compon
     "companion": companion,
     "edge_on": edge_on,
     "star": star,
+    "pair": pair,
 }
 
 

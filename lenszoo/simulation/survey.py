@@ -57,6 +57,7 @@ class Survey:
         seeing_scatter: standard deviation of ln(PSF width) between images, common to all bands.
         supersampling: samples a side of each pixel.
         margin: width of the rim whose light the PSF blurs into the image [pixels].
+        correlation: of the noise of neighbouring pixels, which resampled stacks have; below 0.5.
     """
 
     bands: tuple[Band, ...]
@@ -66,6 +67,7 @@ class Survey:
     seeing_scatter: float = 0.0
     supersampling: int = 2
     margin: int = 3
+    correlation: float = 0.0
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -147,15 +149,30 @@ class Survey:
 
         The variance is ``sigma^2 (1 + flux / sky)``: an empty pixel has the survey's noise, the
         photon noise of the sky, and light adds its own. Noise is keyed by band, ``arrays["keys"]``
-        (batch, bands, 2).
+        (batch, bands, 2), and ``arrays["noise_factor"]`` (batch, bands) multiplies it where that is
+        there.
         """
         noise = ops.convert_to_tensor(self.noise.astype(np.float32)[:, None])
+        if "noise_factor" in arrays:
+            noise = noise * arrays["noise_factor"][..., None]
         sky = ops.convert_to_tensor(self.sky.astype(np.float32)[:, None])
         variance = noise * noise * (1.0 + ops.maximum(image, 0.0) / sky)
         keys, n = arrays["keys"], image.shape[2]
         uniform = [pixel_uniform(keys[:, band], n) for band in range(len(self.bands))]
         deviates = normal_from_uniform(ops.stack(uniform, axis=1))
+        if self.correlation:
+            deviates = self._correlated(deviates)
         return image + ops.sqrt(variance) * deviates, variance
+
+    def _correlated(self, deviates):
+        """Correlate deviates (batch, bands, n) of neighbours along both axes; their rms stays 1."""
+        # the kernel (a, 1, a) along an axis correlates neighbours by 2 a / (1 + 2 a^2)
+        a = (1.0 - np.sqrt(1.0 - 2.0 * self.correlation**2)) / (2.0 * self.correlation)
+        n = self.pixels
+        x = ops.reshape(deviates, (-1, len(self.bands), n, n))
+        for axis in (2, 3):
+            x = (x + a * (ops.roll(x, 1, axis) + ops.roll(x, -1, axis))) / np.sqrt(1 + 2 * a * a)
+        return ops.reshape(x, (-1, len(self.bands), n * n))
 
 
 def _sandwich(matrix, image):

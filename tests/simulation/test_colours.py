@@ -33,3 +33,17 @@ def test_fluxes_have_the_magnitude_and_the_colour():
     vis = float(magnitude(colours.fluxes(21.0, colour, ("VIS",))[0]))
     assert 20.5 < vis < 21.0  # between i and r
     assert colours.k_correction(0.45) == pytest.approx(0.625)
+
+
+def test_red_fluxes_follow_from_those_in_r_and_i():
+    """Within 0.1 mag of the templates' colours of an early type at redshift 0.4."""
+    colour = np.array([3.5, 1.6, 0.0, -0.72])
+    z, y = magnitude(colours.fluxes(20.0, colour, ("z", "y")))
+    assert 20.0 - 0.72 - z == pytest.approx(0.37, abs=0.1)
+    assert z - y == pytest.approx(0.18, abs=0.1)
+
+
+def test_quasars_are_bluer_than_discs_and_some_are_reddened():
+    g_i = -np.diff(draws(colours.quasar)[:, [1, 3]], axis=1)[:, 0]
+    assert np.median(g_i) < np.median(-np.diff(draws(colours.disc, 0.4)[:, [1, 3]], axis=1))
+    assert np.mean(g_i) > np.median(g_i)

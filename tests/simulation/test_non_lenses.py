@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from lenszoo.simulation import get_preset, list_presets
-from lenszoo.simulation.non_lenses import KINDS, SLOTS
-from lenszoo.simulation.presets.lens_finding import MIXTURE, WIDE_SLOTS
+from lenszoo.simulation.non_lenses import KINDS
+from lenszoo.simulation.presets.lens_finding import MIXTURE
 from lenszoo.simulation.random import scene_generator
 
 NAMES = [name for name in list_presets() if name.startswith("lens_finding")]
@@ -13,7 +13,7 @@ NAMES = [name for name in list_presets() if name.startswith("lens_finding")]
 def test_kinds_are_mixed_as_stated(drawn):
     kinds = drawn["kind"][drawn["kind"] != "lens"]
     assert len(kinds) == 250 and sum(MIXTURE.values()) == pytest.approx(1.0)
-    assert set(MIXTURE) == set(KINDS)
+    assert {*MIXTURE, "pair"} == set(KINDS)  # pairs stand beside lensed quasars alone
     seen = [np.sum(kinds == kind) for kind in MIXTURE]
     assert stats.chisquare(seen, [250 * share for share in MIXTURE.values()]).pvalue > 1e-3
 
@@ -23,8 +23,7 @@ def test_scenes_fit_their_slots(name):
     preset = get_preset(name)
     for i in range(60):
         scene = preset.draw(scene_generator(8, i), preset.classes[i % 2], 1.0)
-        slots = WIDE_SLOTS if name == "lens_finding_cfhtls" else SLOTS
-        for profile, room in slots.items():
+        for profile, room in preset.draw.__self__.slots.items():
             assert scene.arrays[profile].shape[0] == room
             assert np.isfinite(scene.arrays[profile]).all()
         lensed = scene.arrays["source"][:, -1].sum() > 0

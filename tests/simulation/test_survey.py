@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from component_scenes import PROFILES, UGRI, brightness
@@ -54,3 +56,16 @@ def test_noise_is_that_of_the_depth_in_every_band():
     bright = (empty + 3 * KIDS.sky[:, None]).astype(np.float32)
     noisy = ops.convert_to_numpy(KIDS.observe(bright, {"keys": keys})[0])
     np.testing.assert_allclose((noisy - bright).std(axis=(0, 2)), 2 * KIDS.noise, rtol=0.01)
+
+
+def test_noise_of_neighbours_is_correlated_where_stacks_are_resampled():
+    keys = np.stack([scene_generator(0, i).integers(0, 2**32, (4, 2), np.uint32) for i in range(8)])
+    empty, camera = np.zeros((8, 4, 64**2), np.float32), replace(KIDS, correlation=0.2)
+    factor = np.full((8, 4), 2.0, np.float32)
+    noisy, variance = camera.observe(empty, {"keys": keys, "noise_factor": factor})
+    noisy, variance = (ops.convert_to_numpy(a) for a in (noisy, variance))
+    np.testing.assert_allclose(variance[0, :, 0], 4 * KIDS.noise**2, rtol=1e-5)
+    np.testing.assert_allclose(noisy.std(axis=(0, 2)), 2 * KIDS.noise, rtol=0.02)
+    for image in noisy[0].reshape(4, 64, 64):
+        for one, next_one in ((image[1:], image[:-1]), (image[:, 1:], image[:, :-1])):
+            assert np.corrcoef(one.ravel(), next_one.ravel())[0, 1] == pytest.approx(0.2, abs=0.06)

@@ -2,11 +2,17 @@
 
 from lenszoo.errors import unknown
 from lenszoo.simulation.preset import Preset
-from lenszoo.simulation.presets import common_test, deeplense, lens_finding, super_resolution
+from lenszoo.simulation.presets import (
+    common_test,
+    deeplense,
+    lens_finding,
+    lens_finding_surveys,
+    super_resolution,
+)
 
 PRESETS: dict[str, Preset] = {
     p.name: p
-    for family in (common_test, deeplense, super_resolution, lens_finding)
+    for family in (common_test, deeplense, super_resolution, lens_finding, lens_finding_surveys)
     for p in family.PRESETS
 }
 

@@ -14,6 +14,7 @@ from lenszoo.simulation.lens_systems import Galaxy, LensLaw, LensSystem, draw_sy
 from lenszoo.simulation.non_lenses import KINDS, SLOTS, elliptical, field, group
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.psf import MOFFAT_2_5, MOFFAT_3_5, PSF
+from lenszoo.simulation.quasars import quasar_images
 from lenszoo.simulation.random import noise_key
 from lenszoo.simulation.scene import Scene
 from lenszoo.simulation.survey import ZERO_POINT, Band, Survey, magnitude
@@ -61,31 +62,7 @@ EUCLID_SINGLE = replace(
     psf=PSF(wings=0.25, ratio=3.0),
     seeing_scatter=0.05,
 )
-# Noise and seeing of the CFHT Legacy Survey's wide fields, measured on cutouts of Space Warps; sky
-# of MegaCam's general information
-CFHTLS = Survey(
-    bands=(
-        Band("g", 0.80, 26.20, 5, 2.0, 21.5),
-        Band("r", 0.74, 25.44, 5, 2.0, 20.9),
-        Band("i", 0.68, 25.05, 5, 2.0, 20.3),
-    ),
-    pixels=64,
-    pixel_scale=0.2,
-    psf=MOFFAT_3_5,
-    seeing_scatter=0.1,
-)
-_MEGACAM = np.array([[0.847, 0.153, 0.0], [0.0, 0.976, 0.024], [0.0, 0.085, 0.915]])
-
-
-def megacam(flux: np.ndarray) -> np.ndarray:
-    """Turn fluxes in g, r and i of SDSS into those of MegaCam.
-
-    Colour terms of the SNLS group, with the first i filter, as MegaPipe lists them (Gwyn 2008,
-    arXiv:0710.0370): g' = g - 0.153 (g - r) and so on.
-    """
-    return np.exp(_MEGACAM @ np.log(flux))
-
-
+_MOST_MEMBERS = 7  # of a group, beside the lens
 # fractions of the kinds of non-lenses
 MIXTURE = {
     "elliptical": 0.18,
@@ -112,6 +89,11 @@ class LensFindingSky:
         crowded: options of :func:`lenszoo.simulation.non_lenses.field`.
         slots: components of each profile.
         filters: turns fluxes in the bands of the colours into those of the camera.
+        quasars: share of lenses whose source is a quasar, see :mod:`lenszoo.simulation.quasars`.
+        depths: scatter of ln(noise) of each band from image to image.
+        scatter: of ln(flux) in each band of each component, beside that of its colour.
+        offset: largest distance of the scene's middle from the cutout's [arcsec]: catalogues give
+            the position of one image, of the lens, or between them.
     """
 
     survey: Survey
@@ -122,20 +104,34 @@ class LensFindingSky:
     crowded: Mapping[str, Any] = field_of(default_factory=dict)
     slots: Mapping[str, int] = field_of(default_factory=lambda: SLOTS)
     filters: Callable[[np.ndarray], np.ndarray] | None = None
+    quasars: float = 0.0
+    depths: float = 0.0
+    scatter: float = 0.0
+    offset: float = 0.0
 
     def draw(self, rng: np.random.Generator, name: str, strength: float = 1.0) -> Scene:
         """Draw a scene; both classes draw a lens system first, from one law."""
         survey = self.survey
         system = draw_system(rng, self.law, survey)
+        if self.offset:
+            dx, dy = rng.uniform(-self.offset, self.offset, 2) * rng.random()
+            system = replace(system, x=system.x + dx, y=system.y + dy)
         fwhm = survey.psf_fwhm * math.exp(rng.normal(0.0, 1.0) * survey.seeing_scatter)
         around = field(rng, survey, **self.crowded)
         if self.groups and rng.random() < self.groups * min(1.0, 0.4 + system.einstein_radius / 4):
             around += group(rng, system, survey, _MOST_MEMBERS)
         keys = np.stack([noise_key(rng) for _ in survey.bands])
+        noise = np.exp(rng.normal(0.0, self.depths, len(survey.bands))) if self.depths else None
         is_lens = name == "lens"
         if is_lens:
             kind = "lens"
-            middle = elliptical(rng, system, survey) + _source(rng, system)
+            middle = elliptical(rng, system, survey)
+            stars = []
+            if self.quasars and rng.random() < self.quasars:
+                stars = quasar_images(rng, system, survey)
+            if stars:
+                kind, system = "quasar", _host(rng, system)
+            middle += stars + _source(rng, system)
         else:
             kind = str(rng.choice(list(self.mixture), p=list(self.mixture.values())))
             if self.varied and rng.random() < self.varied:
@@ -145,6 +141,8 @@ class LensFindingSky:
             middle, around = (
                 [replace(c, flux=self.filters(c.flux)) for c in part] for part in (middle, around)
             )
+        if self.scatter:
+            middle, around = (_scattered(rng, part, self.scatter) for part in (middle, around))
         return Scene(
             values={
                 "kind": kind,
@@ -157,6 +155,7 @@ class LensFindingSky:
                 **banks(middle + around, self.slots, len(survey.bands)),
                 **_deflector(is_lens, system),
                 "psf_fwhm": fwhm.astype(np.float32),
+                **({} if noise is None else {"noise_factor": noise.astype(np.float32)}),
             },
         )
 
@@ -168,6 +167,21 @@ def _bluer(rng: np.random.Generator, s: LensSystem, survey: Survey) -> LensSyste
     unit = colours.fluxes(25.0, draw(rng, z), survey.names)
     flux = unit * (s.lens.flux.sum() / unit.sum())
     return replace(s, z_lens=z, lens=replace(s.lens, flux=flux))
+
+
+def _host(rng: np.random.Generator, s: LensSystem) -> LensSystem:
+    """Make the source the host galaxy of a quasar: fainter than a source that must be seen."""
+    factor = rng.uniform(0.05, 0.7)
+    source = replace(s.source, flux=s.source.flux * factor)
+    return replace(s, source=source, arc_flux=s.arc_flux * factor)
+
+
+def _scattered(
+    rng: np.random.Generator, components: list[Component], scatter: float
+) -> list[Component]:
+    return [
+        replace(c, flux=c.flux * np.exp(rng.normal(0.0, scatter, len(c.flux)))) for c in components
+    ]
 
 
 def _source(rng: np.random.Generator, s: LensSystem) -> list[Component]:
@@ -190,8 +204,9 @@ _SOURCE_CORE = 0.02  # [arcsec]; magnified, it is as wide as a sample
 
 
 def _central(middle: list[Component], s: LensSystem, survey: Survey) -> dict[str, float]:
-    """Magnitudes [mag] of the unlensed light centred on the lens galaxy."""
+    """Magnitudes [mag] of the unlensed light centred on the lens galaxy; NaN without any."""
     own = [c.flux for c in middle if c.profile != "source" and (c.x, c.y) == (s.x, s.y)]
+    own = own or [np.full(len(survey.bands), np.nan)]
     values = zip(survey.names, magnitude(np.sum(own, axis=0)), strict=True)
     return {f"central_magnitude_{name}": float(value) for name, value in values}
 
@@ -209,8 +224,9 @@ def _deflector(is_lens: bool, system: LensSystem) -> dict[str, np.ndarray]:
     }
 
 
-def _preset(name: str, summary: str, survey: Survey, law: LensLaw) -> Preset:
-    sky = LensFindingSky(survey, law, MIXTURE)
+def sky_preset(name: str, summary: str, sky: LensFindingSky) -> Preset:
+    """Make a preset of a sky of lenses and other galaxies."""
+    survey = sky.survey
     return Preset(
         name=name,
         summary=summary,
@@ -236,53 +252,13 @@ def _preset(name: str, summary: str, survey: Survey, law: LensLaw) -> Preset:
     )
 
 
-def _wide(law: LensLaw) -> Preset:
-    """A sky of galaxies and groups as lenses, as crowded as real cutouts of massive galaxies."""
-    preset = _preset(
-        "lens_finding_cfhtls",
-        "Galaxies and groups as lenses, g r i as in the CFHT Legacy Survey: radii to 4.5 arcsec",
-        CFHTLS,
-        law,
-    )
-    sky = LensFindingSky(
-        CFHTLS,
-        law,
-        _WIDE_MIXTURE,
-        groups=0.5,
-        varied=0.6,
-        crowded={"crowding": 1.4, "red": 0.35, "most": 12},
-        slots=WIDE_SLOTS,
-        filters=megacam,
-    )
-    return replace(preset, draw=sky.draw)
-
-
-_WIDE_MIXTURE = {
-    "elliptical": 0.20,
-    "spiral": 0.22,
-    "ring": 0.10,
-    "merger": 0.18,
-    "companion": 0.24,
-    "edge_on": 0.04,
-    "star": 0.02,
-}
-_MOST_MEMBERS = 7  # of a group, beside the lens
-WIDE_SLOTS = {**SLOTS, "sersic": 26}
-# Centres as bright, red and compact as those of the candidates of Space Warps
-_WIDE = LensLaw(
-    (0.7, 4.5),
-    signal_to_noise=30.0,
-    contrast=0.06,
-    offset=0.7,
-    radius_shape=(1.0, 1.3),
-    lens_redshift=(0.15, 0.90),
-    largest_dispersion=900.0,
-    galaxy_dispersion=330.0,
-    brightness=(0.5, 2.0),
-    compactness=(0.3, 0.8),
-)
 _EASY = LensLaw((1.0, 3.0), signal_to_noise=40.0, contrast=0.12)
 _HARD = LensLaw((0.5, 2.0), signal_to_noise=20.0, contrast=0.06)
+
+
+def _preset(name: str, summary: str, survey: Survey, law: LensLaw) -> Preset:
+    return sky_preset(name, summary, LensFindingSky(survey, law, MIXTURE))
+
 
 PRESETS = (
     _preset(
@@ -309,5 +285,4 @@ PRESETS = (
         EUCLID_SINGLE,
         _HARD,
     ),
-    _wide(_WIDE),
 )

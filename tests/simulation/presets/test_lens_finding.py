@@ -15,7 +15,7 @@ from lenszoo.simulation import (
     sample_scenes,
     write_dataset,
 )
-from lenszoo.simulation.presets.lens_finding import CFHTLS, KIDS, megacam
+from lenszoo.simulation.presets.lens_finding import KIDS
 from lenszoo.simulation.survey import flux
 
 NAME = "lens_finding_easy"
@@ -54,26 +54,6 @@ def test_lenses_are_findable(sky):
     assert np.quantile(sky.truth["arc_signal_to_noise"][lens], 0.05) > 0.7 * 40
     assert np.quantile(sky.truth["arc_contrast"][lens], 0.05) > 0.7 * 0.12
     assert (sky.truth["magnification"][lens] > 2.5).all()
-
-
-def test_lenses_of_the_wide_sky_reach_the_scale_of_groups():
-    wide = sample("lens_finding_cfhtls", 64, seed=SEED)
-    radius = wide.truth["einstein_radius"][wide.labels == 1]
-    assert radius.min() >= 0.7 and 3.0 < radius.max() <= 4.5
-    assert wide.images.shape == (64, 64, 64, 3)
-    corner = wide.images[:, :4, :4, 2]
-    noise = 1.4826 * np.median(np.abs(corner - np.median(corner)))
-    assert noise == pytest.approx(CFHTLS.noise[2], rel=0.5)
-    # red centres: g - r of MegaCam is that of SDSS times 0.87
-    centre = wide.images[wide.labels == 1][:, 30:34, 30:34].sum((1, 2))
-    colour = -2.5 * np.log10(centre[:, 0] / centre[:, 1])
-    assert 1.2 < np.median(colour) < 1.6
-
-
-def test_colour_terms_of_megacam():
-    g, r, i = flux([21.0, 20.0, 19.5])
-    seen = 25.0 - 2.5 * np.log10(megacam(np.array([g, r, i])))
-    np.testing.assert_allclose(seen, [21.0 - 0.153, 20.0 - 0.024 * 0.5, 19.5 + 0.085 * 0.5])
 
 
 def test_a_scene_does_not_depend_on_its_batch(sky):
