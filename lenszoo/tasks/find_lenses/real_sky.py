@@ -1,7 +1,7 @@
 """Training data of lens finding that mixes a simulated sky with a real one.
 
-Part of the scenes is painted into frames of real sky, and part of the non-lenses are real galaxies.
-No real lens is learned from.
+Part of the scenes is painted into frames of real sky, part of the non-lenses are real galaxies, and
+part of the lenses may be painted on these. No real lens is learned from.
 """
 
 import functools
@@ -25,6 +25,7 @@ from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.random import scene_generator
 from lenszoo.simulation.sample import sample_scenes
 from lenszoo.tasks.find_lenses.batches import as_targets
+from lenszoo.tasks.find_lenses.real_hosts import RealHosts, hosts_digest, open_hosts
 from lenszoo.tasks.find_lenses.recipe import LensData, RealSky
 from lenszoo.tasks.sources import TrainingData, describe_sky
 
@@ -54,13 +55,21 @@ def open_mixed(data: LensData, use: str, seed: int) -> TrainingData:
         raise LenszooError(
             f"data.real: all bands of {preset.name} are learned from; leave bands out."
         )
-    others = None if real.catalogue is None else _read_others(real, preset)
+    hosts = None if real.survey is None else open_hosts(real, preset)
+    others = None
+    if hosts is None and real.catalogue is not None:
+        others = _read_others(real, preset)
     frames = _frames(real, preset)
     mix = functools.partial(mixed_scenes, preset, real)
-    train = functools.cache(lambda: mix(others, data.images, seed, "train"))
+    seen, held = (others, None) if hosts is None else hosts
+    train = functools.cache(lambda: mix(seen, data.images, seed, "train"))
     describe: dict[str, Any] = describe_sky(preset, seed) | {"real": real.model_dump(mode="json")}
     if others is not None:
         describe["real"] |= {"others": len(others), "others_digest": _digest(others.images)}
+    if hosts is not None:
+        counts = [len(part.others) for part in hosts]
+        describe["real"] |= {"hosts": counts[0], "held_out_hosts": counts[1]}
+        describe["real"] |= {"others": counts[0], "others_digest": hosts_digest(hosts)}
     if frames is not None:
         describe["real"] |= {"frames_digest": _digest(frames.pixels)}
 
@@ -70,8 +79,8 @@ def open_mixed(data: LensData, use: str, seed: int) -> TrainingData:
     return TrainingData(
         data.images,
         epoch,
-        functools.cache(lambda: mix(None, data.val_images, seed, "val")),
-        functools.cache(lambda: mix(None, data.test_images, seed, "test")),
+        functools.cache(lambda: mix(held, data.val_images, seed, "val")),
+        functools.cache(lambda: mix(held, data.test_images, seed, "test")),
         describe,
         image_shape=preset.image_shape,
         class_names=LENS_CLASSES,
@@ -106,32 +115,50 @@ def _read_others(real: RealSky, preset: Preset) -> Dataset:
 
 
 def mixed_scenes(
-    preset: Preset, real: RealSky, others: Dataset | None, n: int, seed: int, split: str
+    preset: Preset,
+    real: RealSky,
+    galaxies: Dataset | RealHosts | None,
+    n: int,
+    seed: int,
+    split: str,
 ) -> Dataset:
     """Simulate scenes of a split, part of them in real sky, and put real galaxies among them.
 
-    Half of the examples are lenses, all simulated. Real galaxies take the place of ``real.share``
-    of the others; each is shown as often as the next, moved by up to two pixels.
+    Half of the examples are lenses. Real galaxies take the place of ``real.share`` of the others;
+    each is shown as often as the next, moved by up to two pixels. Of hosts, lenses that are painted
+    on them take the place of ``real.lensed`` of the lenses.
 
     Returns:
         n examples; ``groups`` are ids of real galaxies and numbers of scenes.
     """
+    hosts = galaxies if isinstance(galaxies, RealHosts) else None
+    others = hosts.others if hosts is not None else galaxies
+    assert not isinstance(others, RealHosts)
     copies = 0 if others is None else round(real.share * (n // 2))
-    # classes alternate: non-lenses have even numbers, the last of which real ones replace
-    numbers = [i for i in range(n) if i % 2 or i // 2 < (n + 1) // 2 - copies]
-    looks = real.model_copy(update={"catalogue": "", "folder": None})
+    lensed = 0 if hosts is None else round(real.lensed * (n // 2))
+    # classes alternate: non-lenses have even numbers; real galaxies replace the last of each class
+    simulated = (n + 1) // 2 - copies, n // 2 - lensed
+    numbers = [i for i in range(n) if i // 2 < simulated[i % 2]]
+    looks = real.model_copy(update={"catalogue": "", "folder": None, "survey": None})
+    looks = looks.model_copy(update={"stamps": None, "law": None})
     scenes, labels = _scenes(preset.name, looks.model_dump_json(), tuple(numbers), seed, split)
-    images, names = scenes, [f"{split}/{i}" for i in numbers]
+    images, names = [scenes], [f"{split}/{i}" for i in numbers]
     groups = list(names)
     if others is not None:
         rng = scene_generator(seed, SPLIT_START[split] + _COPIES)
         chosen = np.resize(rng.permutation(len(others)), copies)
-        images = np.concatenate([scenes, _moved(others.images[chosen], rng)])
-        labels = np.append(labels, np.zeros(copies, np.int32))
+        images.append(_moved(others.images[chosen], rng))
         names += [f"{others.ids[k]}/{i}" for i, k in enumerate(chosen)]
         groups += [others.ids[k] for k in chosen]
+        if hosts is not None:
+            painted, ids = hosts.paint(lensed, SPLIT_START[split], seed)
+            images.append(_moved(painted, rng))
+            names += [f"{name}/lens{i}" for i, name in enumerate(ids)]
+            groups += ids
+    labels = np.concatenate([labels, np.zeros(copies, np.int32), np.ones(lensed, np.int32)])
     return Dataset(
-        tuple(names), images, labels=labels, bands=preset.bands, groups=np.array(groups),
+        tuple(names), np.concatenate(images), labels=labels, bands=preset.bands,
+        groups=np.array(groups),
         provenance={"preset": preset.name, "pixel_scale": preset.pixel_scale, "seed": seed},
     )  # fmt: skip
 

@@ -60,6 +60,18 @@ class RealSky(Strict):
     share: float = Field(
         0.5, gt=0, le=1, description="Share of these objects among the non-lenses."
     )
+    survey: str | None = Field(
+        None,
+        description="Survey of the objects, see `lenszoo surveys`, or a TOML file: lenses are "
+        "painted on the objects too. Three in ten of them are held out, for validation and test.",
+    )
+    lensed: float = Field(
+        0.5, gt=0, le=1, description="Share of the lenses that is painted on the objects."
+    )
+    stamps: str | None = Field(
+        None, description="Folder of stamps of real galaxies to use as sources of these lenses."
+    )
+    law: PaintLaw | None = Field(None, description="Law of these lenses, by default PaintLaw().")
     frames: str | None = Field(
         None,
         description="FITS files of real sky that scenes are painted into, one a band, as in "
@@ -82,6 +94,10 @@ class RealSky(Strict):
     def _something(self) -> Self:
         if self.catalogue is None and self.frames is None:
             raise ValueError("data.real names a catalogue of non-lenses, frames of sky, or both")
+        if self.survey is not None and self.catalogue is None:
+            raise ValueError("data.real.survey is that of the catalogue's objects; name one")
+        if self.survey is None and (self.stamps is not None or self.law is not None):
+            raise ValueError("data.real.stamps and law are for lenses on objects; name the survey")
         return self
 
 
