@@ -1,11 +1,12 @@
 """The sections of a model card: input, scores, data, training, limits, licence and citing."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from markdown_text import bullets, code, markdown_table
+from real_skies import on_real_skies
 from scores import kind, score_table
 from skies import sky_of
 
@@ -238,27 +239,6 @@ def recipe_fields(entry: WeightsEntry) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _on_real_skies(metrics: Mapping[str, Any]) -> str:
-    known = metrics.get("space_warps")
-    if known is None:
-        return (
-            "Little transfers to real skies yet: most of 637 known lenses, as Pan-STARRS1 shows "
-            "them, got a probability below one half from the weights that look at g, r and i "
-            "alone (docs/limits.md). Train or adapt on your survey's images first."
-        )
-    low, high = known["intervals"]["auc"]
-    return (
-        f"On real candidates of Space Warps in CFHTLS, {known['lenses']} lenses among "
-        f"{known['nonlenses']} look-alikes, this recipe ranks with an AUC of {known['auc']:.2f} "
-        f"(95 %: {low:.2f} to {high:.2f}), by cross-validation in {known['folds']} parts, where no "
-        f"look-alike is scored by a network that learned from it ({known['date']}, `"
-        f"{known['command']}`). The recipe was chosen on them too, so "
-        "expect a little less elsewhere. Volunteers reach 0.88. Images are to be as theirs: "
-        "linear flux of AB zero point 25 in g, r and i, 64 x 64 pixels of 0.2 arcsec, the "
-        "candidate in the middle. On another survey, train or adapt first."
-    )
-
-
 def _limits(entry: WeightsEntry) -> Iterable[str]:
     which, metrics = kind(entry), entry.metrics
     yield (
@@ -281,7 +261,7 @@ def _limits(entry: WeightsEntry) -> Iterable[str]:
         if "shortcut" in metrics:
             yield "Where the shortcut baseline is high, the score says little of substructure."
     elif which == "find_lenses":
-        yield _on_real_skies(metrics)
+        yield on_real_skies(metrics)
         yield (
             "Probabilities are calibrated for a sky half of which is lenses. Where one in a "
             "thousand is, rank by them and do not read them as probabilities."

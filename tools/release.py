@@ -133,6 +133,8 @@ def release(
         metrics = _metrics(name, done, (full, model), images, seed, real)
         metrics |= {} if further is None else json.loads(Path(further).read_text(encoding="utf-8"))
         metrics["measured"]["command"] += "" if recipe is None else f" --recipe {source.name}"
+        if further is not None:
+            metrics["measured"]["command"] += f" --further {Path(further).name}"
         with _alone(root):
             entry = _standing(name, packed, root)
             if entry is None:

@@ -128,6 +128,8 @@ def _finder(metrics: Mapping[str, Any]) -> ScoreTable:
     columns = (*shown, *(f"baseline: {name}" for name in baselines))
     labels = {
         "auc": "ROC-AUC",
+        "tpr_1e-2": "true-positive rate at 1 % false positives",
+        "tpr_1e-3": "at 0.1 %",
         "tpr0": "TPR0: found with no false positive",
         "tpr10": "TPR10: found with fewer than ten",
         "average_precision": "average precision",

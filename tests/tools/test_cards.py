@@ -92,6 +92,25 @@ def test_real_data_and_scores_on_real_skies_are_said():
     assert "Little transfers" not in text
 
 
+def test_known_lenses_of_pan_starrs_are_said():
+    def part(n, found):
+        shares = {"found": found, "found_among_early_types": 0.4, "above_half": 0.5}
+        return {"n": n, **shares, "intervals": {"found": [0.09, 0.27]}}
+
+    groups = {
+        "separation from 3 arcsec": part(68, 0.16),
+        "of these, below 10 arcsec": part(52, 0.21),
+        "of these, lensed galaxies": part(21, 0.05),
+        "of these, lensed supernovae": part(1, 0.0),
+        "separation below 1.5 arcsec": part(132, 0.02),
+    }
+    known = {"nonlenses": 2000, "nonlenses_above_half": 0.156, "groups": groups}
+    known |= {"date": "2026-11-29", "command": "python pan_starrs_lenses.py FILE"}
+    text = card(FINDER.model_copy(update={"metrics": FINDER.metrics | {"pan_starrs": known}}))
+    assert "it finds 16% (95 %: 9% to 27%)" in text and "5% of 21 lensed galaxies" in text
+    assert "Images of 16 of the lenses" in text and "supernovae" not in text
+
+
 def test_a_sky_that_no_card_knows():
     strange = CLASSIFIER.model_copy(update={"data": {"preset": "common_test"}})
     one_line("common_test_sim", lambda: card(strange))

@@ -105,6 +105,7 @@ def test_scores_measured_elsewhere_stand_beside(place, run, recipe):
     file.write_text('{"space_warps": {"auc": 0.8}}')
     entry = release(run, NAME, recipe=recipe, root=root, images=IMAGES, further=file)
     assert entry.metrics["space_warps"] == {"auc": 0.8} and entry.metrics["test"]["n"] == IMAGES
+    assert entry.metrics["measured"]["command"].endswith(" --further scores.json")
 
 
 def test_the_same_weights_again_change_their_scores_only(released, run, recipe):

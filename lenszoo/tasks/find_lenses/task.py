@@ -39,8 +39,8 @@ class FindLensesTask(Task):
     """Training and score of a lens finder; see :class:`lenszoo.tasks.base.Task`."""
 
     published = (
-        "n", "lenses", "nonlenses", "auc", "average_precision", "tpr0", "tpr10", "log_loss",
-        "calibration_error", "intervals", "by_score",
+        "n", "lenses", "nonlenses", "auc", "average_precision", "tpr_1e-2", "tpr_1e-3", "tpr0",
+        "tpr10", "log_loss", "calibration_error", "intervals", "by_score",
     )  # fmt: skip
     finds_lenses = True
     baselines = ("baselines",)
