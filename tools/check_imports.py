@@ -31,7 +31,7 @@ FLOORS = (
     ("metrics",),
     ("provenance", "recipes"),
     ("registration",),  # names the layers, and imports them once Keras is there
-    ("files", "trained_scale"),
+    ("files", "trained_observation", "trained_scale"),
     ("errors", "_version", "lazy", "chatter", "heartbeat", "interrupt"),
 )
 HEIGHT = {name: len(FLOORS) - i for i, names in enumerate(FLOORS) for name in names}
