@@ -18,7 +18,7 @@ from lenszoo.trained_observation import Observation
 _FRAME = 10  # the border is this part of the shorter side
 _SIGNAL = 4.0  # pixels above so many times the noise are light
 _COARSE, _FINE, _FLOOR = (0.02, 0.05), (0.11, 0.15), (0.4, 0.5)  # cycles a pixel
-_SMALLEST = 16  # pixels a side
+_SMALLEST = 32  # pixels a side: fewer have no coarse scales
 _ENOUGH = 8  # images of a training that a deviation can be measured on
 _EITHER_WAY = ("stretch", "slant")  # a quarter turn or a flip changes their sign
 
@@ -33,7 +33,7 @@ def measure_observation(images: np.ndarray) -> dict[str, np.ndarray]:
     """Measure images one by one: a field of :class:`Observation` to (n,) values.
 
     Args:
-        images: (n, H, W, bands) floats, of 16 pixels a side or more. Bands are averaged.
+        images: (n, H, W, bands) floats, of 32 pixels a side or more. Bands are averaged.
 
     Returns:
         Values by field, ``stretch`` and ``slant`` with their sign; NaN for an image with a pixel

@@ -79,6 +79,6 @@ def test_bad_images_are_passed_over(trained):
 
 def test_too_few_small_or_equal_images_have_no_summary():
     assert summarise(seen(7)) is None
-    assert summarise(np.zeros((20, 8, 8, 1))) is None
+    assert summarise(np.zeros((20, 24, 24, 1))) is None
     assert summarise(np.repeat(seen(1), 20, axis=0)) is None
     assert summarise(np.full((20, 32, 32, 1), np.nan)) is None

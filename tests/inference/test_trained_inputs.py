@@ -6,7 +6,9 @@ import logging
 
 import pytest
 
-from lenszoo.inference import Catalogue, predict
+from lenszoo import build_model
+from lenszoo.data.observation import summarise
+from lenszoo.inference import Catalogue, open_model, predict
 from lenszoo.inference.trained_inputs import as_trained
 from lenszoo.simulation import perturbed, sample
 
@@ -48,7 +50,16 @@ def test_a_model_that_learned_on_no_catalogue_says_nothing(trained, data, caplog
     assert not caplog.records
 
 
-NAME = "simple_cnn.common_test_sim_v3"
+@pytest.fixture(scope="module")
+def classifier():
+    """A classifier that knows the camera of its training, untrained."""
+    model = build_model("simple_cnn", input_shape=(150, 150, 1), num_classes=3, crop=104)
+    opened = open_model(model, ("no", "sphere", "vort"))
+    return dataclasses.replace(
+        opened,
+        observation=summarise(sample("common_test_sim", 64, seed=0).images),
+        provenance=opened.provenance | {"recipe": "simple_cnn.common_test_sim.toml"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,18 +70,18 @@ NAME = "simple_cnn.common_test_sim_v3"
         ({"noise": 1.1}, None),
     ],
 )
-def test_another_camera_than_that_of_the_training_is_told(changes, words, caplog):
+def test_another_camera_than_that_of_the_training_is_told(changes, words, classifier, caplog):
     images = sample(perturbed("common_test_sim", **changes), 24, seed=3).images
     with caplog.at_level(logging.WARNING, "lenszoo"):
-        predict(NAME, images)
+        predict(classifier, images)
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == (words is not None)
     assert all(words in line and line.endswith("do not trust its answers.") for line in told)
 
 
-def test_images_out_of_scale_are_told_of_that_alone(caplog):
+def test_images_out_of_scale_are_told_of_that_alone(classifier, caplog):
     images = sample("common_test_sim", 16, seed=3).images
     with caplog.at_level(logging.WARNING, "lenszoo"):
-        predict(NAME, 3 * images)
+        predict(classifier, 3 * images)
     (record,) = caplog.records
     assert "not in [0, 1]" in record.getMessage()
