@@ -1,6 +1,7 @@
 """Speed and memory of a survey search, beside a plain loop over astropy's Cutout2D.
 
     python benchmarks/search.py [--objects 2000] [--side 2000] [--workers 0 2] [--ending .fits]
+        [--engines keras:float32 keras:bfloat16 openvino:bfloat16]
     python benchmarks/search.py --memory 100000 1000000
     python benchmarks/search.py --together 2
 
@@ -14,6 +15,7 @@ share counted once.
 """
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -138,15 +140,18 @@ def speed(options: argparse.Namespace) -> None:
         )
         cutting(folder / "tiles", options.ending, ra, dec)
         logits = naive(folder / "tiles", options.ending, ra, dec)
-        for workers in options.workers:
-            out = folder / f"out{workers}"
+        kinds = [text.partition(":") for text in options.engines]
+        for workers, (engine, _, precision) in itertools.product(options.workers, kinds):
+            out = folder / f"out-{workers}-{engine}-{precision}"
             rows = max(128, options.objects // max(4, 4 * workers))
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), time.process_time()
             search(
                 folder / "catalogue.parquet", folder / "tiles", WEIGHTS, out,
                 pattern="{tile}/{band}" + options.ending, workers=workers, part_rows=rows,
+                engine=engine, precision=precision or "auto",
             )  # fmt: skip
             total = time.perf_counter() - start
+            busy = time.process_time() - busy
             table = pq.read_table(out / "parts").to_pydict()
             order = (np.array(table["id"], np.int64) - FIRST) // STEP
             difference = np.abs(np.array(table["logit"]) - logits[order]).max()
@@ -154,8 +159,10 @@ def speed(options: argparse.Namespace) -> None:
             size = sum(path.stat().st_size for path in (out / "parts").iterdir())
             plan = sum(path.stat().st_size for path in out.glob("plan-*/*"))
             print(
-                f"  search, {workers} workers: {summary['rate']:,.0f} objects/s once models are "
-                f"loaded, {options.objects / total:,.0f} with start, planning and ranking; logits "
+                f"  search, {workers} workers, {engine} {precision or 'auto'}: "
+                f"{summary['rate']:,.0f} objects/s once models are "
+                f"loaded, {options.objects / total:,.0f} with start, planning and ranking"
+                f"{'' if workers else f', {busy:.1f} s of the processor'}; logits "
                 f"differ from the plain loop's by {difference:.1e} at most; "
                 f"{size / options.objects:.0f} bytes of scores and "
                 f"{plan / options.objects:.0f} of the plan an object",
@@ -290,6 +297,10 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=2000, help="pixels of the tile")
     parser.add_argument("--ending", choices=(".fits", ".fits.gz", ".fits.fz"), default=".fits")
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
+    parser.add_argument(
+        "--engines", nargs="+", default=["keras:auto"], metavar="ENGINE:PRECISION",
+        help="such as keras:bfloat16; the first search with each converts and measures",
+    )  # fmt: skip
     parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
     parser.add_argument("--together", type=int, metavar="WORKERS")
     parser.add_argument("--remember", type=int, help=argparse.SUPPRESS)

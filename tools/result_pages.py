@@ -32,6 +32,7 @@ PAGES = (
     "label_efficiency",
     "parity",
     "speed",
+    "engines",
     "exports",
     "torch",
 )

@@ -70,6 +70,20 @@ Classes = Annotated[
     typer.Option(help="Names of the classes, a,b,c, for weights that do not know them."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images a step.")]
+EngineOption = Annotated[
+    Literal["keras", "onnx", "openvino"],
+    typer.Option(
+        help="What runs the network; onnx and openvino convert it once (pip install "
+        "'lenszoo[export]')."
+    ),
+]
+PrecisionOption = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    typer.Option(
+        help="bfloat16 is faster on processors that have it, and refused where it costs more than "
+        "1e-4 of AUC."
+    ),
+]
 PathColumn = Annotated[str, typer.Option(help="The table's column of paths.")]
 CutoutSize = Annotated[
     int | None,

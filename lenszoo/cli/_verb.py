@@ -48,6 +48,9 @@ _OPTIONS = (
     (re.compile(r"\bcutout_size\b"), "--cutout-size"),
     (re.compile(r"(?<![.\w])(id|path|label)(?:_column)?=(?=[\s,;.]|$)"), r"--\1-column"),
     (re.compile(r"\bscaling='(\w+)'"), r"--scaling \1"),
+    (re.compile(r"\b(engine|precision)='(\w+)'"), r"--\1 \2"),
+    (re.compile(r"\bmax_auc_loss="), "--max-auc-loss"),
+    (re.compile(r"\b(engine|precision)=(?=[\s,;.]|$)"), r"--\1"),
     (
         re.compile(
             r"(?<![.\w])(resize|bands|classes|hdu|pattern|columns|format|scaling)=(?=[\s,;.]|$)"

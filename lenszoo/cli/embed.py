@@ -9,12 +9,14 @@ from lenszoo.cli._options import (
     Bands,
     BatchSize,
     CutoutSize,
+    EngineOption,
     Inputs,
     OnBad,
     OnMissing,
     Overwrite,
     PathColumn,
     PositionColumns,
+    PrecisionOption,
     Resize,
     Weights,
     cut_option,
@@ -44,6 +46,8 @@ def embed(
     cutout_size: CutoutSize = None,
     position_columns: PositionColumns = None,
     batch_size: BatchSize = 128,
+    engine: EngineOption = "keras",
+    precision: PrecisionOption = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Write the feature vector of each image, the input of the model's last layer.
@@ -66,6 +70,8 @@ def embed(
         resize=resize,
         bands=band_list(bands),
         batch_size=batch_size,
+        engine=engine,
+        precision=precision,
         **preparing,
     )
     with progress_bar("Embedding") as progress:

@@ -10,12 +10,14 @@ from lenszoo.cli._options import (
     BatchSize,
     Classes,
     CutoutSize,
+    EngineOption,
     Inputs,
     OnBad,
     OnMissing,
     Overwrite,
     PathColumn,
     PositionColumns,
+    PrecisionOption,
     Resize,
     WeightsList,
     cut_option,
@@ -57,6 +59,8 @@ def predict(
         typer.Option(help="Text in a CSV that spreadsheets run (=, +, -, @): put ' before it."),
     ] = "keep",
     batch_size: BatchSize = 128,
+    engine: EngineOption = "keras",
+    precision: PrecisionOption = "auto",
     overwrite: Overwrite = False,
 ) -> None:
     """Classify images, or find lenses: id, path, class, probabilities, logits, provenance.
@@ -84,6 +88,8 @@ def predict(
         classes=comma_list(classes),
         tta=tta,
         batch_size=batch_size,
+        engine=engine,
+        precision=precision,
         **preparing,
     )
     with progress_bar("Predicting") as progress:

@@ -10,8 +10,10 @@ from lenszoo.cli._options import (
     WEIGHTS_HELP,
     AnyScale,
     BatchSize,
+    EngineOption,
     MaskValue,
     OutFolder,
+    PrecisionOption,
     SkyLevel,
     ZeroPoint,
     named_columns,
@@ -143,6 +145,8 @@ def search(
         typer.Option(help="I/N: the I-th of N commands of a batch system that share the work."),
     ] = None,
     batch_size: BatchSize = 128,
+    engine: EngineOption = "keras",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Search a survey for lenses: a catalogue and tiles, or cutouts, in; ranked candidates out.
 
@@ -182,6 +186,8 @@ def search(
             ray=ray,
             shard=_shard(shard),
             batch_size=batch_size,
+            engine=engine,
+            precision=precision,
             progress=progress,
         )
     counts = f"{result.scored:,} of {result.objects:,} objects scored"

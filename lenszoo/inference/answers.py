@@ -1,7 +1,7 @@
 """Answers of a model to its inputs, in batches of one shape."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -11,11 +11,24 @@ from lenszoo.chatter import without_retracing
 from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.candidates import Candidates
 from lenszoo.inference.inputs import Batch
-from lenszoo.inference.tta import AugmentedModel
 
 Progress = Callable[[int, int], None]
-Answerer: TypeAlias = keras.Model | AugmentedModel
 Collect = Callable[[np.ndarray, Batch], None]
+
+
+class Answerer(Protocol):
+    """Whatever answers: a Keras model, the mean over turns and flips, another runtime."""
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of an answer, ``(None, outputs)``; a list of them where there are several."""
+
+    @property
+    def weights(self) -> Any:
+        """The variables of the Keras model that it stands for."""
+
+    def predict_on_batch(self, inputs: Any) -> Any:
+        """Answer to a batch."""
 
 
 class Answers(NamedTuple):
@@ -136,4 +149,4 @@ def answer(model: Answerer, inputs: Any, size: int) -> Any:
     count = len(keras.tree.flatten(inputs)[0])
     with without_retracing():
         answers = model.predict_on_batch(keras.tree.map_structure(padded, inputs))
-    return keras.tree.map_structure(lambda values: np.asarray(values)[:count], answers)
+    return keras.tree.map_structure(lambda values: np.asarray(values, np.float32)[:count], answers)

@@ -52,6 +52,7 @@ class OpenedModel:
         temperature: divides a classifier's logits for calibrated probabilities; 1 where unknown,
             for ensembles, and for lens finders, which have a layer for it.
         prevalence: share of lenses that a lens finder learned on; a half where unknown.
+        preset: the simulated sky that it learned on; None for files, several skies or unknown.
     """
 
     model: keras.Model
@@ -66,6 +67,7 @@ class OpenedModel:
     observation: Observation | None = None
     temperature: float = 1.0
     prevalence: float = TRAINED_PREVALENCE
+    preset: str | None = None
 
     @property
     def zero_point(self) -> float | None:
@@ -188,6 +190,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         observation=sources[0].observation if sources else None,
         temperature=temperature_of(model),
         prevalence=joint_prevalence([s.prevalence for s in sources] or [TRAINED_PREVALENCE]),
+        preset=sources[0].preset if len({source.preset for source in sources}) == 1 else None,
     )
 
 

@@ -4,22 +4,21 @@ import os
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-import keras
 import numpy as np
 import pyarrow as pa
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.cutting import Cutout
 from lenszoo.data.readers import image_name
-from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import Answers, Progress
 from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
+from lenszoo.inference.engines.opening import EngineName, Precision, open_engine
+from lenszoo.inference.features import feature_model
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
 from lenszoo.inference.preparing import Preparing
 from lenszoo.inference.streaming import Output, Prediction
 from lenszoo.inference.tables import FEATURES
 from lenszoo.inference.tta import AugmentedModel
-from lenszoo.layers import NonFiniteGuard
 
 BATCH_SIZE = 128
 VECTORS = (".parquet", ".npy")
@@ -36,6 +35,8 @@ def predict(
     resize: bool = False,
     bands: Sequence[int] | None = None,
     tta: bool = False,
+    engine: EngineName = "keras",
+    precision: Precision = "auto",
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -84,6 +85,12 @@ def predict(
         bands: positions of the bands to give to the model, such as ``[0]``.
         tta: answer with the mean over the quarter turns and flips of each image
             (:func:`lenszoo.evaluation.tta_logits`), in eight times the time.
+        engine: what runs the network: ``keras``; ``onnx`` (ONNX Runtime) or ``openvino``, for
+            which it is converted once; see
+            :func:`lenszoo.inference.engines.open_engine`.
+        precision: ``float32``; ``bfloat16``, which processors that have it compute in faster, and
+            which is refused where it costs more than 1e-4 of AUC on the weights' simulated sky; or
+            ``auto``, that of the model: float32, unless Keras has another dtype policy.
         out: a ``.parquet``, ``.csv``, ``.fits`` or ``.ecsv`` file to write, whose path is returned.
         overwrite: replace a file that is there, and finished rows of another prediction.
         progress: is told (images done, images in all).
@@ -115,7 +122,7 @@ def predict(
         output.check(_each(model, inputs))
     work = prediction(
         model, inputs, batch_size=batch_size, on_bad=on_bad, classes=classes, resize=resize,
-        bands=bands, tta=tta, **preparing,
+        bands=bands, tta=tta, engine=engine, precision=precision, **preparing,
     )  # fmt: skip
     return work.table(progress) if output is None else work.write(output, progress).path
 
@@ -130,11 +137,15 @@ def prediction(
     resize: bool = False,
     bands: Sequence[int] | None = None,
     tta: bool = False,
+    engine: EngineName = "keras",
+    precision: Precision = "auto",
     **preparing: Unpack[Preparing],
 ) -> Prediction:
     """Open model and inputs for :func:`predict`, whose arguments these are."""
-    opened = open_model(model, classes)
-    augmented = AugmentedModel(opened) if tta else None
+    opened = open_model(model)
+    answering = open_engine(opened, engine, precision)
+    opened = open_model(opened, classes)
+    augmented = AugmentedModel(opened, answering.model) if tta else None
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
 
     def table_of(answers: Answers, start: int) -> pa.Table:
@@ -142,7 +153,8 @@ def prediction(
         return _table(candidates, answers, start, columns)
 
     facts = _facts(opened, candidates) | {"tta": tta, "temperature": opened.temperature}
-    return Prediction(augmented or opened.model, candidates, batch_size, table_of, facts)
+    facts |= answering.facts
+    return Prediction(augmented or answering.model, candidates, batch_size, table_of, facts)
 
 
 def _each(model: Any, inputs: Any) -> list[Any]:
@@ -176,6 +188,8 @@ def embed(
     on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    engine: EngineName = "keras",
+    precision: Precision = "auto",
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -184,7 +198,8 @@ def embed(
     """Return each image's feature vector: the last layer of a classifier before its head.
 
     Args:
-        model, inputs, batch_size, on_bad, resize, bands, overwrite, progress, preparing: as in
+        model, inputs, batch_size, on_bad, resize, bands, engine, precision, overwrite, progress,
+            preparing: as in
             :func:`predict`; not an ensemble, whose members have features each of their own.
         out: a file to write batch by batch, as :func:`predict` does, whose path is returned:
             ``.parquet``, or ``.npy`` with the vectors alone.
@@ -207,8 +222,9 @@ def embed(
     if output is not None:
         output.check(_each(model, inputs), VECTORS)
     work = embedding(
-        model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands, **preparing
-    )
+        model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands,
+        engine=engine, precision=precision, **preparing,
+    )  # fmt: skip
     return work.answers(progress).values if output is None else work.write(output, progress).path
 
 
@@ -220,13 +236,16 @@ def embedding_table(
     on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    engine: EngineName = "keras",
+    precision: Precision = "auto",
     progress: Progress | None = None,
     **preparing: Unpack[Preparing],
 ) -> pa.Table:
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
     return embedding(
-        model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands, **preparing
-    ).table(progress)
+        model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands,
+        engine=engine, precision=precision, **preparing,
+    ).table(progress)  # fmt: skip
 
 
 def embedding(
@@ -237,10 +256,13 @@ def embedding(
     on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    engine: EngineName = "keras",
+    precision: Precision = "auto",
     **preparing: Unpack[Preparing],
 ) -> Prediction:
     """Open model and inputs for :func:`embed`, whose arguments these are."""
     opened = open_model(model)
+    answering = open_engine(opened, engine, precision, feature_model)
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
 
     def table_of(answers: Answers, start: int) -> pa.Table:
@@ -250,22 +272,8 @@ def embedding(
         column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
         return _table(candidates, answers, start, {FEATURES: column})
 
-    features = feature_model(opened.model)
-    facts = _facts(opened, candidates) | {"output": FEATURES}
-    return Prediction(features, candidates, batch_size, table_of, facts)
-
-
-def feature_model(model: keras.Model) -> keras.Model:
-    """The part of a classifier up to its layer ``features``."""
-    if FEATURES not in [layer.name for layer in model.layers]:
-        raise LenszooError(
-            f"Model {model.name!r} has no layer named {FEATURES!r} to take vectors from."
-        )
-    features = model.get_layer(FEATURES).output
-    guard = next((each for each in model.layers if isinstance(each, NonFiniteGuard)), None)
-    if guard is not None:
-        features = NonFiniteGuard(name="features_guard")(features, guard.input[1])
-    return keras.Model(model.input, features, name=model.name)
+    facts = _facts(opened, candidates) | {"output": FEATURES} | answering.facts
+    return Prediction(answering.model, candidates, batch_size, table_of, facts)
 
 
 def _facts(opened: OpenedModel, candidates: Candidates) -> dict[str, Any]:

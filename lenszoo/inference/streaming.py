@@ -30,6 +30,7 @@ from lenszoo.inference.answers import (
     run,
 )
 from lenszoo.inference.candidates import Candidates
+from lenszoo.inference.engines.opening import COST
 from lenszoo.inference.parts import check_same, count_rows, write_part
 from lenszoo.inference.tables import (
     KEY,
@@ -48,6 +49,7 @@ PART_SECONDS = 30.0
 """A part is written after so many rows or seconds: what is lost when a process is killed."""
 
 _IDENTITY = "prediction.json"
+_NOT_SAME = ("notes", COST)  # facts in which two calls of one prediction may differ
 _BLOCK = 1 << 24  # bytes of an array that are hashed at a time
 
 
@@ -159,7 +161,7 @@ class Prediction:
     def _settle(self, folder: Path, overwrite: bool) -> None:
         """Check that the parts in a folder are of this prediction, or mark it as its own."""
         file = folder / _IDENTITY
-        facts = {name: value for name, value in self.facts.items() if name != "notes"}
+        facts = {name: value for name, value in self.facts.items() if name not in _NOT_SAME}
         facts |= {"inputs": len(self.candidates), "inputs_sha256": fingerprint(self.candidates)}
         if not isinstance(facts.get("weights_sha256"), str):  # a model in memory, or several
             digest = hashlib.sha256()

@@ -55,14 +55,18 @@ class AugmentedModel:
 
     A table beside the images stays as it is.
 
+    Args:
+        opened: the classifier.
+        model: what answers in its place; by default itself.
+
     Raises:
         LenszooError: the model takes no images.
     """
 
-    def __init__(self, opened: OpenedModel) -> None:
+    def __init__(self, opened: OpenedModel, model: Any = None) -> None:
         if "images" not in opened.takes:
             raise LenszooError(f"{opened.name} looks at a table, which has no turns and flips.")
-        self._opened = opened
+        self._opened, self._model = opened, opened.model if model is None else model
         self.weights = opened.model.weights
         self.output_shape = (None, len(opened.classes))
 
@@ -73,7 +77,7 @@ class AugmentedModel:
             LenszooError: the images are not square.
         """
         beside = inputs if isinstance(inputs, dict) else None
-        predict = self._opened.model.predict_on_batch
+        predict = self._model.predict_on_batch
 
         def logits(images: np.ndarray) -> np.ndarray:
             return self._opened.logits(

@@ -127,6 +127,13 @@ class WeightsSource:
         return TRAINED_PREVALENCE if stored is None else float(stored)
 
     @property
+    def preset(self) -> str | None:
+        """The simulated sky that the weights learned on; None for files or where unknown."""
+        data = self.entry.data if self.entry else self.run.get("data")
+        preset = data.get("preset") if isinstance(data, dict) else None
+        return preset if isinstance(preset, str) else None
+
+    @property
     def recipe(self) -> str | None:
         """The recipe that makes the weights: its name, or its file in a run folder."""
         if self.entry is not None:

@@ -208,7 +208,7 @@ def fetch_weights(
     missing = [file for file, addresses in zip(files, sources, strict=True) if not addresses]
     if missing:
         raise places.unobtainable(missing, damaged)
-    folder = _writable(places.caches, places.cached_name)
+    folder = writable(places.caches, places.cached_name)
     target = folder / places.cached_name
     with _files.wait_for(target, lock_timeout):
         # Another process may have finished it while this one waited.
@@ -298,7 +298,7 @@ def fetch_published(
         raise LenszooError(f"LENSZOO_OFFLINE is set. {remedy}")
     absent = []
     for other, address in sources.items():
-        target = _writable(folders, other) / other
+        target = writable(folders, other) / other
         try:
             with _files.wait_for(target, 900.0):
                 if _files.has_file(target) and _passes(target, check):
@@ -339,7 +339,7 @@ def own_mirrors() -> list[str]:
     return [part for part in re.split(mark, value) if part]
 
 
-def _writable(caches: Sequence[Path], name: str) -> Path:
+def writable(caches: Sequence[Path], name: str) -> Path:
     """Return the first cache where a file can be written; the choice of the second is logged."""
     refused: list[str] = []
     for folder in caches:

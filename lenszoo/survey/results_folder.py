@@ -41,6 +41,7 @@ def search_identity(
         **settings.facts,
         "weights": list(members.names),
         "weights_sha256": members.provenance["weights_sha256"],
+        "precision": members.provenance["precision"],
     }
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pyarrow as pa
 
@@ -16,10 +15,11 @@ from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.sky import check_sky
 from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import answer
+from lenszoo.inference.engines.opening import COST, EngineName, Precision, open_engine
+from lenszoo.inference.features import logits_and_features, whole_model
 from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import OpenedModel, open_model
 from lenszoo.inference.parts import write_part
-from lenszoo.inference.predictor import feature_model
 from lenszoo.inference.tables import FEATURES
 from lenszoo.inference.trained_inputs import as_trained, judge_scale, prepared_as_trained
 from lenszoo.survey.cutout_parts import PATH
@@ -41,13 +41,22 @@ class Members:
         weights: names or paths.
         lens_class: the class that is searched for.
         features: whether the first member gives its vectors too.
+        engine, precision: what runs them, see :func:`lenszoo.inference.engines.open_engine`.
 
     Raises:
         LenszooError: weights that cannot be loaded, that look at no images, do not tell
-            ``lens_class``, or differ in images, columns, bands or pixel scale.
+            ``lens_class``, or differ in images, columns, bands or pixel scale; an engine or
+            precision that cannot be had.
     """
 
-    def __init__(self, weights: Sequence[str], lens_class: str, features: bool = False) -> None:
+    def __init__(
+        self,
+        weights: Sequence[str],
+        lens_class: str,
+        features: bool = False,
+        engine: EngineName = "keras",
+        precision: Precision = "auto",
+    ) -> None:
         if not weights:
             raise LenszooError("A search needs weights: a name of `lenszoo weights list`.")
         self.opened = [open_model(name) for name in weights]
@@ -70,12 +79,13 @@ class Members:
                     )
         if len(set(self.names)) < len(self.names):
             raise LenszooError("The weights of a search name a member twice.")
-        self._models = [opened.model for opened in self.opened]
-        self.width = 0
-        if features:
-            vectors = feature_model(first.model).output
-            self.width = int(vectors.shape[-1])
-            self._models[0] = keras.Model(first.model.input, [first.model.output, vectors])
+        parts = [logits_and_features if features else whole_model]
+        parts += [whole_model] * (len(self.opened) - 1)
+        self._engines = [
+            open_engine(opened, engine, precision, part)
+            for opened, part in zip(self.opened, parts, strict=True)
+        ]
+        self.width = int(self._engines[0].model.output_shape[1][-1]) if features else 0
         self._places = [opened.classes.index(lens_class) for opened in self.opened]
 
     @property
@@ -97,8 +107,8 @@ class Members:
     def answer(self, inputs: Any, size: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Return (n, members) float64 log-odds of the class, and vectors (n, d) if asked for."""
         logits, features = [], None
-        for model, opened, place in zip(self._models, self.opened, self._places, strict=True):
-            values = answer(model, inputs, size)
+        for engine, opened, place in zip(self._engines, self.opened, self._places, strict=True):
+            values = answer(engine.model, inputs, size)
             if isinstance(values, list):
                 values, features = values
             values = opened.logits(values)
@@ -114,6 +124,9 @@ class Members:
         facts = dict(self.opened[0].provenance)
         for name in ("model", "weights", "weights_sha256", "recipe", "seed"):
             facts[name] = [opened.provenance.get(name) for opened in self.opened]
+        facts |= self._engines[0].facts
+        if COST in facts:
+            facts[COST] = [engine.facts[COST] for engine in self._engines]
         return facts
 
 
@@ -215,7 +228,10 @@ class Scorer:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.settings, self.folder = settings, folder
-        self.members = Members(settings.weights, settings.lens_class, settings.features)
+        self.members = Members(
+            settings.weights, settings.lens_class, settings.features, settings.engine,
+            settings.precision,
+        )  # fmt: skip
         self._facts = self.members.provenance | {
             "lens_class": settings.lens_class,
             "bands": settings.bands,

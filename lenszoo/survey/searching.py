@@ -14,6 +14,7 @@ from lenszoo.data.checks import OnBad
 from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
 from lenszoo.files import check_output, is_writable, write_bytes
+from lenszoo.inference.engines.opening import EngineName, Precision
 from lenszoo.interrupt import heard
 from lenszoo.metrics.prevalence import check_prevalence, joint_prevalence
 from lenszoo.survey.on_ray import score_on_ray
@@ -73,6 +74,8 @@ def search(
     ray: str | None = None,
     shard: tuple[int, int] | None = None,
     batch_size: int = 128,
+    engine: EngineName = "keras",
+    precision: Precision = "auto",
     part_rows: int = PART_ROWS,
     progress: Progress | None = None,
 ) -> SearchResult:
@@ -133,6 +136,8 @@ def search(
         shard: (i, n), the i-th of n processes that share the work without knowing of each other;
             whichever is last writes the candidates.
         batch_size: images a step.
+        engine: what runs the networks: ``keras``, ``onnx`` (ONNX Runtime) or ``openvino``.
+        precision: ``float32``, ``bfloat16`` or ``auto``, as in :func:`lenszoo.predict`.
         part_rows: most objects of a part.
         progress: is told (objects done, objects in all).
 
@@ -171,8 +176,9 @@ def search(
     settings = Settings(
         paths, lens_class, labels, None, on_bad, zero_point, mask_value, sky,
         batch_size=batch_size, features=features, crop=crop, resize=resize, planes=planes,
+        engine=engine, precision=precision,
     )  # fmt: skip
-    members = Members(settings.weights, lens_class, features)
+    members = Members(settings.weights, lens_class, features, engine, precision)
     tile_options = TileOptions(pattern, resample, weight_maps, masks, mask_bits)
     named = dict(columns or {})
     if cutouts is not None:

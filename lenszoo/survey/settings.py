@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +14,9 @@ from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.scaling import ImageScaling
 from lenszoo.data.sky import SkyMethod
 from lenszoo.inference.tables import KEY
+
+if TYPE_CHECKING:  # a process that only hands out work needs no network
+    from lenszoo.inference.engines.opening import EngineName, Precision
 
 FAILED = "failed"
 """Key in the metadata of a part whose tile could not be read; such a part is done again."""
@@ -40,6 +43,8 @@ class Settings:
         crop, resize, planes, scaling: of cutouts that are made already: pixels of the central
             square, interpolation to the weights' size, positions of the bands to take, and values
             that become 0 and 1, as for :func:`lenszoo.predict`.
+        engine, precision: what runs the networks, see
+            :func:`lenszoo.inference.engines.open_engine`.
     """
 
     weights: tuple[str, ...]
@@ -58,6 +63,8 @@ class Settings:
     planes: tuple[int, ...] | None = None
     reads_headers: bool = False
     scaling: ImageScaling | None = None
+    engine: "EngineName" = "keras"
+    precision: "Precision" = "auto"
 
     @property
     def facts(self) -> dict[str, Any]:

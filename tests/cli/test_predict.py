@@ -26,6 +26,13 @@ class TestPredict:
         true = [row["id"].split("/")[0] for row in rows]
         assert np.mean([r["predicted"] == t for r, t in zip(rows, true, strict=True)]) > 0.9
 
+    def test_an_engine_that_cannot_be_had(self, lenszoo, refused, zoo, tmp_path):
+        command = ("predict", NAME, zoo.data / "val", "--out", tmp_path / "t.csv", "--engine")
+        line = refused(*command, "onnx", "--precision", "bfloat16")
+        assert "bfloat16" in line or "pip install" in line
+        assert ("engine=" not in line and "--engine keras" in line) or "pip install" in line
+        assert not (tmp_path / "t.csv").exists()
+
     def test_an_ensemble(self, lenszoo, refused, zoo, tmp_path):
         command = ("predict", f"{NAME}, {zoo.run}", zoo.data / "val", "--out")
         lenszoo(*command, tmp_path / "t.csv")

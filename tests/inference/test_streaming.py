@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -51,7 +52,7 @@ def test_other_formats_and_a_sorted_table(opened, stack, expected, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), vectors)
 
 
-def test_after_ctrl_c_the_same_call_goes_on(opened, stack, expected, tmp_path):
+def test_after_ctrl_c_the_same_call_goes_on(opened, stack, expected, tmp_path, monkeypatch):
     out, told = tmp_path / "t.parquet", []
 
     def stop(done, total):
@@ -67,6 +68,10 @@ def test_after_ctrl_c_the_same_call_goes_on(opened, stack, expected, tmp_path):
         lambda: predict(opened, stack[0], tta=True, **options),
     )
     one_line("inputs: 30 there, 9 here", lambda: predict(opened, stack[0][:9], **options))
+    engine = SimpleNamespace(model=opened.model, facts={"engine": "onnx", "precision": "float32"})
+    with monkeypatch.context() as patch:
+        patch.setattr("lenszoo.inference.predictor.open_engine", lambda *_: engine)
+        one_line("(engine: keras there, onnx here)", lambda: predict(opened, stack[0], **options))
     other = stack[0] + np.float32(0.01)
     one_line("inputs_sha256", lambda: predict(opened, other, **options))
     one_line("weights: ", lambda: predict(NAME, stack[0], **options))

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from oneline import one_line
 from tinysky import BANDS, make_wcs, write_image, write_sky
 
 from lenszoo import embed, predict
@@ -69,6 +70,25 @@ def test_features_are_those_of_embed_and_change_no_score(sky, tmp_path, look, ro
     np.testing.assert_allclose([row["features"] for row in scored], vectors, atol=5e-3, rtol=1e-3)
     alike = similar(tmp_path / "out", scored[0]["id"], count=3)
     assert {"ra", "dec", "tile", "logit", "prob"} <= set(alike.column_names) and len(alike) == 3
+
+
+def test_another_engine_gives_the_same_rows(sky, tmp_path, look, rows_of):
+    pytest.importorskip("tf2onnx")
+    look(sky, tmp_path / "keras", features=True)
+    expected, _ = rows_of(tmp_path / "keras")
+    look(sky, tmp_path / "out", engine="onnx", features=True)
+    rows, _ = rows_of(tmp_path / "out")
+    for name, row in rows.items():
+        assert (row["logit"] is None) == (expected[name]["logit"] is None)
+        if row["logit"] is not None:
+            assert row["logit"] == pytest.approx(expected[name]["logit"], abs=1e-4)
+            np.testing.assert_allclose(row["features"], expected[name]["features"], atol=5e-3)
+    facts = provenance_of(next((tmp_path / "out" / "parts").iterdir()))
+    assert facts["engine"] == "onnx" and facts["precision"] == "float32"
+    one_line(
+        "holds another search (engine: onnx there, keras here)",
+        lambda: look(sky, tmp_path / "out", features=True),
+    )
 
 
 def test_an_ensemble_is_the_mean_of_its_members_logits(sky, tmp_path, look, rows_of):

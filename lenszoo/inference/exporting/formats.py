@@ -5,13 +5,13 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError
-from lenszoo.inference.exporting.onnx_graph import name_sizes, replace_erfc
+from lenszoo.inference.exporting.onnx_graph import name_sizes, replace_erfc, restore_where
 from lenszoo.inference.exporting.torch_program import run_program, write_program
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
@@ -66,6 +66,7 @@ def _write_onnx(model: keras.Model, path: Path, facts: str) -> None:
     model.export(str(path), format="onnx", verbose=False)
     graph = onnx.load(str(path))
     replace_erfc(graph)
+    restore_where(graph)
     name_sizes(graph)
     onnx.helper.set_model_props(graph, {FACTS: facts})
     onnx.checker.check_model(graph, full_check=True)
@@ -99,6 +100,7 @@ def _write_openvino(model: keras.Model, path: Path, facts: str) -> None:
 
     model.export(str(path), format="openvino", verbose=False)
     network = openvino.Core().read_model(path)
+    _drop_stray_results(network)
     network.set_rt_info(facts, [FACTS])
     # by way of another name: the file that is read is still mapped
     beside = path.with_name(f"noted_{path.name}")
@@ -106,6 +108,15 @@ def _write_openvino(model: keras.Model, path: Path, facts: str) -> None:
     del network
     for new in (beside, beside.with_suffix(".bin")):
         new.replace(new.with_name(new.name.removeprefix("noted_")))
+
+
+def _drop_stray_results(network: Any) -> None:
+    """Drop results that are not answers: the converter leaves an unused value as one."""
+    named = {output: output.get_names() for output in network.outputs}
+    answers = [o for o, names in named.items() if any(n.startswith("Identity") for n in names)]
+    for output in network.outputs if answers else ():
+        if output not in answers:
+            network.remove_result(output.get_node())
 
 
 def _run_openvino(path: Path, arrays: Arrays) -> np.ndarray:

@@ -9,9 +9,10 @@ from lenszoo.data.checks import OnBad
 from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import run
 from lenszoo.inference.candidates import PredictInputs, open_inputs
+from lenszoo.inference.features import feature_model
 from lenszoo.inference.gathered import Gathered
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
-from lenszoo.inference.predictor import BATCH_SIZE, feature_model
+from lenszoo.inference.predictor import BATCH_SIZE
 from lenszoo.inference.preparing import Preparing
 from lenszoo.metrics.frechet import frechet
 from lenszoo.metrics.intervals import auc_interval

@@ -15,8 +15,8 @@ from lenszoo.data.checks import OnBad
 from lenszoo.data.listing import as_index
 from lenszoo.data.table import column_names, is_table_file
 from lenszoo.errors import LenszooError
+from lenszoo.inference.features import feature_model
 from lenszoo.inference.loaded_model import open_model
-from lenszoo.inference.predictor import feature_model
 from lenszoo.layers import LensAugmentation
 from lenszoo.metrics import classification as metrics
 from lenszoo.metrics.embedding import collapse
