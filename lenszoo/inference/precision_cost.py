@@ -48,7 +48,7 @@ class Cost:
 
     @property
     def loss(self) -> float:
-        """What the AUC loses; negative where it gains."""
+        """Loss of AUC; negative where it gains."""
         return self.auc_float32 - self.auc
 
     def __str__(self) -> str:

@@ -45,7 +45,7 @@ Part = Callable[[keras.Model], keras.Model]
 
 
 class Engine(NamedTuple):
-    """What answers in the place of a model, and the facts about it for the provenance."""
+    """Network that answers in the place of a model, and its facts for the provenance."""
 
     model: Answerer
     facts: dict[str, Any]
