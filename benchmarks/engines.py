@@ -28,7 +28,7 @@ from lenszoo.inference import open_model
 from lenszoo.inference.answers import answer
 from lenszoo.inference.engines.bfloat16 import bfloat16_flags
 from lenszoo.inference.engines.opening import LIMIT, answerer_of
-from lenszoo.inference.precision_cost import SEED, draw_scenes
+from lenszoo.inference.precision_cost import SCENES, SEED, draw_scenes
 
 WEIGHTS = (
     "resnet18.common_test_sim_v2",
@@ -94,27 +94,30 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=2000)
     parser.add_argument("--record", type=Path, help="page to write")
     options = parser.parse_args()
-    before = os.getloadavg()[0]
-    rows = [row for name in options.weights for row in rows_of(name, options)]
+    before, rows = os.getloadavg()[0], list[str]()
+    for name in options.weights:
+        rows += rows_of(name, options)
+        if options.record:  # also where the rest is cut off
+            options.record.write_text(page(rows, options, before), encoding="utf-8")
+
+
+def page(rows: list[str], options: argparse.Namespace, load: float) -> str:
+    """Text of a page with the table and how it was measured."""
     table = "\n".join((*HEAD, *rows))
-    where = f"{describe()}, {', '.join(bfloat16_flags()) or 'no bfloat16'}"
-    load = f"load {before:.1f} at the start and {os.getloadavg()[0]:.1f} at the end"
-    print(f"{table}\n{where}; {load}")
-    if options.record:
-        options.record.write_text(
-            "# Engines\n\n"
-            "Inference by engine and precision, as `--engine` and `--precision` of `lenszoo "
-            f"predict` and `search` choose\nthem: batches of {options.batch} images, medians of "
-            f"{options.rounds} rounds in which all take turns. Other programs used the machine at "
-            "the same\ntime, so that images a second and the ratio of times scatter; the ratio of "
-            "the processor's own time does so less. AUC and\nlargest difference of a logit are "
-            f"those of {options.scenes:,} simulated scenes (seed {SEED}, test split), against "
-            "Keras in float32.\n"
-            f"`bfloat16` that loses more than {LIMIT:g} of AUC is refused.\n\n"
-            f"{table}\n\n"
-            f"By `python benchmarks/engines.py --record {options.record}`: {where};\n{load}.\n",
-            encoding="utf-8",
-        )
+    return (
+        "# Engines\n\n"
+        "Inference by engine and precision, as `--engine` and `--precision` of `lenszoo predict` "
+        f"and `search` choose\nthem: batches of {options.batch} images, medians of "
+        f"{options.rounds} rounds in which all take turns. Other programs used the machine at the "
+        "same\ntime, so that images a second and the ratio of times scatter widely; the ratio of "
+        "the processor's own time does so less.\nAUC and largest difference of a logit are those "
+        f"of {options.scenes:,} simulated scenes (seed {SEED}, test split), against Keras in\n"
+        f"float32. `bfloat16` that loses more than {LIMIT:g} of AUC on {SCENES:,} scenes is "
+        f"refused.\n\n{table}\n\n"
+        f"By `python benchmarks/engines.py --rounds {options.rounds} --scenes {options.scenes}`:\n"
+        f"{describe()}, {', '.join(bfloat16_flags()) or 'no bfloat16'};\n"
+        f"load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end.\n"
+    )
 
 
 if __name__ == "__main__":
