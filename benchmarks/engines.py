@@ -27,7 +27,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference import open_model
 from lenszoo.inference.answers import answer
 from lenszoo.inference.engines.bfloat16 import bfloat16_flags
-from lenszoo.inference.engines.opening import LIMIT, answerer_of
+from lenszoo.inference.engines.checked import LIMIT, answerer_of
 from lenszoo.inference.precision_cost import SCENES, SEED, draw_scenes
 
 WEIGHTS = (
@@ -103,7 +103,7 @@ def main() -> None:
 
 def page(rows: list[str], options: argparse.Namespace, load: float) -> str:
     """Text of a page with the table and how it was measured."""
-    table = "\n".join((*HEAD, *rows))
+    table, names = "\n".join((*HEAD, *rows)), " ".join(options.weights)
     return (
         "# Engines\n\n"
         "Inference by engine and precision, as `--engine` and `--precision` of `lenszoo predict` "
@@ -114,7 +114,7 @@ def page(rows: list[str], options: argparse.Namespace, load: float) -> str:
         f"of {options.scenes:,} simulated scenes (seed {SEED}, test split), against Keras in\n"
         f"float32. `bfloat16` that loses more than {LIMIT:g} of AUC on {SCENES:,} scenes is "
         f"refused.\n\n{table}\n\n"
-        f"By `python benchmarks/engines.py --rounds {options.rounds} --scenes {options.scenes}`:\n"
+        f"By `python benchmarks/engines.py {names} --rounds {options.rounds} --scenes {options.scenes}`:\n"
         f"{describe()}, {', '.join(bfloat16_flags()) or 'no bfloat16'};\n"
         f"load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end.\n"
     )
