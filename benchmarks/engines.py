@@ -114,7 +114,8 @@ def page(rows: list[str], options: argparse.Namespace, load: float) -> str:
         f"of {options.scenes:,} simulated scenes (seed {SEED}, test split), against Keras in\n"
         f"float32. `bfloat16` that loses more than {LIMIT:g} of AUC on {SCENES:,} scenes is "
         f"refused.\n\n{table}\n\n"
-        f"By `python benchmarks/engines.py {names} --rounds {options.rounds} --scenes {options.scenes}`:\n"
+        f"By `python benchmarks/engines.py {names} --rounds {options.rounds} "
+        f"--scenes {options.scenes}`:\n"
         f"{describe()}, {', '.join(bfloat16_flags()) or 'no bfloat16'};\n"
         f"load {load:.1f} at the start and {os.getloadavg()[0]:.1f} at the end.\n"
     )
