@@ -198,9 +198,9 @@ def embed(
     """Return each image's feature vector: the last layer of a classifier before its head.
 
     Args:
-        model, inputs, batch_size, on_bad, resize, bands, engine, precision, overwrite, progress,
-            preparing: as in
-            :func:`predict`; not an ensemble, whose members have features each of their own.
+        model, inputs, batch_size, on_bad, resize, bands: as in :func:`predict`; not an ensemble,
+            whose members have features each of their own.
+        engine, precision, overwrite, progress, preparing: as in :func:`predict`.
         out: a file to write batch by batch, as :func:`predict` does, whose path is returned:
             ``.parquet``, or ``.npy`` with the vectors alone.
 
