@@ -76,7 +76,7 @@ class TestTrain:
         monkeypatch.setenv("COLUMNS", "100")
         text = lenszoo("train", "--help").stdout
         assert len(text.splitlines()) <= 50
-        assert len(re.findall(r"^\W+--[a-z]", text, re.MULTILINE)) <= 18
+        assert len(re.findall(r"^\W+--[a-z]", text, re.MULTILINE)) <= 19
 
     @pytest.mark.slow
     def test_folds(self, lenszoo, zoo, tmp_path):

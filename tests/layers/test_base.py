@@ -29,6 +29,7 @@ LAYERS = {
     "RandomNoise": ({"sigma": 0.3, "relative": True, "seed": 2}, [(2, 8, 8, 1)]),
     "RandomPositionAngle": ({"angle": 30.0, "seed": 4}, [(2, 8, 8, 1)]),
     "RandomShift": ({"shift": (0.0, 2.0), "fill_value": 1.0}, [(2, 8, 8, 1)]),
+    "Registers": ({"count": 2}, [(2, 3, 4)]),
     "RelativeAttention": ({"heads": 2, "grid": (1, 2)}, [(2, 3, 4)]),
     "Stretch": ({"kind": "sqrt", "softening": 2.0}, [(2, 8, 8, 1)]),
     "SymmetricPooling2D": ({"pooling": "average"}, [(2, 4, 5, 1)]),

@@ -48,7 +48,7 @@ def test_faults_of_the_list_of_tiles(tmp_path):
         ("tiles", BANDS, "{id}/g.fits", "{tile}"),
         ("tiles", ("u", "v"), None, "no file fits"),
         ("catalogue.csv", BANDS, None, "no column 'tile'"),
-        ("stack.h5", BANDS, None, "`lenszoo predict WEIGHTS stack.h5 --out"),
+        ("stack.h5", BANDS, None, "`lenszoo search CATALOGUE --cutouts stack.h5` searches it"),
     ):
         with pytest.raises(LenszooError) as caught:
             list_tiles(tmp_path / source, bands, pattern)

@@ -19,6 +19,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import save_weights
 from lenszoo.pretrained.manifest import FILE_NAME, get_entry, load_manifest
 from lenszoo.training import Recipe
+from lenszoo.training.devices import Devices
 from lenszoo.training.loop import _enter_phase
 from lenszoo.training.run_folder import BEST, RECIPE, write_run
 from lenszoo.training.state import Progress, save_state
@@ -55,9 +56,9 @@ def finished(folder, text, *, done=True, seed=None):
     folder.mkdir(parents=True)
     task = tasks.find(recipe.task).task(recipe)
     model = task.build()
-    _enter_phase(task, model, 0)
+    _enter_phase(task, model, Devices(), 0)
     (folder / RECIPE).write_text(json.dumps(recipe.model_dump(mode="json")))
-    write_run(folder, task, model)
+    write_run(folder, task, model, Devices())
     save_weights(task.answers(model), folder / BEST)
     row = {"epoch": 1, "loss": 1.0, "seconds": 36.0}
     save_state(folder, model, Progress(epoch=1, finished=done, history=[row]))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sqlite3
 
 import numpy as np
@@ -162,7 +163,8 @@ def test_a_missing_image_is_a_picture_that_says_why(client, session, tmp_path):
     row = session.candidates.columns["tile"].index("t0")
     answer = client.get(f"/image/{listing(client)['keys'][row]}")
     assert answer.headers["content-type"].startswith("image/svg+xml")
-    assert "No image" in answer.text and "changed during" in answer.text.replace("</text>", " ")
+    words = " ".join(re.sub("<[^>]*>", " ", answer.text).split())  # whatever the lines broke at
+    assert "No image" in words and "changed during" in words
     assert answer.headers["cache-control"] == "no-store"
     answer = client.get(f"/image/{listing(client)['keys'][row]}?view=<script>")
     assert "<script" not in answer.text

@@ -25,6 +25,7 @@ def test_a_session_takes_batches_of_any_shape(name, threads, tmp_path, monkeypat
 def written(tmp_path_factory):
     """A small network, and its file for each runtime that is installed."""
     model, folder, files = network("simple_cnn", width=2), tmp_path_factory.mktemp("net"), {}
+    model.predict_on_batch(images(1))  # an export wants a network that has answered once
     for name, runtime in RUNTIMES.items():
         row = FORMATS[runtime.format]
         try:
