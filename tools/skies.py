@@ -157,6 +157,11 @@ SKIES: dict[str, Sky] = {
             "Fluxes in z follow from those in r and i.",
         ),
     ),
+    "lens_finding_euclid": _LENSES._replace(
+        what=f"{_LENSES.what} Galaxies and groups as lenses in Euclid's VIS, as deep as the stacks "
+        "of its Quick Release and as crowded as cutouts of massive galaxies, Einstein radii from "
+        "0.4 to 4 arcsec.",
+    ),
     "lens_finding_easy_vis": _seen(
         _LENSES, "Wide, bright arcs in Euclid's VIS, as deep as the stacks of its Quick Release."
     ),

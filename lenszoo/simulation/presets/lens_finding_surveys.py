@@ -3,12 +3,14 @@
 Real cutouts of massive galaxies are crowded, their centres compact; these skies are alike.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from lenszoo.simulation.lens_systems import LensLaw
 from lenszoo.simulation.non_lenses import SLOTS
 from lenszoo.simulation.preset import Preset
-from lenszoo.simulation.presets.lens_finding import LensFindingSky, sky_preset
+from lenszoo.simulation.presets.lens_finding import EUCLID, LensFindingSky, sky_preset
 from lenszoo.simulation.psf import MOFFAT_3_5
 from lenszoo.simulation.survey import Band, Survey
 
@@ -57,6 +59,8 @@ DES = Survey(
     seeing_scatter=0.08,
     correlation=0.18,
 )
+# The camera of lens_finding_easy_vis in cutouts as wide as those of the survey euclid_vis
+EUCLID_VIS = replace(EUCLID, pixels=100)
 _MEGACAM = np.array([[0.847, 0.153, 0.0], [0.0, 0.976, 0.024], [0.0, 0.085, 0.915]])
 
 
@@ -131,6 +135,20 @@ _PS1_LAW = LensLaw(
     compactness=(0.3, 1.0),
     source_magnitude=(19.0, 27.0),
 )
+# Einstein radii of galaxies and small groups, narrow ones first: VIS resolves them
+_EUCLID_LAW = LensLaw(
+    (0.4, 4.0),
+    signal_to_noise=20.0,
+    contrast=0.03,
+    offset=0.8,
+    radius_shape=(1.0, 2.2),
+    lens_redshift=(0.10, 1.0),
+    largest_dispersion=900.0,
+    galaxy_dispersion=330.0,
+    brightness=(0.4, 2.0),
+    compactness=(0.4, 1.0),
+    source_magnitude=(20.5, 27.0),
+)
 
 PRESETS: tuple[Preset, ...] = (
     sky_preset(
@@ -155,6 +173,14 @@ PRESETS: tuple[Preset, ...] = (
         LensFindingSky(
             DES, _DES_LAW, _MIXTURE, groups=0.5, varied=0.6, crowded=_LESS_CROWDED,
             slots=_POINT_SLOTS, depths=0.15, scatter=0.05,
+        ),
+    ),
+    sky_preset(
+        "lens_finding_euclid",
+        "Galaxies and groups as lenses in Euclid's VIS: radii from 0.4 to 4 arcsec",
+        LensFindingSky(
+            EUCLID_VIS, _EUCLID_LAW, _MIXTURE, groups=0.5, varied=0.6, crowded=_LESS_CROWDED,
+            slots=WIDE_SLOTS, depths=0.1, offset=0.2,
         ),
     ),
 )  # fmt: skip

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lenszoo.simulation import get_preset, sample, sample_scenes
-from lenszoo.simulation.presets.lens_finding_surveys import CFHTLS, PS1, megacam
+from lenszoo.simulation import get_preset, get_survey, sample, sample_scenes
+from lenszoo.simulation.presets.lens_finding_surveys import CFHTLS, EUCLID_VIS, PS1, megacam
 from lenszoo.simulation.survey import flux
 
 SEED = 3
@@ -58,3 +58,16 @@ def test_the_dark_energy_survey_has_four_bands_and_no_quasars():
     des = sample("lens_finding_des", 32, seed=SEED)
     assert get_preset("lens_finding_des").bands == ("g", "r", "i", "z")
     assert "quasar" not in des.truth["kind"] and des.images.shape == (32, 64, 64, 4)
+
+
+def test_euclid_has_cutouts_of_its_survey_and_small_radii():
+    euclid = sample("lens_finding_euclid", 64, seed=SEED)
+    survey = get_survey("euclid_vis")
+    size = survey.cutout_size_pixels
+    assert euclid.images.shape == (64, size, size, 1)
+    assert get_preset("lens_finding_euclid").pixel_scale == survey.pixel_scale_arcsec
+    radius = euclid.truth["einstein_radius"][euclid.labels == 1]
+    assert 0.4 <= radius.min() < 0.9 and 2.0 < radius.max() <= 4.0
+    steps = np.diff(euclid.images[:, :4], axis=2)
+    noise = 1.4826 * np.median(np.abs(steps)) / np.sqrt(2)
+    assert noise == pytest.approx(EUCLID_VIS.noise[0], rel=0.15)
