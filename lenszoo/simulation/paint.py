@@ -155,6 +155,8 @@ def _truth(
             "lens_e2": p.lens.e2,
             "gamma1": p.lens.gamma1,
             "gamma2": p.lens.gamma2,
+            "companions": len(p.lens.companions),
+            "companions_einstein_radius": sum(radius for _, _, radius in p.lens.companions),
             "z_source": s.redshift,
             "source_x": p.source_x,
             "source_y": p.source_y,
@@ -184,9 +186,10 @@ def _truth(
 def _names(survey: ImagingSurvey) -> tuple[str, ...]:
     return (
         "z_lens", "velocity_dispersion", "einstein_radius", "lens_x", "lens_y", "lens_e1",
-        "lens_e2", "gamma1", "gamma2", "z_source", "source_x", "source_y", "source_r_eff",
-        "source_index", "source_e1", "source_e2", "source_stamp", "images", "image_separation",
-        "tries", *(f"source_magnitude_{band}" for band in survey.names),
+        "lens_e2", "gamma1", "gamma2", "companions", "companions_einstein_radius", "z_source",
+        "source_x", "source_y", "source_r_eff", "source_index", "source_e1", "source_e2",
+        "source_stamp", "images", "image_separation", "tries",
+        *(f"source_magnitude_{band}" for band in survey.names),
     )  # fmt: skip
 
 

@@ -11,9 +11,15 @@ import numpy as np
 
 from lenszoo.simulation.lens_systems import bounded_power
 from lenszoo.simulation.observe import FWHM_TO_SIGMA
+from lenszoo.simulation.paint_companions import find_companions
 from lenszoo.simulation.paint_galaxies import Galaxies
 from lenszoo.simulation.paint_law import PaintLaw
-from lenszoo.simulation.paint_mass import MassPriors, einstein_radius, velocity_dispersion
+from lenszoo.simulation.paint_mass import (
+    MassPriors,
+    einstein_radius,
+    scaled_dispersion,
+    velocity_dispersion,
+)
 from lenszoo.simulation.paint_source import Source, Sources
 from lenszoo.simulation.paint_stamps import Stamps
 from lenszoo.simulation.random import noise_key
@@ -22,18 +28,28 @@ from lenszoo.simulation.scene import ellipticity
 _GRID = 64  # samples a side of the coarse grid
 _CELLS = 72  # a side of the grid on which images are sought
 _SLOPE = 0.3  # of the counts of sources, log10 a magnitude; assumed
+_TURNS = 2 * np.pi * np.arange(8) / 8
+# images near a companion are sought from these places [its Einstein radii]: cells are too wide
+_AROUND = np.concatenate(
+    [r * np.stack([np.cos(_TURNS), np.sin(_TURNS)], 1) for r in (0.03, 0.1, 0.3, 1.0)]
+)
 _UNIT = 25.0  # magnitude at which floors are computed [mag]
 
 
 @dataclass(frozen=True)
 class Lens:
-    """A singular isothermal ellipsoid with external shear, by the names of the truth table."""
+    """A singular isothermal ellipsoid with external shear, by the names of the truth table.
+
+    ``companions`` are isothermal spheres, (k, 3): x and y from the ellipsoid, Einstein radius
+    [arcsec].
+    """
 
     einstein_radius: float
     e1: float
     e2: float
     gamma1: float
     gamma2: float
+    companions: tuple[tuple[float, float, float], ...] = ()
 
     def deflection(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Deflection at positions from the lens [arcsec], float64; see :mod:`.trace`."""
@@ -48,7 +64,11 @@ class Lens:
         au = scale * np.arctan(f * u / psi)
         av = scale * np.arctanh(np.clip(f * v / psi, -1 + 1e-12, 1 - 1e-12))
         ax = c * au - s * av + self.gamma1 * x + self.gamma2 * y
-        return ax, s * au + c * av + self.gamma2 * x - self.gamma1 * y
+        ay = s * au + c * av + self.gamma2 * x - self.gamma1 * y
+        for cx, cy, radius in self.companions:
+            pull = radius / np.maximum(np.hypot(x - cx, y - cy), 1e-6)
+            ax, ay = ax + pull * (x - cx), ay + pull * (y - cy)
+        return ax, ay
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +118,7 @@ class Painter:
                 galaxies.redshift, galaxies.velocity_dispersion, galaxies.magnitude, strict=True
             )
         ]
+        self._companions = find_companions(galaxies, law.companions) if law.companions else None
         self._gain = survey.gain
         self._unit_flux = np.array([float(band.flux(_UNIT)) for band in survey.bands])
         size, scale = survey.cutout_size_pixels, survey.pixel_scale_arcsec
@@ -114,8 +135,9 @@ class Painter:
         for attempt in range(1, law.tries + 1):
             z_lens, sigma = self._priors[row].draw(rng)
             z_source = self.sources.redshift(rng, z_lens)
+            companions = self._spheres(row, z_lens, z_source, sigma)
             theta_e, sigma = self._radius(rng, z_lens, z_source, sigma)
-            lens = _mass(rng, theta_e, galaxies.shape[row])
+            lens = _mass(rng, theta_e, galaxies.shape[row], companions)
             source = self.sources.draw(rng, z_source)
             around, offset = rng.uniform(0, 2 * math.pi), law.source_offset * rng.random() ** 0.5
             bx, by = (theta_e * offset * part(around) for part in (math.cos, math.sin))
@@ -142,6 +164,17 @@ class Painter:
             return einstein_radius(sigma, z_lens, z_source), sigma
         theta_e = float(rng.uniform(*self.law.einstein_radius_arcsec))
         return theta_e, velocity_dispersion(theta_e, z_lens, z_source)
+
+    def _spheres(
+        self, row: int, z_lens: float, z_source: float, sigma: float
+    ) -> tuple[tuple[float, float, float], ...]:
+        """Companions of a galaxy of some velocity dispersion [km/s], with their Einstein radii."""
+        if self._companions is None:
+            return ()
+        return tuple(
+            (x, y, einstein_radius(scaled_dispersion(sigma, flux), z_lens, z_source))
+            for x, y, flux in self._companions[row].tolist()
+        )
 
     def _fault(
         self,
@@ -208,7 +241,12 @@ class Painter:
         return math.sqrt(float(squares.sum())), float(contrast.max())
 
 
-def _mass(rng: np.random.Generator, theta_e: float, shape: np.ndarray) -> Lens:
+def _mass(
+    rng: np.random.Generator,
+    theta_e: float,
+    shape: np.ndarray,
+    companions: tuple[tuple[float, float, float], ...],
+) -> Lens:
     """Draw an ellipsoid that follows the light, and external shear.
 
     Position angles of mass scatter about those of the light by 10 degrees, and the ratio of the two
@@ -225,6 +263,7 @@ def _mass(rng: np.random.Generator, theta_e: float, shape: np.ndarray) -> Lens:
         float(e2),
         shear * math.cos(2 * direction),
         shear * math.sin(2 * direction),
+        companions,
     )
 
 
@@ -239,7 +278,7 @@ def image_positions(lens: Lens, bx: float, by: float) -> np.ndarray:
     """Solve the lens equation for a point: images (k, 2), from the lens [arcsec].
 
     Triangles of a grid whose corners map around the point start Newton's method. The image at the
-    singular centre, which has no light, is left out.
+    singular centre, which has no light, is left out, and so are those of companions.
     """
     half = 3.0 * lens.einstein_radius
     axis = np.linspace(-half, half, _CELLS + 1) + 1e-4 * half
@@ -261,6 +300,7 @@ def image_positions(lens: Lens, bx: float, by: float) -> np.ndarray:
         rows, columns = np.nonzero(inside)
         middle = np.mean(corners, axis=0) * (axis[1] - axis[0])
         starts.append(np.stack([axis[columns] + middle[1], axis[rows] + middle[0]], axis=1))
+    starts += [(cx, cy) + radius * _AROUND for cx, cy, radius in lens.companions]
     return _polished(lens, np.concatenate(starts), bx, by, axis[1] - axis[0])
 
 
@@ -287,7 +327,10 @@ def _polished(lens: Lens, places: np.ndarray, bx: float, by: float, step: float)
     ax, ay = lens.deflection(places[:, 0], places[:, 1])
     miss = np.hypot(places[:, 0] - ax - bx, places[:, 1] - ay - by)
     radius = np.hypot(places[:, 0], places[:, 1])
-    solved = places[(miss < 1e-8) & (radius > 1e-3 * lens.einstein_radius)]
+    sound = (miss < 1e-8) & (radius > 1e-3 * lens.einstein_radius)
+    for cx, cy, own in lens.companions:
+        sound &= np.hypot(places[:, 0] - cx, places[:, 1] - cy) > 1e-3 * own
+    solved = places[sound]
     result: list[np.ndarray] = []
     for place in solved[np.lexsort(solved.T)]:
         if all(np.hypot(*(place - other)) > 1e-5 for other in result):

@@ -145,7 +145,7 @@ def make_galaxies(
     rms = _noise(survey, level_rms, rms_map, images.shape, source)
     flat = rms if rms.ndim == 2 else np.nanmedian(rms, axis=(1, 2))
     centre, shape = light_shapes(
-        _weighted(images, flat), survey.pixel_scale_arcsec, np.median(fwhm, axis=1)
+        weighted_light(images, flat), survey.pixel_scale_arcsec, np.median(fwhm, axis=1)
     )
     kinds = np.full(len(images), "", object)
     return Galaxies(
@@ -332,7 +332,7 @@ def _noise(
     return np.where(rms_map > 0, rms_map, np.nan).astype(np.float64)
 
 
-def _weighted(images: np.ndarray, rms: np.ndarray) -> np.ndarray:
+def weighted_light(images: np.ndarray, rms: np.ndarray) -> np.ndarray:
     """Sum of the bands weighted by 1 / noise^2, (n, H, W), NaN taken for 0."""
     weight = np.where(rms > 0, rms, np.inf) ** -2.0
     weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-300)

@@ -61,6 +61,13 @@ class PaintLaw(BaseModel):
         le=2,
         description="Largest distance of the source from the axis [Einstein radii].",
     )
+    companions: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="Most neighbours of a galaxy that lens too, as in a group [number]: those of "
+        "its colour, as isothermal spheres of the mass that their brightness gives them.",
+    )
     clumps: int = Field(4, ge=0, le=4, description="Most star-forming clumps of a source [number].")
     tries: int = Field(
         100, ge=1, le=10000, description="Lenses drawn for a galaxy before it is given up [number]."

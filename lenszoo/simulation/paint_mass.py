@@ -100,6 +100,17 @@ class MassPriors:
         return MassPrior(math.nan, dispersion, weight / weight.sum(), absolute)
 
 
+def scaled_dispersion(sigma: float, flux: float) -> float:
+    """Velocity dispersion [km/s] of a galaxy ``flux`` times as bright as one of ``sigma``.
+
+    By the Faber-Jackson relation of :class:`MassPrior`.
+
+    >>> round(scaled_dispersion(250.0, 0.1), 1)
+    138.7
+    """
+    return sigma * 10 ** (2.5 * _FABER_JACKSON * math.log10(flux))
+
+
 def einstein_radius(sigma: float, z_lens: float, z_source: float) -> float:
     """Einstein radius of an isothermal sphere, ``4 pi (sigma / c)^2 D_ls / D_s`` [arcsec].
 

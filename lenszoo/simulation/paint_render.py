@@ -17,7 +17,7 @@ from lenszoo.simulation.paint_stamps import SIDE, Stamps
 from lenszoo.simulation.random import pixel_uniform, poisson_from_uniform
 from lenszoo.simulation.render import compiled
 from lenszoo.simulation.surveys import ImagingSurvey
-from lenszoo.simulation.trace import shear_deflection, sie_deflection
+from lenszoo.simulation.trace import shear_deflection, sie_deflection, sis_deflection
 
 TILE = 16  # paintings a compiled call renders; always padded to this, as in render.py
 _FINEST = 0.09  # largest distance of samples [arcsec]
@@ -80,7 +80,13 @@ def traced(arrays: Mapping[str, Any], x, y):
     x, y = x - arrays["x"], y - arrays["y"]
     ax, ay = sie_deflection(x, y, arrays["einstein_radius"], arrays["e1"], arrays["e2"])
     sx, sy = shear_deflection(x, y, arrays["gamma1"], arrays["gamma2"])
-    return x - ax - sx - arrays["source_x"], y - ay - sy - arrays["source_y"]
+    ax, ay = ax + sx, ay + sy
+    companions = arrays["companions"]
+    for k in range(companions.shape[1]):
+        cx, cy, radius = (companions[:, k, i : i + 1] for i in range(3))
+        bx, by = sis_deflection(x - cx, y - cy, radius)
+        ax, ay = ax + bx, ay + by
+    return x - ax - arrays["source_x"], y - ay - arrays["source_y"]
 
 
 def sersic_with_clumps(arrays: Mapping[str, Any], x, y) -> tuple[Any, ...]:
@@ -274,6 +280,7 @@ def _arrays(
     fluxes = np.array([source_fluxes(p, survey, stamps is not None) for p in tile])
     arrays["fluxes"] = fluxes.astype(np.float32)
     arrays["total"] = fluxes[:, reference].sum(1)
+    arrays["companions"] = _companions([p.lens.companions for p in tile])
     arrays["keys"] = np.stack([p.keys for p in tile])
     if stamps is None:
         arrays["clumps"] = np.stack([_clumps(p.source.clumps) for p in tile])
@@ -296,6 +303,15 @@ def source_fluxes(p: Painting, survey: ImagingSurvey, stamp_source: bool) -> np.
             for b, band in enumerate(survey.bands)
         ]
     )
+
+
+def _companions(each: Sequence[tuple[tuple[float, float, float], ...]]) -> np.ndarray:
+    """Companions of the lenses, (batch, k, 3) float32; k a multiple of 4, to compile few."""
+    most = -(-max(map(len, each)) // 4) * 4
+    arrays = np.zeros((len(each), most, 3), np.float32)
+    for array, companions in zip(arrays, each, strict=True):
+        array[: len(companions)] = np.reshape(companions, (-1, 3))
+    return arrays
 
 
 def _clumps(clumps: np.ndarray) -> np.ndarray:
