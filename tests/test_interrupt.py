@@ -10,6 +10,8 @@ class Careless:
 
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
+        for _ in range(1000):  # Python looks for signals where a loop turns
+            len("")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

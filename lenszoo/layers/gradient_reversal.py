@@ -46,8 +46,10 @@ class GradientReversal(BaseLayer):
     def call(self, inputs: Any) -> Any:
         """Return the inputs."""
         held = ops.stop_gradient(inputs)
+        # of this call: PyTorch refuses a gradient by a weight that was assigned to since
+        strength = ops.copy(ops.cast(self.strength, inputs.dtype))
         # the bracket is exactly zero, its gradient is not
-        return held + ops.cast(self.strength, inputs.dtype) * (held - inputs)
+        return held + strength * (held - inputs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild the layer."""

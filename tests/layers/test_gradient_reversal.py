@@ -14,6 +14,10 @@ def gradient(function, x):
         import jax
 
         return np.asarray(jax.grad(function)(x))
+    if keras.backend.backend() == "torch":
+        x = ops.convert_to_tensor(x).requires_grad_()
+        function(x).backward()
+        return ops.convert_to_numpy(x.grad)
     import tensorflow as tf
 
     x = tf.Variable(x)
@@ -36,6 +40,17 @@ def check(strength):
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
 def test_values_pass_and_gradients_turn_round(strength):
     check(strength)
+
+
+def test_a_strength_assigned_after_the_call_is_for_the_next():
+    layer = GradientReversal(0.5)
+
+    def late(x):
+        total = ops.sum(layer(x))
+        layer.strength.assign(2.0)
+        return total
+
+    np.testing.assert_array_equal(gradient(late, np.ones((1, 3), np.float32)), -0.5)
 
 
 @pytest.mark.slow
