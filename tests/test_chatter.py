@@ -58,7 +58,9 @@ def _run(code, *arguments, **environment):
     )
 
 
-@pytest.mark.parametrize(("code", "arguments"), [(PREDICT, ()), ("", ("doctor",))])
+@pytest.mark.parametrize(
+    ("code", "arguments"), [pytest.param(PREDICT, (), marks=pytest.mark.slow), ("", ("doctor",))]
+)
 def test_nothing_of_tensorflows_start_reaches_standard_error(code, arguments):
     done = _run(code, *arguments, KERAS_BACKEND="tensorflow")
     assert done.returncode == 0, done.stderr

@@ -33,8 +33,8 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize(
     ("order", "backend", "model"),
     [
-        ("lenszoo first", "tensorflow", "srgan"),
-        ("keras first", "jax", "srgan"),
+        pytest.param("lenszoo first", "tensorflow", "srgan", marks=pytest.mark.slow),
+        pytest.param("keras first", "jax", "srgan", marks=pytest.mark.slow),
         ("lenszoo first", "jax", "simple_cnn"),
         ("keras first", "tensorflow", "simple_cnn"),
         pytest.param("layers first", "jax", "srgan", marks=pytest.mark.slow),

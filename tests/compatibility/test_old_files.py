@@ -116,7 +116,7 @@ def test_runs_answer_together(outputs):
 @pytest.mark.parametrize(
     ("imports", "load", "pattern"),
     [
-        ("lenszoo", "lenszoo.load_model", "s*.keras"),
+        pytest.param("lenszoo", "lenszoo.load_model", "s*.keras", marks=pytest.mark.slow),
         ("lenszoo", "keras.saving.load_model", "*.keras"),
     ],
 )

@@ -27,6 +27,7 @@ def test_super_resolver(name, saved):
     upscaling_harness.check_super_resolver(name, saved)
 
 
+@pytest.mark.slow
 def test_reload_in_a_fresh_process(saved):
     if len(list(saved.glob("*.npz"))) != len(upscaling_harness.OPTIONS):
         pytest.skip("needs the files of all test_super_resolver runs")

@@ -130,6 +130,7 @@ def test_a_damaged_chunk_costs_its_images_alone(made, tmp_path, look, rows_of):
     assert lost == [8, 9, 10, 11] and "damaged" in rows[str(FIRST + 8)]["error"]
 
 
+@pytest.mark.slow
 def test_kill_9_changes_no_row(made, tmp_path, look, rows_of):
     folder, _ = made
     options = {"catalogue": folder / "c.csv", "tiles": None, "part_rows": 1}

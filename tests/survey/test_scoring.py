@@ -72,6 +72,7 @@ def test_features_are_those_of_embed_and_change_no_score(sky, tmp_path, look, ro
     assert {"ra", "dec", "tile", "logit", "prob"} <= set(alike.column_names) and len(alike) == 3
 
 
+@pytest.mark.slow
 def test_another_engine_gives_the_same_rows(sky, tmp_path, look, rows_of):
     pytest.importorskip("tf2onnx")
     look(sky, tmp_path / "keras", features=True)

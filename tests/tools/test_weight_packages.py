@@ -63,6 +63,7 @@ def loaded(site: Path, wheel: Path, names: list[str], tmp_path: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_wheel_brings_weights_to_where_there_is_no_network(site, tmp_path):
     name = "srresnet_1.sr_75_150_sim"
     wheel = build_package("super-resolution", tmp_path)

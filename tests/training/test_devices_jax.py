@@ -20,6 +20,7 @@ LONGER = "LENSZOO_TEST_GOES_ON"
 LOSSES = ("loss", "val_log_loss")
 
 
+@pytest.mark.slow
 def test_four_virtual_devices_train_as_one_does():
     run_on_jax(__file__, optimize=False)
 

@@ -176,6 +176,7 @@ open_run(pathlib.Path(sys.argv[1]), recipe).__enter__()
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_rename_may_begin_again(recipe, tmp_path):
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "run")], check=False)
     assert done.returncode == -signal.SIGKILL
