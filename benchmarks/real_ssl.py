@@ -1,6 +1,6 @@
 """Pretexts on real lenses: label efficiency of lensed galaxies against lensed quasars.
 
-    python benchmarks/real_ssl.py FOLDER OUT [--epochs 20] [--seeds 5]
+    python benchmarks/real_ssl.py FOLDER OUT [--epochs 20] [--seeds 5] [--finders WEIGHTS ...]
 
 FOLDER holds ``sled_ps1_grizy_64.npz``, known lenses as Pan-STARRS1 shows them (x (n, 64, 64, 5) in
 g r i z y, kind), and, where it has it, ``cosmos_acs_f814w_168.npz``, galaxies of HST (x (n, 168,
@@ -11,9 +11,11 @@ head is scored on a third of the lenses that no head has seen; the pretexts have
 not their kinds.
 
 Beside the pretexts stand the random start and a network of the same size that learned lenses from
-non-lenses on the simulation, with labels, in as many steps. g, r and i are looked at, HST's one
-band thrice; each band is brought to asinh(flux / 3 sigma of its sky) and the brightest pixel to 1.
-NaN pixels get the median of their band. Runs are folders below OUT; one that is finished is not
+non-lenses on the simulation, with labels, in as many steps. With --finders also released lens
+finders, which learned lenses of another kind of simulation from non-lenses, in their own bands and
+in fluxes; their features are means over the eight turns of an image. The others look at g, r and i,
+HST's one band thrice; each band is brought to asinh(flux / 3 sigma of its sky) and the brightest
+pixel to 1. NaN pixels get the median of their band. Runs are folders below OUT; one that is finished is not
 trained again. Writes OUT/table.md and OUT/label_efficiency.png.
 """
 
@@ -27,12 +29,13 @@ import keras
 import numpy as np
 from _machine import describe
 
-from lenszoo import build_model, load_model
+from lenszoo import build_model, embed, load_model
 from lenszoo.data import Dataset
 from lenszoo.data.batches import Batches
 from lenszoo.data.checks import apply_policy
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
 from lenszoo.files import write_bytes
+from lenszoo.inference import open_model
 from lenszoo.simulation import sample_cutouts
 from lenszoo.tasks.classify.task import ClassifyTask
 from lenszoo.tasks.find_lenses.adapt_batches import sky_noise
@@ -66,16 +69,32 @@ def filled(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mended, whole
 
 
-def sled(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Lenses of SLED in three bands, and their kinds: 0 galaxy, 1 quasar, -1 other."""
+def sled(folder: Path, bands: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Lenses of SLED in some bands, and their kinds: 0 galaxy, 1 quasar, -1 other.
+
+    All have values in g, r and i; another band without any is taken for the one before.
+    """
     with np.load(folder / "sled_ps1_grizy_64.npz") as held:
-        take = [list(held["bands"]).index(band) for band in BANDS]
-        x, kind = held["x"][..., take], held["kind"]
-    x, whole = filled(x)
+        names, x, kind = list(held["bands"]), held["x"], held["kind"]
     labels = np.full(len(kind), -1)
     for label, name in enumerate(KINDS):
         labels[kind == name] = label
-    return seen(x), labels[whole]
+    whole = np.isfinite(x[..., [names.index(band) for band in BANDS]]).any((1, 2)).all(-1)
+    x = x[whole].astype(np.float32)
+    for b in range(1, x.shape[-1]):
+        empty = ~(np.isfinite(x[..., b]).any((1, 2)) & (np.nanstd(x[..., b], (1, 2)) > 0))
+        x[empty, ..., b] = x[empty, ..., b - 1]
+    x, _ = filled(x)
+    return x[..., [names.index(band) for band in bands]], labels[whole]
+
+
+def finder_features(weights: str, folder: Path) -> np.ndarray:
+    """Features of SLED's lenses by a released lens finder, means over the turns of an image."""
+    bands = open_model(weights).bands or BANDS
+    images, _ = sled(folder, bands)
+    turned = [np.rot90(images, k, (1, 2)) for k in range(4)]
+    views = [view for each in turned for view in (each, each[:, :, ::-1])]
+    return np.mean([embed(weights, np.ascontiguousarray(view)) for view in views], axis=0)
 
 
 def hst(folder: Path) -> np.ndarray:
@@ -142,9 +161,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20, help="passes over the pool")
     parser.add_argument("--images", type=int, default=850, help="simulated images in the pool")
     parser.add_argument("--seeds", type=int, default=5, help="draws of the labels")
-    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
+    parser.add_argument("--finders", nargs="+", default=[], metavar="WEIGHTS")
+    parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS)
     options = parser.parse_args()
-    lenses, kinds = sled(options.folder)
+    lenses, kinds = sled(options.folder, BANDS)
+    lenses = seen(lenses)
     real = np.concatenate([lenses, hst(options.folder)])
     simulated = sample_cutouts(SKY, len(real) + options.images, seed=5, bands=BANDS, columns=())
     shown = seen(simulated.images)
@@ -163,6 +184,7 @@ def main() -> None:
     order = np.random.Generator(np.random.Philox(11)).permutation(rows)
     test, labelled = order[: len(order) // 3], order[len(order) // 3 :]
     features = {name: frozen_features(net, lenses) for name, net in backbones.items()}
+    features |= {name: finder_features(name, options.folder) for name in options.finders}
     table = label_efficiency(
         {name: (vectors[labelled], vectors[test]) for name, vectors in features.items()},
         kinds[labelled],
