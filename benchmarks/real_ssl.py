@@ -15,8 +15,8 @@ non-lenses on the simulation, with labels, in as many steps. With --finders also
 finders, which learned lenses of another kind of simulation from non-lenses, in their own bands and
 in fluxes; their features are means over the eight turns of an image. The others look at g, r and i,
 HST's one band thrice; each band is brought to asinh(flux / 3 sigma of its sky) and the brightest
-pixel to 1. NaN pixels get the median of their band. Runs are folders below OUT; one that is finished is not
-trained again. Writes OUT/table.md and OUT/label_efficiency.png.
+pixel to 1. NaN pixels get the median of their band. Runs are folders below OUT; one that is
+finished is not trained again. Writes OUT/table.md and OUT/label_efficiency.png.
 """
 
 import argparse

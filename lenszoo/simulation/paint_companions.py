@@ -71,7 +71,7 @@ def _companions(
         return image[inside].sum(0)
 
     own = flux(0.0, 0.0)
-    found = []
+    companions = []
     for x, y in places:
         neighbour = flux(x, y) - np.maximum(flux(-x, -y), 0.0)
         sure = (neighbour > _DETECTION * noise) & (own > _DETECTION * noise)
@@ -82,6 +82,6 @@ def _companions(
         # a band in which the galaxy is seen shows a companion of its colour too
         expected = np.median(ratios) * own > 2 * _DETECTION * noise
         if alike and not (expected & ~sure).any() and np.median(ratios) >= FAINTEST:
-            found.append((x, y, float(np.median(ratios))))
-    found.sort(key=lambda companion: -companion[2])
-    return np.array(found[:most]).reshape(-1, 3)
+            companions.append((x, y, float(np.median(ratios))))
+    companions.sort(key=lambda companion: -companion[2])
+    return np.array(companions[:most]).reshape(-1, 3)

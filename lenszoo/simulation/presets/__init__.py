@@ -7,12 +7,20 @@ from lenszoo.simulation.presets import (
     deeplense,
     lens_finding,
     lens_finding_surveys,
+    line_of_sight,
     super_resolution,
 )
 
 PRESETS: dict[str, Preset] = {
     p.name: p
-    for family in (common_test, deeplense, super_resolution, lens_finding, lens_finding_surveys)
+    for family in (
+        common_test,
+        line_of_sight,
+        deeplense,
+        super_resolution,
+        lens_finding,
+        lens_finding_surveys,
+    )
     for p in family.PRESETS
 }
 

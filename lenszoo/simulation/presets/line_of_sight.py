@@ -1,0 +1,71 @@
+"""Sky of the common test with the halos that lie along the line of sight."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from lenszoo.simulation import shine
+from lenszoo.simulation.line_of_sight import LineOfSight, source_position
+from lenszoo.simulation.observe import Instrument
+from lenszoo.simulation.preset import Preset
+from lenszoo.simulation.presets import common_test
+from lenszoo.simulation.scene import Scene
+from lenszoo.simulation.trace import point_mass_deflection, shear_deflection, sis_deflection
+
+HALOS = LineOfSight()
+
+
+def draw(rng: np.random.Generator, name: str, strength: float = 1.0) -> Scene:
+    """Draw a scene of the common test, and then halos; strength is that of the substructure."""
+    scene = common_test.draw(rng, name, strength)
+    arrays, values = HALOS.draw(rng, float(scene.values["z_lens"]), float(scene.values["z_source"]))
+    own = {key: np.array([value], np.float32) for key, value in scene.values.items()}
+    return replace(scene, values={**scene.values, **values}, arrays=own | arrays)
+
+
+def brightness(arrays: Mapping[str, Any], preset: Preset):
+    """Brightness of the source behind all planes, (batch, supersampling^2 * pixels^2)."""
+    assert isinstance(preset.instrument, Instrument)
+    x, y = (ops.convert_to_tensor(g.reshape(1, -1)) for g in preset.instrument.grid())
+    bx, by = source_position(x, y, arrays, len(HALOS.before), partial(_main, arrays))
+    return shine.sersic(
+        bx - arrays["source_x"],
+        by - arrays["source_y"],
+        *(arrays[f"source_{name}"] for name in ("amplitude", "r_eff", "index", "e1", "e2")),
+    )
+
+
+def _main(arrays: Mapping[str, Any], x, y) -> tuple[Any, Any]:
+    """Deflection of the lens, its shear and its substructure."""
+    ax, ay = sis_deflection(x, y, arrays["einstein_radius"])
+    points = (arrays[name] for name in ("point_x", "point_y", "point_theta_e2"))
+    for bx, by in (
+        shear_deflection(x, y, arrays["gamma1"], arrays["gamma2"]),
+        point_mass_deflection(x, y, *points),
+    ):
+        ax, ay = ax + bx, ay + by
+    return ax, ay
+
+
+PRESETS = (
+    replace(
+        common_test.COMMON,
+        name="common_test_los",
+        summary="The common-test sky, 1,000 halos along the line of sight: none, subhalos, vortex",
+        instrument=replace(common_test.COMMON.instrument, pixels=100),
+        draw=draw,
+        brightness=brightness,
+        noisier={},
+        notes=(
+            "In all classes 1,000 halos on seven planes, the most massive that are expected to "
+            "10^10 solar masses, deflect the light too; scene i is that of common_test_sim else.",
+            "Their law is that of Sheth & Tormen (1999, astro-ph/9901122); their profiles, and "
+            "that heavier ones would be seen as galaxies, are assumed.",
+            *common_test.COMMON.notes,
+        ),
+    ),
+)
