@@ -110,6 +110,11 @@ SKIES: dict[str, Sky] = {
             _COMMON.caveats[2],
         )
     ),
+    "common_test_los": _seen(
+        _COMMON,
+        "In every class 1,000 dark halos along the line of sight, on seven planes, deflect the "
+        "light too.",
+    ),
     "deeplense_model_1": _MODEL_1,
     "deeplense_model_2": _MODEL_1._replace(
         what="DeepLenseSim's Model II: the lenses of Model I as Euclid would see them, 64 pixels "

@@ -20,9 +20,12 @@ HALOS = LineOfSight()
 
 
 def draw(rng: np.random.Generator, name: str, strength: float = 1.0) -> Scene:
-    """Draw a scene of the common test, and then halos; strength is that of the substructure."""
+    """Draw a scene of the common test, and its halos; strength is that of the substructure."""
     scene = common_test.draw(rng, name, strength)
-    arrays, values = HALOS.draw(rng, float(scene.values["z_lens"]), float(scene.values["z_source"]))
+    # of their own stream: the same in all classes, whatever their substructure draws
+    halos = np.random.Generator(np.random.Philox(scene.keys.ravel().tolist()))
+    z_lens, z_source = (float(scene.values[key]) for key in ("z_lens", "z_source"))
+    arrays, values = HALOS.draw(halos, z_lens, z_source)
     own = {key: np.array([value], np.float32) for key, value in scene.values.items()}
     return replace(scene, values={**scene.values, **values}, arrays=own | arrays)
 
