@@ -159,7 +159,14 @@ def _real(entry: WeightsEntry) -> str:
     if real is None:
         return ""
     parts = []
-    if "others" in real:
+    if "hosts" in real:
+        sources = "" if real.get("stamps") is None else ", HST images of real galaxies as sources"
+        parts.append(
+            f"{real['lensed']:.0%} of the lenses are painted on {real['hosts']} real galaxies of "
+            f"the survey (`{real['catalogue']}`{sources}), and {real['share']:.0%} of the "
+            "non-lenses are copies of these galaxies as they are"
+        )
+    elif "others" in real:
         parts.append(
             f"{real['share']:.0%} of the non-lenses are copies of {real['others']} real galaxies "
             f"that are known to be no lenses (`{real['catalogue']}`)"
