@@ -388,7 +388,8 @@ def validate(fields: dict[str, Any], where: str) -> RecipeBase:
             legal = _fields_beside(kind, first["loc"])
             raise unknown("field", name, legal, f"({where})") from None
         problem = first["msg"].removeprefix("Value error, ")
-        raise LenszooError(f"{where}: {name or 'recipe'}: {problem}.") from None
+        place = f"{where}: {name}" if name else where
+        raise LenszooError(f"{place}: {problem}.") from None
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
