@@ -13,7 +13,7 @@ from lenszoo.data import Dataset
 from lenszoo.data.augment import d4
 from lenszoo.data.batches import ThreadedDataset
 from lenszoo.data.epochs import d4_elements, epoch_order
-from lenszoo.data.names import LENS_CLASSES
+from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, PaintLaw, read_galaxies, read_stamps
@@ -24,7 +24,7 @@ from lenszoo.simulation.paint_render import TILE, render_paintings
 from lenszoo.simulation.paint_write import split_galaxies
 from lenszoo.simulation.random import scene_generator
 from lenszoo.tasks.find_lenses.batches import as_targets
-from lenszoo.tasks.find_lenses.recipe import HOST, LensData, Negatives
+from lenszoo.tasks.find_lenses.recipe import HOST, LENS, LensData, Negatives
 from lenszoo.tasks.sources import TrainingData
 
 _FIRST = 1024  # examples that scales are taken from, of lenses that are new every epoch
@@ -59,7 +59,9 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
     stamps = None if data.stamps is None else read_stamps(data.stamps)
     law = data.law or PaintLaw()
     train, val = (
-        PaintedSide(side, law, stamps, negatives, str(data.galaxies))
+        PaintedSide(
+            side, law, stamps, negatives, str(data.galaxies), real_share=data.real_lenses or 0.0
+        )
         for side in split_galaxies(galaxies, data.val_fraction)
     )
 
@@ -88,6 +90,7 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
             "survey": survey.name, "galaxies": data.galaxies, "pixel_scale": scale, "seed": seed,
             "hosts": len(train.hosts), "held_out_hosts": len(val.hosts), "law": law.model_dump(),
             "negatives": negatives.model_dump(), "zero_point": ZERO_POINT,
+            "real_lenses": 0 if data.real_lenses is None else len(train.real_lenses),
         },
         image_shape=(size, size, len(survey.names)),
         class_names=LENS_CLASSES,
@@ -104,18 +107,32 @@ class PaintedSide:
         law, stamps: as for :func:`lenszoo.simulation.paint`.
         negatives: ratio and parts.
         source: name of the galaxies in messages.
+        real_share: share of the lenses that are real ones.
     """
 
     def __init__(
-        self, galaxies: Galaxies, law: PaintLaw, stamps: Any, negatives: Negatives, source: str
+        self,
+        galaxies: Galaxies,
+        law: PaintLaw,
+        stamps: Any,
+        negatives: Negatives,
+        source: str,
+        *,
+        real_share: float = 0.0,
     ) -> None:
-        kinds = np.array([kind or HOST for kind in galaxies.kinds], object)
+        kinds = np.array([_kind(name) for name in galaxies.kinds], object)
         self.galaxies, self.ratio, self.law, self.source = galaxies, negatives.ratio, law, source
         self.hosts = np.flatnonzero(kinds == HOST)
         if not len(self.hosts):
             raise LenszooError(f"{source}: one side of the split has no host to paint lenses on.")
         self.painter = Painter(galaxies.take(self.hosts), law, stamps)
-        self.weight = np.full(len(kinds), 1.0 / len(kinds))
+        self.real_share, self.real_lenses = real_share, np.flatnonzero(kinds == LENS)
+        if real_share and not len(self.real_lenses):
+            raise LenszooError(
+                f"{source}: one side of the split has no galaxy of kind {LENS!r} "
+                "(data.real_lenses)."
+            )
+        self.weight = np.where(kinds == LENS, 0.0, 1.0 / np.sum(kinds != LENS))
         if negatives.parts:
             self.weight = np.zeros(len(kinds))
         for part, share in negatives.parts.items():
@@ -134,6 +151,10 @@ class PaintedSide:
         """Lenses and non-lenses among n examples, at least one of each."""
         lenses = min(max(round(n / (1.0 + self.ratio)), 1), n - 1)
         return lenses, n - lenses
+
+    def real(self, lenses: int) -> int:
+        """Number of real ones among so many lenses; at least one is painted."""
+        return min(round(self.real_share * lenses), lenses - 1)
 
     def paint(self, numbers: range, seed: int) -> tuple[np.ndarray, list[Painting]]:
         """Paint lenses of these numbers, each on the next galaxy that passes the floors."""
@@ -163,6 +184,11 @@ class PaintedSide:
     def others(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw positions of n non-lenses by the shares of their parts."""
         return rng.choice(len(self.weight), n, p=self.weight)
+
+
+def _kind(name: str) -> str:
+    """Kind of a galaxy; a lens by any of the names of that class."""
+    return LENS if canonical_class(name) == LENS else name or HOST
 
 
 class PaintedBatches(ThreadedDataset):
@@ -198,8 +224,10 @@ class PaintedBatches(ThreadedDataset):
         self.start, self.lenses = SPLIT_START[split] + turn * lenses, lenses
         self.order = epoch_order(n, seed, epoch)
         self.is_lens = self.order < lenses
+        # the first examples are real lenses, each shown as often as the next
+        self.real = np.resize(side.real_lenses, side.real(lenses))
         # lenses are painted in the order in which they are shown, a tile at a time
-        self.rank = np.cumsum(self.is_lens) - 1
+        self.rank = np.cumsum(self.is_lens & (self.order >= len(self.real))) - 1
         # numbers of their own, far from those of the lenses
         rng = scene_generator(seed, SPLIT_START[split] + 2**62 + turn)
         self.others = side.others(others, rng)
@@ -222,7 +250,9 @@ class PaintedBatches(ThreadedDataset):
         pixels = self.side.galaxies.images
         images = np.empty((len(examples), *pixels.shape[1:]), np.float32)
         for k, (example, is_lens) in enumerate(zip(examples, lens, strict=True)):
-            if is_lens:
+            if example < len(self.real):
+                images[k] = pixels[self.real[example]] * self.side.factor
+            elif is_lens:
                 images[k] = self.tile(int(rank[k]) // TILE)[rank[k] % TILE]
             else:
                 images[k] = pixels[self.others[example - self.lenses]] * self.side.factor
@@ -239,18 +269,20 @@ def painted_dataset(side: PaintedSide, n: int, seed: int, split: str) -> Dataset
     """
     lenses, others = side.counts(n)
     start = SPLIT_START[split]
-    images, paintings = side.paint(range(start, start + lenses), seed)
+    real = side.real_lenses[: side.real(lenses)]
+    images, paintings = side.paint(range(start, start + lenses - len(real)), seed)
     rng = scene_generator(seed, start + 2**62)
     positive = np.flatnonzero(side.weight)
     rows = rng.choice(len(side.weight), min(others, len(positive)), replace=False, p=side.weight)
     galaxies = side.galaxies
     hosts = [str(side.painter.galaxies.ids[p.row]) for p in paintings]
     names = [f"{name}_lens{start + k}" for k, name in enumerate(hosts)]
-    unpainted = [galaxies.ids[row] for row in rows]
+    unpainted = [galaxies.ids[row] for row in (*real, *rows)]
+    labels = np.repeat(np.array([1, 0], np.int32), (len(names) + len(real), len(rows)))
     return Dataset(
         (*names, *unpainted),
-        np.concatenate([images, galaxies.images[rows] * side.factor]),
-        labels=np.repeat(np.array([1, 0], np.int32), (len(names), len(unpainted))),
+        np.concatenate([images, galaxies.images[[*real, *rows]] * side.factor]),
+        labels=labels,
         bands=galaxies.survey.names,
         groups=np.array([*hosts, *unpainted]),
         provenance={"survey": galaxies.survey.name, "galaxies": side.source},

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
+from lenszoo.data.names import canonical_class
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.simulation.paint_law import PaintLaw
@@ -17,7 +18,8 @@ class Negatives(Strict):
     """Non-lenses beside painted lenses: galaxies as they are, in named parts.
 
     A part is a value of the catalogue's column of kinds; ``host`` stands for galaxies without one,
-    the only ones that lenses are painted on.
+    the only ones that lenses are painted on. Galaxies of the kind ``lens`` are real lenses, and
+    never among the non-lenses.
     """
 
     ratio: float = Field(25.0, gt=0, description="Non-lenses for each painted lens.")
@@ -33,12 +35,14 @@ class Negatives(Strict):
     def _named(self) -> Self:
         if any(not share > 0 for share in self.parts.values()):
             raise ValueError("the shares of data.negatives.parts must be above 0")
+        if LENS in map(canonical_class, self.parts):
+            raise ValueError(f"data.negatives.parts: galaxies of the kind {LENS!r} are lenses")
         if self.column is None and set(self.parts) - {HOST}:
             raise ValueError("data.negatives.parts names kinds; name their column too")
         return self
 
 
-HOST = "host"
+HOST, LENS = "host", "lens"
 
 
 class RealSky(Strict):
@@ -105,7 +109,7 @@ class LensData(FileImages):
     """Where lens candidates come from. Give exactly one of the five."""
 
     sources: ClassVar = ("preset", "catalogue", "directory", "stack", "galaxies")
-    partners: ClassVar = ("survey", "stamps", "law", "negatives")
+    partners: ClassVar = ("survey", "stamps", "law", "negatives", "real_lenses")
 
     catalogue: str | None = Field(
         None, description="Table of objects: CSV, Parquet, FITS, VOTable or ECSV."
@@ -128,6 +132,13 @@ class LensData(FileImages):
     law: PaintLaw | None = Field(None, description="Law of painted lenses, by default PaintLaw().")
     negatives: Negatives | None = Field(
         None, description="Non-lenses beside painted lenses, by default 25 galaxies for each."
+    )
+    real_lenses: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of the lenses that are real ones, galaxies of the kind `lens` in the "
+        "column that data.negatives names; by default none, and those are left out.",
     )
     real: RealSky | None = Field(
         None, description="Real galaxies and real sky beside a simulated sky; by default none."
@@ -199,6 +210,8 @@ class LensData(FileImages):
             raise ValueError(f"{', '.join(lost)}: only a catalogue is read with that")
         if (self.galaxies is None) != (self.survey is None):
             raise ValueError("galaxies and survey go together")
+        if self.real_lenses is not None and (self.negatives or Negatives()).column is None:
+            raise ValueError("real_lenses are galaxies of a kind; name data.negatives.column")
         if self.real is not None and self.preset is None:
             raise ValueError("data.real stands beside a preset")
         stray = [name for name in self.partners if getattr(self, name) is not None]

@@ -1,5 +1,7 @@
 """Painted training data: ratio, parts, sides of the split, and the same batches again."""
 
+import shutil
+
 import numpy as np
 import pytest
 from oneline import one_line
@@ -113,9 +115,54 @@ def test_parts(folder):
         assert min(np.abs(image - spiral).max() for spiral in spirals) < 1e-6
 
 
+@pytest.fixture(scope="module")
+def with_lenses(folder, tmp_path_factory):
+    """The same, where every sixth galaxy is called a lens, by one of that class's names."""
+    copy = tmp_path_factory.mktemp("lenses") / "galaxies"
+    shutil.copytree(folder, copy)
+    head, *rows = (folder / "galaxies.csv").read_text().splitlines()
+    for i in range(0, N, 6):
+        rows[i] = rows[i].rsplit(",", 1)[0] + (",lens" if i % 12 else ",Lenses")
+    (copy / "galaxies.csv").write_text("\n".join([head, *rows]) + "\n")
+    return copy
+
+
+def cutouts_shown(folder, images):
+    """Numbers of the galaxies that images are, those of painted ones left out."""
+    cutouts = [np.load(folder / f"g{i}.npy") * np.float32(0.01) for i in range(N)]
+    nearest = [[np.abs(image - cutout).max() for cutout in cutouts] for image in images]
+    return [int(np.argmin(row)) for row in nearest if min(row) < 1e-6]
+
+
+def test_real_lenses_are_no_hosts_and_no_negatives(with_lenses):
+    opened = source(with_lenses)
+    images, labels = whole(opened.epoch(0, 16, None))
+    assert all(i % 6 for i in cutouts_shown(with_lenses, images)) and labels.sum() == 10
+    assert all(int(name[1:]) % 6 for name in opened.first().groups)
+    assert opened.describe["real_lenses"] == 0
+
+
+def test_real_lenses_are_a_share_of_the_lenses(with_lenses):
+    opened = source(with_lenses, real_lenses=0.4)
+    images, labels = whole(opened.epoch(0, 16, None))
+    lenses, others = (images[labels[:, 0] == k] for k in (1, 0))
+    real = cutouts_shown(with_lenses, lenses)
+    assert len(lenses) == 10 and len(real) == 4 and not any(i % 6 for i in real)
+    assert all(i % 6 for i in cutouts_shown(with_lenses, others)) and len(others) == 30
+    held, first = opened.validation(), opened.first()
+    sides = [{name for name in part.groups if int(name[1:]) % 6 == 0} for part in (held, first)]
+    assert all(sides) and not sides[0] & sides[1]
+    for part in (held, first):
+        known = dict(zip(part.ids, part.labels, strict=True))
+        assert all(label == 1 for name, label in known.items() if name in sides[0] | sides[1])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"real_lenses": 0.5}, "no galaxy of kind 'lens'"),
+        ({"real_lenses": 0.5, "negatives": None}, "name data.negatives.column"),
+        ({"negatives": {"column": "kind", "parts": {"lenses": 1.0}}}, "are lenses"),
         ({"survey": None}, "galaxies and survey go together"),
         ({"label": "x"}, "only a catalogue is read with that"),
         ({"negatives": {"parts": {"ring": 1.0}}}, "name their column too"),
