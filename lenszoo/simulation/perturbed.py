@@ -70,8 +70,8 @@ def perturbed(
     camera = base.instrument
     if not isinstance(camera, Instrument) or base.factor != 1 or base.brightness:
         raise LenszooError(
-            f"{base.name} cannot be perturbed: it is a sky of pairs, of several bands or of random "
-            "cameras; take common_test_sim, say."
+            f"{base.name} cannot be perturbed: it is a sky of pairs, of several bands, of random "
+            "cameras or of several planes; take common_test_sim, say."
         )
     if isinstance(camera, _PosedInstrument):
         raise LenszooError(f"{base.name} is perturbed already; give all changes in one call.")
