@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lenszoo.tasks.recipes import Optimizer
+from lenszoo.tasks.recipe_tables import Optimizer
 
 # a regular expression for the names of variables that are no kernels
 _NO_KERNEL = "^(?!.*kernel)"

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -18,140 +16,9 @@ from pydantic import (
 )
 
 from lenszoo import tasks
-from lenszoo.data.checks import OnBad
-from lenszoo.data.scaling import check_scaling
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import has_file, has_folder
-
-_MAX_IMAGES = 1_000_000_000
-
-
-class Strict(BaseModel):
-    """Table of a recipe that refuses unknown fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DataTable(Strict):
-    """Table ``data`` of a recipe: fields that every task shares.
-
-    A task's own table names its ``sources`` of data, of which a recipe gives exactly one, and
-    says in ``from_path`` which of them a path on the command line stands for.
-    """
-
-    sources: ClassVar[tuple[str, ...]] = ("preset",)
-    partners: ClassVar[tuple[str, ...]] = ()
-    """Fields that go with a source, and away with it."""
-
-    preset: str | None = Field(
-        None, description="Simulated sky, see `lenszoo.simulation.list_presets()`."
-    )
-    images: int = Field(16000, ge=1, le=_MAX_IMAGES, description="Simulated images an epoch.")
-    fresh: bool = Field(
-        True,
-        description="New scenes every epoch; false shows the first epoch's again, in another order "
-        "and turned anew.",
-    )
-    val_images: int = Field(1500, ge=2, le=_MAX_IMAGES, description="Simulated validation images.")
-    test_images: int = Field(
-        1500, ge=2, le=_MAX_IMAGES, description="Simulated images for the final report."
-    )
-    val_fraction: float = Field(
-        0.2, gt=0, lt=1, description="Share of the files held out to validate."
-    )
-    seed: int | None = Field(
-        None, ge=0, description="Seed of scenes or split; by default the run's."
-    )
-    on_bad: OnBad = Field(
-        "raise",
-        description="Treatment of NaN, infinite or constant pixels: stop, set them to 0, skip "
-        "the image, or fill in the median of the band.",
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        named = [k for k in self.sources if getattr(self, k) is not None]
-        if len(named) != 1:
-            raise ValueError(
-                f"give exactly one of {', '.join(self.sources)} (now: {', '.join(named) or 'none'})"
-            )
-        return self
-
-    @classmethod
-    def from_path(cls, path: str) -> dict[str, str]:
-        """Fields that ``--data PATH`` stands for."""
-        raise LenszooError(f"--data {path}: this task learns from --preset alone.")
-
-
-class FileImages(DataTable):
-    """Fields of data that may be images in files."""
-
-    crop: int | None = Field(
-        None, ge=1, description="Pixels a side of the central square that is cut out of each image."
-    )
-    scaling: Literal["minmax", "zscale"] | tuple[float, float] | None = Field(
-        None,
-        description="Values of an image that become 0 and 1: its least and greatest (minmax), the "
-        "limits of zscale in each band, or two numbers.",
-    )
-
-    @model_validator(mode="after")
-    def _prepares_files(self) -> Self:
-        lost = [name for name in ("crop", "scaling") if getattr(self, name) is not None]
-        if self.preset is not None and lost:
-            raise ValueError(f"{', '.join(lost)}: images of a preset are as they are")
-        check_scaling(self.scaling)
-        return self
-
-
-class Optimizer(Strict):
-    """The optimizer and its learning rate over the run."""
-
-    name: Literal["adamw", "adam"] = Field("adamw", description="AdamW or Adam.")
-    learning_rate: float = Field(
-        1e-3,
-        gt=0,
-        description="Highest learning rate, per step; from weights, by default 1e-4, which keeps "
-        "what they know (1e-3 where the backbone stays frozen, or with lora).",
-    )
-    min_learning_rate: float = Field(
-        0.0, ge=0, description="Lowest of cosine and cyclic, per step."
-    )
-    schedule: Literal["cosine", "cyclic", "constant"] = Field(
-        "cosine", description="Shape: half a cosine, triangles (Smith 2017), or constant."
-    )
-    warmup_steps: int = Field(0, ge=0, description="Length of the linear rise from zero, in steps.")
-    cycle_epochs: float = Field(
-        2.0, gt=0, description="Length of one triangle of cyclic, in epochs."
-    )
-    weight_decay: float = Field(0.0, ge=0, description="Decoupled decay a step; kernels only.")
-    clip_norm: float | None = Field(
-        None,
-        gt=0,
-        description="Largest norm of the whole gradient.",
-    )
-    layer_decay: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="Factor on the learning rate from each block to the one before it; the head "
-        "has the full rate (Clark et al. 2020, arXiv:2003.10555; Bao et al. 2021, "
-        "arXiv:2106.08254).",
-    )
-
-
-class Stage(Strict):
-    """One stage of a curriculum over the preset's strength."""
-
-    epochs: int = Field(ge=1, description="Length of the stage, in epochs.")
-    strength: float = Field(gt=0, description="Factor on the mass of the substructure.")
-
-
-class EarlyStopping(Strict):
-    """Stop when the exact validation score no longer rises; not before all layers train."""
-
-    patience: int = Field(ge=1, description="Epochs without a better score.")
-    min_delta: float = Field(0.0, ge=0, description="Smallest rise of the score that counts.")
+from lenszoo.tasks.recipe_tables import EarlyStopping, Optimizer, Stage, Strict
 
 
 class RecipeBase(Strict):

@@ -21,7 +21,8 @@ from lenszoo.pretrained.loading import build_model
 from lenszoo.reporting.report import Report
 from lenszoo.simulation import SPLIT_START, get_preset, sample
 from lenszoo.tasks.base import Options, Task
-from lenszoo.tasks.recipes import DataTable, Field, RecipeBase
+from lenszoo.tasks.recipe_tables import DataTable
+from lenszoo.tasks.recipes import Field, RecipeBase
 from lenszoo.training import Recipe, train
 
 SKY = "deeplense_model_2"

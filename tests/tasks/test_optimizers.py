@@ -4,7 +4,7 @@ import pytest
 
 from lenszoo.pretrained.loading import build_model
 from lenszoo.tasks.optimizers import LearningRate, build_optimizer
-from lenszoo.tasks.recipes import Optimizer
+from lenszoo.tasks.recipe_tables import Optimizer
 
 
 def rates(schedule, n):

@@ -147,25 +147,6 @@ def test_toml_that_cannot_be_read_is_one_line(tmp_path, text):
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"epochs": 10**12},
-        {"epochs": float("inf")},
-        {"batch_size": 2**63},
-        {"optimizer": {"learning_rate": float("inf")}},
-        {"optimizer": {"weight_decay": float("inf")}},
-        {"optimizer": {"clip_norm": float("nan")}},
-        {"data": {"preset": "common_test_sim", "images": 2**63}},
-        {"data": {"preset": "common_test_sim", "val_images": 10**12}},
-    ],
-)
-def test_absurd_and_endless_numbers_are_refused(change):
-    fields = {"model": "simple_cnn", "data": {"preset": "common_test_sim"}} | change
-    with pytest.raises(LenszooError, match=next(iter(change))):
-        Recipe(**fields)
-
-
 @pytest.mark.parametrize("name", ["x" * 5000, "x" * 5000 + ".toml", "a\0b", "a\0b.toml"])
 def test_names_that_no_recipe_can_have(name):
     with pytest.raises(LenszooError):

@@ -7,7 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from lenszoo.data.cutting import MAX_SIZE
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
-from lenszoo.tasks.recipes import FileImages, RecipeBase, Strict
+from lenszoo.tasks.recipe_tables import FileImages, Strict
+from lenszoo.tasks.recipes import RecipeBase
 
 COLUMNS = ("id_column", "path_column", "label_column")
 

@@ -27,7 +27,7 @@ from lenszoo.tasks.find_lenses.input_scale import check_inputs
 from lenszoo.tasks.find_lenses.recipe import AdaMatch, AdaptRecipe, Dann, LensData, MeanTeacher
 from lenszoo.tasks.find_lenses.task import FindLensesTask, check_bands, check_finder
 from lenszoo.tasks.parts import Part, part_of
-from lenszoo.tasks.recipes import Strict
+from lenszoo.tasks.recipe_tables import Strict
 from lenszoo.tasks.sources import TrainingData
 
 

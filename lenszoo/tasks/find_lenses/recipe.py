@@ -11,7 +11,8 @@ from lenszoo.data.names import canonical_class
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.simulation.paint_law import PaintLaw
-from lenszoo.tasks.recipes import FileImages, Optimizer, RecipeBase, Strict
+from lenszoo.tasks.recipe_tables import FileImages, Optimizer, Strict
+from lenszoo.tasks.recipes import RecipeBase
 
 
 class Negatives(Strict):

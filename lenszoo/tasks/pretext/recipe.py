@@ -4,7 +4,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lenszoo.tasks.recipes import DataTable, RecipeBase, Strict
+from lenszoo.tasks.recipe_tables import DataTable, Strict
+from lenszoo.tasks.recipes import RecipeBase
 
 
 class PoolData(DataTable):

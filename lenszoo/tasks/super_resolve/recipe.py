@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from lenszoo.tasks.recipes import DataTable, RecipeBase, Strict
+from lenszoo.tasks.recipe_tables import DataTable, Strict
+from lenszoo.tasks.recipes import RecipeBase
 
 
 class Degrade(Strict):
