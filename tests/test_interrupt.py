@@ -5,6 +5,14 @@ import pytest
 from lenszoo.interrupt import heard, pressed
 
 
+@pytest.fixture(autouse=True)
+def default_handler():
+    """Python's own handler, whatever libraries of earlier tests in this process left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before or signal.default_int_handler)
+
+
 class Careless:
     """Is interrupted while it is destroyed, which Python reports and forgets."""
 

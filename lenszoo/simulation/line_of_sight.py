@@ -106,7 +106,7 @@ def lightest_mass(density: float, z: float) -> float:
     """Mass [solar masses] above which there are ``density`` halos a comoving Mpc^3.
 
     >>> f"{lightest_mass(500.0, 0.3):.2g}"
-    '1e+06'
+    '9.9e+05'
     """
     # N(> m) = amplitude ((pivot / m)^0.9 - (pivot / heaviest)^0.9)
     slope = _SLOPE - 1
