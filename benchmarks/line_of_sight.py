@@ -23,7 +23,7 @@ from keras import ops
 from lenstronomy.LensModel.lens_model import LensModel
 
 from lenszoo.simulation import sample_scenes
-from lenszoo.simulation.cosmology import H0, OMEGA_M, comoving_distance
+from lenszoo.simulation.cosmology import H0, OMEGA_M, comoving_distance, redshift_at
 from lenszoo.simulation.line_of_sight import source_position
 from lenszoo.simulation.presets.line_of_sight import HALOS
 from lenszoo.simulation.render import compiled
@@ -44,9 +44,8 @@ def speed(scenes: int, rounds: int) -> list[float]:
 
 def theirs(arrays: dict[str, np.ndarray], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Source positions by lenstronomy, (2, n) [arcsec]."""
-    z = np.linspace(1e-3, Z_SOURCE, 20001)
     distance = arrays["plane_distance"] * comoving_distance(Z_SOURCE)
-    redshift = np.interp(distance, [comoving_distance(v) for v in z], z)
+    redshift = [redshift_at(each) for each in distance]
     centre = {"center_x": 0.0, "center_y": 0.0}
     models, planes, setting = ["SIS"], [Z_LENS], [{"theta_E": THETA_E, **centre}]
     for k in range(len(HALOS.halos)):

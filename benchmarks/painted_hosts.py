@@ -63,10 +63,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file of the last ones' figures, for the release")
     options = parser.parse_args()
     recipe = Recipe.load(options.recipe)
-    if not isinstance(recipe, FindLensesRecipe) or recipe.data.real is None:
-        raise LenszooError(f"{options.recipe}: give a recipe with data.real.")
+    real = recipe.data.real if isinstance(recipe, FindLensesRecipe) else None
+    if real is None or real.survey is None:
+        raise LenszooError(f"{options.recipe}: give a recipe with data.real.survey.")
     sky = recipe.data.preset or ""
-    _, held = open_hosts(recipe.data.real, get_preset(sky))
+    _, held = open_hosts(real, get_preset(sky))
     print(describe())
     for weights in options.weights:
         report = figures(weights, held, sky, options.paintings, options.nonlenses)

@@ -31,6 +31,7 @@ from _machine import describe
 
 from lenszoo import build_model, embed, load_model
 from lenszoo.data import Dataset
+from lenszoo.data.augment import d4
 from lenszoo.data.batches import Batches
 from lenszoo.data.checks import apply_policy
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
@@ -92,9 +93,8 @@ def finder_features(weights: str, folder: Path) -> np.ndarray:
     """Features of SLED's lenses by a released lens finder, means over the turns of an image."""
     bands = open_model(weights).bands or BANDS
     images, _ = sled(folder, bands)
-    turned = [np.rot90(images, k, (1, 2)) for k in range(4)]
-    views = [view for each in turned for view in (each, each[:, :, ::-1])]
-    return np.mean([embed(weights, np.ascontiguousarray(view)) for view in views], axis=0)
+    views = (d4(images, np.full(len(images), k)) for k in range(8))
+    return np.mean([embed(weights, view) for view in views], axis=0)
 
 
 def hst(folder: Path) -> np.ndarray:

@@ -38,13 +38,15 @@ assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 TURNED_INTO_AN_ERROR = """
 with heard(), heard() as check:  # a training within a verb
     assert not pressed()
+    turned = False
     try:
         try:
             interrupt()
         except KeyboardInterrupt:
             raise ValueError("callback failed") from None
     except ValueError:
-        assert pressed()
+        turned = True
+    assert turned and pressed()
     try:
         check()
     except KeyboardInterrupt:

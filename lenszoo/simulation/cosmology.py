@@ -8,7 +8,7 @@ H0 = 70.0  # km/s/Mpc, DeepLenseSim
 OMEGA_M = 0.3  # flat, no radiation
 _C_KM_S = 299792.458
 # 4 G Msun / c^2 in Mpc: G = 6.6743e-11, Msun = 1.98841e30 kg, 1 Mpc = 3.0856775814913673e22 m
-_FOUR_GM_C2_MPC = 4 * 6.6743e-11 * 1.988409870698051e30 / 299792458.0**2 / 3.0856775814913673e22
+FOUR_GM_C2_MPC = 4 * 6.6743e-11 * 1.988409870698051e30 / 299792458.0**2 / 3.0856775814913673e22
 _ARCSEC = 206265.0  # DeepLenseSim's rounding
 
 
@@ -29,6 +29,15 @@ def comoving_distance(z: float, omega_m: float = OMEGA_M) -> float:
     return float(np.interp(z, *_comoving_table(omega_m)))
 
 
+def redshift_at(distance: float, omega_m: float = OMEGA_M) -> float:
+    """Redshift at a comoving distance [Mpc], the inverse of :func:`comoving_distance`.
+
+    >>> round(redshift_at(comoving_distance(0.5)), 6)
+    0.5
+    """
+    return float(np.interp(distance, *reversed(_comoving_table(omega_m))))
+
+
 def einstein_radius(mass: float, z_lens: float, z_source: float) -> float:
     """Einstein radius [arcsec] of ``mass`` [solar masses], as coded in DeepLenseSim.
 
@@ -41,7 +50,7 @@ def einstein_radius(mass: float, z_lens: float, z_source: float) -> float:
     """
     d_l = (1 + z_lens) * comoving_distance(z_lens)
     d_s = (1 + z_source) * comoving_distance(z_source)
-    return float(np.sqrt(_FOUR_GM_C2_MPC * mass * (d_s - d_l) / (d_l * d_s)) * _ARCSEC)
+    return float(np.sqrt(FOUR_GM_C2_MPC * mass * (d_s - d_l) / (d_l * d_s)) * _ARCSEC)
 
 
 def deflection_ratio(

@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from lenszoo.simulation.cosmology import H0, OMEGA_M, comoving_distance
+from lenszoo.simulation.cosmology import (
+    FOUR_GM_C2_MPC,
+    H0,
+    OMEGA_M,
+    comoving_distance,
+    redshift_at,
+)
 
 CHUNK = 20  # halos that one step of the compiled loop adds
 # Halos of Sheth & Tormen (1999, astro-ph/9901122) in a flat universe of Omega_m = 0.3, H0 = 70
@@ -28,8 +34,6 @@ HEAVIEST = 1e10  # solar masses; heavier halos hold galaxies, which would be see
 # of them as the NFW profile does: 0.2 of the mass
 _CONCENTRATION, _CORE = 15.0, 2.0
 _CRITICAL = 2.775e11 * (H0 / 100) ** 2  # density today [solar masses / Mpc^3]
-# 4 G / c^2 [Mpc / solar mass]
-_FOUR_G_C2 = 4 * 4.30091e-9 / 299792.458**2
 _ARCSEC = math.pi / 180 / 3600
 
 
@@ -75,7 +79,7 @@ class LineOfSight:
             middle = 0.5 * (edges[k] + edges[k + 1])
             field = self._field(middle, lens, source)
             volume = math.pi * (field * _ARCSEC * middle) ** 2 * (edges[k + 1] - edges[k])
-            z = _redshift(middle)
+            z = redshift_at(middle)
             low = lightest_mass(n / volume, z)
             mass = _masses(rng, n, low)
             radius2 = squared_einstein_radius(mass, middle, z, source)
@@ -125,22 +129,13 @@ def _masses(rng: np.random.Generator, n: int, low: float) -> np.ndarray:
     return (low**a + (HEAVIEST**a - low**a) * rng.random(n)) ** (1 / a)
 
 
-def _redshift(distance: float) -> float:
-    """Redshift at a comoving distance [Mpc]."""
-    low, high = 0.0, 5.0
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if comoving_distance(middle) < distance else (low, middle)
-    return 0.5 * (low + high)
-
-
 def squared_einstein_radius(mass, distance: float, z: float, source: float):
     """Squared Einstein radius [arcsec^2] of ``mass`` [solar masses] for a source.
 
     ``4 G M / c^2 D_LS / (D_L D_S)`` with angular-diameter distances; ``distance`` and ``source``
     are comoving [Mpc].
     """
-    return _FOUR_G_C2 * mass * (source - distance) * (1 + z) / (distance * source) / _ARCSEC**2
+    return FOUR_GM_C2_MPC * mass * (source - distance) * (1 + z) / (distance * source) / _ARCSEC**2
 
 
 def scale_radius(mass, z: float):

@@ -41,6 +41,11 @@ def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
 def brightness_at(x, y, arrays: Mapping[str, Any], lens: str):
     """Brightness of the lensed source (batch, n) at positions (batch or 1, n) [arcsec]."""
     bx, by = source_plane(x, y, arrays, lens)
+    return source_brightness(bx, by, arrays)
+
+
+def source_brightness(bx, by, arrays: Mapping[str, Any]):
+    """Brightness of the source (batch, n) at source-plane positions (batch, n) [arcsec]."""
     return shine.sersic(
         bx - arrays["source_x"],
         by - arrays["source_y"],

@@ -97,8 +97,8 @@ def point_mass_deflection(x, y, px, py, theta_e2):
     return ax, ay
 
 
-def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
-    """Source-plane positions (batch, n) [arcsec] of image-plane positions (1 or batch, n)."""
+def deflection(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
+    """Deflection (batch, n) [arcsec] of lens, shear and point masses at (1 or batch, n)."""
     if lens == "sis":
         ax, ay = sis_deflection(x, y, arrays["einstein_radius"])
     else:
@@ -110,4 +110,10 @@ def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
         point_mass_deflection(x, y, arrays["point_x"], arrays["point_y"], arrays["point_theta_e2"]),
     ):
         ax, ay = ax + bx, ay + by
+    return ax, ay
+
+
+def source_plane(x, y, arrays: Mapping[str, Any], lens: str = "sie"):
+    """Source-plane positions (batch, n) [arcsec] of image-plane positions (1 or batch, n)."""
+    ax, ay = deflection(x, y, arrays, lens)
     return x - ax, y - ay

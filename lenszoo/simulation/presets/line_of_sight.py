@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from lenszoo.simulation import shine
 from lenszoo.simulation.line_of_sight import LineOfSight, source_position
 from lenszoo.simulation.observe import Instrument
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import common_test
+from lenszoo.simulation.render import source_brightness
 from lenszoo.simulation.scene import Scene
-from lenszoo.simulation.trace import point_mass_deflection, shear_deflection, sis_deflection
+from lenszoo.simulation.trace import deflection
 
 HALOS = LineOfSight()
 
@@ -34,24 +34,9 @@ def brightness(arrays: Mapping[str, Any], preset: Preset):
     """Brightness of the source behind all planes, (batch, supersampling^2 * pixels^2)."""
     assert isinstance(preset.instrument, Instrument)
     x, y = (ops.convert_to_tensor(g.reshape(1, -1)) for g in preset.instrument.grid())
-    bx, by = source_position(x, y, arrays, len(HALOS.before), partial(_main, arrays))
-    return shine.sersic(
-        bx - arrays["source_x"],
-        by - arrays["source_y"],
-        *(arrays[f"source_{name}"] for name in ("amplitude", "r_eff", "index", "e1", "e2")),
-    )
-
-
-def _main(arrays: Mapping[str, Any], x, y) -> tuple[Any, Any]:
-    """Deflection of the lens, its shear and its substructure."""
-    ax, ay = sis_deflection(x, y, arrays["einstein_radius"])
-    points = (arrays[name] for name in ("point_x", "point_y", "point_theta_e2"))
-    for bx, by in (
-        shear_deflection(x, y, arrays["gamma1"], arrays["gamma2"]),
-        point_mass_deflection(x, y, *points),
-    ):
-        ax, ay = ax + bx, ay + by
-    return ax, ay
+    main = partial(deflection, arrays=arrays, lens=preset.lens)
+    bx, by = source_position(x, y, arrays, len(HALOS.before), main)
+    return source_brightness(bx, by, arrays)
 
 
 PRESETS = (
