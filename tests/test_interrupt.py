@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lenszoo.interrupt import heard
-
 # A process of its own for each: an interrupt that went astray would end the others' tests. Python
 # looks for signals where a loop turns.
 PREPARE = """
@@ -55,12 +53,36 @@ assert not pressed()
 """
 
 
+HANDLER_OF_A_PROGRAM = """
+caught = []
+
+def remember(number, frame):
+    caught.append(number)
+
+signal.signal(signal.SIGINT, remember)
+with heard() as check:
+    interrupt()
+    check()
+assert caught == [signal.SIGINT] and not pressed()
+assert signal.getsignal(signal.SIGINT) is remember
+print("raised")
+"""
+
+
 @pytest.mark.parametrize(
     "code",
     [DESTRUCTOR, TURNED_INTO_AN_ERROR],
     ids=["dropped in a destructor", "turned into an error of a library"],
 )
 def test_a_lost_interrupt_is_raised_at_the_next_check(code):
+    assert _printed(code) == "raised\n"
+
+
+def test_a_programs_own_handler_stays():
+    assert _printed(HANDLER_OF_A_PROGRAM) == "raised\n"
+
+
+def _printed(code):
     done = subprocess.run(
         [sys.executable, "-c", PREPARE + code],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
@@ -69,16 +91,4 @@ def test_a_lost_interrupt_is_raised_at_the_next_check(code):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "raised\n"
-
-
-def test_a_programs_own_handler_stays():
-    caught = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: caught.append(number))
-    try:
-        with heard() as check:
-            signal.raise_signal(signal.SIGINT)
-            check()
-        assert caught == [signal.SIGINT]
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return done.stdout
