@@ -1,9 +1,14 @@
 """How a training computes: the precision of its layers and whether XLA compiles its steps."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 
 import keras
+
+from lenszoo.inference.engines.bfloat16 import has_bfloat16
+
+log = logging.getLogger("lenszoo")
 
 
 def jit(choice: bool | str) -> bool | str:
@@ -21,6 +26,11 @@ def precision(policy: str) -> Iterator[None]:
     if policy == "none":
         yield
         return
+    if policy == "mixed_bfloat16" and not has_bfloat16():
+        log.warning(
+            'mixed_precision = "mixed_bfloat16": this machine has no bfloat16 and imitates it, several '
+            'times slower than float32; mixed_precision = "none" trains in float32.'
+        )
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

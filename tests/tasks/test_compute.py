@@ -1,8 +1,11 @@
 """Precision and XLA of a training."""
 
+import logging
+
 import keras
 import pytest
 
+from lenszoo.inference.engines import bfloat16
 from lenszoo.tasks.compute import jit, precision
 
 
@@ -15,6 +18,15 @@ def test_a_precision_holds_inside_and_the_users_own_after():
     with precision("none"):
         assert keras.config.dtype_policy().name == before
     assert keras.config.dtype_policy().name == before
+
+
+@pytest.mark.parametrize("flags", [[], ["avx512_bf16"]])
+def test_an_imitated_precision_is_told_of(monkeypatch, caplog, flags):
+    monkeypatch.setattr(bfloat16, "bfloat16_flags", lambda: flags)
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: [])
+    with caplog.at_level(logging.WARNING, "lenszoo"), precision("mixed_bfloat16"):
+        told = [record.getMessage() for record in caplog.records]
+    assert [("has no bfloat16" in line) for line in told] == ([] if flags else [True])
 
 
 @pytest.mark.parametrize("choice", [True, False])

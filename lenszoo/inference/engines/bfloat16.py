@@ -21,9 +21,14 @@ def bfloat16_flags() -> list[str]:
     return sorted(_FLAGS & set(text.split()))
 
 
+def has_bfloat16(engine: str = "keras") -> bool:
+    """Tell whether a device of this machine computes in bfloat16, which others only imitate."""
+    return bool(bfloat16_flags() or (engine == "keras" and keras.distribution.list_devices("gpu")))
+
+
 def check_bfloat16(engine: str) -> None:
     """Raise LenszooError where the device would only imitate bfloat16, slower than float32."""
-    if bfloat16_flags() or (engine == "keras" and keras.distribution.list_devices("gpu")):
+    if has_bfloat16(engine):
         return
     raise LenszooError(
         "This processor has no bfloat16 (avx512_bf16, amx_bf16 or Arm's bf16), which would be "
