@@ -13,14 +13,16 @@ not their kinds.
 Beside the pretexts stand the random start and a network of the same size that learned lenses from
 non-lenses on the simulation, with labels, in as many steps. With --finders also released lens
 finders, which learned lenses of another kind of simulation from non-lenses, in their own bands and
-in fluxes; their features are means over the eight turns of an image. The others look at g, r and i,
-HST's one band thrice; each band is brought to asinh(flux / 3 sigma of its sky) and the brightest
-pixel to 1. NaN pixels get the median of their band. Runs are folders below OUT; one that is
-finished is not trained again. Writes OUT/table.md and OUT/label_efficiency.png.
+in fluxes. The others look at g, r and i, HST's one band thrice; each band is brought to asinh(flux
+/ 3 sigma of its sky) and the brightest pixel to 1. All features are means over the eight turns of
+an image. NaN pixels get the median of their band. Runs are folders below OUT; one that is finished
+is not trained again. Writes OUT/table.md and OUT/label_efficiency.png.
 """
 
 import argparse
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -89,12 +91,15 @@ def sled(folder: Path, bands: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     return x[..., [names.index(band) for band in bands]], labels[whole]
 
 
+def over_turns(answer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Mean answer over the eight turns of each image."""
+    return np.mean([answer(d4(images, np.full(len(images), k))) for k in range(8)], axis=0)
+
+
 def finder_features(weights: str, folder: Path) -> np.ndarray:
-    """Features of SLED's lenses by a released lens finder, means over the turns of an image."""
-    bands = open_model(weights).bands or BANDS
-    images, _ = sled(folder, bands)
-    views = (d4(images, np.full(len(images), k)) for k in range(8))
-    return np.mean([embed(weights, view) for view in views], axis=0)
+    """Features of SLED's lenses by a released lens finder."""
+    images, _ = sled(folder, open_model(weights).bands or BANDS)
+    return over_turns(partial(embed, weights), images)
 
 
 def hst(folder: Path) -> np.ndarray:
@@ -183,7 +188,9 @@ def main() -> None:
     rows = np.flatnonzero(kinds >= 0)
     order = np.random.Generator(np.random.Philox(11)).permutation(rows)
     test, labelled = order[: len(order) // 3], order[len(order) // 3 :]
-    features = {name: frozen_features(net, lenses) for name, net in backbones.items()}
+    features = {
+        name: over_turns(partial(frozen_features, net), lenses) for name, net in backbones.items()
+    }
     features |= {name: finder_features(name, options.folder) for name in options.finders}
     table = label_efficiency(
         {name: (vectors[labelled], vectors[test]) for name, vectors in features.items()},
