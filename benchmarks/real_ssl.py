@@ -17,6 +17,11 @@ in fluxes. The others look at g, r and i, HST's one band thrice; each band is br
 / 3 sigma of its sky) and the brightest pixel to 1. All features are means over the eight turns of
 an image. NaN pixels get the median of their band. Runs are folders below OUT; one that is finished
 is not trained again. Writes OUT/table.md and OUT/label_efficiency.png.
+
+Where FOLDER holds ``spacewarps_dev.npz``, see benchmarks/space_warps.py, the same networks are also
+compared on these candidates of CFHTLS, which none of them has seen: a head learns lenses from
+look-alikes with 50 labels and is scored on the other candidates, for 20 draws of the labels. There
+statistics of the images stand beside the networks, alone and with the features of each.
 """
 
 import argparse
@@ -30,27 +35,38 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from _machine import describe
+from space_warps import Candidates
 
 from lenszoo import build_model, embed, load_model
 from lenszoo.data import Dataset
 from lenszoo.data.augment import d4
 from lenszoo.data.batches import Batches
 from lenszoo.data.checks import apply_policy
-from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency
+from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency, roc_auc
 from lenszoo.files import write_bytes
 from lenszoo.inference import open_model
+from lenszoo.metrics.shortcut import global_statistics
 from lenszoo.simulation import sample_cutouts
 from lenszoo.tasks.classify.task import ClassifyTask
 from lenszoo.tasks.find_lenses.adapt_batches import sky_noise
 from lenszoo.tasks.pretext.data import held_pool
 from lenszoo.tasks.pretext.task import PretextTask
 from lenszoo.tasks.sources import TrainingData
-from lenszoo.training import Recipe, frozen_features, label_efficiency, train
+from lenszoo.training import (
+    LogisticHead,
+    Recipe,
+    frozen_features,
+    label_efficiency,
+    nested_subsets,
+    train,
+)
 
 METHODS = ("rotation", "denoising", "contrastive", "simsiam")
 KINDS = ("lensed_galaxies", "lensed_quasars")
 SKY, BANDS, SIDE = "lens_finding_hard", ("g", "r", "i"), 64
 COUNTS = (50, 100, 200, 400)
+SPACE_WARPS = "spacewarps_dev.npz"
+FEW, DRAWS = 50, 20  # labels of Space Warps and how often they are drawn
 
 
 def seen(images: np.ndarray) -> np.ndarray:
@@ -100,6 +116,37 @@ def finder_features(weights: str, folder: Path) -> np.ndarray:
     """Features of SLED's lenses by a released lens finder."""
     images, _ = sled(folder, open_model(weights).bands or BANDS)
     return over_turns(partial(embed, weights), images)
+
+
+def drawn_aucs(features: np.ndarray, labels: np.ndarray) -> list[float]:
+    """AUC on all other images of a head that has seen few labels, for each draw of these."""
+    aucs = []
+    for seed in range(DRAWS):
+        chosen = nested_subsets(labels, [FEW], seed)[0]
+        others = np.setdiff1d(np.arange(len(labels)), chosen)
+        head = LogisticHead().fit(features[chosen], labels[chosen], seed)
+        aucs.append(float(roc_auc(labels[others], head.logits(features[others]))))
+    return aucs
+
+
+def space_warps(
+    candidates: Candidates, networks: dict[str, keras.Model], finders: list[str]
+) -> str:
+    """Table of the AUC with few labels on Space Warps, with and without image statistics."""
+    labels, images = candidates.lens.astype(np.int64), seen(candidates.images)
+    statistics = global_statistics(images)
+    features = {k: over_turns(partial(frozen_features, net), images) for k, net in networks.items()}
+    for name in finders:
+        if set(open_model(name).bands or BANDS) == set(BANDS):
+            features[name] = over_turns(partial(embed, name, any_scale=True), candidates.images)
+    columns = {"image statistics": (statistics, None)}
+    columns |= {k: (v, np.hstack([v, statistics])) for k, v in features.items()}
+    lines = ["| | alone | with image statistics |", "|---|---:|---:|"]
+    for name, sets in columns.items():
+        aucs = [drawn_aucs(x, labels) for x in sets if x is not None]
+        cells = [f"{np.mean(a):.3f} ± {np.std(a, ddof=1):.3f}" for a in aucs] + [""]
+        lines.append(f"| {name} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines)
 
 
 def hst(folder: Path) -> np.ndarray:
@@ -205,6 +252,11 @@ def main() -> None:
         f"({int(kinds[test].sum())} quasars); {options.seeds} draws.\n\n"
         f"{label_efficiency_markdown(table)}\n"
     )
+    if (options.folder / SPACE_WARPS).is_file():
+        candidates = Candidates(options.folder / SPACE_WARPS)
+        counts = f"{candidates.lens.sum()} lenses, {(~candidates.lens).sum()} look-alikes"
+        rows = space_warps(candidates, backbones, options.finders)
+        text += f"\nSpace Warps: {counts}; {FEW} labels, {DRAWS} draws.\n\n{rows}\n"
     write_bytes(options.out / "table.md", text.encode())
     plot_label_efficiency(table, title="Lensed galaxy or quasar").savefig(
         options.out / "label_efficiency.png", dpi=150
