@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from lenszoo.data.aligned import aligned_take
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.readers import ImageFiles
 from lenszoo.data.splits import fold_rows, split_rows
@@ -123,7 +124,9 @@ class Dataset:
         parts: dict[str, Any] = {}
         for name in arrays:
             part = getattr(self, name)
-            parts[name] = None if part is None else part[rows]
+            if part is not None:
+                part = aligned_take(part, rows) if name in ("images", "targets") else part[rows]
+            parts[name] = part
         return replace(
             self,
             ids=tuple(self.ids[i] for i in rows),

@@ -1,12 +1,16 @@
 """Pieces of tf.data graphs: tensors in the memory of the CPU, maps, and no tuner."""
 
 import contextlib
+import gc
 from typing import Any
 
 import numpy as np
 
 from lenszoo.chatter import without_chatter
+from lenszoo.data.aligned import is_aligned
 from lenszoo.errors import LenszooError
+
+LARGE = 2**26  # bytes
 
 
 def tensorflow() -> Any:
@@ -42,9 +46,10 @@ def to_tensor(tf: Any, array: np.ndarray) -> Any:
 
 def share_memory(tf: Any, images: np.ndarray) -> Any:
     """Return images as a float32 tensor, without a copy where alignment allows it."""
-    plain = images.dtype == np.float32 and images.flags.c_contiguous and images.flags.writeable
-    if plain and images.size and images.ctypes.data % 64 == 0:
+    if images.size and is_aligned(images):
         return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
+    if images.nbytes > LARGE:
+        gc.collect()  # the graph of the epoch before, a cycle, would still hold its copy
     return to_tensor(tf, np.asarray(images, np.float32))
 
 

@@ -7,7 +7,6 @@ None in such a list is a band that is missing: its pixels are NaN.
 """
 
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lenszoo.data.aligned import aligned_empty
 from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape
 from lenszoo.data.formats import find_format
 from lenszoo.data.npy import read_npy
@@ -248,20 +248,6 @@ def _first_readable(paths: Sequence[ImagePath], on_bad: OnBad) -> tuple[int, np.
         except LenszooError:
             continue
     return last, read_image(paths[last])
-
-
-def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
-    """Return an empty float32 array on a 64-byte boundary, which TensorFlow shares uncopied."""
-    nbytes = 4 * math.prod(shape)
-    try:
-        raw = np.empty(nbytes + 64, np.uint8)
-    except MemoryError:
-        raise LenszooError(
-            f"{shape[0]} images of {shape[1:]} need {nbytes / 2**30:.1f} GiB of memory; "
-            "read fewer at once, or stream them with image_dataset(..., cache=False)."
-        ) from None
-    start = -raw.ctypes.data % 64
-    return raw[start : start + nbytes].view(np.float32).reshape(shape)
 
 
 class ImageNames(Sequence[str]):

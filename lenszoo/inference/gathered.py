@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from lenszoo.data.readers import aligned_empty
+from lenszoo.data.aligned import aligned_empty
 from lenszoo.inference.answers import answer
 from lenszoo.inference.candidates import Candidates
 from lenszoo.inference.inputs import Batch

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lenszoo.data.aligned import aligned_empty
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.photometry import measure, measured_columns
@@ -91,7 +92,10 @@ def take_bands(preset: Preset, images: np.ndarray, bands: Sequence[str]) -> np.n
     """Return images (n, H, W, bands) of a sky in some bands, in their order."""
     if tuple(bands) == preset.bands:
         return images
-    return np.ascontiguousarray(images[..., [preset.bands.index(name) for name in bands]])
+    taken = aligned_empty((*images.shape[:3], len(bands)))
+    for k, name in enumerate(bands):
+        taken[..., k] = images[..., preset.bands.index(name)]
+    return taken
 
 
 def chosen_columns(

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from lenszoo.data.aligned import aligned_empty
 from lenszoo.simulation import shine
 from lenszoo.simulation.observe import Instrument, binned, minmax, signal_to_noise
 from lenszoo.simulation.preset import Preset
@@ -131,7 +132,7 @@ def render(
     if preset.factor > 1:
         shapes |= {"targets": preset.target_shape, "noiseless": preset.target_shape}
         shapes |= {"counts_at_0": (), "counts_at_1": ()}
-    result = {k: np.empty((len(scenes), *shape), np.float32) for k, shape in shapes.items()}
+    result = {k: aligned_empty((len(scenes), *shape)) for k, shape in shapes.items()}
     for start in range(0, len(scenes), TILE):
         tile = list(scenes[start : start + TILE])
         n = len(tile)

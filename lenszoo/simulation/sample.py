@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lenszoo.data.aligned import aligned_empty
 from lenszoo.errors import LenszooError, counted
 from lenszoo.heartbeat import Heartbeat
 from lenszoo.simulation.preset import Preset
@@ -138,8 +139,10 @@ def _tell(beat: Heartbeat, before: int, total: int, done: int) -> None:
 def _in_order(
     parts: list[dict[str, np.ndarray]], groups: list[np.ndarray], n: int
 ) -> dict[str, np.ndarray]:
-    """Put arrays rendered group by group back into the order of the scenes."""
-    whole = {name: np.empty((n, *array.shape[1:]), array.dtype) for name, array in parts[0].items()}
+    """Put float32 arrays rendered group by group back into the order of the scenes."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = {name: aligned_empty((n, *array.shape[1:])) for name, array in parts[0].items()}
     for rows, part in zip(groups, parts, strict=False):
         for name, array in part.items():
             whole[name][rows] = array

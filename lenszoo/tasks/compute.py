@@ -28,8 +28,8 @@ def precision(policy: str) -> Iterator[None]:
         return
     if policy == "mixed_bfloat16" and not has_bfloat16():
         log.warning(
-            'mixed_precision = "mixed_bfloat16": this machine has no bfloat16 and imitates it, several '
-            'times slower than float32; mixed_precision = "none" trains in float32.'
+            'mixed_precision = "mixed_bfloat16": this machine has no bfloat16 and imitates it, '
+            'several times slower than float32; mixed_precision = "none" trains in float32.'
         )
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

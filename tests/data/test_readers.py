@@ -9,7 +9,6 @@ from oneline import one_line
 from PIL import Image
 
 from lenszoo.data import read_image, read_images
-from lenszoo.data.readers import aligned_empty
 from lenszoo.errors import LenszooError
 
 RNG = np.random.default_rng(7)
@@ -138,7 +137,3 @@ def test_masked_pixels_and_the_sky(tmp_path):
 
 def test_nothing_to_read():
     _one_line([], "empty", read_images)
-
-
-def test_images_beyond_memory_are_refused_in_one_line():
-    one_line("cache=False", lambda: aligned_empty((2**32, 4096, 4096, 1)))
