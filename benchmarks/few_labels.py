@@ -12,7 +12,6 @@ reference systems; AUC is its mean and standard deviation over the folds.
 
 import argparse
 import os
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from _machine import describe
-from real_ssl import BANDS, SIDE, over_turns, seen, sled
+from real_ssl import BANDS, SIDE, seen, sled
 
 from lenszoo import build_model, load_model
 from lenszoo.data.augment import d4
@@ -38,6 +37,12 @@ def opened(start: str, model: str) -> tuple[keras.Model, tuple[str, ...], bool]:
         return feature_model(build_model(model, input_shape=(SIDE, SIDE, len(BANDS)))), BANDS, False
     bands = open_model(start).bands
     return feature_model(load_model(start)), bands or BANDS, bool(bands)
+
+
+def over_turns(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Mean answer over the eight turns of each image."""
+    turned = (d4(images, np.full(len(images), k)) for k in range(TURNS))
+    return np.mean([model.predict(view, batch_size=64, verbose=0) for view in turned], axis=0)
 
 
 def fine_tuned(
@@ -63,7 +68,7 @@ def fine_tuned(
         for rows in np.array_split(order, -(-len(order) // BATCH)):
             turned = d4(images[rows], generator.integers(TURNS, size=len(rows)))
             network.train_on_batch(turned, labels[rows, None])
-    return over_turns(partial(network.predict, batch_size=64, verbose=0), tests)[:, 0]
+    return over_turns(network, tests)[:, 0]
 
 
 def main() -> None:
@@ -89,7 +94,7 @@ def main() -> None:
         images = sled(options.folder, bands)[0]
         images = (images if fluxes else seen(images))[rows]
         frozen = cross_validate_frozen(
-            over_turns(partial(features.predict, verbose=0), images),
+            over_turns(features, images),
             labels,
             folds=options.folds,
             seed=options.seed,

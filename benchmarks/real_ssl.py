@@ -12,11 +12,12 @@ not their kinds.
 
 Beside the pretexts stand the random start and a network of the same size that learned lenses from
 non-lenses on the simulation, with labels, in as many steps. With --finders also released lens
-finders, which learned lenses of another kind of simulation from non-lenses, in their own bands and
-in fluxes. The others look at g, r and i, HST's one band thrice; each band is brought to asinh(flux
-/ 3 sigma of its sky) and the brightest pixel to 1. All features are means over the eight turns of
-an image. NaN pixels get the median of their band. Runs are folders below OUT; one that is finished
-is not trained again. Writes OUT/table.md and OUT/label_efficiency.png.
+finders, which learned lenses of another kind of simulation from non-lenses, in fluxes: those of g,
+r and i on Space Warps (below), others on SLED in their own bands. The others look at g, r and i,
+HST's one band thrice; each band is brought to asinh(flux / 3 sigma of its sky) and the brightest
+pixel to 1. All features are means over the eight turns of an image. NaN pixels get the median of
+their band. Runs are folders below OUT; one that is finished is not trained again. Writes
+OUT/table.md and OUT/label_efficiency.png.
 
 Where FOLDER holds ``spacewarps_dev.npz``, see benchmarks/space_warps.py, the same networks are also
 compared on these candidates of CFHTLS, which none of them has seen: a head learns lenses from
@@ -26,8 +27,6 @@ statistics of the images stand beside the networks, alone and with the features 
 
 import argparse
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -39,7 +38,6 @@ from space_warps import Candidates
 
 from lenszoo import build_model, embed, load_model
 from lenszoo.data import Dataset
-from lenszoo.data.augment import d4
 from lenszoo.data.batches import Batches
 from lenszoo.data.checks import apply_policy
 from lenszoo.evaluation import label_efficiency_markdown, plot_label_efficiency, roc_auc
@@ -107,15 +105,15 @@ def sled(folder: Path, bands: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     return x[..., [names.index(band) for band in bands]], labels[whole]
 
 
-def over_turns(answer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
-    """Mean answer over the eight turns of each image."""
-    return np.mean([answer(d4(images, np.full(len(images), k))) for k in range(8)], axis=0)
+def looks_at(weights: str) -> tuple[str, ...]:
+    """Bands of a released lens finder."""
+    return tuple(open_model(weights).bands or BANDS)
 
 
 def finder_features(weights: str, folder: Path) -> np.ndarray:
     """Features of SLED's lenses by a released lens finder."""
-    images, _ = sled(folder, open_model(weights).bands or BANDS)
-    return over_turns(partial(embed, weights), images)
+    images, _ = sled(folder, looks_at(weights))
+    return embed(weights, images, tta=True)
 
 
 def drawn_aucs(features: np.ndarray, labels: np.ndarray) -> list[float]:
@@ -135,10 +133,10 @@ def space_warps(
     """Table of the AUC with few labels on Space Warps, with and without image statistics."""
     labels, images = candidates.lens.astype(np.int64), seen(candidates.images)
     statistics = global_statistics(images)
-    features = {k: over_turns(partial(frozen_features, net), images) for k, net in networks.items()}
+    features = {k: frozen_features(net, images, tta=True) for k, net in networks.items()}
     for name in finders:
-        if set(open_model(name).bands or BANDS) == set(BANDS):
-            features[name] = over_turns(partial(embed, name, any_scale=True), candidates.images)
+        if looks_at(name) == BANDS:
+            features[name] = embed(name, candidates.images, tta=True, any_scale=True)
     columns = {"image statistics": (statistics, None)}
     columns |= {k: (v, np.hstack([v, statistics])) for k, v in features.items()}
     lines = ["| | alone | with image statistics |", "|---|---:|---:|"]
@@ -235,10 +233,12 @@ def main() -> None:
     rows = np.flatnonzero(kinds >= 0)
     order = np.random.Generator(np.random.Philox(11)).permutation(rows)
     test, labelled = order[: len(order) // 3], order[len(order) // 3 :]
-    features = {
-        name: over_turns(partial(frozen_features, net), lenses) for name, net in backbones.items()
+    features = {name: frozen_features(net, lenses, tta=True) for name, net in backbones.items()}
+    features |= {
+        name: finder_features(name, options.folder)
+        for name in options.finders
+        if looks_at(name) != BANDS
     }
-    features |= {name: finder_features(name, options.folder) for name in options.finders}
     table = label_efficiency(
         {name: (vectors[labelled], vectors[test]) for name, vectors in features.items()},
         kinds[labelled],

@@ -70,11 +70,14 @@ Classes = Annotated[
     typer.Option(help="Names of the classes, a,b,c, for weights that do not know them."),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images a step.")]
+Tta = Annotated[
+    bool,
+    typer.Option("--tta", help="Average over quarter turns and flips, in eight times the time."),
+]
 EngineOption = Annotated[
     Literal["keras", "onnx", "openvino"],
     typer.Option(
-        help="What runs the network; onnx and openvino convert it once (pip install "
-        "'lenszoo[export]')."
+        help="What runs the network; onnx and openvino, of lenszoo's extra export, convert it once."
     ),
 ]
 PrecisionOption = Annotated[

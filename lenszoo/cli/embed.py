@@ -18,6 +18,7 @@ from lenszoo.cli._options import (
     PositionColumns,
     PrecisionOption,
     Resize,
+    Tta,
     Weights,
     cut_option,
 )
@@ -45,6 +46,7 @@ def embed(
     path_column: PathColumn = "path",
     cutout_size: CutoutSize = None,
     position_columns: PositionColumns = None,
+    tta: Tta = False,
     batch_size: BatchSize = 128,
     engine: EngineOption = "keras",
     precision: PrecisionOption = "auto",
@@ -69,6 +71,7 @@ def embed(
         on_bad=on_bad,
         resize=resize,
         bands=band_list(bands),
+        tta=tta,
         batch_size=batch_size,
         engine=engine,
         precision=precision,

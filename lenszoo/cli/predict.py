@@ -19,6 +19,7 @@ from lenszoo.cli._options import (
     PositionColumns,
     PrecisionOption,
     Resize,
+    Tta,
     WeightsList,
     cut_option,
     weights_list,
@@ -44,12 +45,7 @@ def predict(
     path_column: PathColumn = "path",
     cutout_size: CutoutSize = None,
     position_columns: PositionColumns = None,
-    tta: Annotated[
-        bool,
-        typer.Option(
-            "--tta", help="Average over quarter turns and flips, in eight times the time."
-        ),
-    ] = False,
+    tta: Tta = False,
     sort: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="Sort by a column, such as logit_lens, highest first."),

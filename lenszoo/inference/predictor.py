@@ -188,6 +188,7 @@ def embed(
     on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    tta: bool = False,
     engine: EngineName = "keras",
     precision: Precision = "auto",
     out: str | os.PathLike[str] | None = None,
@@ -200,6 +201,8 @@ def embed(
     Args:
         model, inputs, batch_size, on_bad, resize, bands: as in :func:`predict`; not an ensemble,
             whose members have features each of their own.
+        tta: the mean over the quarter turns and flips of each image, in eight times the time; worth
+            it before a head that learns from few labels, see ``docs/results/label_efficiency.md``.
         engine, precision, overwrite, progress, preparing: as in :func:`predict`.
         out: a file to write batch by batch, as :func:`predict` does, whose path is returned:
             ``.parquet``, or ``.npy`` with the vectors alone.
@@ -223,7 +226,7 @@ def embed(
         output.check(_each(model, inputs), VECTORS)
     work = embedding(
         model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands,
-        engine=engine, precision=precision, **preparing,
+        tta=tta, engine=engine, precision=precision, **preparing,
     )  # fmt: skip
     return work.answers(progress).values if output is None else work.write(output, progress).path
 
@@ -236,6 +239,7 @@ def embedding_table(
     on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    tta: bool = False,
     engine: EngineName = "keras",
     precision: Precision = "auto",
     progress: Progress | None = None,
@@ -244,7 +248,7 @@ def embedding_table(
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
     return embedding(
         model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands,
-        engine=engine, precision=precision, **preparing,
+        tta=tta, engine=engine, precision=precision, **preparing,
     ).table(progress)  # fmt: skip
 
 
@@ -256,6 +260,7 @@ def embedding(
     on_bad: OnBad | None = None,
     resize: bool = False,
     bands: Sequence[int] | None = None,
+    tta: bool = False,
     engine: EngineName = "keras",
     precision: Precision = "auto",
     **preparing: Unpack[Preparing],
@@ -263,6 +268,7 @@ def embedding(
     """Open model and inputs for :func:`embed`, whose arguments these are."""
     opened = open_model(model)
     answering = open_engine(opened, engine, precision, feature_model)
+    answerer = AugmentedModel(opened, answering.model, features=True) if tta else answering.model
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
 
     def table_of(answers: Answers, start: int) -> pa.Table:
@@ -272,8 +278,8 @@ def embedding(
         column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
         return _table(candidates, answers, start, {FEATURES: column})
 
-    facts = _facts(opened, candidates) | {"output": FEATURES} | answering.facts
-    return Prediction(answering.model, candidates, batch_size, table_of, facts)
+    facts = _facts(opened, candidates) | {"output": FEATURES, "tta": tta} | answering.facts
+    return Prediction(answerer, candidates, batch_size, table_of, facts)
 
 
 def _facts(opened: OpenedModel, candidates: Candidates) -> dict[str, Any]:

@@ -51,27 +51,30 @@ def tta_logits(model: Any, images: np.ndarray, batch_size: int = 128) -> NDArray
 
 
 class AugmentedModel:
-    """A classifier that answers with the mean logits over turns and flips of each image.
+    """A model that answers with the mean over turns and flips of each image.
 
     A table beside the images stays as it is.
 
     Args:
         opened: the classifier.
         model: what answers in its place; by default itself.
+        features: it answers features; else logits.
 
     Raises:
         LenszooError: the model takes no images.
     """
 
-    def __init__(self, opened: OpenedModel, model: Any = None) -> None:
+    def __init__(self, opened: OpenedModel, model: Any = None, features: bool = False) -> None:
         if "images" not in opened.takes:
             raise LenszooError(f"{opened.name} looks at a table, which has no turns and flips.")
-        self._opened, self._model = opened, opened.model if model is None else model
+        self._model = opened.model if model is None else model
+        self._read: Callable[[Any], Any] = np.asarray if features else opened.logits
         self.weights = opened.model.weights
-        self.output_shape = (None, len(opened.classes))
+        width = self._model.output_shape[-1] if features else len(opened.classes)
+        self.output_shape = (None, width)
 
     def predict_on_batch(self, inputs: Any) -> np.ndarray:
-        """Return logits (n, classes) float32 of images (n, H, W, bands), or of images and table.
+        """Return answers (n, width) float32 to images (n, H, W, bands), or to images and table.
 
         Raises:
             LenszooError: the images are not square.
@@ -79,23 +82,21 @@ class AugmentedModel:
         beside = inputs if isinstance(inputs, dict) else None
         predict = self._model.predict_on_batch
 
-        def logits(images: np.ndarray) -> np.ndarray:
-            return self._opened.logits(
-                predict(images if beside is None else beside | {"images": images})
-            )
+        def answer(images: np.ndarray) -> np.ndarray:
+            return self._read(predict(images if beside is None else beside | {"images": images}))
 
-        return _mean(logits, inputs if beside is None else beside["images"])
+        return _mean(answer, inputs if beside is None else beside["images"])
 
 
-def _mean(logits: Callable[[np.ndarray], Any], images: np.ndarray) -> NDArray[np.float32]:
-    """Average the logits of a batch over the group D4, in float64."""
+def _mean(answer: Callable[[np.ndarray], Any], images: np.ndarray) -> NDArray[np.float32]:
+    """Average the answers to a batch over the group D4, in float64."""
     if images.ndim != 4 or images.shape[1] != images.shape[2]:
         raise LenszooError(
             f"Test-time augmentation needs square images (n, H, W, bands), not {images.shape}: "
             "crop them, or do without."
         )
     looks = [
-        np.asarray(logits(d4(images, np.full(len(images), element))), np.float64)
+        np.asarray(answer(d4(images, np.full(len(images), element))), np.float64)
         for element in range(D4_SIZE)
     ]
     return np.sort(np.stack(looks), axis=0).mean(axis=0).astype(np.float32)

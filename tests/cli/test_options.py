@@ -1,6 +1,9 @@
 import pytest
+import typer
 from oneline import one_line
+from rich.text import Text
 
+from lenszoo.cli import app
 from lenszoo.cli._options import (
     CATALOGUE,
     catalogue_options,
@@ -54,3 +57,16 @@ def test_named_columns_and_where_to_cut():
     assert cut.size == 32 and cut.columns == {"x": "x", "y": "y"}
     with pytest.raises(LenszooError, match="--cutout-size says how much"):
         cut_option(None, "x,y")
+
+
+def test_no_help_loses_words_to_the_markup_of_rich():
+    def helps(command, name):
+        yield name, command.help or ""
+        for option in command.params:
+            yield f"{name} {option.name}", getattr(option, "help", None) or ""
+        for verb, inner in getattr(command, "commands", {}).items():
+            yield from helps(inner, f"{name} {verb}")
+
+    texts = dict(helps(typer.main.get_command(app), "lenszoo"))
+    assert len(texts) > 100
+    assert [name for name, text in texts.items() if Text.from_markup(text).plain != text] == []

@@ -8,6 +8,7 @@ import pytest
 from tinyzoo import CLASSES, NAME, SIZE
 
 from lenszoo import embed, load_model, predict
+from lenszoo.data.augment import d4
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import tta_logits
 from lenszoo.inference import embedding_table, provenance_of
@@ -172,6 +173,17 @@ def test_embedding_is_the_layer_before_the_head(zoo, opened, stack):
     table = embedding_table(zoo.run, images, batch_size=8)
     np.testing.assert_array_equal(features_of(table), vectors)
     assert len(provenance_of(table)["weights_sha256"]) == 64
+
+
+def test_embedding_over_turns_is_their_mean_and_knows_no_turn(opened, stack):
+    images = stack[0][:6]
+    vectors = embed(opened, images, tta=True, batch_size=4)
+    turned = [d4(images, np.full(len(images), k)) for k in range(8)]
+    each = np.stack([embed(opened, one) for one in turned])
+    assert np.ptp(each, axis=0).max() > 1e-3  # one look does know
+    np.testing.assert_allclose(vectors, each.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(embed(opened, turned[5], tta=True, batch_size=4), vectors)
+    assert provenance_of(embedding_table(opened, images, tta=True))["tta"] is True
 
 
 JAX = """

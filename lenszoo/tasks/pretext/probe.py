@@ -31,6 +31,7 @@ def frozen_features(
     *,
     batch_size: int = BATCH_SIZE,
     on_bad: OnBad | None = None,
+    tta: bool = False,
 ) -> np.ndarray:
     """Look at each image once with a frozen backbone: :func:`lenszoo.embed`.
 
@@ -41,6 +42,7 @@ def frozen_features(
         batch_size: images a step.
         on_bad: what happens to images with NaN pixels; "skip" would leave rows of NaN, which no
             head can be fitted on.
+        tta: means over the quarter turns and flips of each image, in eight times the time.
 
     Returns:
         The output of the layer ``features``, float32 (n, d).
@@ -55,7 +57,7 @@ def frozen_features(
         >>> len(frozen_features(backbone, images))
         3
     """
-    return embed(model, images, batch_size=batch_size, on_bad=on_bad)
+    return embed(model, images, batch_size=batch_size, on_bad=on_bad, tta=tta)
 
 
 @dataclass(frozen=True, eq=False)
