@@ -225,7 +225,12 @@ def _training(entry: WeightsEntry) -> str:
             f"seed {data['seed']}."
         )
     if data.get("trained_on"):
-        took = f"{data['hours']:g} hours" if "hours" in data else "time not recorded"
+        hours = data.get("hours")
+        took = (
+            f"{hours:g} hour{'' if hours == 1 else 's'}"
+            if hours is not None
+            else "time not recorded"
+        )
         lines.append(f"{data['trained_on']}; {took}.")
     commands = {
         f"lenszoo train {entry.recipe.removesuffix('.toml')} --out RUN": "train it again",
