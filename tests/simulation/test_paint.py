@@ -41,9 +41,13 @@ np.savez(sys.argv[1], images=lenses.images, arcs=lenses.arcs, **truth)
         # photon counts move by one where the arcs are rounded otherwise
         same = np.abs(theirs["images"] - lenses.images[:4]) < 1e-3 * ours.max()
         assert same.mean() > 0.999
+        # measured on float32 images, which processors round differently, or following from these
+        measured = dict.fromkeys(
+            ("lens_x", "lens_y", "lens_e1", "lens_e2", "image_separation"), 1e-3
+        )
         for name in theirs.files:
             if name not in ("images", "arcs", "magnification", "arc_signal_to_noise"):
-                tolerance = 1e-3 if name in ("lens_x", "lens_y", "lens_e1", "lens_e2") else 1e-6
+                tolerance = measured.get(name, 1e-6)
                 np.testing.assert_allclose(
                     theirs[name], lenses.truth[name][:4], atol=tolerance, err_msg=name
                 )
