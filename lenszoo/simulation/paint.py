@@ -173,7 +173,10 @@ def _truth(
             values[f"source_magnitude_{band.name}"] = band.zero_point_mag - 2.5 * math.log10(own)
         for name, value in values.items():
             columns[name].append(value)
-    truth = {name: np.array(values) for name, values in columns.items()}
+    # of no lenses, too, names are words and numbers whole
+    truth = {
+        name: np.array(values, _TYPES.get(name, np.float64)) for name, values in columns.items()
+    }
     truth["magnification"] = magnification
     truth["arc_signal_to_noise"] = _signal_to_noise(galaxies, rows, arcs)
     for axis, name in enumerate(("image_x", "image_y")):
@@ -181,6 +184,10 @@ def _truth(
         for row, p in enumerate(paintings):
             truth[name][row] = p.images[:, axis] + (p.x, p.y)[axis]
     return truth
+
+
+_WHOLE = ("companions", "source_stamp", "images", "tries")
+_TYPES: dict[str, type] = {"id": np.str_, **dict.fromkeys(_WHOLE, np.int64)}
 
 
 def _names(survey: ImagingSurvey) -> tuple[str, ...]:

@@ -99,6 +99,17 @@ def test_a_bin_without_a_lens_is_told(finder, survey, galaxies, tmp_path):
     assert "nothing was measured" in (tmp_path / "report.html").read_text()
 
 
+def test_a_bin_without_a_lens_stands_beside_one_with(finder, survey, galaxies, tmp_path):
+    axes = ["einstein_radius=0.1,0.2,1.5,2"]
+    law = PaintLaw(tries=20)
+    table = completeness(finder, survey, galaxies, tmp_path, law=law, axes=axes, per_bin=4)
+    none, _, wide = table.to_pylist()
+    assert none["lenses"] == 0 and none["completeness"] is None and "images nearer" in none["floor"]
+    assert wide["lenses"] > 0
+    lenses = pq.read_table(tmp_path / "lenses.parquet")
+    assert [str(lenses.schema.field(name).type) for name in ("id", "tries")] == ["string", "int64"]
+
+
 def test_any_column_of_the_truth(finder, survey, galaxies, tmp_path):
     table = completeness(
         finder, survey, galaxies, tmp_path, axes=["magnification=3,6,100"], per_bin=8, batch_size=8
