@@ -174,7 +174,7 @@ def _truth(
         for name, value in values.items():
             columns[name].append(value)
     # of no lenses, too, names are words and numbers whole
-    truth = {
+    truth: dict[str, np.ndarray] = {
         name: np.array(values, _TYPES.get(name, np.float64)) for name, values in columns.items()
     }
     truth["magnification"] = magnification
