@@ -40,7 +40,7 @@ harness: .venv/.dev .venv-torch/.done ## Run the slow tests, and put every model
 	KERAS_BACKEND=torch .venv-torch/bin/python tests/models/harness.py check all
 	KERAS_BACKEND=torch .venv-torch/bin/python tests/models/upscaling_harness.py check
 	KERAS_BACKEND=torch .venv-torch/bin/python benchmarks/backends.py
-	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/layers tests/simulation/test_random.py tests/cli/test_verbs_on_torch.py
+	KERAS_BACKEND=torch .venv-torch/bin/python -m pytest -q tests/layers tests/simulation/test_random.py tests/tasks/test_compute.py tests/cli/test_verbs_on_torch.py
 	.venv-torch/bin/python -m pytest -q tests/simulation/test_render.py tests/inference/exporting/test_torch_program.py
 
 check: .venv/.dev docs ## Check format, lint, types, the direction of imports, prose, names of tests and the documentation

@@ -1,6 +1,10 @@
 """Precision and XLA of a training."""
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -23,10 +27,26 @@ def test_a_precision_holds_inside_and_the_users_own_after():
 @pytest.mark.parametrize("flags", [[], ["avx512_bf16"]])
 def test_an_imitated_precision_is_told_of(monkeypatch, caplog, flags):
     monkeypatch.setattr(bfloat16, "bfloat16_flags", lambda: flags)
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: [])
+    monkeypatch.setattr(bfloat16, "_has_gpu", lambda: False)
     with caplog.at_level(logging.WARNING, "lenszoo"), precision("mixed_bfloat16"):
         told = [record.getMessage() for record in caplog.records]
     assert [("has no bfloat16" in line) for line in told] == ([] if flags else [True])
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_precision_is_built_under_on_other_backends(backend):
+    pytest.importorskip(backend)
+    code = "import keras; from lenszoo.tasks.compute import precision\n"
+    code += "with precision('mixed_bfloat16'): print(keras.layers.Dense(1).compute_dtype)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "bfloat16\n"
 
 
 @pytest.mark.parametrize("choice", [True, False])

@@ -23,7 +23,7 @@ def bfloat16_flags() -> list[str]:
 
 def has_bfloat16(engine: str = "keras") -> bool:
     """Tell whether a device of this machine computes in bfloat16, which others only imitate."""
-    return bool(bfloat16_flags() or (engine == "keras" and keras.distribution.list_devices("gpu")))
+    return bool(bfloat16_flags()) or (engine == "keras" and _has_gpu())
 
 
 def check_bfloat16(engine: str) -> None:
@@ -61,6 +61,15 @@ def in_bfloat16(model: keras.Model, label: str) -> keras.Model:
         keras.config.set_dtype_policy(policy)
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _has_gpu() -> bool:
+    if keras.backend.backend() == "torch":  # for which Keras lists no devices
+        import torch
+
+        return torch.cuda.is_available()
+    # all of them: on a CPU, JAX refuses to list GPUs
+    return any(name.startswith("gpu") for name in keras.distribution.list_devices())
 
 
 def precision_of(model: keras.Model) -> str:
