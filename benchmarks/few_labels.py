@@ -22,27 +22,20 @@ from _machine import describe
 from real_ssl import BANDS, SIDE, seen, sled
 
 from lenszoo import build_model, load_model
-from lenszoo.data.augment import d4
-from lenszoo.evaluation import roc_auc
+from lenszoo.data.augment import D4_SIZE, d4
+from lenszoo.evaluation import roc_auc, tta_logits
 from lenszoo.inference import open_model
 from lenszoo.inference.features import feature_model
-from lenszoo.training import cross_validate_frozen
+from lenszoo.training import cross_validate_frozen, frozen_features
 
-BATCH, EPOCHS, RATE, TURNS = 32, 40, 3e-4, 8
+BATCH, EPOCHS, RATE = 32, 40, 3e-4
 
 
-def opened(start: str, model: str) -> tuple[keras.Model, tuple[str, ...], bool]:
-    """A network up to its features, the bands it looks at, and whether it takes fluxes."""
+def opened(start: str, model: str) -> keras.Model:
+    """A network to learn on from."""
     if start == "random":
-        return feature_model(build_model(model, input_shape=(SIDE, SIDE, len(BANDS)))), BANDS, False
-    bands = open_model(start).bands
-    return feature_model(load_model(start)), bands or BANDS, bool(bands)
-
-
-def over_turns(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Mean answer over the eight turns of each image."""
-    turned = (d4(images, np.full(len(images), k)) for k in range(TURNS))
-    return np.mean([model.predict(view, batch_size=64, verbose=0) for view in turned], axis=0)
+        return build_model(model, input_shape=(SIDE, SIDE, len(BANDS)))
+    return load_model(start)
 
 
 def fine_tuned(
@@ -50,7 +43,7 @@ def fine_tuned(
 ) -> np.ndarray:
     """Logits of the tests by a network whose layers have all learned on from a start."""
     keras.utils.set_random_seed(seed)
-    features, _, _ = opened(start, model)
+    features = feature_model(opened(start, model))
     features.trainable = True
     network = keras.Model(features.inputs, keras.layers.Dense(1)(features.output))
     steps = EPOCHS * -(-len(images) // BATCH)
@@ -66,9 +59,9 @@ def fine_tuned(
     for _ in range(EPOCHS):
         order = generator.permutation(len(images))
         for rows in np.array_split(order, -(-len(order) // BATCH)):
-            turned = d4(images[rows], generator.integers(TURNS, size=len(rows)))
+            turned = d4(images[rows], generator.integers(D4_SIZE, size=len(rows)))
             network.train_on_batch(turned, labels[rows, None])
-    return over_turns(network, tests)[:, 0]
+    return tta_logits(network, tests)[:, 0]
 
 
 def main() -> None:
@@ -90,15 +83,13 @@ def main() -> None:
     print(f"{describe()}; {len(rows)} labels, {options.folds} folds, seed {options.seed}")
     print("| start | frozen | fine-tuned |\n|---|---:|---:|", flush=True)
     for start in options.starts:
-        features, bands, fluxes = opened(start, options.model)
-        images = sled(options.folder, bands)[0]
-        images = (images if fluxes else seen(images))[rows]
-        frozen = cross_validate_frozen(
-            over_turns(features, images),
-            labels,
-            folds=options.folds,
-            seed=options.seed,
-        )
+        keras.utils.set_random_seed(options.seed)
+        network = opened(start, options.model)
+        bands = open_model(network).bands  # a finder's, which takes fluxes
+        images = sled(options.folder, bands or BANDS)[0][rows]
+        images = images if bands else seen(images)
+        features = frozen_features(network, images, tta=True)
+        frozen = cross_validate_frozen(features, labels, folds=options.folds, seed=options.seed)
         tuned = []
         for k in range(options.folds):
             test = frozen.fold == k

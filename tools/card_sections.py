@@ -225,12 +225,7 @@ def _training(entry: WeightsEntry) -> str:
             f"seed {data['seed']}."
         )
     if data.get("trained_on"):
-        hours = data.get("hours")
-        took = (
-            f"{hours:g} hour{'' if hours == 1 else 's'}"
-            if hours is not None
-            else "time not recorded"
-        )
+        took = counted(data["hours"], "hour") if "hours" in data else "time not recorded"
         lines.append(f"{data['trained_on']}; {took}.")
     commands = {
         f"lenszoo train {entry.recipe.removesuffix('.toml')} --out RUN": "train it again",

@@ -42,9 +42,8 @@ np.savez(sys.argv[1], images=lenses.images, arcs=lenses.arcs, **truth)
         same = np.abs(theirs["images"] - lenses.images[:4]) < 1e-3 * ours.max()
         assert same.mean() > 0.999
         # measured on float32 images, which processors round differently, or following from these
-        measured = dict.fromkeys(
-            ("lens_x", "lens_y", "lens_e1", "lens_e2", "image_separation"), 1e-3
-        )
+        measured = dict.fromkeys(("lens_x", "lens_y", "lens_e1", "lens_e2"), 1e-3)
+        measured["image_separation"] = 1e-5
         for name in theirs.files:
             if name not in ("images", "arcs", "magnification", "arc_signal_to_noise"):
                 tolerance = measured.get(name, 1e-6)
