@@ -10,8 +10,9 @@ from typing import Any
 
 import keras
 
-from lenszoo.errors import unknown
+from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import BatchNormalization
+from lenszoo.models.checks import check_rate
 from lenszoo.models.heads import classifier_factory, scale
 
 # (mean, std) of pixels in [0, 1], averaged where they differ between red, green and blue
@@ -71,13 +72,15 @@ def _factory(row: str) -> Callable[..., keras.Model]:
     """Make the factory of a row of the table."""
     net = APPLICATIONS[row]
 
-    def backbone(images: Any, *, until: str | None = None) -> Any:
+    def backbone(images: Any, *, alpha: float = 1.0, until: str | None = None) -> Any:
         model = net.builder(
             include_top=False,
             weights=None,
             input_tensor=scale(images, *net.scaling),
             **net.settings,
         )
+        if alpha != 1.0:
+            model = _narrow(model, alpha)
         _adopt_normalization(model)
         if until is None:
             return model.output
@@ -90,9 +93,34 @@ def _factory(row: str) -> Callable[..., keras.Model]:
     backbone.__doc__ = f"""Build {net.builder.__name__} of keras.applications ({net.paper}).
 
     Args:
+        alpha: share of the channels that every convolution has, for a narrow network that costs
+            the square of it (Howard et al. 2017, arXiv:1704.04861).
         until: name of the last layer, for a shallower network; None for all of it.
     """
     return classifier_factory(backbone)
+
+
+def _narrow(backbone: keras.Model, alpha: float) -> keras.Model:
+    """Build a backbone again, on the same images, with a share of the channels in every layer.
+
+    Raises:
+        LenszooError: the share is none, or leaves a layer with a part of a channel.
+    """
+    check_rate(alpha=alpha)
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if "filters" in config:
+            channels = config["filters"] * alpha
+            if channels != int(channels) or channels < 1:
+                raise LenszooError(
+                    f"alpha={alpha} leaves {channels:g} of the {config['filters']} channels of "
+                    f"{layer.name}: choose a share that makes whole channels, such as 0.5."
+                )
+            config["filters"] = int(channels)
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(backbone, input_tensors=backbone.inputs, clone_function=clone)
 
 
 def _adopt_normalization(backbone: keras.Model) -> None:

@@ -86,10 +86,14 @@ def _classifier(
     return ModelSpec(name, "classify", path, paper, summary, min_size=min_size, options=options)
 
 
-def _application(name: str, paper: str, summary: str, min_size: int = 32) -> ModelSpec:
-    """A classifier of keras.applications."""
-    factory = f"applications:{name}"
-    return _classifier(name, paper, f"{summary}, of keras.applications.", factory, min_size)
+def _application(
+    name: str, paper: str, summary: str, min_size: int = 32, factory: str = "", **options: Any
+) -> ModelSpec:
+    """A classifier of keras.applications, or one made of it with another name and options."""
+    path = f"applications:{factory or name}"
+    return _classifier(
+        name, paper, f"{summary}, of keras.applications.", path, min_size, **options
+    )
 
 
 def _convnext(name: str, size: str, depths: tuple[int, ...], dims: tuple[int, ...]) -> ModelSpec:
@@ -145,6 +149,8 @@ _ROWS = (
     _classifier("resnet34", _HE, "34-layer residual network in torchvision's layout.",
                 "resnet:resnet", blocks=(3, 4, 6, 3)),
     _application("resnet50", _HE, "50-layer residual network"),
+    _application("resnet50_slim", _HE, "ResNet-50 at a quarter of the width", factory="resnet50",
+                 alpha=0.25),
     _application("resnet101", _HE, "101-layer residual network"),
     _application("xception", "Chollet 2017, arXiv:1610.02357",
                  "Depthwise separable convolutions", 71),
@@ -215,7 +221,7 @@ def list_models(pattern: str = "*", task: str | None = None) -> list[str]:
         LenszooError: no model has that task.
 
     >>> list_models("resnet*")
-    ['resnet18', 'resnet18_slim', 'resnet34', 'resnet50', 'resnet101']
+    ['resnet18', 'resnet18_slim', 'resnet34', 'resnet50', 'resnet50_slim', 'resnet101']
     """
     tasks = {row.task for row in CATALOG.values()}
     if task is not None and task not in tasks:
