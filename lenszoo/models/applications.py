@@ -4,6 +4,8 @@ Each factory scales images in [0, 1] as the published weights of its family expe
 and one deviation for all bands: the graph does not depend on the weights and the bands.
 """
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,6 +84,7 @@ def _factory(row: str) -> Callable[..., keras.Model]:
         if alpha != 1.0:
             model = _narrow(model, alpha)
         _adopt_normalization(model)
+        _number_names(model)
         if until is None:
             return model.output
         names = [x.name for x in model.layers if len(x.output.shape) == 4]
@@ -134,6 +137,19 @@ def _adopt_normalization(backbone: keras.Model) -> None:
         if type(layer) is keras.layers.BatchNormalization:
             layer.__class__ = BatchNormalization
             layer.momentum = _MOMENTUM
+
+
+def _number_names(backbone: keras.Model) -> None:
+    """Count the layers that Keras names by itself from 1, as it counts those of all networks.
+
+    Two networks can be matched by the names of their layers then, see :mod:`lenszoo.tasks.grow`.
+    """
+    numbers: Counter[str] = Counter()
+    for layer in backbone.layers:
+        kind = re.sub(r"_\d+$", "", layer.name)
+        if layer.weights and kind.replace("_", "") == type(layer).__name__.lower():
+            numbers[kind] += 1
+            layer.name = f"{kind}_{numbers[kind]}"
 
 
 def __getattr__(row: str) -> Callable[..., keras.Model]:

@@ -10,6 +10,7 @@ from lenszoo.models.build import model_config
 from lenszoo.models.esrn import RESIDUAL
 from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.source import resolve
+from lenszoo.tasks.grow_channels import channel_sources
 from lenszoo.tasks.grow_depth import silence
 from lenszoo.tasks.grow_width import check_width, spread
 
@@ -75,14 +76,15 @@ def grow(small: keras.Model, large: keras.Model, seed: int = 0) -> None:
             "networks that differ in width and residual blocks alone."
         )
     filled = silence(large, {layer.name for layer in small.layers})
+    sources = channel_sources(large, {name: layer.get_weights() for name, layer in old.items()})
     for name, layer in new.items():
         if name not in old:
             continue
         parts = old[name].get_weights()
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if shapes != [part.shape for part in parts]:
-            check_width(large, layer, [part.shape for part in parts])
-            parts = spread(layer, parts, rng)
+            check_width(large, layer, [part.shape for part in parts], sources[name])
+            parts = spread(layer, parts, sources[name], rng)
         if name == GAINS.get(large.name.partition("_")[0]):
             parts = [parts[0] / (1 + RESIDUAL) ** _more_blocks(small, large), *parts[1:]]
         filled.append((layer, parts))

@@ -7,8 +7,17 @@ import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import ClassToken, LayerScale, PositionEmbedding, RelativeAttention
+from lenszoo.tasks.grow_channels import UNKNOWN
 
 _ATTENTIONS = (keras.layers.MultiHeadAttention, RelativeAttention)
+# a weight for each channel that is read, which is the channel answered
+_BY_CHANNEL = (
+    keras.layers.BatchNormalization,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.LayerNormalization,
+    keras.layers.PReLU,
+    LayerScale,
+)
 _KINDS = (
     keras.layers.BatchNormalization,
     keras.layers.Conv2D,
@@ -16,6 +25,7 @@ _KINDS = (
     keras.layers.DepthwiseConv2D,
     keras.layers.LayerNormalization,
     keras.layers.PReLU,
+    keras.layers.SeparableConv2D,
     ClassToken,
     LayerScale,
     PositionEmbedding,
@@ -24,28 +34,37 @@ _KINDS = (
 
 
 def spread(
-    layer: keras.layers.Layer, parts: Sequence[np.ndarray], rng: np.random.Generator
+    layer: keras.layers.Layer,
+    parts: Sequence[np.ndarray],
+    sources: np.ndarray | None,
+    rng: np.random.Generator,
 ) -> list[np.ndarray]:
     """Weights of a wide layer that answers as a narrow one does, each channel repeated.
 
     Args:
         layer: the wide layer.
         parts: the narrow one's weights, in the same order.
+        sources: the narrow channel that each channel of its input repeats, see
+            :func:`lenszoo.tasks.grow_channels.channel_sources`.
         rng: draws how the copies of a channel differ in what reads them.
     """
     return [
-        _spread(part, tuple(weight.shape), _read_axes(layer, weight), rng)
+        _spread(part, tuple(weight.shape), _axes(layer, weight), sources, rng)
         for part, weight in zip(parts, layer.weights, strict=True)
     ]
 
 
 def check_width(
-    model: keras.Model, layer: keras.layers.Layer, narrow: Sequence[tuple[int, ...]]
+    model: keras.Model,
+    layer: keras.layers.Layer,
+    narrow: Sequence[tuple[int, ...]],
+    sources: np.ndarray | None,
 ) -> None:
     """Raise LenszooError unless a layer's weights are repeats of those of the given shapes."""
     flat = any(isinstance(other, keras.layers.Flatten) and _mixes(other) for other in model.layers)
-    if flat or not isinstance(layer, _KINDS):
-        kind = "Flatten" if flat else type(layer).__name__
+    mixed = sources is UNKNOWN or (sources is not None and isinstance(layer, _ATTENTIONS))
+    if flat or mixed or not isinstance(layer, _KINDS):
+        kind = "Flatten" if flat else f"{type(layer).__name__}{' after Concatenate' * mixed}"
         raise LenszooError(f"A network with a layer {kind} cannot begin as a narrower one.")
     wide = [tuple(weight.shape) for weight in layer.weights]
     fits = len(narrow) == len(wide) and all(
@@ -71,13 +90,20 @@ def _mixes(flatten: keras.layers.Layer) -> bool:
     return any(side != 1 for side in shape[1:-1])
 
 
-def _read_axes(layer: keras.layers.Layer, weight: keras.Variable) -> tuple[int, ...]:
-    """The axes of a weight along which a layer reads its input; it answers along the others."""
-    if not weight.path.endswith("kernel") or isinstance(layer, keras.layers.DepthwiseConv2D):
-        return ()
+def _axes(
+    layer: keras.layers.Layer, weight: keras.Variable
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes of a weight along which it reads channels, and along which it has one for each."""
+    last = len(weight.shape) - 1
+    if isinstance(layer, keras.layers.DepthwiseConv2D) or "depthwise_kernel" in weight.path:
+        return (), (last - 1 if weight.path.endswith("kernel") else last,)
+    if isinstance(layer, _BY_CHANNEL):
+        return (), (last,)
+    if not weight.path.endswith("kernel"):
+        return (), ()
     if isinstance(layer, keras.layers.MultiHeadAttention):
-        return (0, 1) if "attention_output" in weight.path else (0,)
-    return (len(weight.shape) - 2,)
+        return ((0, 1) if "attention_output" in weight.path else (0,)), ()
+    return (last - 1,), ()
 
 
 def _free_axes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
@@ -93,17 +119,36 @@ def _free_axes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
 
 
 def _spread(
-    part: np.ndarray, shape: tuple[int, ...], reads: tuple[int, ...], rng: np.random.Generator
+    part: np.ndarray,
+    shape: tuple[int, ...],
+    axes: tuple[tuple[int, ...], tuple[int, ...]],
+    sources: np.ndarray | None,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Repeat along what a weight answers, and share out along what it reads."""
+    reads, follows = axes
+    copies = {}
+    for axis, (few, many) in enumerate(zip(part.shape, shape, strict=True)):
+        known = sources is not None and axis in (*reads, *follows) and many == len(sources)
+        copies[axis] = sources if known else np.arange(many) % few
     for axis in range(part.ndim):
         if axis not in reads:
-            part = np.concatenate([part] * (shape[axis] // part.shape[axis]), axis=axis)
+            part = part.take(copies[axis], axis=axis)
     for axis in reads:
-        copies = shape[axis] // part.shape[axis]
-        if copies > 1:
-            shares = np.stack([part / copies] * copies, axis=axis)
-            noise = rng.normal(scale=np.sqrt(np.mean(shares**2)), size=shares.shape)
-            sides = (*part.shape[:axis], shape[axis], *part.shape[axis + 1 :])
-            part = (shares + noise - noise.mean(axis=axis, keepdims=True)).reshape(sides)
+        if part.shape[axis] < shape[axis]:
+            part = _share(part, copies[axis], axis, rng)
     return part
+
+
+def _share(
+    part: np.ndarray, sources: np.ndarray, axis: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Share each slice out among its copies, unequally, so that they add up to it."""
+    counts = np.bincount(sources, minlength=part.shape[axis])
+    whole = np.moveaxis(part, axis, 0)
+    shares = (whole / counts.reshape(-1, *[1] * (part.ndim - 1)))[sources]
+    noise = rng.normal(scale=np.sqrt(np.mean(shares**2)), size=shares.shape)
+    sums = np.zeros(whole.shape)
+    np.add.at(sums, sources, noise)
+    noise -= (sums / counts.reshape(-1, *[1] * (part.ndim - 1)))[sources]
+    return np.moveaxis(shares + noise, 0, axis)
