@@ -14,7 +14,7 @@ import keras
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.layers import BatchNormalization
-from lenszoo.models.checks import check_rate
+from lenszoo.models.checks import check_share
 from lenszoo.models.heads import classifier_factory, scale
 
 # (mean, std) of pixels in [0, 1], averaged where they differ between red, green and blue
@@ -81,7 +81,8 @@ def _factory(row: str) -> Callable[..., keras.Model]:
             input_tensor=scale(images, *net.scaling),
             **net.settings,
         )
-        if alpha != 1.0:
+        check_share(alpha=alpha)
+        if alpha < 1:
             model = _narrow(model, alpha)
         _adopt_normalization(model)
         _number_names(model)
@@ -107,9 +108,8 @@ def _narrow(backbone: keras.Model, alpha: float) -> keras.Model:
     """Build a backbone again, on the same images, with a share of the channels in every layer.
 
     Raises:
-        LenszooError: the share is none, or leaves a layer with a part of a channel.
+        LenszooError: the share leaves a layer with a part of a channel.
     """
-    check_rate(alpha=alpha)
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()

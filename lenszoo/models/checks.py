@@ -42,6 +42,16 @@ def check_rate(**options: Any) -> None:
             raise LenszooError(f"{name} must be a number in [0, 1), got {value!r}.")
 
 
+def check_share(**options: Any) -> None:
+    """Raise LenszooError unless each option is a number in (0, 1].
+
+    >>> check_share(alpha=0.25)
+    """
+    for name, value in options.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            raise LenszooError(f"{name} must be a number in (0, 1], got {value!r}.")
+
+
 def check_scaling(mean: Any, std: Any) -> None:
     """Raise LenszooError unless pixels can be scaled by one mean and one deviation for all bands.
 

@@ -70,7 +70,7 @@ def _answer(
         return (known[0] if known else None) if alike else UNKNOWN
     if layer.weights:
         return _repeats(layer, parts)
-    return None if all(_is_plain(x) for x in known) else UNKNOWN
+    return None if all(is_plain(x) for x in known) else UNKNOWN
 
 
 def _side_by_side(runs: Sequence[np.ndarray]) -> np.ndarray:
@@ -95,6 +95,7 @@ def _repeats(
     return np.tile(np.arange(few), many // few) if many % few == 0 else None
 
 
-def _is_plain(sources: np.ndarray) -> bool:
+def is_plain(sources: np.ndarray) -> bool:
+    """Whether channels are repeated as a whole: all of them, then all again."""
     few = int(sources.max(initial=-1)) + 1
     return few > 0 and np.array_equal(sources, np.arange(len(sources)) % few)

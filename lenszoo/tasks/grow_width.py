@@ -7,7 +7,7 @@ import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.layers import ClassToken, LayerScale, PositionEmbedding, RelativeAttention
-from lenszoo.tasks.grow_channels import UNKNOWN
+from lenszoo.tasks.grow_channels import is_plain
 
 _ATTENTIONS = (keras.layers.MultiHeadAttention, RelativeAttention)
 # a weight for each channel that is read, which is the channel answered
@@ -62,7 +62,8 @@ def check_width(
 ) -> None:
     """Raise LenszooError unless a layer's weights are repeats of those of the given shapes."""
     flat = any(isinstance(other, keras.layers.Flatten) and _mixes(other) for other in model.layers)
-    mixed = sources is UNKNOWN or (sources is not None and isinstance(layer, _ATTENTIONS))
+    mixed = sources is not None and not is_plain(sources)
+    mixed = mixed and (len(sources) == 0 or isinstance(layer, _ATTENTIONS))
     if flat or mixed or not isinstance(layer, _KINDS):
         kind = "Flatten" if flat else f"{type(layer).__name__}{' after Concatenate' * mixed}"
         raise LenszooError(f"A network with a layer {kind} cannot begin as a narrower one.")

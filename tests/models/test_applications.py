@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from lenszoo.errors import LenszooError
 from lenszoo.layers import BatchNormalization
 from lenszoo.models import applications
 from lenszoo.pretrained.loading import build_model, load_model
@@ -57,3 +58,59 @@ def test_what_is_learned_in_few_steps_shows_outside_training():
     learned = model.train_on_batch(images, labels)
     assert learned < 0.05
     assert model.test_on_batch(images, labels) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("row", "until", "layer"),
+    [
+        ("resnet50", "conv2_block1_out", "conv2_block1_3_conv"),
+        ("densenet121", "conv2_block1_concat", "conv2_block1_1_conv"),
+        ("xception", "block2_sepconv1_bn", "block2_sepconv1"),
+    ],
+)
+def test_a_share_of_the_channels(row, until, layer):
+    options = {"input_shape": (71, 71, 1), "num_classes": 2, "until": until}
+    whole, quarter = build_model(row, **options), build_model(row, alpha=0.25, **options)
+    names, same = ([x.name for x in net.layers if x.weights] for net in (whole, quarter))
+    assert names == same
+    assert quarter.get_layer(layer).filters == whole.get_layer(layer).filters // 4
+    assert len(norms(quarter)) == len(norms(whole))
+    assert {type(x) for x in norms(quarter)} == {BatchNormalization}
+    assert quarter.output_shape == (None, 2)
+
+
+def test_the_slim_row_is_a_quarter():
+    options = {"input_shape": (32, 32, 1), "until": "conv2_block1_out"}
+    slim, quarter = build_model("resnet50_slim", **options), build_model(
+        "resnet50", alpha=0.25, **options
+    )
+    assert [x.shape for x in slim.weights] == [x.shape for x in quarter.weights]
+    assert slim.get_layer("conv1_conv").filters == 16
+
+
+@pytest.mark.parametrize(
+    ("alpha", "message"),
+    [
+        (0.3, r"alpha=0.3 leaves 19.2 of the 64 channels of conv1_conv"),
+        (0.001, "alpha=0.001 leaves 0.064 of the 64 channels"),
+        (0.0, r"alpha must be a number in \(0, 1\], got 0.0"),
+        (2, r"alpha must be a number in \(0, 1\], got 2"),
+        (True, r"alpha must be a number in \(0, 1\], got True"),
+        ("half", r"alpha must be a number in \(0, 1\], got 'half'"),
+        (float("nan"), "alpha of resnet50 is nan: give a finite number"),
+    ],
+)
+def test_a_share_that_is_none_is_refused_in_one_line(alpha, message):
+    with pytest.raises(LenszooError, match=message) as caught:
+        build_model("resnet50", input_shape=(32, 32, 1), alpha=alpha, until="conv2_block1_out")
+    assert "\n" not in str(caught.value)
+
+
+def test_layers_without_a_name_of_their_own_are_counted_from_1_in_each_network():
+    for _ in range(2):
+        model = build_model("xception", input_shape=(71, 71, 1), until="block2_sepconv2_bn")
+        names = [x.name for x in model.layers if x.name.startswith(("conv2d", "batch_norm"))]
+        assert names == []
+        model = build_model("xception", input_shape=(71, 71, 1), until="block3_sepconv1")
+        names = [x.name for x in model.layers if x.name.startswith(("conv2d", "batch_norm"))]
+        assert sorted(names) == ["batch_normalization_1", "conv2d_1"]

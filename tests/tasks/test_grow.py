@@ -56,6 +56,24 @@ def test_resnet101_answers_as_resnet50_does():
     assert predict_logits(large, images()) == close(told)
 
 
+@pytest.mark.parametrize(
+    ("few", "many", "until"),
+    [
+        ("resnet50_slim", "resnet50", "conv3_block1_out"),
+        ("densenet121", "densenet121", "conv3_block2_concat"),
+        ("xception", "xception", "block4_sepconv1_bn"),
+    ],
+)
+def test_a_network_of_keras_applications_begins_as_a_quarter_of_it(few, many, until):
+    """Also past concatenations, and with layers that have no name of their own."""
+    shape, share = (71, 71, 1), {} if few.endswith("slim") else {"alpha": 0.25}
+    small = network(few, shape, until=until, **share)
+    large = network(many, shape, seed=2, until=until)
+    grow(small, large)
+    told = predict_logits(small, images(3, shape))
+    assert predict_logits(large, images(3, shape)) == close(told)
+
+
 def test_the_same_width_takes_over_every_bit():
     narrow, same = network(**RESNET, width=4), network(**RESNET, width=4, seed=2)
     grow(narrow, same)
