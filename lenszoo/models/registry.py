@@ -91,9 +91,7 @@ def _application(
 ) -> ModelSpec:
     """A classifier of keras.applications, or one made of it with another name and options."""
     path = f"applications:{factory or name}"
-    return _classifier(
-        name, paper, f"{summary}, of keras.applications.", path, min_size, **options
-    )
+    return _classifier(name, paper, f"{summary}, of keras.applications.", path, min_size, **options)
 
 
 def _convnext(name: str, size: str, depths: tuple[int, ...], dims: tuple[int, ...]) -> ModelSpec:

@@ -80,9 +80,7 @@ def _side_by_side(runs: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([run + begin for run, begin in zip(runs, begins, strict=False)])
 
 
-def _repeats(
-    layer: keras.layers.Layer, parts: Sequence[np.ndarray] | None
-) -> np.ndarray | None:
+def _repeats(layer: keras.layers.Layer, parts: Sequence[np.ndarray] | None) -> np.ndarray | None:
     """All channels of the narrow layer, then all again; None for layers it lacks."""
     kernels = [
         part

@@ -48,6 +48,8 @@ def spread(
             :func:`lenszoo.tasks.grow_channels.channel_sources`.
         rng: draws how the copies of a channel differ in what reads them.
     """
+    if isinstance(layer, _ATTENTIONS):  # what heads read of each other is no input of the layer
+        sources = None
     return [
         _spread(part, tuple(weight.shape), _axes(layer, weight), sources, rng)
         for part, weight in zip(parts, layer.weights, strict=True)
@@ -62,8 +64,9 @@ def check_width(
 ) -> None:
     """Raise LenszooError unless a layer's weights are repeats of those of the given shapes."""
     flat = any(isinstance(other, keras.layers.Flatten) and _mixes(other) for other in model.layers)
-    mixed = sources is not None and not is_plain(sources)
-    mixed = mixed and (len(sources) == 0 or isinstance(layer, _ATTENTIONS))
+    mixed = sources is not None and (
+        len(sources) == 0 or (isinstance(layer, _ATTENTIONS) and not is_plain(sources))
+    )
     if flat or mixed or not isinstance(layer, _KINDS):
         kind = "Flatten" if flat else f"{type(layer).__name__}{' after Concatenate' * mixed}"
         raise LenszooError(f"A network with a layer {kind} cannot begin as a narrower one.")
@@ -128,10 +131,10 @@ def _spread(
 ) -> np.ndarray:
     """Repeat along what a weight answers, and share out along what it reads."""
     reads, follows = axes
-    copies = {}
-    for axis, (few, many) in enumerate(zip(part.shape, shape, strict=True)):
-        known = sources is not None and axis in (*reads, *follows) and many == len(sources)
-        copies[axis] = sources if known else np.arange(many) % few
+    copies = [np.arange(many) % few for few, many in zip(part.shape, shape, strict=True)]
+    for axis in (*reads, *follows):
+        if sources is not None and shape[axis] == len(sources):
+            copies[axis] = sources
     for axis in range(part.ndim):
         if axis not in reads:
             part = part.take(copies[axis], axis=axis)

@@ -18,6 +18,7 @@ from lenszoo.pretrained.loading import load_model
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
+from lenszoo.training.allocator import keep_freed_memory
 from lenszoo.training.deadline import Deadline
 from lenszoo.training.devices import Devices, check_processes, open_devices
 from lenszoo.training.kept_tables import KeptTable, name_tables
@@ -119,6 +120,7 @@ def train(
             f"The recipe asks for a cross-validation (folds = {folds}): use "
             f"lenszoo.training.cross_validate, or --folds {folds}."
         )
+    keep_freed_memory()
     devices = open_devices(plan.devices, plan.batch_size)
     if devices.processes > 1:
         check_processes(plan, devices.processes, deadline)

@@ -78,6 +78,9 @@ CASES = {
     "resnet18_slim": Case(options={"width": 4, "stem": "fine", "blocks": (1, 1), "dropout": 0.1}),
     "resnet34": Case(options={"width": 4, "blocks": (1, 2)}, published=21_814_696, like="resnet18"),
     "resnet50": Case(options={"until": "conv2_block1_out"}, published=25_636_712, deep=True),
+    "resnet50_slim": Case(
+        options={"until": "conv2_block1_out", "alpha": 0.25}, like="resnet50", deep=True
+    ),
     "resnet101": Case(
         options={"until": "conv2_block1_out"}, published=44_707_176, like="resnet50", deep=True
     ),

@@ -81,8 +81,9 @@ def test_a_share_of_the_channels(row, until, layer):
 
 def test_the_slim_row_is_a_quarter():
     options = {"input_shape": (32, 32, 1), "until": "conv2_block1_out"}
-    slim, quarter = build_model("resnet50_slim", **options), build_model(
-        "resnet50", alpha=0.25, **options
+    slim, quarter = (
+        build_model("resnet50_slim", **options),
+        build_model("resnet50", alpha=0.25, **options),
     )
     assert [x.shape for x in slim.weights] == [x.shape for x in quarter.weights]
     assert slim.get_layer("conv1_conv").filters == 16

@@ -1,0 +1,69 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lenszoo.training import allocator
+
+FOLDER = Path(allocator.__file__).parent
+ROUNDS, ARRAYS, SIDE = 20, 4, 10 * 2**20
+# a step's worth of arrays, freed together, again and again: pages that Linux must clear a round
+SCRIPT = f"""
+import resource, sys
+import numpy as np
+sys.path.insert(0, {str(FOLDER)!r})  # the module alone: no backend takes memory of its own
+from allocator import keep_freed_memory
+
+def step():
+    return [np.ones({SIDE}, np.uint8) for _ in range({ARRAYS})]
+
+def steps():
+    step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range({ROUNDS}):
+        step()
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / {ROUNDS})
+
+if "keep" in sys.argv:
+    print(keep_freed_memory())
+steps()
+"""
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or "glibc" not in os.confstr("CS_GNU_LIBC_VERSION"),
+    reason="glibc alone has these settings",
+)
+
+
+def lines(*arguments, **environment):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "LD_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_steps_use_the_memory_of_the_step_before():
+    told, kept = lines("keep")
+    assert told == "True"
+    (cleared,) = lines()
+    assert float(kept) < 0.01 * ARRAYS * SIDE / os.sysconf("SC_PAGE_SIZE") < float(cleared) / 10
+
+
+@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
+def test_settings_of_the_user_stay(name):
+    value = "131072" if name.startswith("MALLOC") else "glibc.malloc.trim_threshold=131072"
+    told, faults = lines("keep", **{name: value})
+    assert told == "False"
+    assert float(faults) > 100
+
+
+def test_another_system_has_none(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not allocator.keep_freed_memory()
