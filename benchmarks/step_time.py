@@ -6,8 +6,9 @@
 Each backend is a process of its own; for one architecture after the other they take turns, and the
 medians over the rounds are compared. PyTorch runs Hugging Face transformers' network of the same
 layout, channels last, where there is one; the backend tensorflow-xla is ``jit_compile = true`` of a
-recipe. Images are 150 x 150 x 1, optimizer AdamW. Needs the environment of `make compat`; a backend
-that is not installed is left out.
+recipe. Ours keep freed memory, as the trainings of lenszoo do; torch-kept is PyTorch with that.
+Images are 150 x 150 x 1, optimizer AdamW. Needs the environment of `make compat`; a backend that is
+not installed is left out.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from typing import Any
 
 from _machine import describe
 
+from lenszoo.allocator import keep_freed_memory
+
 MODELS = (
     "simple_cnn",
     "resnet18_slim",
@@ -37,7 +40,7 @@ MODELS = (
     "vit_ti16",
     "vit_b16",
 )
-BACKENDS = ("tensorflow", "tensorflow-xla", "jax", "torch")
+BACKENDS = ("tensorflow", "tensorflow-xla", "jax", "torch", "torch-kept")
 DEFAULT = ("tensorflow", "jax", "torch")  # XLA is slow on convolutions
 SIZE, CLASSES = 150, 3
 
@@ -130,6 +133,8 @@ def torch_runner(name: str, batch: int, steps: int, precision: str) -> dict[str,
 
 def worker(backend: str) -> None:
     """Answer the parent's lines: ``["make", name, ...]`` prepares, ``["run", what]`` times once."""
+    if backend != "torch":
+        keep_freed_memory()
     runner: dict[str, Callable[[], Any]] = {}
     xla = backend != "tensorflow"
     answers = os.fdopen(os.dup(1), "w")
@@ -140,7 +145,9 @@ def worker(backend: str) -> None:
         try:
             if verb == "make":
                 runner.clear()
-                factory = torch_runner if backend == "torch" else partial(keras_runner, xla=xla)
+                factory = (
+                    torch_runner if backend.startswith("torch") else partial(keras_runner, xla=xla)
+                )
                 runner = factory(*arguments)
                 for function in runner.values():
                     function()
@@ -157,7 +164,7 @@ class Process:
 
     def __init__(self, backend: str) -> None:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        if backend != "torch":
+        if not backend.startswith("torch"):
             environment["KERAS_BACKEND"] = backend.removesuffix("-xla")
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--worker", backend],
@@ -194,7 +201,7 @@ def main() -> None:
     if options.worker:
         worker(options.worker)
         return
-    here = [b for b in options.backends if importlib.util.find_spec(b.removesuffix("-xla"))]
+    here = [b for b in options.backends if importlib.util.find_spec(b.partition("-")[0])]
     processes = {backend: Process(backend) for backend in here}
     print(
         f"{SIZE}x{SIZE}x1, batch {options.batch}, {options.precision}, medians of "
@@ -211,7 +218,9 @@ def main() -> None:
                     seconds[backend].append(process.ask("run", what) or float("nan"))
             ms = {b: 1e3 * statistics.median(s) / options.steps for b, s in seconds.items()}
             cells = "".join(f"{ms[b]:15.1f}" if b in ms else f"{'-':>15}" for b in here)
-            best = min((v for b, v in ms.items() if b != "torch"), default=float("nan"))
+            best = min(
+                (v for b, v in ms.items() if not b.startswith("torch")), default=float("nan")
+            )
             ratio = f"{best / ms['torch']:10.2f}" if "torch" in ms else f"{'-':>10}"
             print(f"{name:20}{what:8}{cells}{ratio}", flush=True)
 

@@ -12,13 +12,13 @@ from typing import Any
 import keras
 
 from lenszoo import tasks
+from lenszoo.allocator import keep_freed_memory
 from lenszoo.errors import LenszooError
 from lenszoo.interrupt import heard
 from lenszoo.pretrained.loading import load_model
 from lenszoo.tasks.base import Task
 from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
-from lenszoo.training.allocator import keep_freed_memory
 from lenszoo.training.deadline import Deadline
 from lenszoo.training.devices import Devices, check_processes, open_devices
 from lenszoo.training.kept_tables import KeptTable, name_tables

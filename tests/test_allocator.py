@@ -1,20 +1,17 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from lenszoo.training import allocator
+from lenszoo import allocator
 
-FOLDER = Path(allocator.__file__).parent
 ROUNDS, ARRAYS, SIDE = 20, 4, 10 * 2**20
 # a step's worth of arrays, freed together, again and again: pages that Linux must clear a round
 SCRIPT = f"""
 import resource, sys
 import numpy as np
-sys.path.insert(0, {str(FOLDER)!r})  # the module alone: no backend takes memory of its own
-from allocator import keep_freed_memory
+from lenszoo.allocator import keep_freed_memory
 
 def step():
     return [np.ones({SIDE}, np.uint8) for _ in range({ARRAYS})]
