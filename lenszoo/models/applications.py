@@ -75,13 +75,13 @@ def _factory(row: str) -> Callable[..., keras.Model]:
     net = APPLICATIONS[row]
 
     def backbone(images: Any, *, alpha: float = 1.0, until: str | None = None) -> Any:
+        check_share(alpha=alpha)
         model = net.builder(
             include_top=False,
             weights=None,
             input_tensor=scale(images, *net.scaling),
             **net.settings,
         )
-        check_share(alpha=alpha)
         if alpha < 1:
             model = _narrow(model, alpha)
         _adopt_normalization(model)
@@ -114,14 +114,20 @@ def _narrow(backbone: keras.Model, alpha: float) -> keras.Model:
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         if "filters" in config:
-            channels = config["filters"] * alpha
-            if channels != int(channels) or channels < 1:
-                raise LenszooError(
-                    f"alpha={alpha} leaves {channels:g} of the {config['filters']} channels of "
-                    f"{layer.name}: choose a share that makes whole channels, such as 0.5."
-                )
-            config["filters"] = int(channels)
+            config["filters"] = share(config["filters"], layer.name)
+        elif "target_shape" in config:  # of one value a channel, as squeeze-and-excitation has
+            *sides, channels = config["target_shape"]
+            config["target_shape"] = (*sides, share(channels, layer.name))
         return type(layer).from_config(config)
+
+    def share(channels: int, layer: str) -> int:
+        left = channels * alpha
+        if left != int(left):
+            raise LenszooError(
+                f"alpha={alpha} leaves {left:g} of the {channels} channels of {layer}: choose a "
+                "share that makes whole channels, such as 0.5."
+            )
+        return int(left)
 
     return keras.models.clone_model(backbone, input_tensors=backbone.inputs, clone_function=clone)
 

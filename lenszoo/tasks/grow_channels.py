@@ -66,7 +66,8 @@ def _answer(
         last = layer.axis in (-1, len(layer.output.shape) - 1)
         return _side_by_side(known) if last and len(known) == len(inputs) else UNKNOWN
     if isinstance(layer, _BY_CHANNEL):
-        alike = all(np.array_equal(x, known[0]) for x in known)
+        channels = layer.output.shape[-1]
+        alike = all(len(x) == channels and np.array_equal(x, known[0]) for x in known)
         return (known[0] if known else None) if alike else UNKNOWN
     if layer.weights:
         return _repeats(layer, parts)

@@ -66,17 +66,19 @@ def test_what_is_learned_in_few_steps_shows_outside_training():
         ("resnet50", "conv2_block1_out", "conv2_block1_3_conv"),
         ("densenet121", "conv2_block1_concat", "conv2_block1_1_conv"),
         ("xception", "block2_sepconv1_bn", "block2_sepconv1"),
+        ("efficientnet_b2", "block2a_project_bn", "block2a_project_conv"),
+        ("mobilenet_v3_small", "expanded_conv_1_project_bn", "expanded_conv_1_project"),
     ],
 )
 def test_a_share_of_the_channels(row, until, layer):
     options = {"input_shape": (71, 71, 1), "num_classes": 2, "until": until}
-    whole, quarter = build_model(row, **options), build_model(row, alpha=0.25, **options)
-    names, same = ([x.name for x in net.layers if x.weights] for net in (whole, quarter))
+    whole, half = build_model(row, **options), build_model(row, alpha=0.5, **options)
+    names, same = ([x.name for x in net.layers if x.weights] for net in (whole, half))
     assert names == same
-    assert quarter.get_layer(layer).filters == whole.get_layer(layer).filters // 4
-    assert len(norms(quarter)) == len(norms(whole))
-    assert {type(x) for x in norms(quarter)} == {BatchNormalization}
-    assert quarter.output_shape == (None, 2)
+    assert half.get_layer(layer).filters == whole.get_layer(layer).filters // 2
+    assert len(norms(half)) == len(norms(whole))
+    assert {type(x) for x in norms(half)} == {BatchNormalization}
+    assert half.output_shape == (None, 2)
 
 
 def test_the_slim_row_is_a_quarter():
