@@ -55,6 +55,7 @@ def keras_runner(
     from lenszoo import build_model
     from lenszoo.data.batches import ThreadedDataset
     from lenszoo.models.in_batches import in_batches
+    from lenszoo.training.freed_memory import KeepFreedMemory
 
     keras.config.set_dtype_policy(precision)
     keras.utils.clear_session()
@@ -77,7 +78,7 @@ def keras_runner(
             return images[part], labels[part]
 
     return {
-        "train": lambda: model.fit(Batches(), verbose=0),
+        "train": lambda: model.fit(Batches(), verbose=0, callbacks=[KeepFreedMemory()]),
         "predict": lambda: in_batches(model, images, batch),
     }
 

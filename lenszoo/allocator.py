@@ -15,9 +15,8 @@ _KEPT = {
 def keep_freed_memory() -> bool:
     """Tell glibc to keep what is freed, up to 2 GiB, in place of giving it back to Linux.
 
-    A training step on a CPU allocates and frees some hundred MiB. By default glibc gives them back
-    at the end of each step, and Linux clears every page anew in the next, which took a third of the
-    time of a step of ``resnet50_slim`` (``benchmarks/allocator.py``).
+    A training step on a CPU allocates and frees some hundred MiB. Where glibc gives them back at
+    the end of each step, Linux clears every page anew in the next (``benchmarks/allocator.py``).
 
     Settings of the user have precedence: variables ``MALLOC_...`` and ``GLIBC_TUNABLES``, or an
     allocator that takes the place of glibc's.

@@ -12,7 +12,6 @@ from typing import Any
 import keras
 
 from lenszoo import tasks
-from lenszoo.allocator import keep_freed_memory
 from lenszoo.errors import LenszooError
 from lenszoo.interrupt import heard
 from lenszoo.pretrained.loading import load_model
@@ -21,6 +20,7 @@ from lenszoo.tasks.checks import check_weights
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
 from lenszoo.training.deadline import Deadline
 from lenszoo.training.devices import Devices, check_processes, open_devices
+from lenszoo.training.freed_memory import KeepFreedMemory
 from lenszoo.training.kept_tables import KeptTable, name_tables
 from lenszoo.training.run_folder import (
     BEST,
@@ -120,7 +120,6 @@ def train(
             f"The recipe asks for a cross-validation (folds = {folds}): use "
             f"lenszoo.training.cross_validate, or --folds {folds}."
         )
-    keep_freed_memory()
     devices = open_devices(plan.devices, plan.batch_size)
     if devices.processes > 1:
         check_processes(plan, devices.processes, deadline)
@@ -200,7 +199,7 @@ def _epochs(
             epochs=epoch + 1,
             verbose=1 if verbose else 0,
             shuffle=False,
-            callbacks=[deadline] if verbose else [deadline, StepLog(epoch + 1)],
+            callbacks=[KeepFreedMemory(), deadline, *([] if verbose else [StepLog(epoch + 1)])],
         )
         row: dict[str, Any] = {"epoch": epoch + 1}
         row |= {name: float(values[-1]) for name, values in fitted.history.items()}
