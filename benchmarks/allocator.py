@@ -76,16 +76,16 @@ def main() -> None:
             done = subprocess.run(
                 command, env=os.environ | own, capture_output=True, text=True, check=True
             )
-            found = json.loads(done.stdout.splitlines()[-1])
-            seconds[way].append(found["seconds"])
+            measured = json.loads(done.stdout.splitlines()[-1])
+            seconds[way].append(measured["seconds"])
             print(
-                f"{way}: {found['seconds']:.1f} s an epoch of {arguments.images} images, "
-                f"{found['pages'] / 1e6:.2f} million pages, at most {found['MiB']:.0f} MiB, "
+                f"{way}: {measured['seconds']:.1f} s an epoch of {arguments.images} images, "
+                f"{measured['pages'] / 1e6:.2f} million pages, at most {measured['MiB']:.0f} MiB, "
                 f"{time.monotonic() - began:.0f} s in all",
                 flush=True,
             )
-    kept, given = (statistics.median(seconds[way]) for way in WAYS)
-    print(f"kept takes {kept / given:.2f} of the time")
+    times = [statistics.median(seconds[way]) for way in WAYS]
+    print(f"kept takes {times[0] / times[1]:.2f} of the time")
 
 
 if __name__ == "__main__":

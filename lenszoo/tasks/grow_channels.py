@@ -59,19 +59,19 @@ def _answer(
     inputs: Sequence[np.ndarray | None],
     parts: Sequence[np.ndarray] | None,
 ) -> np.ndarray | None:
-    known = [x for x in inputs if x is not None]
+    runs = [x for x in inputs if x is not None]
     if isinstance(layer, keras.layers.InputLayer):
         return np.arange(layer.output.shape[-1])
     if isinstance(layer, keras.layers.Concatenate):
         last = layer.axis in (-1, len(layer.output.shape) - 1)
-        return _side_by_side(known) if last and len(known) == len(inputs) else UNKNOWN
+        return _side_by_side(runs) if last and len(runs) == len(inputs) else UNKNOWN
     if isinstance(layer, _BY_CHANNEL):
         channels = layer.output.shape[-1]
-        alike = all(len(x) == channels and np.array_equal(x, known[0]) for x in known)
-        return (known[0] if known else None) if alike else UNKNOWN
+        alike = all(len(x) == channels and np.array_equal(x, runs[0]) for x in runs)
+        return (runs[0] if runs else None) if alike else UNKNOWN
     if layer.weights:
         return _repeats(layer, parts)
-    return None if all(is_plain(x) for x in known) else UNKNOWN
+    return None if all(is_plain(x) for x in runs) else UNKNOWN
 
 
 def _side_by_side(runs: Sequence[np.ndarray]) -> np.ndarray:

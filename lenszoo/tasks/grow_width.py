@@ -48,7 +48,7 @@ def spread(
             :func:`lenszoo.tasks.grow_channels.channel_sources`.
         rng: draws how the copies of a channel differ in what reads them.
     """
-    if isinstance(layer, _ATTENTIONS):  # what heads read of each other is no input of the layer
+    if isinstance(layer, _ATTENTIONS):  # heads read of each other, which is no input
         sources = None
     return [
         _spread(part, tuple(weight.shape), _axes(layer, weight), sources, rng)
