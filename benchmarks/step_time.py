@@ -134,7 +134,7 @@ def torch_runner(name: str, batch: int, steps: int, precision: str) -> dict[str,
 
 def worker(backend: str) -> None:
     """Answer the parent's lines: ``["make", name, ...]`` prepares, ``["run", what]`` times once."""
-    if backend != "torch":
+    if backend == "torch-kept":
         keep_freed_memory()
     runner: dict[str, Callable[[], Any]] = {}
     xla = backend != "tensorflow"

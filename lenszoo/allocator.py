@@ -22,7 +22,7 @@ def keep_freed_memory() -> bool:
     allocator that takes the place of glibc's.
 
     Returns:
-        Whether glibc took the settings; False where there is another C library.
+        Whether glibc took the settings; False where the user has some, or the C library is another.
     """
     set_by_user = any(x.startswith("MALLOC_") and x.endswith("_") for x in os.environ)
     if sys.platform != "linux" or set_by_user or "GLIBC_TUNABLES" in os.environ:

@@ -1,5 +1,6 @@
 """Checks of the options that several families share."""
 
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -37,9 +38,7 @@ def check_rate(**options: Any) -> None:
 
     >>> check_rate(dropout=0.1)
     """
-    for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-            raise LenszooError(f"{name} must be a number in [0, 1), got {value!r}.")
+    _check_numbers(options, lambda value: 0 <= value < 1, "[0, 1)")
 
 
 def check_share(**options: Any) -> None:
@@ -47,9 +46,15 @@ def check_share(**options: Any) -> None:
 
     >>> check_share(alpha=0.25)
     """
+    _check_numbers(options, lambda value: 0 < value <= 1, "(0, 1]")
+
+
+def _check_numbers(
+    options: Mapping[str, Any], inside: Callable[[float], bool], interval: str
+) -> None:
     for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-            raise LenszooError(f"{name} must be a number in (0, 1], got {value!r}.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not inside(value):
+            raise LenszooError(f"{name} must be a number in {interval}, got {value!r}.")
 
 
 def check_scaling(mean: Any, std: Any) -> None:

@@ -76,11 +76,12 @@ def grow(small: keras.Model, large: keras.Model, seed: int = 0) -> None:
             "networks that differ in width and residual blocks alone."
         )
     filled = silence(large, {layer.name for layer in small.layers})
-    sources = channel_sources(large, {name: layer.get_weights() for name, layer in old.items()})
+    narrow = {name: layer.get_weights() for name, layer in old.items()}
+    sources = channel_sources(large, narrow)
     for name, layer in new.items():
-        if name not in old:
+        if name not in narrow:
             continue
-        parts = old[name].get_weights()
+        parts = narrow[name]
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if shapes != [part.shape for part in parts]:
             check_width(large, layer, [part.shape for part in parts], sources[name])

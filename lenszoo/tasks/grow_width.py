@@ -148,11 +148,11 @@ def _share(
     part: np.ndarray, sources: np.ndarray, axis: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Share each slice out among its copies, unequally, so that they add up to it."""
-    counts = np.bincount(sources, minlength=part.shape[axis])
     whole = np.moveaxis(part, axis, 0)
-    shares = (whole / counts.reshape(-1, *[1] * (part.ndim - 1)))[sources]
+    copies = np.bincount(sources, minlength=len(whole)).reshape(-1, *[1] * (part.ndim - 1))
+    shares = (whole / copies)[sources]
     noise = rng.normal(scale=np.sqrt(np.mean(shares**2)), size=shares.shape)
     sums = np.zeros(whole.shape)
     np.add.at(sums, sources, noise)
-    noise -= (sums / counts.reshape(-1, *[1] * (part.ndim - 1)))[sources]
+    noise -= (sums / copies)[sources]
     return np.moveaxis(shares + noise, 0, axis)
