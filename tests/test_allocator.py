@@ -35,7 +35,9 @@ pytestmark = pytest.mark.skipif(
 
 
 def lines(*arguments, **environment):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "LD_"))}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "LD_PRELOAD"))
+    }
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments],
         env=kept | environment,
