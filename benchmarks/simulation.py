@@ -28,7 +28,7 @@ from lenszoo.simulation.random import scene_generator
 from lenszoo.simulation.scene import Scene
 
 PRESET = "deeplense_model_1"
-TARGETS = {"no": 3, "sphere": 8, "vort": 12}
+TARGETS = {"no": 5, "sphere": 10, "vort": 15}
 OURS, THEIRS = 96, {"no": 24, "sphere": 12, "vort": 6}  # images a round
 
 

@@ -1,7 +1,8 @@
 """Observe: from surface brightness on the sub-grid to counts in pixels.
 
-A Gaussian PSF is separable: with the kernel and the repeated edge pixel in one (pixels x pixels)
-matrix ``M`` the blur is ``M image M^T``, two matrix products.
+A Gaussian PSF is separable. The blur by a narrow one is a sum of shifted rows, then of shifted
+columns. For a wide one, the kernel and the repeated edge pixel are one (pixels x pixels) matrix
+``M``, and the blur is ``M image M^T``, two matrix products.
 """
 
 import math
@@ -12,6 +13,8 @@ from keras import ops
 
 from lenszoo.simulation.random import normal_from_uniform, pixel_uniform, poisson_from_uniform
 
+# the longest kernel [pixels] that is applied by shifts: beyond it two matrix products are faster
+_SHIFTS = 15
 FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 
 
@@ -50,17 +53,47 @@ class Instrument:
 
     def observe(self, brightness):
         """Bin the sub-grid, then blur: (batch, supersampling^2 * pixels^2) to (batch, pixels^2)."""
-        n = self.pixels
-        blur = gaussian_matrix(n, self.psf_fwhm / self.pixel_scale, self.psf_truncation)
-        matrix = ops.convert_to_tensor(blur.astype(np.float32))
-        image = ops.matmul(ops.matmul(matrix, self.bin(brightness)), ops.transpose(matrix))
-        return ops.reshape(image, (-1, n * n))
+        image = self.bin(brightness)
+        psf = (self.psf_fwhm / self.pixel_scale, self.psf_truncation)
+        kernel = gaussian_kernel(*psf)
+        if len(kernel) <= _SHIFTS:
+            image = _shifted(_shifted(image, kernel, axis=1), kernel, axis=2)
+        else:
+            blur = gaussian_matrix(self.pixels, *psf).astype(np.float32)
+            matrix = ops.convert_to_tensor(blur)
+            image = ops.matmul(ops.matmul(matrix, image), ops.transpose(matrix))
+        return ops.reshape(image, (-1, self.pixels**2))
 
     def bin(self, brightness):
         """Mean of each pixel's sub-pixels, (batch, pixels, pixels)."""
         image = ops.reshape(brightness, (-1, self.supersampling**2, self.pixels**2))
         image = image[:, 0] if self.supersampling == 1 else ops.mean(image, axis=1)
         return ops.reshape(image, (-1, self.pixels, self.pixels))
+
+
+def gaussian_kernel(fwhm: float, truncation: float) -> np.ndarray:
+    """Kernel of a Gaussian blur, float64 of odd length and sum 1; see :func:`gaussian_matrix`."""
+    sigma = fwhm * FWHM_TO_SIGMA
+    radius = int(truncation * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    return kernel / kernel.sum()
+
+
+def _lines(image, start: int, stop: int, axis: int):
+    return image[:, start:stop] if axis == 1 else image[:, :, start:stop]
+
+
+def _shifted(image, kernel: np.ndarray, axis: int):
+    """Blur (batch, n, n) along an axis, the edge pixel repeated outside."""
+    n, radius = image.shape[axis], len(kernel) // 2
+    before = [_lines(image, 0, 1, axis)] * radius
+    after = [_lines(image, n - 1, n, axis)] * radius
+    wide = ops.concatenate([*before, image, *after], axis=axis)
+    total = float(kernel[radius]) * image
+    for k in range(radius):  # the kernel is even
+        pair = _lines(wide, k, k + n, axis) + _lines(wide, 2 * radius - k, 2 * radius - k + n, axis)
+        total = total + float(kernel[k]) * pair
+    return total
 
 
 def gaussian_matrix(n: int, fwhm: float, truncation: float) -> np.ndarray:
@@ -71,11 +104,8 @@ def gaussian_matrix(n: int, fwhm: float, truncation: float) -> np.ndarray:
         fwhm: full width at half maximum [pixels].
         truncation: radius of the kernel [sigma].
     """
-    sigma = fwhm * FWHM_TO_SIGMA
-    radius = int(truncation * sigma + 0.5)
-    offsets = np.arange(-radius, radius + 1)
-    kernel = np.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel /= kernel.sum()
+    kernel = gaussian_kernel(fwhm, truncation)
+    offsets = np.arange(len(kernel)) - len(kernel) // 2
     blur = np.zeros((n, n))
     rows = np.arange(n)
     for offset, weight in zip(offsets, kernel, strict=True):

@@ -50,12 +50,13 @@ def sie_deflection(x, y, theta_e, e1, e2):
     which tends to the isothermal sphere as q -> 1.
     """
     q, c, s = ellipticity_to_axis_ratio(e1, e2)
-    f = ops.sqrt(ops.maximum(1.0 - q * q, 1e-6))
+    f = ops.sqrt(ops.clip(1.0 - q * q, 1e-6, 1.0 - 1e-6))
     xr, yr = c * x + s * y, c * y - s * x
     psi = ops.sqrt(ops.maximum(q * q * xr * xr + yr * yr, _TINY))
     scale = theta_e * ops.sqrt(q) / f
     ax = scale * arctan(f * xr / psi)
-    ay = scale * ops.arctanh(ops.clip(f * yr / psi, -1.0 + 1e-7, 1.0 - 1e-7))
+    # arctanh(z) = log((1 + z) / (1 - z)) / 2; psi > |f yr|
+    ay = (0.5 * scale) * ops.log((psi + f * yr) / (psi - f * yr))
     return c * ax - s * ay, s * ax + c * ay
 
 

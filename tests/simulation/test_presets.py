@@ -7,7 +7,7 @@ from oracle import band, image, survey
 from lenszoo.simulation import get_preset, list_presets, sample
 from lenszoo.simulation.presets import deeplense
 from lenszoo.simulation.random import scene_generator
-from lenszoo.simulation.render import TILE, _programs, lensed_brightness
+from lenszoo.simulation.render import TILE, lensed_brightness, run
 from lenszoo.simulation.scene import stack
 
 CAMERAS = {"deeplense_model_2": deeplense.EUCLID, "deeplense_model_3": deeplense.HST}
@@ -44,11 +44,10 @@ def noise_free(preset, kind, scenes):
     """
     fill = TILE - len(scenes) if preset.name in COMPILED else 0
     arrays = stack(scenes + scenes[-1:] * fill, preset.points[kind])
-    tensors = {key: ops.convert_to_tensor(value) for key, value in arrays.items()}
     if preset.name in COMPILED:
-        shine, observe = _programs(preset, "tensorflow")
-        signals = observe(shine(tensors), tensors)["signal"]
+        signals = run(arrays, preset, ("signal",))["signal"]
     else:
+        tensors = {key: ops.convert_to_tensor(value) for key, value in arrays.items()}
         signals = preset.instrument.observe(lensed_brightness(tensors, preset))
     pixels = preset.instrument.pixels
     return ops.convert_to_numpy(signals)[: len(scenes)].reshape(-1, pixels, pixels)
