@@ -2,11 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from card_sections import machine
-from result_tables import TABLES, Table, of_kind
+from result_tables import TABLES, Table, of_kind, superseded
 from scores import kind, tidy_rows
 
 from lenszoo.pretrained.manifest import WeightsEntry
@@ -39,10 +39,15 @@ PAGES = (
 
 
 def _lines(table: Table, entries: list[WeightsEntry]) -> str:
-    return "".join("| " + " | ".join(table.row(entry)) + " |\n" for entry in entries)
+    """Table of entries, each with a link to its card."""
+    lines = table.header
+    for entry in entries:
+        name, *cells = table.row(entry)
+        lines += f"| [{name}](../cards/{entry.name}.md) | " + " | ".join(cells) + " |\n"
+    return lines.rstrip()
 
 
-def page(entries: Iterable[WeightsEntry], folder: Path) -> str:
+def page(entries: Sequence[WeightsEntry], folder: Path) -> str:
     """docs/results/index.md: all tables, their context, and how each figure was measured."""
     parts = [
         "# Results",
@@ -53,15 +58,17 @@ def page(entries: Iterable[WeightsEntry], folder: Path) -> str:
         "one again from its recipe and compares. All intervals are of 95 %, over other scenes of "
         "the same sky.",
     ]
+    earlier = superseded(entries)
     for which, table in TABLES.items():
         chosen = of_kind(entries, which)
         if chosen:
-            linked = _lines(table, chosen)
-            for entry in chosen:
-                card = f"../cards/{entry.name}.md"
-                linked = linked.replace(f"| `{entry.name}` |", f"| [`{entry.name}`]({card}) |")
-            parts += [f"## {table.title}", table.context, (table.header + linked).rstrip()]
-            parts += [*_figures(table, folder), _measured(chosen)]
+            newest = [entry for entry in chosen if entry.name not in earlier]
+            parts += [f"## {table.title}", table.context, _lines(table, newest)]
+            parts += _figures(table, folder)
+            if len(newest) < len(chosen):
+                older = [entry for entry in chosen if entry.name in earlier]
+                parts += [f"### {table.title}: earlier versions", _lines(table, older)]
+            parts.append(_measured(chosen))
     parts.append("```{toctree}\n:hidden:\n\n" + "\n".join(PAGES) + "\n```")
     return "\n\n".join(parts) + "\n"
 

@@ -100,3 +100,13 @@ def test_the_readme_has_the_best_of_each_sky_and_the_page_all(tmp_path):
     assert "old" not in readme
     page = result_pages.page(entries, tmp_path)
     assert all(f"| [`{entry.name}`]" in page for entry in entries)
+
+
+def test_earlier_versions_stand_apart(tmp_path):
+    later = [f"resnet18_slim.a_sim_v{number}" for number in (2, 10)]
+    names = ["resnet18_slim.a_sim", *later, "resnet18_slim.b_sim_v3"]
+    entries = [scored(name, 0.9) for name in names]
+    page = result_pages.page(entries, tmp_path)
+    newest, earlier = page.split("### Classifiers: earlier versions")
+    assert [f"| [`{name}`]" in newest for name in names] == [False, False, True, True]
+    assert [f"| [`{name}`]" in earlier for name in names] == [True, True, False, False]
