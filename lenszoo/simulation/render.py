@@ -99,7 +99,11 @@ def _pack(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], tuple[str, 
     Returns:
         Tensors by name, the values (batch, n) under "values"; and the n names.
     """
-    names = tuple(name for name, array in arrays.items() if array.shape[1:] == (1,))
+    names = tuple(
+        name
+        for name, array in arrays.items()
+        if array.shape[1:] == (1,) and array.dtype == np.float32
+    )
     packed = {name: array for name, array in arrays.items() if name not in names}
     if names:
         packed["values"] = np.concatenate([arrays[name] for name in names], axis=1)
