@@ -6,6 +6,9 @@ RUNS ?= runs
 HOURS ?=
 NAME ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+# Python compiles a module when it is first imported, and keeps it: most of TensorFlow's never are.
+# Where it may not keep them, as in many images of containers, each process compiles 13 s anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test harness check docs format compat lowest bench weights weight-packages reproduce results clean
@@ -13,7 +16,6 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
-# Python compiles a module when it is first imported: most of TensorFlow's never are.
 .venv/.core: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --editable .
