@@ -120,29 +120,29 @@ def _shine(packed, names: tuple[str, ...], preset: Preset):
     return brightness(_unpack(packed, names), preset)
 
 
-def _observe(brightness, packed, names: tuple[str, ...], preset: Preset, wanted: tuple[str, ...]):
+def _observe(brightness, packed, names: tuple[str, ...], preset: Preset, outputs: tuple[str, ...]):
     expose: Callable[..., Any] = preset.expose or observed
     results = expose(brightness, _unpack(packed, names), preset)
-    return {name: results[name] for name in wanted}
+    return {name: results[name] for name in outputs}
 
 
 @lru_cache(maxsize=64)
 def _programs(
-    preset: Preset, names: tuple[str, ...], wanted: tuple[str, ...], backend: str
+    preset: Preset, names: tuple[str, ...], outputs: tuple[str, ...], backend: str
 ) -> tuple[Callable, Callable]:
     """Two programs, not one: in one, XLA would trace each ray again for each use of it."""
     # partial, not a closure: TensorFlow counts the tracings of all functions that share their code
     # together, and would warn of too many
     shine_program = compiled(partial(_shine, names=names, preset=preset))
-    return shine_program, compiled(partial(_observe, names=names, preset=preset, wanted=wanted))
+    return shine_program, compiled(partial(_observe, names=names, preset=preset, outputs=outputs))
 
 
 def run(
-    arrays: Mapping[str, np.ndarray], preset: Preset, wanted: tuple[str, ...]
+    arrays: Mapping[str, np.ndarray], preset: Preset, outputs: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Render TILE stacked scenes with the compiled programs; the wanted results, by name."""
+    """Render TILE stacked scenes with the compiled programs; the outputs, by name."""
     packed, names = _pack(arrays)
-    shine_program, observe_program = _programs(preset, names, wanted, keras.backend.backend())
+    shine_program, observe_program = _programs(preset, names, outputs, keras.backend.backend())
     return observe_program(shine_program(packed), packed)
 
 
