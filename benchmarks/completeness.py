@@ -29,22 +29,22 @@ def main() -> None:
     parser.add_argument("--galaxies", type=int, default=300)
     parser.add_argument("--per-bin", type=int, default=1834)
     parser.add_argument("--seed", type=int, default=3, help="of the galaxies")
-    known = parser.parse_args()
+    arguments = parser.parse_args()
     start = time.perf_counter()
-    galaxies = simulate_galaxies(known.survey, known.galaxies, seed=known.seed)
+    galaxies = simulate_galaxies(arguments.survey, arguments.galaxies, seed=arguments.seed)
     table = completeness(
-        known.weights,
-        known.survey,
+        arguments.weights,
+        arguments.survey,
         galaxies,
-        known.folder,
-        per_bin=known.per_bin,
+        arguments.folder,
+        per_bin=arguments.per_bin,
         any_scale=True,
     )
     minutes = (time.perf_counter() - start) / 60
     rows = table.to_pylist()
-    print(f"{known.weights}, {known.galaxies} galaxies of {known.survey}; {describe()}")
+    print(f"{arguments.weights}, {arguments.galaxies} galaxies of {arguments.survey}; {describe()}")
     print(
-        f"{minutes:.1f} minutes; {len(rows)} bins of {known.per_bin}, "
+        f"{minutes:.1f} minutes; {len(rows)} bins of {arguments.per_bin}, "
         f"{sum(row['lenses'] == 0 for row in rows)} without a lens"
     )
     print(f"{'axis':>16} {'bin':>14} {'drawn':>9} {'lenses':>8} {'found':>7}")
@@ -52,10 +52,10 @@ def main() -> None:
         edges = sorted({(row[f"{axis}_low"], row[f"{axis}_high"]) for row in rows})
         for low, high in edges:
             inside = [row for row in rows if row[f"{axis}_low"] == low]
-            tries, lenses, found = (
+            tries, lenses, hits = (
                 sum(row[name] for row in inside) for name in ("tries", "lenses", "found")
             )
-            share = f"{found / lenses:7.1%}" if lenses else "      -"
+            share = f"{hits / lenses:7.1%}" if lenses else "      -"
             print(f"{axis:>16} {low:6.2f} - {high:5.2f} {tries:9d} {lenses:8d} {share}")
 
 
