@@ -6,8 +6,7 @@ RUNS ?= runs
 HOURS ?=
 NAME ?=
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-# Python compiles a module when it is first imported, and keeps it: most of TensorFlow's never are.
-# Where it may not keep them, as in many images of containers, each process compiles 13 s anew.
+# Where Python may not keep what it compiled, as in many containers, it compiles in every process.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -16,6 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
+# Python compiles a module when it is first imported: most of TensorFlow's never are.
 .venv/.core: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --editable .

@@ -44,7 +44,7 @@ def main() -> None:
     rows = table.to_pylist()
     print(f"{arguments.weights}, {arguments.galaxies} galaxies of {arguments.survey}; {describe()}")
     print(
-        f"{minutes:.1f} minutes; {len(rows)} bins of {arguments.per_bin}, "
+        f"{minutes:.1f} minutes in this call; {len(rows)} bins of {arguments.per_bin}, "
         f"{sum(row['lenses'] == 0 for row in rows)} without a lens"
     )
     print(f"{'axis':>16} {'bin':>14} {'drawn':>9} {'lenses':>8} {'found':>7}")

@@ -1,8 +1,8 @@
 import os
-import subprocess
 import sys
 
 import pytest
+from ownprocess import printed
 
 from lenszoo import allocator
 
@@ -34,31 +34,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def lines(*arguments, **environment):
-    kept = {
-        k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_", "LD_PRELOAD"))
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments],
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.split()
-
-
 def test_steps_use_the_memory_of_the_step_before():
-    told, kept = lines("keep")
+    told, kept = printed(SCRIPT, "keep")
     assert told == "True"
-    (cleared,) = lines()
+    (cleared,) = printed(SCRIPT)
     assert float(kept) < 0.01 * ARRAYS * SIDE / os.sysconf("SC_PAGE_SIZE") < float(cleared) / 10
 
 
 @pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
 def test_settings_of_the_user_stay(name):
     value = "131072" if name.startswith("MALLOC") else "glibc.malloc.trim_threshold=131072"
-    told, faults = lines("keep", **{name: value})
+    told, faults = printed(SCRIPT, "keep", **{name: value})
     assert told == "False"
     assert float(faults) > 100
 

@@ -38,7 +38,7 @@ PAGES = (
 )
 
 
-def _lines(table: Table, entries: list[WeightsEntry]) -> str:
+def _markdown(table: Table, entries: list[WeightsEntry]) -> str:
     """Table of entries, each with a link to its card."""
     lines = table.header
     for entry in entries:
@@ -63,11 +63,11 @@ def page(entries: Sequence[WeightsEntry], folder: Path) -> str:
         chosen = of_kind(entries, which)
         if chosen:
             newest = [entry for entry in chosen if entry.name not in earlier]
-            parts += [f"## {table.title}", table.context, _lines(table, newest)]
+            parts += [f"## {table.title}", table.context, _markdown(table, newest)]
             parts += _figures(table, folder)
             if len(newest) < len(chosen):
                 older = [entry for entry in chosen if entry.name in earlier]
-                parts += [f"### {table.title}: earlier versions", _lines(table, older)]
+                parts += [f"### {table.title}: earlier versions", _markdown(table, older)]
             parts.append(_measured(chosen))
     parts.append("```{toctree}\n:hidden:\n\n" + "\n".join(PAGES) + "\n```")
     return "\n\n".join(parts) + "\n"

@@ -1,16 +1,15 @@
 """Tables of measured results, one for each kind of weights: columns, rows, context."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from card_sections import recipe_fields
 from scores import kind
+from weights_names import split_version
 
 from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.manifest import WeightsEntry
 
-_VERSION = re.compile(r"(?P<base>.+?)(_v(?P<number>\d+))?")
 PROBED = ("50", "215", "2000")  # labels that a linear head is given
 # ROC-AUC that earlier DeepLense projects report for such networks, by sky and row
 REPORTED = {
@@ -185,10 +184,9 @@ TABLES = {
 
 def superseded(entries: Iterable[WeightsEntry]) -> set[str]:
     """Names of weights that a later version of the same name has taken the place of."""
-    found = [_VERSION.fullmatch(entry.name) for entry in entries]
-    versions = [(m["base"], int(m["number"] or 1), m[0]) for m in found if m]
-    newest = {base: number for base, number, _ in sorted(versions)}
-    return {name for base, number, name in versions if number < newest[base]}
+    versions = {entry.name: split_version(entry.name) for entry in entries}
+    newest = dict(sorted(versions.values()))
+    return {name for name, (base, number) in versions.items() if number < newest[base]}
 
 
 def of_kind(entries: Iterable[WeightsEntry], which: str) -> list[WeightsEntry]:

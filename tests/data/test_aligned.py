@@ -1,12 +1,11 @@
 """Large images lie where TensorFlow shares them, and no epoch leaves a copy behind."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from oneline import one_line
+from ownprocess import printed
 
 from lenszoo.data.aligned import aligned_empty, aligned_take, is_aligned
 from lenszoo.simulation import sample
@@ -88,8 +87,5 @@ def test_simulated_images_and_their_subsets_are_shared():
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no memory to read in /proc")
 def test_epochs_leave_no_copy_behind():
     """In a process of its own: what earlier tests have freed and kept would serve the copies."""
-    done = subprocess.run(
-        [sys.executable, "-c", EPOCHS], capture_output=True, text=True, check=True
-    )
-    copies = [float(line) for line in done.stdout.split()]
+    copies = [float(word) for word in printed(EPOCHS)]
     assert len(copies) == 2 and max(copies) < 2

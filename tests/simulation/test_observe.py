@@ -16,12 +16,12 @@ def test_blur_repeats_the_edge_as_scipy_does(fwhm, truncation):
     np.testing.assert_allclose(matrix @ image @ matrix.T, theirs, rtol=1e-12)
 
 
-@pytest.mark.parametrize("fwhm", [0.05, 2.5, 5.0])  # pixels: no blur, by shifts, by matrices
+@pytest.mark.parametrize("fwhm", [0.05, 1.1, 2.5, 5.0])  # pixels: no blur, by shifts, by matrices
 def test_blur_of_the_instrument_acts_on_rows_and_columns(fwhm):
-    camera = Instrument(pixels=30, pixel_scale=0.1, psf_fwhm=0.1 * fwhm, supersampling=2)
-    fine = np.random.default_rng(1).random((2, 4, 900)).astype(np.float32)
-    ours = ops.convert_to_numpy(camera.observe(fine.reshape(2, -1))).reshape(2, 30, 30)
-    binned = fine.mean(axis=1).reshape(2, 30, 30)
+    camera = Instrument(pixels=150, pixel_scale=0.1, psf_fwhm=0.1 * fwhm, supersampling=2)
+    fine = np.random.default_rng(1).random((2, 4, 22_500)).astype(np.float32)
+    ours = ops.convert_to_numpy(camera.observe(fine.reshape(2, -1))).reshape(2, 150, 150)
+    binned = fine.mean(axis=1).reshape(2, 150, 150)
     for one, image in zip(ours, binned, strict=True):
         theirs = ndimage.gaussian_filter(image, fwhm * FWHM_TO_SIGMA, mode="nearest", truncate=5)
         np.testing.assert_allclose(one, theirs, atol=1e-6)

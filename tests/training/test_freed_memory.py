@@ -1,9 +1,8 @@
-import os
-import subprocess
 import sys
 
 import keras
 import pytest
+from ownprocess import printed
 
 ROUNDS, PAGES = 20, 1280
 # epochs from a Python generator, then blocks that are freed at once: pages that Linux cleared for
@@ -37,15 +36,7 @@ for callbacks in ([], [KeepFreedMemory()]):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc alone has these settings")
 def test_blocks_are_used_again_after_epochs_from_a_generator():
-    settings = ("MALLOC_", "GLIBC_", "LD_PRELOAD")
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env={k: v for k, v in os.environ.items() if not k.startswith(settings)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    mapped, kept = map(float, done.stdout.split())
+    mapped, kept = map(float, printed(SCRIPT))
     assert kept < 0.01 * PAGES
     if sys.version_info[:2] == (3, 11) and keras.backend.backend() == "tensorflow":
         assert mapped > 0.1 * PAGES
