@@ -202,10 +202,8 @@ def _names(survey: ImagingSurvey) -> tuple[str, ...]:
 
 def _signal_to_noise(galaxies: Galaxies, rows: np.ndarray, arcs: np.ndarray) -> np.ndarray:
     """Signal-to-noise of arcs of known shape over all bands and sound pixels, (m,)."""
-    noise = galaxies.rms[rows]
-    noise = noise[:, None, None] if noise.ndim == 2 else noise
-    light = np.maximum(galaxies.images[rows], 0.0).astype(np.float64)
-    variance = noise**2 + light / galaxies.survey.gain
-    sound = np.isfinite(variance) & (variance > 0)
-    squares = np.where(sound, arcs.astype(np.float64) ** 2, 0.0) / np.where(sound, variance, 1.0)
-    return np.sqrt(squares.sum((1, 2, 3)))
+    result = np.empty(len(rows))
+    for i, row in enumerate(rows):
+        squares = arcs[i].transpose(2, 0, 1).astype(np.float64) ** 2
+        result[i] = math.sqrt(float((squares * galaxies.light_and_weight(row)[1]).sum()))
+    return result

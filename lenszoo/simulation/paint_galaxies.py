@@ -74,6 +74,20 @@ class Galaxies:
         parts = {name: getattr(self, name)[rows] for name in names}
         return replace(self, ids=tuple(self.ids[row] for row in rows), **parts)
 
+    def light_and_weight(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Light of a galaxy and inverse variance of its pixels, (bands, H, W) float64 each.
+
+        The variance is that of the noise and of the light's own photons. Light below the sky is 0,
+        and so are both at pixels that are masked or without noise.
+        """
+        rms = self.rms[row].astype(np.float64)
+        rms = rms[:, None, None] if rms.ndim == 1 else rms.transpose(2, 0, 1)
+        light = np.maximum(self.images[row].transpose(2, 0, 1), 0.0).astype(np.float64, order="C")
+        variance = rms**2 + light / self.survey.gain[:, None, None]
+        sound = np.isfinite(variance) & (variance > 0)  # a pixel of NaN has a variance of NaN
+        weight = np.where(sound, 1.0 / np.where(sound, variance, 1.0), 0.0)
+        return np.where(sound, light, 0.0), weight
+
 
 def make_galaxies(
     survey: str | ImagingSurvey,

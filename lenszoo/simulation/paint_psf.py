@@ -23,9 +23,10 @@ _NORMALISED = 0.02  # largest distance of the sum of a PSF image from 1
 _CENTRED = 0.5  # largest distance of its centroid from the middle [pixels]
 _RANK = 1e-4  # light that the left-out singular vectors may hold
 _MOST = 12  # singular vectors
+_LOST = 1e-6  # singular values, of the largest, that no image shows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BandPSF:
     """PSF of one band.
 
@@ -189,3 +190,19 @@ def stacked_matrices(
         r, c = psf.matrices(pixels, samples, float(width))
         rows[band, : len(r)], columns[band, : len(c)] = r, c
     return rows, columns
+
+
+def compressed(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rewrite matrices of PSFs in a basis of what passes through them: few smooth vectors.
+
+    Args:
+        rows, columns: (bands, terms, pixels, samples).
+
+    Returns:
+        ``basis``, (samples, k), and the matrices for ``basis^T B basis`` in place of ``B``, (bands,
+        terms, pixels, k), float32 each.
+    """
+    each = np.concatenate([m.reshape(-1, m.shape[-1]) for m in (rows, columns)])
+    _, values, vectors = np.linalg.svd(each.astype(np.float64), full_matrices=False)
+    basis = vectors[values > _LOST * values[0]].T
+    return tuple(part.astype(np.float32) for part in (basis, rows @ basis, columns @ basis))

@@ -12,7 +12,7 @@ from keras import ops
 
 from lenszoo.simulation import shine
 from lenszoo.simulation.paint_draw import Painting
-from lenszoo.simulation.paint_psf import BandPSF, stacked_matrices
+from lenszoo.simulation.paint_psf import BandPSF, compressed, stacked_matrices
 from lenszoo.simulation.paint_stamps import SIDE, Stamps
 from lenszoo.simulation.random import pixel_uniform, poisson_from_uniform
 from lenszoo.simulation.render import compiled
@@ -140,31 +140,32 @@ def exposed(outer, inner, arrays: Mapping[str, Any], grid: Grid) -> dict[str, An
         inner: the same at the finer samples, which take the place of those in the middle: inner
             images of a source are small.
         arrays: with ``fluxes`` of the parts, (batch, bands, parts), ``rows`` and ``columns`` of the
-            PSF, (batch or 1, bands, terms, pixels, side).
+            PSF, (batch or 1, bands, terms, pixels, k), and ``basis``, (side, k), or with k = side
+            no basis.
         grid: pixels and samples.
 
     Returns:
         ``arcs``, (batch, bands, pixels, pixels), in the cutouts' unit of flux; ``lensed``, mean
         brightness of each part times the samples, (batch, parts).
     """
-    fluxes, rows, columns = (arrays[name] for name in ("fluxes", "rows", "columns"))
-    side, n = grid.side, grid.inner
+    side, n, parts = grid.side, grid.inner, len(outer)
     rim = (side - n) // 2
     outside = np.ones((side, side), np.float32)
     outside[rim : side - rim, rim : side - rim] = 0.0
-    mask = ops.convert_to_tensor(outside.reshape(1, -1))
-    outer = [part * mask for part in outer]
-    inner = [
-        ops.reshape(
-            ops.mean(ops.reshape(part, (-1, n, _REFINED, n, _REFINED)), axis=(2, 4)), (-1, n * n)
-        )
-        for part in inner
-    ]
-    middle = slice(rim, side - rim)
-    arcs = _blurred(outer, fluxes, rows, columns, side)
-    arcs = arcs + _blurred(inner, fluxes, rows[..., middle], columns[..., middle], n)
-    lensed = [ops.sum(a, axis=1) + ops.sum(b, axis=1) for a, b in zip(outer, inner, strict=True)]
-    return {"arcs": arcs, "lensed": ops.stack(lensed, axis=1)}
+    bright = ops.reshape(ops.stack(outer, axis=1), (-1, parts, side, side))
+    middle = ops.reshape(ops.stack(inner, axis=1), (-1, parts, n, _REFINED, n, _REFINED))
+    around = ((0, 0), (0, 0), (rim, rim), (rim, rim))
+    bright = bright * outside + ops.pad(ops.mean(middle, axis=(3, 5)), around)
+    lensed = ops.sum(bright, axis=(2, 3))
+    if "basis" in arrays:
+        for _ in "xy":
+            bright = ops.swapaxes(ops.tensordot(bright, arrays["basis"], axes=1), 2, 3)
+    k = bright.shape[-1]
+    light = ops.matmul(arrays["fluxes"], ops.reshape(bright, (-1, parts, k * k)))
+    light = ops.reshape(light, (-1, light.shape[1], 1, k, k))
+    terms = ops.matmul(arrays["rows"], light)
+    arcs = ops.sum(ops.matmul(terms, ops.swapaxes(arrays["columns"], -1, -2)), axis=2)
+    return {"arcs": arcs, "lensed": lensed}
 
 
 def photon_luck(keys, grid: Grid):
@@ -178,16 +179,6 @@ def photons(arcs, uniform, grid: Grid):
     """Draw the light of arcs photon by photon, in the cutouts' unit of flux."""
     electrons = ops.convert_to_tensor(np.array(grid.gain, np.float32).reshape(1, -1, 1, 1))
     return poisson_from_uniform(ops.maximum(arcs, 0.0) * electrons, uniform) / electrons
-
-
-def _blurred(parts, fluxes, rows, columns, side: int):
-    """Flux in pixels of parts at unit flux, (batch, bands, pixels, pixels)."""
-    bright = 0.0
-    for k, part in enumerate(parts):
-        bright = bright + fluxes[:, :, k : k + 1] * part[:, None, :]
-    bright = ops.reshape(bright, (-1, fluxes.shape[1], 1, side, side))
-    terms = ops.matmul(ops.matmul(rows, bright), ops.swapaxes(columns, -1, -2))
-    return ops.sum(terms, axis=2)
 
 
 @lru_cache(maxsize=32)
@@ -326,10 +317,17 @@ def _matrices(
     survey: ImagingSurvey, psfs: Sequence[BandPSF], widths: np.ndarray, grid: Grid
 ) -> dict[str, np.ndarray]:
     """Matrices of the PSF: one set for all, or one a galaxy where each has its own width."""
-    own = any(band.psf_fwhm_column is not None for band in survey.bands)
-    each = [
-        stacked_matrices(psfs, grid.pixels(), grid.samples(), width)
-        for width in (widths if own else widths[:1])
-    ]
-    names = ("rows", "columns")
-    return {name: np.stack([pair[i] for pair in each]) for i, name in enumerate(names)}
+    if any(band.psf_fwhm_column is not None for band in survey.bands):
+        each = [stacked_matrices(psfs, grid.pixels(), grid.samples(), width) for width in widths]
+        rows, columns = map(np.stack, zip(*each, strict=True))
+        return {"rows": rows, "columns": columns}
+    return _common_matrices(tuple(psfs), tuple(widths[0].tolist()), grid)
+
+
+@lru_cache(maxsize=8)
+def _common_matrices(
+    psfs: tuple[BandPSF, ...], widths: tuple[float, ...], grid: Grid
+) -> dict[str, np.ndarray]:
+    own = stacked_matrices(psfs, grid.pixels(), grid.samples(), np.array(widths))
+    basis, rows, columns = compressed(*own)
+    return {"basis": basis, "rows": rows[None], "columns": columns[None]}

@@ -10,9 +10,10 @@ import numpy as np
 
 from lenszoo.errors import LenszooError
 from lenszoo.simulation.lens_systems import bounded_power, early_type
-from lenszoo.simulation.paint_draw import Lens, Painting
+from lenszoo.simulation.paint_draw import Painting
 from lenszoo.simulation.paint_galaxies import Galaxies, make_galaxies
 from lenszoo.simulation.paint_law import check_index
+from lenszoo.simulation.paint_lens import Lens
 from lenszoo.simulation.paint_mass import REST_R
 from lenszoo.simulation.paint_psf import band_psfs
 from lenszoo.simulation.paint_render import Grid, render_paintings

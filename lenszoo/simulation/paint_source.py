@@ -92,8 +92,10 @@ class Sources:
 
     def colour(self, z: float, kind: float, tilt: float) -> np.ndarray:
         """Magnitudes in the bands less that in the reference band, (bands,) [mag]."""
-        a = np.interp(z, _Z, np.arange(len(_Z)))
-        b = np.interp(kind, _KINDS, np.arange(len(_KINDS)))
+        a, b = (
+            min(max(float((value - grid[0]) / (grid[1] - grid[0])), 0.0), len(grid) - 1.0)
+            for value, grid in ((z, _Z), (kind, _KINDS))
+        )
         i, j = min(int(a), len(_Z) - 2), min(int(b), len(_KINDS) - 2)
         u, v = a - i, b - j
         part = self._colours[i : i + 2, j : j + 2]

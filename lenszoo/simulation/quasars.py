@@ -7,7 +7,7 @@ import numpy as np
 from lenszoo.simulation import colours
 from lenszoo.simulation.components import Component
 from lenszoo.simulation.lens_systems import LensSystem, bounded_power
-from lenszoo.simulation.paint_draw import Lens, image_positions
+from lenszoo.simulation.paint_lens import Lens, image_positions
 from lenszoo.simulation.survey import Survey
 
 MOST_IMAGES = 4

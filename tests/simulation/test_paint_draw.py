@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
 from keras import ops
-from lenstronomy.LensModel.lens_model import LensModel
 from paintings import SMALL, drawn
 
 from lenszoo.simulation import paint
-from lenszoo.simulation.paint_draw import Lens, image_positions
 from lenszoo.simulation.trace import source_plane
 
 TRUE = ("einstein_radius", "lens_e1", "lens_e2", "gamma1", "gamma2")
@@ -23,55 +21,6 @@ class TestLensEquation:
             bx, by = (ops.convert_to_numpy(b)[0] for b in source_plane(x, y, arrays))
             np.testing.assert_allclose(bx, truth["source_x"][i], atol=2e-5)
             np.testing.assert_allclose(by, truth["source_y"][i], atol=2e-5)
-
-    def test_as_many_images_as_lenstronomy_finds(self, galaxies):
-        from lenstronomy.LensModel.Solver.lens_equation_solver import LensEquationSolver
-
-        solver = LensEquationSolver(LensModel(["SIE", "SHEAR"]))
-        for p in drawn(galaxies, SMALL, 5, 12):
-            e = {"center_x": 0.0, "center_y": 0.0}
-            main = {"theta_E": p.lens.einstein_radius, "e1": p.lens.e1, "e2": p.lens.e2} | e
-            shear = {"gamma1": p.lens.gamma1, "gamma2": p.lens.gamma2}
-            x, y = solver.image_position_from_source(
-                p.source_x, p.source_y, [main, shear], min_distance=0.02, search_window=12,
-                precision_limit=1e-9,
-            )  # fmt: skip
-            theirs = np.array(sorted(zip(x, y, strict=True)))
-            ours = np.array(sorted(map(tuple, p.images)))
-            assert len(ours) == len(theirs)
-            np.testing.assert_allclose(ours, theirs, atol=1e-4)
-
-    def test_ring_of_a_sphere(self):
-        images = image_positions(Lens(1.5, 0.0, 0.0, 0.0, 0.0), 0.3, 0.0)
-        # theta = theta_E + beta and theta_E - beta
-        np.testing.assert_allclose(sorted(images[:, 0]), (-1.2, 1.8), atol=1e-3)
-
-
-class TestCompanions:
-    COMPANIONS = ((1.9, 0.4, 0.35), (-2.3, 1.1, 0.2))
-
-    def test_images_are_those_of_lenstronomy(self):
-        from lenstronomy.LensModel.Solver.lens_equation_solver import LensEquationSolver
-
-        lens = Lens(1.6, 0.15, -0.08, 0.03, -0.02, self.COMPANIONS)
-        spheres = [{"theta_E": t, "center_x": x, "center_y": y} for x, y, t in self.COMPANIONS]
-        main = {"theta_E": 1.6, "e1": 0.15, "e2": -0.08, "center_x": 0.0, "center_y": 0.0}
-        setting = [main, {"gamma1": 0.03, "gamma2": -0.02}, *spheres]
-        solver = LensEquationSolver(LensModel(["SIE", "SHEAR", "SIS", "SIS"]))
-        for bx, by in ((0.1, 0.05), (0.45, -0.2), (0.3, 0.3)):
-            x, y = solver.image_position_from_source(
-                bx, by, setting, min_distance=0.02, search_window=12, precision_limit=1e-9
-            )
-            ours = image_positions(lens, bx, by)
-            assert len(ours) == len(x) >= 2
-            np.testing.assert_allclose(
-                ours[np.lexsort(ours.T)], np.array([x, y]).T[np.lexsort([x, y])], atol=1e-4
-            )
-
-    def test_a_sphere_that_deflects_nothing_changes_nothing(self):
-        x, y = np.random.default_rng(0).uniform(-3, 3, (2, 50))
-        bare, with_none = (Lens(1.5, 0.2, 0.1, 0.02, 0.01, c) for c in ((), ((1.0, 1.0, 0.0),)))
-        np.testing.assert_array_equal(bare.deflection(x, y), with_none.deflection(x, y))
 
 
 class TestFloors:

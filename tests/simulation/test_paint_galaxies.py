@@ -157,3 +157,20 @@ class TestRead:
 
     def test_missing_band_of_the_survey(self, catalogue):
         one_line("but bands= names 4", lambda: read_galaxies("kids_ugri", catalogue))
+
+
+def test_weight_is_that_of_noise_and_photons(parts):
+    images, columns = parts
+    images[1, 5, 6, 0] = np.nan
+    images[1, 7, 8, 1] = -3.0
+    galaxies = make_galaxies(SURVEY, images, columns)
+    light, weight = galaxies.light_and_weight(1)
+    assert light.shape == weight.shape == (3, *images.shape[1:3])
+    assert light[0, 5, 6] == weight[0, 5, 6] == 0.0
+    assert light[1, 7, 8] == 0.0
+    noise, gain = galaxies.rms[1], galaxies.survey.gain
+    assert weight[1, 7, 8] == pytest.approx(noise[1] ** -2)
+    middle = images.shape[1] // 2
+    own = images[1, middle, middle].astype(np.float64)
+    np.testing.assert_allclose(light[:, middle, middle], own)
+    np.testing.assert_allclose(weight[:, middle, middle], 1 / (noise**2 + own / gain), rtol=1e-6)

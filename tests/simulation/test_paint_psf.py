@@ -2,10 +2,17 @@ import numpy as np
 import pytest
 from oneline import one_line
 
-from lenszoo.simulation import read_survey
-from lenszoo.simulation.paint_draw import Lens, Painting
-from lenszoo.simulation.paint_psf import band_psfs, check_psf, image_fwhm
-from lenszoo.simulation.paint_render import render_paintings
+from lenszoo.simulation import get_survey, read_survey
+from lenszoo.simulation.paint_draw import Painting
+from lenszoo.simulation.paint_lens import Lens
+from lenszoo.simulation.paint_psf import (
+    band_psfs,
+    check_psf,
+    compressed,
+    image_fwhm,
+    stacked_matrices,
+)
+from lenszoo.simulation.paint_render import Grid, render_paintings
 from lenszoo.simulation.paint_source import CLUMPS, Source
 
 PIXEL = 0.2
@@ -115,3 +122,17 @@ def test_image_of_another_scale(survey, tmp_path):
     fits.PrimaryHDU(image, wcs.to_header()).writeto(tmp_path / "psf.fits")
     own = survey('psf_image = "psf.fits"')
     one_line('the PSF has pixels of 0.05", the survey of 0.2"', lambda: band_psfs(own))
+
+
+@pytest.mark.parametrize("name", ["kids_ugri", "euclid_vis"])
+def test_compressed_matrices_blur_alike(name):
+    survey = get_survey(name)
+    grid, psfs = Grid.of(survey), band_psfs(survey)
+    widths = np.array([psf.fwhm for psf in psfs])
+    rows, columns = stacked_matrices(psfs, grid.pixels(), grid.samples(), widths)
+    basis, fewer_rows, fewer_columns = compressed(rows, columns)
+    bright = np.random.default_rng(0).random((grid.side, grid.side))
+    whole = (rows @ bright @ columns.swapaxes(-1, -2)).sum(1)
+    fewer = (fewer_rows @ (basis.T @ bright @ basis) @ fewer_columns.swapaxes(-1, -2)).sum(1)
+    assert basis.shape[1] < 0.5 * grid.side
+    np.testing.assert_allclose(fewer, whole, rtol=0, atol=2e-6 * whole.max())
