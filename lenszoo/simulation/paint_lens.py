@@ -85,9 +85,9 @@ def _along_rays(lens: Lens, bx: float, by: float) -> np.ndarray:
         mx, my, wx, wy = sides(angle)
         across = mx * wy - my * wx
         below, above = across[:, :-1], across[:, 1:]
-        found = (below < rounding) != (above < rounding)
+        roots = (below < rounding) != (above < rounding)
         low, high, below, above = (
-            values[found] for values in (angle[:, :-1], angle[:, 1:], below, above)
+            values[roots] for values in (angle[:, :-1], angle[:, 1:], below, above)
         )
     angle = low + (high - low) * below / (below - above)
     mx, my, wx, wy = sides(angle)
