@@ -91,19 +91,23 @@ def _or_nan(lens, above, below):
     return ops.where(lens, above / ops.where(lens, below, 1.0), float("nan"))
 
 
+def blur(layers: Mapping[str, Any], arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
+    """Blur ``light`` and ``lensed`` by each band's PSF, and add the stars to the light."""
+    camera = survey(preset)
+    fwhm = arrays["psf_fwhm"]
+    x, y, _, fluxes = _split(arrays["star"], "star")
+    light = camera.blurred(layers["light"], fwhm) + camera.stars(x[..., 0], y[..., 0], fluxes, fwhm)
+    return {**layers, "light": light, "lensed": camera.blurred(layers["lensed"], fwhm)}
+
+
 def expose(layers: Mapping[str, Any], arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """Observe brightness with the survey: images (batch, pixels^2, bands), and measures of them.
+    """Add noise behind the PSF: images (batch, pixels^2, bands), and measures of them.
 
     ``arc_signal_to_noise`` (batch,) is that of the lensed light alone for a known shape, over all
     bands and pixels, with the noise of the lens galaxy's light; NaN where nothing is lensed.
     """
-    camera = survey(preset)
-    fwhm = arrays["psf_fwhm"]
-    x, y, _, fluxes = _split(arrays["star"], "star")
-    image = camera.blurred(layers["light"], fwhm)
-    image = image + camera.stars(x[..., 0], y[..., 0], fluxes, fwhm)
-    noisy, variance = preset.observe(image, arrays)
-    lensed = camera.blurred(layers["lensed"], fwhm)
+    noisy, variance = preset.observe(layers["light"], arrays)
+    lensed = layers["lensed"]
     flat = (-1, lensed.shape[1] * lensed.shape[2])
     ratio = signal_to_noise(ops.reshape(lensed, flat), ops.reshape(variance, flat))
     lens = arrays["einstein_radius"][:, 0] > 0.0

@@ -37,8 +37,10 @@ class Preset:
         zero_point: AB magnitude of flux 1 [mag]; None where pixels have no such unit.
         brightness: ``brightness(arrays, preset)`` computes the brightness of the scenes where it is
             more than one lensed Sersic source; see :func:`lenszoo.simulation.composite.brightness`.
-        expose: ``expose(brightness, arrays, preset)`` makes images and measures of the brightness,
-            with the camera and ``observe``; see :func:`lenszoo.simulation.composite.expose`.
+        blur: ``blur(brightness, arrays, preset)`` makes of it the signal behind the PSF, where that
+            is more than one image; see :func:`lenszoo.simulation.composite.blur`.
+        expose: ``expose(signal, arrays, preset)`` makes images and measures of the signal with
+            ``observe``; see :func:`lenszoo.simulation.composite.expose`.
         measured: columns of the truth that are measured on the images, not drawn.
         noisier: powers by which drawn values scale with the noise: dividing each value by k to its
             power makes the noise k times as strong relative to the light. Empty where none do.
@@ -60,6 +62,7 @@ class Preset:
     bands: tuple[str, ...] = ("",)
     zero_point: float | None = None
     brightness: Callable[[Mapping[str, Any], "Preset"], Any] | None = None
+    blur: Callable[[Any, Mapping[str, Any], "Preset"], Any] | None = None
     expose: Callable[[Any, Mapping[str, Any], "Preset"], dict[str, Any]] | None = None
     measured: tuple[str, ...] = ("signal_to_noise",)
     noisier: Mapping[str, int] = field(default_factory=dict)

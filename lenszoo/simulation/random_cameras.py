@@ -17,7 +17,7 @@ from keras import ops
 
 from lenszoo.simulation.observe import FWHM_TO_SIGMA, Instrument
 from lenszoo.simulation.preset import Preset
-from lenszoo.simulation.render import brightness_at, with_noise
+from lenszoo.simulation.render import brightness_at
 from lenszoo.simulation.scene import Scene
 
 Range = tuple[float, float]
@@ -56,7 +56,7 @@ def random_cameras(base: Preset, cameras: Cameras, **fields: Any) -> Preset:
         base,
         draw=partial(_draw, base.draw, base.noisier, cameras),
         brightness=_brightness,
-        expose=partial(_expose, widest=cameras.psf[1] / cameras.pixel_scale[0]),
+        blur=partial(_blur, widest=cameras.psf[1] / cameras.pixel_scale[0]),
         **fields,
     )
 
@@ -104,8 +104,8 @@ def _brightness(arrays: Mapping[str, Any], preset: Preset):
     return brightness_at(c * x - s * y, s * x + c * y, arrays, preset.lens)
 
 
-def _expose(brightness, arrays: Mapping[str, Any], preset: Preset, *, widest: float):
-    """Bin, blur with each camera's own PSF, and add noise."""
+def _blur(brightness, arrays: Mapping[str, Any], preset: Preset, *, widest: float):
+    """Bin, and blur with each camera's own PSF."""
     camera = preset.instrument
     assert isinstance(camera, Instrument)
     sigma = camera.psf_fwhm / camera.pixel_scale * FWHM_TO_SIGMA
@@ -116,7 +116,7 @@ def _expose(brightness, arrays: Mapping[str, Any], preset: Preset, *, widest: fl
         camera.psf_truncation,
     )
     image = ops.matmul(ops.matmul(blur, camera.bin(brightness)), ops.transpose(blur, (0, 2, 1)))
-    return with_noise(ops.reshape(image, (-1, camera.pixels**2)), arrays, preset)
+    return ops.reshape(image, (-1, camera.pixels**2))
 
 
 def gaussian_matrices(n: int, sigma, widest: float, truncation: float):

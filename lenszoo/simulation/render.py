@@ -1,4 +1,4 @@
-"""Render a batch of scenes: trace -> shine -> observe, compiled per preset and point count."""
+"""Render a batch of scenes: trace, shine -> blur -> noise, compiled per preset and point count."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
@@ -23,14 +23,41 @@ TILE = 16
 def compiled(function: Callable) -> Callable:
     """Compile a function of tensors with the running backend's compiler."""
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function, jit_compile=True, autograph=False)
+        return _TensorFlowProgram(function)
     if keras.backend.backend() == "jax":
         import jax
 
         return jax.jit(function)
     return function
+
+
+class _TensorFlowProgram:
+    """A function compiled by XLA, once for all tensors of the same names, shapes and types.
+
+    ``tf.function`` does so too, but it takes up to a millisecond to look the program up.
+    """
+
+    def __init__(self, function: Callable) -> None:
+        import tensorflow as tf
+
+        self._function = tf.function(
+            lambda *tensors: function(*tensors), jit_compile=True, autograph=False
+        )
+        self._programs: dict[Any, Callable] = {}
+
+    def __call__(self, *tensors: Any) -> Any:
+        signature = _signature(tensors)
+        if signature not in self._programs:
+            self._programs[signature] = self._function.get_concrete_function(*tensors)
+        return self._programs[signature](*tensors)
+
+
+def _signature(tensors: Any) -> Any:
+    if isinstance(tensors, Mapping):
+        return tuple((name, _signature(part)) for name, part in tensors.items())
+    if isinstance(tensors, list | tuple):
+        return tuple(map(_signature, tensors))
+    return tuple(tensors.shape), tensors.dtype
 
 
 def lensed_brightness(arrays: Mapping[str, Any], preset: Preset):
@@ -58,20 +85,21 @@ def source_brightness(bx, by, arrays: Mapping[str, Any]):
     )
 
 
-def observed(brightness, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """Observe brightness: images and signal (batch, pixels^2), and signal_to_noise (batch,).
+def blurred(brightness, arrays: Mapping[str, Any], preset: Preset):
+    """Blur brightness by the camera's PSF: signal (batch, pixels^2)."""
+    del arrays  # the camera is the same for all
+    assert isinstance(preset.instrument, Instrument)
+    return preset.instrument.observe(brightness)
+
+
+def with_noise(signal, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
+    """Add noise: images and signal (batch, pixels^2), and signal_to_noise (batch,).
 
     Of a sky of pairs, targets and noiseless (batch, factor^2 * pixels^2) besides. All of a pair are
     scaled by the affine map that takes the coarse image to [0, 1], so that a network's output has
     the units of its input. ``counts_at_0`` and ``counts_at_1`` (batch,) are the values 0 and 1 in
     counts a fine pixel.
     """
-    assert isinstance(preset.instrument, Instrument)
-    return with_noise(preset.instrument.observe(brightness), arrays, preset)
-
-
-def with_noise(signal, arrays: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """Add noise to brightness behind the PSF, (batch, pixels^2); returns as :func:`observed`."""
     if preset.factor == 1:
         image, variance = preset.observe(signal, arrays)
         return {
@@ -120,21 +148,24 @@ def _shine(packed, names: tuple[str, ...], preset: Preset):
     return brightness(_unpack(packed, names), preset)
 
 
-def _observe(brightness, packed, names: tuple[str, ...], preset: Preset, outputs: tuple[str, ...]):
-    expose: Callable[..., Any] = preset.expose or observed
-    results = expose(brightness, _unpack(packed, names), preset)
+def _blur(brightness, packed, names: tuple[str, ...], preset: Preset):
+    blur: Callable[..., Any] = preset.blur or blurred
+    return blur(brightness, _unpack(packed, names), preset)
+
+
+def _expose(signal, packed, names: tuple[str, ...], preset: Preset, outputs: tuple[str, ...]):
+    expose: Callable[..., Any] = preset.expose or with_noise
+    results = expose(signal, _unpack(packed, names), preset)
     return {name: results[name] for name in outputs}
 
 
 @lru_cache(maxsize=64)
 def _programs(
     preset: Preset, names: tuple[str, ...], outputs: tuple[str, ...], backend: str
-) -> tuple[Callable, Callable]:
-    """Two programs, not one: in one, XLA would trace each ray again for each use of it."""
-    # partial, not a closure: TensorFlow counts the tracings of all functions that share their code
-    # together, and would warn of too many
-    shine_program = compiled(partial(_shine, names=names, preset=preset))
-    return shine_program, compiled(partial(_observe, names=names, preset=preset, outputs=outputs))
+) -> tuple[Callable, Callable, Callable]:
+    """Three programs, not one: in one, XLA computes again what is used twice, rays and blur."""
+    shine, blur = (compiled(partial(f, names=names, preset=preset)) for f in (_shine, _blur))
+    return shine, blur, compiled(partial(_expose, names=names, preset=preset, outputs=outputs))
 
 
 def run(
@@ -142,8 +173,8 @@ def run(
 ) -> dict[str, Any]:
     """Render TILE stacked scenes with the compiled programs; the outputs, by name."""
     packed, names = _pack(arrays)
-    shine_program, observe_program = _programs(preset, names, outputs, keras.backend.backend())
-    return observe_program(shine_program(packed), packed)
+    shine, blur, expose = _programs(preset, names, outputs, keras.backend.backend())
+    return expose(blur(shine(packed), packed), packed)
 
 
 def render(

@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from lenszoo.simulation import sample
 from lenszoo.simulation.random import pixel_uniform, poisson_from_uniform
+from lenszoo.simulation.render import compiled
 
 SKIES = {"common_test_sim": 6, "deeplense_model_2": 3}
 SEED = 21
@@ -74,3 +76,26 @@ def test_skies_are_the_same_on_all_backends(elsewhere, name):
     difference = np.abs(ours - elsewhere[name])
     assert np.mean(difference > 1e-5) < 2e-3
     assert difference.max() < 0.01
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch compiles nothing here")
+def test_a_program_for_tensors_of_the_same_names_and_shapes():
+    traced = []
+
+    def total(arrays, factor):
+        traced.append(sorted(arrays))
+        return sum(factor * array for array in arrays.values())
+
+    program = compiled(total)
+    one, two, wide = (ops.ones(shape, "float32") for shape in ((2,), (2,), (3,)))
+    for arrays, expected in (
+        ({"a": one}, [3.0, 3.0]),
+        ({"a": two}, [3.0, 3.0]),
+        ({"a": wide}, [3.0, 3.0, 3.0]),
+        ({"b": one}, [3.0, 3.0]),
+        ({"a": one, "b": two}, [6.0, 6.0]),
+    ):
+        np.testing.assert_array_equal(program(arrays, ops.convert_to_tensor(3.0)), expected)
+    assert traced == [["a"], ["a"], ["b"], ["a", "b"]]
+    with pytest.raises(TypeError):
+        program({"a": one})

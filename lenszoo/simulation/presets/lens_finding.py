@@ -240,6 +240,7 @@ def sky_preset(name: str, summary: str, sky: LensFindingSky) -> Preset:
         bands=survey.names,
         zero_point=ZERO_POINT,
         brightness=composite.brightness,
+        blur=composite.blur,
         expose=composite.expose,
         measured=composite.MEASURED,
         reference="Metcalf et al. 2019, arXiv:1802.03609; Collett 2015, arXiv:1507.02657",
