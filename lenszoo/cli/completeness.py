@@ -40,6 +40,12 @@ def completeness(
         str | None,
         typer.Option(help="Where a cutout lies in the folder, such as '{band}/{id}.fits'."),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of what each galaxy is: empty for hosts; `lens` is no non-lens.",
+        ),
+    ] = None,
     cutout_size: Annotated[
         int | None,
         typer.Option(help="Pixels a side of the cutouts, where the survey's differ.", min=16),
@@ -102,6 +108,7 @@ def completeness(
             out,
             images=images_in,
             pattern=pattern,
+            kind=kind,
             axes=axis or None,
             per_bin=per_bin,
             law=PaintLaw(law=law),

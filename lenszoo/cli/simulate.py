@@ -73,6 +73,13 @@ def simulate(
             rich_help_panel=_PAINTING,
         ),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of what each galaxy is: empty for hosts; `lens` is no non-lens.",
+            rich_help_panel=_PAINTING,
+        ),
+    ] = None,
     cutout_size: Annotated[
         int | None,
         typer.Option(
@@ -99,8 +106,8 @@ def simulate(
             raise LenszooError("With --survey give --galaxies CATALOGUE and OUT, but no PRESET.")
         try:
             _paint(
-                survey, galaxies, images_in, Path(preset), stamps, pattern, cutout_size, law, train,
-                val, seed,
+                survey, galaxies, images_in, Path(preset), stamps, pattern, kind, cutout_size, law,
+                train, val, seed,
             )  # fmt: skip
         except KeyboardInterrupt:
             fail(f"stopped; painting does not go on: delete {preset} and start again.", 130)
@@ -137,6 +144,7 @@ def _paint(
     out: Path,
     stamps: Path | None,
     pattern: str | None,
+    kind: str | None,
     size: int | None,
     law: Literal["flat", "natural"],
     train: int,
@@ -157,7 +165,7 @@ def _paint(
         chosen = chosen.sized(size)
     with progress_bar("Painting") as progress:
         done = write_paintings(
-            read_galaxies(chosen, catalogue, images=images, pattern=pattern),
+            read_galaxies(chosen, catalogue, images=images, pattern=pattern, kind=kind),
             out,
             n_train=train,
             n_val=val,

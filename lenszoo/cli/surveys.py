@@ -26,7 +26,8 @@ def surveys(
         return
     survey = get_survey(name)
     scale = survey.pixel_scale_arcsec
-    typer.echo(f"{survey.name}: {survey.summary} ({survey.reference})")
+    reference = f" ({survey.reference})" if survey.reference else ""
+    typer.echo(f"{survey.name}: {survey.summary}{reference}")
     typer.echo(f'cutouts of {survey.cutout_size_pixels} pixels of {scale:g}"')
     typer.echo("band  wavelength [nm]  PSF [arcsec]  zero point  sky rms [flux]  gain [e-/flux]")
     for band in survey.bands:

@@ -23,22 +23,26 @@ def baselines(
     shortcut: bool | ShortcutResult,
     seed: int,
     notes: list[str],
+    groups: ArrayLike | None = None,
 ) -> dict[str, ShortcutResult]:
-    """Logistic regressions on image statistics, on the table, and on it without its leaks."""
+    """Logistic regressions on image statistics, on the table, and on it without its leaks.
+
+    Images that ``groups`` (n,) gives one value stay in one fold.
+    """
     results: dict[str, ShortcutResult] = {}
     features = None if table is None else table_features(table, columns)
     if isinstance(shortcut, ShortcutResult):
         results[STATISTICS] = shortcut
     elif shortcut and images is not None:
-        results[STATISTICS] = shortcut_baseline(images, y, 2, seed=seed)
+        results[STATISTICS] = shortcut_baseline(images, y, 2, seed=seed, groups=groups)
     if shortcut and features is not None and table is not None:
-        results[TABLE] = shortcut_baseline(features, y, 2, seed=seed)
+        results[TABLE] = shortcut_baseline(features, y, 2, seed=seed, groups=groups)
         leaky = {str(leak.column) for leak in leaks or ()}
         names = [str(name) for name in columns or ()]
         clean = [k for k, name in enumerate(names) if name not in leaky]
         if 0 < len(clean) < len(names):
             without = table_features(table[:, clean], [names[k] for k in clean])
-            results[CLEAN_TABLE] = shortcut_baseline(without, y, 2, seed=seed)
+            results[CLEAN_TABLE] = shortcut_baseline(without, y, 2, seed=seed, groups=groups)
     for name, result in results.items():
         if result.reason:
             notes.append(f"No baseline on {name}: {result.reason}.")

@@ -11,6 +11,8 @@ import numpy as np
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale
+from lenszoo.data.flux_units import read_zero_points
+from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.data.sky import measure_sky
 from lenszoo.data.table import check_ids, read_table
 from lenszoo.errors import LenszooError, counted
@@ -20,6 +22,7 @@ from lenszoo.simulation.surveys import ImagingSurvey, get_survey
 
 REDSHIFT, DISPERSION = "redshift", "velocity_dispersion"
 _SCALE = 0.01  # largest relative difference of pixel scales
+_ZERO_POINT = 0.01  # largest difference of zero points [mag]
 _SEPARATION = 1.0  # distance below which two positions are one object [arcsec]
 
 
@@ -73,6 +76,27 @@ class Galaxies:
         )  # fmt: skip
         parts = {name: getattr(self, name)[rows] for name in names}
         return replace(self, ids=tuple(self.ids[row] for row in rows), **parts)
+
+    def hosts(self) -> "Galaxies":
+        """Return those to paint lenses on: galaxies of no kind.
+
+        Raises:
+            LenszooError: there is none.
+        """
+        rows = np.flatnonzero(self.kinds == "")
+        if not len(rows):
+            raise LenszooError(
+                f"All {len(self)} galaxies are of a kind ({self.kinds[0]!r} ...), so that there is "
+                "none to paint on: leave the column empty for hosts."
+            )
+        return self if len(rows) == len(self) else self.take(rows)
+
+    def non_lenses(self) -> "Galaxies":
+        """Return all but those of the kind ``lens``, by any of its names."""
+        lens = np.array(
+            [canonical_class(str(kind)) == LENS_CLASSES[1] for kind in self.kinds], bool
+        )
+        return self.take(np.flatnonzero(~lens)) if lens.any() else self
 
     def light_and_weight(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Light of a galaxy and inverse variance of its pixels, (bands, H, W) float64 each.
@@ -210,6 +234,7 @@ def read_galaxies(
             f'{survey.pixel_scale_arcsec:.4g}"; resample them, or set pixel_scale_arcsec in a '
             "survey file of your own."
         )
+    _check_zero_points(survey, data.provenance["zero_points"], source)
     assert data.images is not None
     maps = None
     if survey.rms_map is not None:
@@ -244,8 +269,25 @@ def _load(reader: Catalogue, names: Sequence[str]) -> Dataset:
     path = opened.files.paths[0]
     return replace(
         rows, images=np.stack(images), table=rows.table[:, chosen], columns=tuple(there),
-        provenance=rows.provenance | {"pixel_scale": read_pixel_scale(path)},
+        provenance=rows.provenance
+        | {"pixel_scale": read_pixel_scale(path), "zero_points": read_zero_points(path)},
     )  # fmt: skip
+
+
+def _check_zero_points(
+    survey: ImagingSurvey, read: Sequence[float | None] | None, source: str
+) -> None:
+    """Refuse cutouts whose headers give another zero point than the survey."""
+    if read is None or len(read) not in (1, len(survey.bands)):
+        return
+    points = read if len(read) > 1 else [*read] * len(survey.bands)
+    for band, point in zip(survey.bands, points, strict=True):
+        if point is not None and abs(point - band.zero_point_mag) > _ZERO_POINT:
+            raise LenszooError(
+                f"{source}: the headers of the cutouts give zero point {point:g} in band "
+                f"{band.name}, survey {survey.name} {band.zero_point_mag:g}; set zero_point_mag "
+                "in a survey file of your own, or mend the headers."
+            )
 
 
 def _check_shape(survey: ImagingSurvey, images: np.ndarray, source: str) -> None:
@@ -259,7 +301,8 @@ def _check_shape(survey: ImagingSurvey, images: np.ndarray, source: str) -> None
     if images.shape[1:3] != (size, size):
         raise LenszooError(
             f"{source}: cutouts of {images.shape[1]} x {images.shape[2]} pixels, survey "
-            f"{survey.name} has {size} x {size}; cut them to that size, or set cutout_size_pixels."
+            f"{survey.name} has {size} x {size}; cut them to that size, or say theirs, "
+            "--cutout-size or cutout_size_pixels of a survey file."
         )
 
 

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from lenszoo._version import __version__
+from lenszoo.data.written import RECORD, TRUTH
 from lenszoo.errors import LenszooError
 from lenszoo.files import replacing, sweep
 from lenszoo.simulation.paint import failure_text, paint_some
@@ -25,7 +26,7 @@ from lenszoo.simulation.paint_law import PaintLaw
 from lenszoo.simulation.paint_stamps import Stamps
 from lenszoo.simulation.sample import SPLIT_START
 
-RECORD, TRUTH, NOT_PAINTED = "dataset.json", "truth.parquet", "not_painted.csv"
+NOT_PAINTED = "not_painted.csv"
 LENS, NONLENS = "lens", "nonlens"
 CHUNK = 128  # paintings in memory at once
 
@@ -86,7 +87,8 @@ def write_paintings(
     """Paint lenses into ``train/lens`` and ``val/lens``, beside their galaxies in ``nonlens``.
 
     The galaxies are split between training and validation in the ratio of the lenses, so that none
-    is on both sides; each stands once among the non-lenses, as it is. Images are ``ID.npy`` and
+    is on both sides; each stands once among the non-lenses, as it is. Galaxies of a kind are no
+    hosts, and those of the kind ``lens`` are left out. Images are ``ID.npy`` and
     ``ID_lensN.npy``, (bands, H, W) float32 in the cutouts' unit of flux. ``truth.parquet`` has a
     row an image, ``not_painted.csv`` the paintings that were given up, and ``dataset.json``
     says how all was made.
@@ -160,20 +162,21 @@ def _write_images(
     for split, galaxies in sides.items():
         for name in (NONLENS, LENS):
             (out / split / name).mkdir(parents=True)
-        for name, image in zip(galaxies.ids, galaxies.images, strict=True):
+        others, hosts = galaxies.non_lenses(), galaxies.hosts()
+        for name, image in zip(others.ids, others.images, strict=True):
             rows.append(_write(out, split, NONLENS, name, name, image))
-        painter, start = Painter(galaxies, law, stamps), SPLIT_START[split]
+        painter, start = Painter(hosts, law, stamps), SPLIT_START[split]
         for first in range(start, start + counts[split], CHUNK):
             last = min(first + CHUNK, start + counts[split])
             lenses = paint_some(painter, range(first, last), seed)
             for k, (index, image) in enumerate(zip(lenses.index, lenses.images, strict=True)):
                 galaxy = str(lenses.truth["id"][k])
-                turn = (int(index) - start) // len(galaxies) + 1
+                turn = (int(index) - start) // len(hosts) + 1
                 row = _write(out, split, LENS, f"{galaxy}_lens{turn}", galaxy, image)
                 values = {name: column[k] for name, column in lenses.truth.items() if name != "id"}
                 rows.append(row | {"seed": seed, "index": int(index)} | values)
             for index, floor in lenses.failures.items():
-                given_up.append((split, galaxies.ids[index % len(galaxies)], index, floor))
+                given_up.append((split, hosts.ids[index % len(hosts)], index, floor))
             done += last - first
             if progress is not None:
                 progress(done, total)

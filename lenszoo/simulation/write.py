@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from lenszoo._version import __version__
+from lenszoo.data.written import RECORD, TRUTH
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import read_json, replacing, sweep
 from lenszoo.simulation.preset import Preset
@@ -29,7 +30,6 @@ from lenszoo.simulation.sample import (
     scene_labels,
 )
 
-RECORD, TRUTH = "dataset.json", "truth.parquet"
 FORMATS = ("npy", "png")
 CHUNK = 240  # images in memory at once: a multiple of the renderer's tile for 1, 2 or 3 classes
 _PARTS = ".truth"  # the truth of finished chunks, until all are

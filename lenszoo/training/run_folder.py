@@ -88,12 +88,21 @@ def check_same_recipe(old: dict[str, Any], new: dict[str, Any], folder: Path) ->
         old = _in_place(old, places)
     for name in sorted((old.keys() | new.keys()) - FREE):
         if old.get(name) != new.get(name):
+            field, there, here = _innermost(name, old.get(name), new.get(name))
             raise LenszooError(
-                f"{folder} holds a run of another recipe ({name}: {old.get(name)!r} there, "
-                f"{new.get(name)!r} here); choose another folder (to train on from this one, give "
+                f"{folder} holds a run of another recipe ({field}: {there!r} there, "
+                f"{here!r} here); choose another folder (to train on from this one, give "
                 "it as weights), or delete it to start again."
             )
     return before != new
+
+
+def _innermost(name: str, there: Any, here: Any) -> tuple[str, Any, Any]:
+    """Name the first field of tables that differs, with its values."""
+    while isinstance(there, dict) and isinstance(here, dict):
+        part = next(k for k in sorted(there.keys() | here.keys()) if there.get(k) != here.get(k))
+        name, there, here = f"{name}.{part}", there.get(part), here.get(part)
+    return name, there, here
 
 
 def check_same(folder: Path, task: Task) -> None:

@@ -156,3 +156,17 @@ def test_bad_input_is_named():
     one_line("shape (5,)", lambda: global_statistics(np.zeros(5)))
     one_line("3 labels but 2", lambda: shortcut_baseline(np.zeros((2, 4, 4)), [0, 1, 0], 2))
     one_line("no images", lambda: shortcut_baseline(np.zeros((0, 4, 4)), [], 2))
+
+
+def test_an_object_and_its_twin_of_the_other_class_stay_in_one_fold():
+    """With twins in two folds, a model that knows one answers the other wrongly."""
+    rng = np.random.default_rng(4)
+    objects = np.repeat(np.arange(60), 2)
+    labels = np.tile([0, 1], 60)
+    features = rng.normal(size=(60, 25))[objects] + 0.05 * rng.normal(size=(120, 25))
+    split = shortcut_baseline(features, labels, 2).macro_ovr_auc
+    whole = shortcut_baseline(features, labels, 2, groups=objects)
+    assert split < 0.3 and whole.folds == 5
+    assert 0.35 < whole.macro_ovr_auc < 0.65
+    alone = shortcut_baseline(features, labels, 2, groups=np.zeros(120, int))
+    assert alone.scores is None and alone.reason == "all images show one object"

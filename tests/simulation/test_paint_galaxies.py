@@ -174,3 +174,23 @@ def test_weight_is_that_of_noise_and_photons(parts):
     own = images[1, middle, middle].astype(np.float64)
     np.testing.assert_allclose(light[:, middle, middle], own)
     np.testing.assert_allclose(weight[:, middle, middle], 1 / (noise**2 + own / gain), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("point", "refused"), [(22.5, False), (24.0, True)])
+def test_zero_point_of_headers(simulated, tmp_path, point, refused):
+    from astropy.io import fits
+
+    header = fits.Header({"MAGZERO": point})
+    for name, image in zip(simulated.ids, simulated.images, strict=True):
+        fits.writeto(tmp_path / f"{name}.fits", np.moveaxis(image, -1, 0), header)
+    rows = "".join(f"{name},0.4,200\n" for name in simulated.ids)
+    (tmp_path / "all.csv").write_text(f"id,redshift,velocity_dispersion\n{rows}")
+    assert simulated.survey.bands[0].zero_point_mag == 22.5
+
+    def read():
+        return read_galaxies("legacy_grz", tmp_path / "all.csv")
+
+    if refused:
+        one_line("the headers of the cutouts give zero point 24 in band g", read)
+    else:
+        assert len(read()) == len(simulated)

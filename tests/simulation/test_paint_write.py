@@ -80,3 +80,22 @@ def test_bad_input(galaxies, painted, tmp_path):
     hard = PaintLaw(arc_signal_to_noise=1e6, tries=3)
     line = one_line("Not one of 2 lenses passes", write(tmp_path / "hard", law=hard))
     assert "arcs below a signal-to-noise of 1e+06" in line
+
+
+def test_galaxies_of_a_kind_are_no_hosts_and_lenses_no_non_lenses(galaxies, tmp_path):
+    from dataclasses import replace
+
+    kinds = np.array(["", "Lens", "spiral", "", "", "lens", "", "", "spiral", ""], object)
+    known = replace(galaxies, kinds=kinds)
+    assert known.hosts().ids == ("0", "3", "4", "6", "7", "9")
+    assert known.non_lenses().ids == ("0", "2", "3", "4", "6", "7", "8", "9")
+    assert galaxies.hosts() is galaxies.non_lenses() is galaxies
+    done = write_paintings(known, tmp_path / "out", n_train=12, n_val=0, seed=2, law=SMALL)
+    rows = pq.read_table(done.path / "truth.parquet").to_pylist()
+    by_class = {
+        name: {row["galaxy"] for row in rows if row["class"] == name}
+        for name in done.counts["train"]
+    }
+    assert by_class["nonlens"] == set(known.non_lenses().ids)
+    assert by_class["lens"] <= set(known.hosts().ids) and len(by_class["lens"]) > 3
+    one_line("none to paint on", replace(galaxies, kinds=np.full(10, "ring", object)).hosts)

@@ -183,3 +183,12 @@ def test_a_run_killed_before_its_first_rename_may_begin_again(recipe, tmp_path):
     assert [p for p in (tmp_path / "run").iterdir() if is_temporary(p)]
     with open_run(tmp_path / "run", recipe):
         assert not [p for p in (tmp_path / "run").iterdir() if is_temporary(p)]
+
+
+def test_the_field_that_differs_is_named(recipe, tmp_path):
+    with open_run(tmp_path / "run", recipe):
+        pass
+    other = Recipe(model="simple_cnn", data={"preset": "common_test_sim", "images": 7})
+    message = rf"another recipe \(data.images: {recipe.data.images} there, 7 here\)"
+    with pytest.raises(LenszooError, match=message), open_run(tmp_path / "run", other):
+        pass

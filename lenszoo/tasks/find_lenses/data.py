@@ -9,6 +9,7 @@ from lenszoo.data import Dataset, DatasetIndex, check_leaks, read_catalogue
 from lenszoo.data.batches import Batches
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.scaling import prepared
+from lenszoo.data.written import WrittenFacts, written_facts
 from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
@@ -52,7 +53,8 @@ def open_lenses(data: LensData, use: str, seed: int, allow_leaks: bool = False) 
         return _held(*candidates.split(data.val_fraction, seed), seed, allow_leaks)
     if use != "image":
         raise LenszooError(f'{files}: class folders and stacks hold no table; use = "image".')
-    train, val = (_folder(part, data) for part in split_folder(data, LENS_CLASSES, seed))
+    facts = written_facts(data.directory)
+    train, val = (_folder(part, data, facts) for part in split_folder(data, LENS_CLASSES, seed))
     return _held(train, val, seed, allow_leaks)
 
 
@@ -112,8 +114,8 @@ def _catalogue(data: LensData, use: str) -> Dataset:
     return candidates
 
 
-def _folder(index: DatasetIndex, data: LensData) -> Dataset:
-    """Load the images of class folders, without a table."""
+def _folder(index: DatasetIndex, data: LensData, facts: WrittenFacts) -> Dataset:
+    """Load the images of class folders, without a table; with what their writer says of them."""
     _ = index.contents  # loaded along
     loaded = prepared(index.load(data.on_bad or "raise"), data.crop, data.scaling)
     bands = loaded.images.shape[-1]
@@ -121,17 +123,24 @@ def _folder(index: DatasetIndex, data: LensData) -> Dataset:
         raise LenszooError(
             f"{index.source}: {counted(bands, 'band')}, but bands = {list(data.bands)}."
         )
-    return replace(loaded, bands=tuple(data.bands or ()), provenance={"directory": index.source})
+    known = facts.bands if len(facts.bands) == bands else ()
+    about = {"directory": index.source, "pixel_scale": facts.pixel_scale}
+    if data.scaling is None:
+        about["zero_point"] = facts.zero_point
+    about = {name: value for name, value in about.items() if value is not None}
+    return replace(loaded, bands=tuple(data.bands or known), provenance=about)
 
 
 def _held(train: Dataset, val: Dataset, seed: int, allow_leaks: bool) -> TrainingData:
     parts = held_parts(train, val)
+    lens_share = float(train.known_labels().mean())
     return TrainingData(
         len(train),
         functools.partial(_batches, train, seed),
         lambda: val,
         None,
-        train.describe() | {"seed": seed, "digest": digest(parts, LENS_CLASSES)},
+        train.describe()
+        | {"seed": seed, "digest": digest(parts, LENS_CLASSES), "lens_share": lens_share},
         image_shape=None if train.images is None else tuple(train.images.shape[1:]),
         class_names=LENS_CLASSES,
         columns=train.columns,

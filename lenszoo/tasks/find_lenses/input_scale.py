@@ -25,7 +25,8 @@ def input_scale(source: TrainingData, data: LensData) -> dict[str, Any] | None:
     converted = data.zero_point is not None or (layout and layout.zero_point is not None)
     images = some_images(source.first())
     in_magnitudes = data.preset is not None or data.galaxies is not None or converted
-    scale = measure_scale(images, ZERO_POINT if in_magnitudes else None)
+    known = ZERO_POINT if in_magnitudes else source.describe.get("zero_point")
+    scale = measure_scale(images, known)
     return None if scale is None else asdict(scale)
 
 

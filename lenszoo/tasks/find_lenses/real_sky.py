@@ -7,6 +7,7 @@ part of the lenses may be painted on these. No real lens is learned from.
 import functools
 import hashlib
 import json
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from lenszoo.data import Dataset, read_catalogue
 from lenszoo.data.batches import Batches
 from lenszoo.data.colour_pictures import through_picture
+from lenszoo.data.input_scale import compare_scale, measure_scale
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation import SPLIT_START, get_preset
@@ -23,13 +25,16 @@ from lenszoo.simulation.cutouts import chosen_bands, lens_sky
 from lenszoo.simulation.frames import Frames, photon_noise, read_frames
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.random import scene_generator
-from lenszoo.simulation.sample import sample_scenes
+from lenszoo.simulation.sample import sample, sample_scenes
 from lenszoo.tasks.find_lenses.batches import as_targets
 from lenszoo.tasks.find_lenses.real_hosts import RealHosts, hosts_digest, open_hosts
 from lenszoo.tasks.find_lenses.recipe import LensData, RealSky
 from lenszoo.tasks.sources import TrainingData, describe_sky
 
+log = logging.getLogger("lenszoo")
+
 _DRAW, _COPIES = 2**61, 2**61 + 1  # numbers of draws of a split, far from those of its scenes
+_COMPARED = 64  # galaxies whose scale is measured
 _SHIFT = 2  # pixels by which copies of real galaxies are moved, at most
 
 
@@ -111,7 +116,24 @@ def _read_others(real: RealSky, preset: Preset) -> Dataset:
             f"pixels in {counted(others.images.shape[3], 'band')}; {preset.name} has "
             f"{' x '.join(map(str, preset.image_shape))}."
         )
+    _compare(others.images, preset, real)
     return others
+
+
+def _compare(images: np.ndarray, preset: Preset, real: RealSky) -> None:
+    """Warn of real galaxies of another unit of flux, noise or sky than the simulated ones."""
+    simulated = measure_scale(sample(preset.name, 2 * _COMPARED, 0).images[::2])  # the others
+    if simulated is None:
+        return
+    difference = compare_scale(images[:_COMPARED], simulated)
+    if difference is not None:
+        text = difference.text.replace("that of the training", f"that of {preset.name}")
+        text = text.replace("zero_point=", "data.real.zero_point")
+        log.warning(
+            "%s: %s. A network would tell real galaxies from simulated ones by it.",
+            real.catalogue,
+            text,
+        )
 
 
 def mixed_scenes(

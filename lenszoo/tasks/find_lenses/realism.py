@@ -1,11 +1,13 @@
 """Realism of painted lenses: how well a linear probe tells their embeddings from real ones."""
 
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import run
 from lenszoo.inference.candidates import PredictInputs, open_inputs
@@ -156,4 +158,16 @@ def _embedded(opened: OpenedModel, kind: str, inputs: PredictInputs, options: _O
             f"There are {len(rows)} {kind} images; a probe needs {LEAST} of each kind at least."
         )
     ids = tuple(candidates.ids[row] for row in rows)
+    others = sum(_of_other_class(name) for name in ids)
+    if others:
+        raise LenszooError(
+            f"{others} of the {len(ids)} {kind} images lie in folders of non-lenses, such as "
+            f"{next(filter(_of_other_class, ids))}; name the folder of the lenses alone, such as "
+            "PAINTED/train/lens."
+        )
     return Embedded(ids, gathered.images[rows], answers.values[rows].astype(np.float64), notes)
+
+
+def _of_other_class(name: str) -> bool:
+    """Whether an image lies in a class folder of non-lenses."""
+    return any(canonical_class(part) == LENS_CLASSES[0] for part in PurePath(name).parts[:-1])

@@ -74,6 +74,7 @@ def lens_finding_report(
     columns: Sequence[str] | None = None,
     ids: Sequence[object] | None = None,
     leaks: Sequence[Any] | None = None,
+    groups: ArrayLike | None = None,
     shortcut: bool | ShortcutResult = True,
     uncalibrated: ArrayLike | None = None,
     prevalence: float = pr.PREVALENCE,
@@ -102,6 +103,8 @@ def lens_finding_report(
         columns: names of its k columns.
         ids: n names of the objects; row numbers when absent.
         leaks: of the table, from :func:`lenszoo.data.leaks.find_leaks`.
+        groups: n names of the galaxies that the objects show, where one is shown with a painted
+            lens and without; the baselines are cross-validated over whole galaxies then.
         shortcut: False leaves the baselines out; a result computed before is that on the images.
         uncalibrated: logits (n,) of the main score before temperature scaling.
         prevalence: lenses an object in the survey whose yield is to be expected.
@@ -132,7 +135,7 @@ def lens_finding_report(
     before = None if uncalibrated is None else _before(uncalibrated, checked)
     notes: list[str] = []
     regressions = lens_baselines.baselines(
-        stack, rows, columns, leaks, checked.labels, shortcut, seed, notes
+        stack, rows, columns, leaks, checked.labels, shortcut, seed, notes, groups
     )
     values = _metrics(checked, prevalence, trained_prevalence, objects)
     if min(values["lenses"], values["nonlenses"]) > 1:

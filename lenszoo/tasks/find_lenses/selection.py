@@ -51,6 +51,8 @@ PER_BIN = 200
 RATE = 0.01
 FACTS, TABLE, LENSES = "completeness.json", "completeness.parquet", "lenses.parquet"
 _STRIDE = 2**32  # from the first painting of a bin to that of the next
+_TELLING = 1000  # paintings from which on their rate is that of more
+_CROWDED = 5  # lenses a galaxy above which intervals are too narrow
 _LEFT_OUT = ("image_x", "image_y", "source_stamp")  # of the truth
 
 
@@ -62,6 +64,7 @@ def completeness(
     *,
     images: str | os.PathLike[str] | None = None,
     pattern: str | None = None,
+    kind: str | None = None,
     axes: Sequence[Axis | str] | None = None,
     per_bin: int = PER_BIN,
     law: PaintLaw | None = None,
@@ -89,6 +92,8 @@ def completeness(
             with a row a painting, ``report.html``.
         images: the folder of the cutouts, by default the catalogue's own.
         pattern: where a cutout lies in it.
+        kind: a column of text that says what each galaxy is, empty for those to paint on; of the
+            kind ``lens`` are real lenses, which no threshold is set on.
         axes: such as ``"einstein_radius=0.5,1,2"``. Any column of the truth table will do; of
             those but ``einstein_radius``, ``source_magnitude`` (in the band nearest to 640 nm) and
             ``lens_magnitude`` the lenses are sorted into bins after painting.
@@ -133,7 +138,7 @@ def completeness(
         raise LenszooError(f"{opened.name}: a selection function is that of a finder of images.")
     chosen = get_survey(survey)
     if not isinstance(galaxies, Galaxies):
-        galaxies = read_galaxies(chosen, galaxies, images=images, pattern=pattern)
+        galaxies = read_galaxies(chosen, galaxies, images=images, pattern=pattern, kind=kind)
     elif galaxies.survey != chosen:
         raise LenszooError(f"The galaxies are of {galaxies.survey.name}, not of {chosen.name}.")
     if stamps is not None and not isinstance(stamps, Stamps):
@@ -149,7 +154,8 @@ def completeness(
         write_bytes(folder / FACTS, json.dumps(facts, indent=1, default=str).encode())
         lenses = _lenses(folder, grid, scorer, progress)
         table = completeness_table(lenses, grid.axes, grid.cells, at.logit, grid.law)
-        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": at.notes}
+        notes = [*at.notes, *_few_galaxies(lenses, len(grid.galaxies))]
+        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": notes}
         write_part(folder / LENSES, lenses, about)
         write_part(folder / TABLE, table, about)
         table = pq.read_table(folder / TABLE)
@@ -180,6 +186,7 @@ class _Grid:
         per_bin: int,
         seed: int,
     ) -> "_Grid":
+        galaxies = galaxies.hosts()
         first = Painter(galaxies, law, stamps)
         reference = first.sources.reference
         magnitudes = host_magnitudes(galaxies, reference)
@@ -284,11 +291,21 @@ def _lenses(
             parts.append(table)
             if progress is not None:
                 progress(done, total)
-    if fresh:
+    if fresh >= _TELLING:
         speed = fresh / (time.monotonic() - began)
         hours = 110_000 / speed / 3600
         log.info("%.0f paintings/s; 110,000 would take %.1f hours", speed, hours)
     return pa.concat_tables(parts, promote_options="permissive")
+
+
+def _few_galaxies(lenses: pa.Table, galaxies: int) -> list[str]:
+    count = lenses["floor"].null_count
+    if count <= _CROWDED * galaxies:
+        return []
+    return [
+        f"{count:,} lenses lie on {galaxies:,} galaxies, but the intervals take each lens for "
+        "itself: they leave out that other galaxies would give another share."
+    ]
 
 
 @contextmanager

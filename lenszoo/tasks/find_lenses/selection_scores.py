@@ -87,11 +87,11 @@ class Scorer:
         """
         if logit is not None and not math.isfinite(logit):
             raise LenszooError(f"The threshold is {logit}; give a logit, such as 2.2.")
-        nonlenses = self.logits(self.galaxies.images, self.galaxies.ids)
+        others = self.galaxies.non_lenses()
+        nonlenses = self.logits(others.images, others.ids)
         sound = nonlenses[np.isfinite(nonlenses)]
         if logit is not None:
-            share = float((sound >= logit).mean()) if len(sound) else math.nan
-            rule = f"logit {logit:g}, which {100 * share:.3g} % of the galaxies pass without a lens"
+            rule = f"logit {logit:g}, which {_passing(sound, logit)} without a lens"
             return Threshold(float(logit), rule, [])
         at = threshold_at(np.zeros(len(sound)), sound, rate)
         if math.isnan(at):
@@ -102,7 +102,10 @@ class Scorer:
                 f"The threshold is rough: {len(sound):,} galaxies do not measure a false-positive "
                 f"rate of {100 * rate:g} %; it takes {needed:,}."
             )
-        rule = (
-            f"logit {at:.3g}, which {100 * rate:g} % of {len(sound):,} galaxies pass without a lens"
-        )
+        rule = f"logit {at:.3g} for {100 * rate:g} %, which {_passing(sound, at)} without a lens"
         return Threshold(at, rule, notes)
+
+
+def _passing(logits: np.ndarray, threshold: float) -> str:
+    """How many of the galaxies pass a threshold, in words."""
+    return f"{int((logits >= threshold).sum()):,} of {len(logits):,} galaxies pass"

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenszoo.data import Cutouts, Leak, find_leaks
 from lenszoo.data.names import LENS_CLASSES
+from lenszoo.data.written import written_galaxies
 from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics import classification as metrics
@@ -110,9 +111,10 @@ class FindLensesTask(Task):
         return {"leaks": self.source.leaks} | shares
 
     def _prevalence(self) -> dict[str, float]:
-        """Share of lenses among painted examples; elsewhere it is about a half."""
+        """Share of lenses among painted examples or those in files; in a sky it is a half."""
         ratio = self.source.describe.get("negatives", {}).get("ratio")
-        return {} if ratio is None else {"prevalence": 1.0 / (1.0 + ratio)}
+        share = self.source.describe.get("lens_share") if ratio is None else 1.0 / (1.0 + ratio)
+        return {"prevalence": share} if share is not None and 0 < share < 1 else {}
 
     @classmethod
     def sample(
@@ -167,6 +169,7 @@ class FindLensesTask(Task):
             columns=data.columns or None,
             ids=data.ids,
             leaks=leaks,
+            groups=_galaxies(data),
             **about,
         )
         if before is not None:
@@ -214,6 +217,12 @@ class FindLensesTask(Task):
             }  # fmt: skip
         report.notes = [*report.notes, *stack_notes(stack), *examples.notes]
         return report
+
+
+def _galaxies(data: Cutouts) -> np.ndarray | None:
+    """Galaxy that each image of a written folder shows; None for other data."""
+    folder = data.provenance.get("directory") or data.provenance.get("data")
+    return written_galaxies(folder, data.ids) if isinstance(folder, str) else None
 
 
 CALIBRATED, STACK = "mean of calibrated logits", "logistic stack"

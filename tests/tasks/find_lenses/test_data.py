@@ -3,8 +3,11 @@
 import numpy as np
 from oneline import one_line
 
+from lenszoo.metrics.shortcut import shortcut_baseline
+from lenszoo.simulation import simulate_galaxies, write_paintings
 from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.tasks.find_lenses.recipe import LensData
+from lenszoo.tasks.find_lenses.task import FindLensesTask
 from lenszoo.training import Recipe
 
 
@@ -34,3 +37,33 @@ def test_a_stack_of_candidates(tmp_path):
     assert source.class_names == ("nonlens", "lens") and source.train_images == 16
     assert sorted(source.parts) == ["train", "validation"] and source.image_shape == (12, 12, 1)
     one_line("hold no table", lambda: open_lenses(data, "both", 0))
+
+
+def test_a_painted_folder_says_what_its_images_are(tmp_path):
+    out = tmp_path / "painted"
+    done = write_paintings(simulate_galaxies("kids_ugri", 6, 1), out, n_train=20, n_val=6)
+    recipe = {"task": "find_lenses", "use": "image", "model": "lens_finder", "epochs": 1}
+    task = FindLensesTask(Recipe(**recipe, data={"directory": str(out)}))
+    facts = task.identity()
+    counts = done.counts["train"]
+    assert facts["bands"] == ["u", "g", "r", "i"] and facts["pixel_scale"] == 0.2
+    assert facts["prevalence"] == counts["lens"] / sum(counts.values()) > 0.6
+    point = simulate_galaxies("kids_ugri", 1, 1).survey.bands[0].zero_point_mag
+    assert facts["inputs"]["zero_point"] == point
+    scaled = LensData(directory=str(out), scaling="minmax")
+    assert "zero_point" not in open_lenses(scaled, "image", 0).describe
+
+
+def test_the_baseline_of_a_painted_folder_keeps_galaxies_together(tmp_path):
+    """Each galaxy stands there without a lens and with three."""
+    out = tmp_path / "painted"
+    write_paintings(simulate_galaxies("kids_ugri", 20, 1), out, n_train=48, n_val=12)
+    recipe = {"task": "find_lenses", "use": "image", "model": "lens_finder", "epochs": 1}
+    task = FindLensesTask(Recipe(**recipe, data={"directory": str(out)}))
+    train = task.source.first()
+    galaxies = [name.rsplit("/", 1)[1].split("_")[0].removesuffix(".npy") for name in train.ids]
+    logits = {"image only": np.linspace(-1, 1, len(train)).astype(np.float32)}
+    found = task.score(task.build(), train, logits=logits).metrics["baselines"]
+    apart = shortcut_baseline(train.images, train.known_labels(), 2)
+    together = shortcut_baseline(train.images, train.known_labels(), 2, groups=galaxies)
+    assert found["image statistics"]["auc"] == together.macro_ovr_auc > apart.macro_ovr_auc

@@ -24,16 +24,17 @@ def test_images_are_taken_evenly_over_all():
 
 
 @pytest.mark.parametrize(
-    ("data", "zero_point"),
+    ("data", "described", "zero_point"),
     [
-        ({"catalogue": "a.csv"}, None),
-        ({"catalogue": "a.csv", "zero_point": 30.0}, 25.0),  # fluxes are brought to 25
-        ({"preset": "lens_finding_easy"}, 25.0),
+        ({"catalogue": "a.csv"}, {}, None),
+        ({"catalogue": "a.csv", "zero_point": 30.0}, {}, 25.0),  # fluxes are brought to 25
+        ({"preset": "lens_finding_easy"}, {}, 25.0),
+        ({"directory": "painted"}, {"zero_point": 30.0}, 30.0),  # its writer says so
     ],
 )
-def test_the_scale_is_the_noise_of_each_band_and_its_unit(data, zero_point):
+def test_the_scale_is_the_noise_of_each_band_and_its_unit(data, described, zero_point):
     held = cutouts(200, noise=(1.0, 3.0))
-    source = types.SimpleNamespace(image_shape=(20, 20, 2), first=lambda: held)
+    source = types.SimpleNamespace(image_shape=(20, 20, 2), first=lambda: held, describe=described)
     scale = input_scale(source, LensData(**data))
     assert scale["noise"] == pytest.approx([1.0, 3.0], rel=0.1)
     assert scale["zero_point"] == zero_point

@@ -104,3 +104,18 @@ def test_scales_of_the_stretch_are_those_of_the_new_sky(folder):
         scales[adapt] = np.array(FindLensesTask(recipe).build().get_layer("stretch").scale)
     assert (scales[False] < 0.2).all()
     np.testing.assert_allclose(scales[True], 0.5, rtol=0.2)  # 50 at zero point 30
+
+
+def test_real_galaxies_of_another_unit_are_told_of(folder, tmp_path, caplog):
+    simulated = sample_cutouts(SKY, 48, 9, columns=()).images[::2]
+    for factor, told in ((1.0, False), (100.0, True)):
+        root = tmp_path / str(factor)
+        root.mkdir()
+        for i, image in enumerate(factor * simulated):
+            np.save(root / f"{i}.npy", np.moveaxis(image, -1, 0))
+        (root / "others.csv").write_text("id\n" + "".join(f"{i}\n" for i in range(24)))
+        caplog.clear()
+        opened(root)
+        lines = [line for line in caplog.messages if "data.real.zero_point" in line]
+        assert bool(lines) == told
+    assert f"100 times that of {SKY}" in lines[0]

@@ -67,3 +67,14 @@ def test_bad_input(network):
     one_line("image 7", lambda: realism(bad, sky(2), network))
     table = build_model("lens_finder", use="table", columns=["a"], dim=8, heads=2)
     one_line("table", lambda: realism(sky(1), sky(2), table))
+
+
+def test_folders_of_non_lenses_are_refused(network, tmp_path):
+    for name in ("lens", "nonlens"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for i, image in enumerate(sky(4, n=12)):
+            np.save(tmp_path / "train" / name / f"{i}.npy", np.moveaxis(image, -1, 0))
+    message = "12 of the 24 painted images lie in folders of non-lenses"
+    one_line(message, lambda: realism(sky(1), str(tmp_path), network))
+    alone = realism(sky(1), str(tmp_path / "train" / "lens"), network)
+    assert alone.metrics["painted"] == 12

@@ -1,0 +1,85 @@
+"""Facts of a folder of images that ``lenszoo simulate`` wrote: its ``dataset.json`` and truth."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lenszoo.errors import LenszooError
+from lenszoo.files import read_json
+
+RECORD, TRUTH = "dataset.json", "truth.parquet"
+
+
+@dataclass(frozen=True)
+class WrittenFacts:
+    """Facts of a written folder; empty or None where nothing is known.
+
+    Attributes:
+        bands: names of the bands.
+        pixel_scale: arcsec a pixel.
+        zero_point: AB magnitude of flux 1.
+    """
+
+    bands: tuple[str, ...] = ()
+    pixel_scale: float | None = None
+    zero_point: float | None = None
+
+
+def written_facts(folder: str | os.PathLike[str] | None) -> WrittenFacts:
+    """Read what a written folder says of its images; nothing for any other folder.
+
+    Args:
+        folder: with ``train`` and ``val``, or one of these.
+    """
+    root = _root(folder)
+    if root is None:
+        return WrittenFacts()
+    try:
+        facts = read_json(root / RECORD)
+    except LenszooError:  # ours appear whole or not at all
+        return WrittenFacts()
+    if "lenszoo" not in facts:
+        return WrittenFacts()
+    bands, scale, point = (facts.get(name) for name in ("bands", "pixel_scale", "zero_point"))
+    names = tuple(map(str, bands)) if isinstance(bands, list) else ()
+    return WrittenFacts(
+        names if all(names) else (),
+        None if scale is None else float(scale),
+        None if point is None else float(point),
+    )
+
+
+def written_galaxies(
+    folder: str | os.PathLike[str] | None, ids: Sequence[str]
+) -> np.ndarray | None:
+    """Read which galaxy each image of a written folder shows, (n,) text; None where unknown.
+
+    A galaxy stands there as it is and with lenses painted on it.
+
+    Args:
+        folder: with ``train`` and ``val``, or one of these.
+        ids: paths of the images within it.
+    """
+    root = _root(folder)
+    if folder is None or root is None or not (root / TRUTH).exists():
+        return None
+    import pyarrow.parquet as pq
+
+    if not {"path", "galaxy"} <= set(pq.read_schema(root / TRUTH).names):
+        return None
+    table = pq.read_table(root / TRUTH, columns=["path", "galaxy"]).to_pydict()
+    galaxies = dict(zip(table["path"], map(str, table["galaxy"]), strict=True))
+    within = Path(folder).resolve().relative_to(root.resolve())
+    found = [galaxies.get((within / name).as_posix()) for name in ids]
+    return None if None in found else np.array(found)
+
+
+def _root(folder: str | os.PathLike[str] | None) -> Path | None:
+    """The folder, or the one that it lies in, that has a record."""
+    if folder is None:
+        return None
+    own = Path(folder)
+    return next((path for path in (own, own.resolve().parent) if (path / RECORD).is_file()), None)
