@@ -32,8 +32,8 @@ def test_logits_do_not_depend_on_how_many_are_scored_together(scorer):
 def test_the_threshold_is_that_of_the_rate_and_few_galaxies_are_told(scorer):
     at = scorer.threshold(None, 0.1)
     assert (scorer.logits(scorer.galaxies.images, scorer.galaxies.ids) >= at.logit).sum() == 2
-    assert "which 10 % of 20 galaxies pass" in at.rule
+    assert "for 10 %, which 2 of 20 galaxies pass" in at.rule
     assert "20 galaxies do not measure a false-positive rate of 10 %; it takes 36" in at.notes[0]
     given = scorer.threshold(at.logit, 0.5)
-    assert given.logit == at.logit and "10 % of the galaxies" in given.rule and not given.notes
+    assert given.logit == at.logit and "2 of 20 galaxies pass" in given.rule and not given.notes
     one_line("The threshold is inf", lambda: scorer.threshold(float("inf"), 0.1))
