@@ -73,8 +73,8 @@ def written_galaxies(
     table = pq.read_table(root / TRUTH, columns=["path", "galaxy"]).to_pydict()
     galaxies = dict(zip(table["path"], map(str, table["galaxy"]), strict=True))
     within = Path(folder).resolve().relative_to(root.resolve())
-    found = [galaxies.get((within / name).as_posix()) for name in ids]
-    return None if None in found else np.array(found)
+    shown = [galaxies.get((within / name).as_posix()) for name in ids]
+    return None if None in shown else np.array(shown)
 
 
 def _root(folder: str | os.PathLike[str] | None) -> Path | None:

@@ -14,6 +14,7 @@ import numpy as np
 from lenszoo.simulation.paint_draw import Painter, Painting
 from lenszoo.simulation.paint_galaxies import Galaxies
 from lenszoo.simulation.paint_law import PaintLaw, check_index
+from lenszoo.simulation.paint_lens import largest_separation
 from lenszoo.simulation.paint_render import render_paintings, source_fluxes
 from lenszoo.simulation.paint_stamps import Stamps
 from lenszoo.simulation.random import scene_generator
@@ -143,7 +144,6 @@ def _truth(
     for p in paintings:
         s = p.source
         light = source_fluxes(p, survey, painter.stamps is not None).sum(1)
-        separation = np.sqrt(((p.images[:, None] - p.images[None]) ** 2).sum(-1)).max()
         values = {
             "id": galaxies.ids[p.row],
             "z_lens": p.z_lens,
@@ -166,7 +166,7 @@ def _truth(
             "source_e2": s.e2,
             "source_stamp": s.stamp,
             "images": len(p.images),
-            "image_separation": separation,
+            "image_separation": largest_separation(p.images),
             "tries": p.tries,
         }
         for band, own in zip(survey.bands, light, strict=True):

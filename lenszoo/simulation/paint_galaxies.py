@@ -22,6 +22,9 @@ from lenszoo.simulation.surveys import ImagingSurvey, get_survey
 
 REDSHIFT, DISPERSION = "redshift", "velocity_dispersion"
 _SCALE = 0.01  # largest relative difference of pixel scales
+_FARTHEST = 4.0  # redshift of a lens: sources end at 4.5
+_HEAVIEST = 2000.0  # velocity dispersion [km/s]
+_MAGNITUDES = (5.0, 40.0)  # AB
 _ZERO_POINT = 0.01  # largest difference of zero points [mag]
 _SEPARATION = 1.0  # distance below which two positions are one object [arcsec]
 
@@ -172,6 +175,10 @@ def make_galaxies(
             f"{source}: id {ids[row]!r} has no {DISPERSION} and no magnitude, so the mass is "
             f"unknown; add a column {DISPERSION} or one such as mag_{survey.names[0]}."
         )
+    limits = {REDSHIFT: (0.0, _FARTHEST), DISPERSION: (0.0, _HEAVIEST)}
+    limits |= {f"mag_{band}": _MAGNITUDES for band in survey.names}
+    for name in limits.keys() & table.keys():
+        _check_range(table[name], name, *limits[name], ids, source)
     psfs = band_psfs(survey)
     fwhm = np.empty((len(images), len(psfs)))
     for b, (band, psf) in enumerate(zip(survey.bands, psfs, strict=True)):
@@ -254,8 +261,13 @@ def read_galaxies(
 def _load(reader: Catalogue, names: Sequence[str]) -> Dataset:
     """Read images with their NaN, and those of the columns that there are."""
     rows = reader.rows()
-    there = [name for name in names if name in rows.columns]
-    chosen = [rows.columns.index(name) for name in there]
+    # positions are no columns to learn from, nor is text: that is refused here
+    table = read_table(reader.path)
+    there = [name for name in names if name in table.columns]
+    values = [
+        rows.table[:, rows.columns.index(name)] if name in rows.columns else table.numbers(name)
+        for name in there
+    ]
     opened = reader.open(rows)
     assert opened.files is not None
     images = [opened.files[row] for row in range(len(rows))]
@@ -268,7 +280,8 @@ def _load(reader: Catalogue, names: Sequence[str]) -> Dataset:
             )
     path = opened.files.paths[0]
     return replace(
-        rows, images=np.stack(images), table=rows.table[:, chosen], columns=tuple(there),
+        rows, images=np.stack(images), columns=tuple(there),
+        table=np.reshape(values, (len(there), len(rows))).T,
         provenance=rows.provenance
         | {"pixel_scale": read_pixel_scale(path), "zero_points": read_zero_points(path)},
     )  # fmt: skip
@@ -344,6 +357,19 @@ def _check_twins(
         raise LenszooError(
             f"{source}: ids {ids[sound[a]]!r} and {ids[sound[b]]!r} lie within "
             f'{_SEPARATION:g}" of each other, one object under two ids; leave one out.'
+        )
+
+
+def _check_range(
+    values: np.ndarray, name: str, low: float, high: float, ids: Sequence[str], source: str
+) -> None:
+    """Refuse numbers that stand for a missing value, but for those that are known to."""
+    # -1, -99 or 0 in a column that is positive are missing
+    bad = np.flatnonzero((values > high) | ((values < low) if low > 0 else np.isinf(values)))
+    if len(bad):
+        raise LenszooError(
+            f"{source}: id {ids[bad[0]]!r} has {values[bad[0]]:g} in column {name!r}, beyond "
+            f"{low:g} to {high:g}; if that stands for a missing value, leave the cell empty."
         )
 
 

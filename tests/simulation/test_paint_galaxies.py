@@ -194,3 +194,41 @@ def test_zero_point_of_headers(simulated, tmp_path, point, refused):
         one_line("the headers of the cutouts give zero point 24 in band g", read)
     else:
         assert len(read()) == len(simulated)
+
+
+class TestCells:
+    @pytest.fixture
+    def read(self, simulated, tmp_path):
+        for name, image in zip("abc", simulated.images, strict=True):
+            np.save(tmp_path / f"{name}.npy", image)
+
+        def read_rows(header, *rows):
+            (tmp_path / "all.csv").write_text("\n".join([header, *rows]) + "\n")
+            return read_galaxies(SURVEY, tmp_path / "all.csv")
+
+        return read_rows
+
+    @pytest.mark.parametrize("column", ["redshift", "velocity_dispersion", "mag_r"])
+    def test_text_in_a_cell_drops_no_column(self, read, column):
+        header, row = "id,redshift,velocity_dispersion,mag_r", {"redshift": "0.4"}
+        row |= {"velocity_dispersion": "220", "mag_r": "20.1"}
+        good = ",".join(row.values())
+        bad = ",".join((row | {column: "0.35?"}).values())
+        message = f"has '0.35?' in column {column!r}, not a number"
+        one_line(message, lambda: read(header, f"a,{good}", f"b,{bad}", f"c,{good}"))
+
+    def test_one_object_under_two_ids(self, read):
+        rows = ("a,0.4,20,10.0,5.0", "b,0.4,20,11.0,5.0", "c,0.4,20,10.0001,5.0")
+        one_line("ids 'a' and 'c' lie within", lambda: read("id,redshift,mag_r,ra,dec", *rows))
+
+    @pytest.mark.parametrize(
+        ("cells", "column"),
+        [("99,200,20", "redshift"), ("0.4,9999,20", "velocity"),
+         (",,99", "mag_r"), (",,-99", "mag_r")],
+    )  # fmt: skip
+    def test_sentinels(self, read, cells, column):
+        header = "id,redshift,velocity_dispersion,mag_r"
+        rows = ("a,0.4,200,20", "b,0.5,200,20.5", f"c,{cells}")
+        line = one_line("leave the cell empty", lambda: read(header, *rows))
+        assert "id 'c' has" in line and f"in column '{column}" in line
+        assert np.isnan(read(header, *rows[:2], "c,-1,0,20").redshift[2])

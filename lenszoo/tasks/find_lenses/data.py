@@ -123,12 +123,12 @@ def _folder(index: DatasetIndex, data: LensData, facts: WrittenFacts) -> Dataset
         raise LenszooError(
             f"{index.source}: {counted(bands, 'band')}, but bands = {list(data.bands)}."
         )
-    known = facts.bands if len(facts.bands) == bands else ()
+    names = facts.bands if len(facts.bands) == bands else ()
     about = {"directory": index.source, "pixel_scale": facts.pixel_scale}
     if data.scaling is None:
         about["zero_point"] = facts.zero_point
     about = {name: value for name, value in about.items() if value is not None}
-    return replace(loaded, bands=tuple(data.bands or known), provenance=about)
+    return replace(loaded, bands=tuple(data.bands or names), provenance=about)
 
 
 def _held(train: Dataset, val: Dataset, seed: int, allow_leaks: bool) -> TrainingData:

@@ -25,8 +25,8 @@ def input_scale(source: TrainingData, data: LensData) -> dict[str, Any] | None:
     converted = data.zero_point is not None or (layout and layout.zero_point is not None)
     images = some_images(source.first())
     in_magnitudes = data.preset is not None or data.galaxies is not None or converted
-    known = ZERO_POINT if in_magnitudes else source.describe.get("zero_point")
-    scale = measure_scale(images, known)
+    zero_point = ZERO_POINT if in_magnitudes else source.describe.get("zero_point")
+    scale = measure_scale(images, zero_point)
     return None if scale is None else asdict(scale)
 
 
