@@ -228,21 +228,18 @@ def shortcut_baseline(
     y = y[rows]
     counts = np.bincount(y, minlength=n_classes)
     present = np.flatnonzero(counts)
-    splits = min(folds, int(counts[present].min()))
+    objects = None if groups is None else np.asarray(groups)[rows]
+    shown = len(y) if objects is None else len(np.unique(objects))
+    fewest = int(counts[present].min())
+    splits = min(folds, fewest, shown)
     if len(present) < 2 or splits < 2:
-        reason = "only one class occurs" if len(present) < 2 else "a class has a single image"
+        reason = "a class has a single image" if fewest < 2 else "all images show one object"
+        reason = "only one class occurs" if len(present) < 2 else reason
         none, nan = np.full(n_classes, np.nan), float("nan")
         return ShortcutResult(none, nan, nan, nan, None, rows, len(stack), 0, seed, reason)
     chosen = stack if len(rows) == len(stack) else stack[rows]
     features = np.asarray(chosen, np.float64) if stack.ndim == 2 else global_statistics(chosen)
     scores = np.full((len(y), n_classes), _ABSENT)
-    objects = None if groups is None else np.asarray(groups)[rows]
-    if objects is not None:
-        splits = min(splits, len(np.unique(objects)))
-        if splits < 2:
-            none, nan = np.full(n_classes, np.nan), float("nan")
-            reason = "all images show one object"
-            return ShortcutResult(none, nan, nan, nan, None, rows, len(stack), 0, seed, reason)
     scores[:, present] = _out_of_fold(features, np.searchsorted(present, y), splits, seed, objects)
     return ShortcutResult(
         per_class_auc=per_class_auc(y, scores),
