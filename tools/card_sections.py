@@ -115,15 +115,15 @@ def _scores(entry: WeightsEntry) -> str:
     if kind(entry) == "pretext":
         text = f"{shown}\n"
     text += "\n" + "\n".join(table.notes)
-    cost = entry.metrics.get("float16")
+    short = entry.metrics.get("int8")
+    how = "as float16" if short is None else "in eight bits for each output channel"
+    text += f"\nKernels are stored {how}, which these scores include"
+    cost = short or entry.metrics.get("float16")
     if cost is None:
-        text += "\nKernels are stored as float16, which these scores include."
+        text += "."
     else:
         key, change = next(iter(cost.items()))
-        text += (
-            "\nKernels are stored as float16, which these scores include; it changed "
-            f"{key} by {change:+.1e}."
-        )
+        text += f"; it changed {key} by {change:+.1e}."
     known = entry.metrics.get("measured")
     if known:
         tested = entry.metrics["test"].get("n", known["images"])

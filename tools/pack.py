@@ -1,13 +1,16 @@
 """From a training run's ``.weights.h5`` to the files that are published: small and repeatable.
 
 Kernels (float32, two axes or more) become float16, which halves the file and moves logits by about
-1e-3. Vectors and scalars (biases, BatchNorm statistics) stay float32: they are small, and a running
-variance may be smaller than float16 can hold. Needs h5py and numpy only.
+1e-3. In eight bits, large kernels are rounded to 255 values or fewer for each output channel too,
+and compressed, which halves it again. Vectors and scalars (biases, BatchNorm statistics) stay
+float32: they are small, and a running variance may be smaller than float16 can hold. Either is a
+plain HDF5 file of Keras. Needs h5py and numpy only.
 """
 
 import io
 import warnings
 from pathlib import Path
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -21,16 +24,26 @@ PART_BYTES = 16 << 20
 _LEFT_OUT = "optimizer"
 
 
-def pack_weights(src: str | Path, dst: str | Path) -> Path:
+STEPS = 127
+"""Values on either side of 0 of a kernel of one output channel, in eight bits."""
+
+_SMALLEST = 4096  # weights of a kernel that is worth compressing
+_LEAST_STEP = -24  # power of two: float16 holds no smaller number
+
+
+def pack_weights(src: str | Path, dst: str | Path, bits: Literal[8, 16] = 16) -> Path:
     """Write a ``.weights.h5`` file for publication and return its path.
 
     float32 tensors with two axes or more become float16; all other tensors and every attribute stay
     as they are. The optimizer's state, which Keras saves beside the weights of a compiled model, is
-    left out. Equal content gives equal bytes, whenever and in whatever order it was written.
+    left out. Equal content gives equal bytes, whenever and in whatever order it was written; in
+    eight bits, with one version of zlib.
 
     Args:
         src: a file of ``model.save_weights``.
         dst: the file to write; it appears whole or not at all, and may be ``src`` itself.
+        bits: 16, or 8: kernels of 4,096 weights or more are multiples of a power of two that is the
+            largest weight of an output channel (the last axis) over 127, or above.
 
     Raises:
         LenszooError: when ``src`` is no HDF5 file or holds links to elsewhere, when a value is not
@@ -47,13 +60,13 @@ def pack_weights(src: str | Path, dst: str | Path) -> Path:
     # because HDF5 does not survive a full disk.
     image = io.BytesIO()
     with source, h5py.File(image, "w", libver="earliest") as target:
-        _copy_group(source, target, src)
+        _copy_group(source, target, src, bits)
     with _files.replacing(dst) as (_, stream):
         stream.write(image.getbuffer())
     return dst
 
 
-def _copy_group(source: h5py.Group, target: h5py.Group, src: Path) -> None:
+def _copy_group(source: h5py.Group, target: h5py.Group, src: Path, bits: int) -> None:
     """Copy attributes, tensors and groups in the order of their names."""
     _copy_attributes(source, target)
     for name in sorted(source):
@@ -63,18 +76,38 @@ def _copy_group(source: h5py.Group, target: h5py.Group, src: Path) -> None:
             raise LenszooError(f"Cannot pack {src}: {source.name}/{name} is a link, not a tensor.")
         item = source[name]
         if isinstance(item, h5py.Group):
-            _copy_group(item, target.create_group(name), src)
+            _copy_group(item, target.create_group(name), src, bits)
         elif isinstance(item, h5py.Dataset):
             try:
                 values = item[()]
             except OSError as error:
                 raise LenszooError(f"Cannot pack {src}: {item.name} is damaged.") from error
-            dtype = item.dtype
-            if dtype == np.float32:
+            dtype, how = item.dtype, {}
+            if dtype in (np.float32, np.float16):
+                if bits == 8 and values.ndim > 1 and values.size >= _SMALLEST:
+                    values, how = in_steps(values), _COMPRESSED | {"chunks": values.shape}
                 values = _halved(values, f"{item.name} of {src}")
                 dtype = values.dtype
-            copy = target.create_dataset(name, data=values, dtype=dtype, track_times=False)
+            copy = target.create_dataset(name, data=values, dtype=dtype, track_times=False, **how)
             _copy_attributes(item, copy)
+
+
+_COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 6, "shuffle": True}
+
+
+def in_steps(kernel: np.ndarray) -> np.ndarray:
+    """Round a kernel to 255 values or fewer for each output channel, its last axis, float32.
+
+    >>> in_steps(np.array([[1.0, 0.3], [0.511, -0.1]])).tolist()  # steps of 1/64 and 1/256
+    [[1.0, 0.30078125], [0.515625, -0.1015625]]
+    """
+    kernel = np.asarray(kernel, np.float32)
+    if not np.isfinite(kernel).all():
+        return kernel  # refused by whoever halves it
+    largest = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
+    power = np.ceil(np.log2(np.maximum(largest, np.finfo(np.float32).tiny) / STEPS))
+    step = np.exp2(np.maximum(power, _LEAST_STEP)).astype(np.float32)
+    return np.rint(kernel / step) * step
 
 
 def _copy_attributes(source: h5py.Group | h5py.Dataset, target: h5py.Group | h5py.Dataset) -> None:

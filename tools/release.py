@@ -16,7 +16,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import filelock
 import keras
@@ -56,7 +56,7 @@ from lenszoo.training.state import read_progress
 
 log = logging.getLogger("lenszoo")
 
-TOTAL_BYTES = 150 << 20
+TOTAL_BYTES = 300 << 20
 """All files of the ``weights`` folder together."""
 
 _ALSO = (
@@ -92,9 +92,9 @@ def release(
 ) -> WeightsEntry:
     """Release the best weights of a finished run under a name.
 
-    The packed file (float16 kernels) is scored, on simulated scenes of the test split that no
-    training or validation has seen, and what packing costs is measured beside it. A file above
-    16 MiB is published in parts.
+    The packed file (float16 kernels, and of one above 16 MiB in eight bits) is scored, on simulated
+    scenes of the test split that no training or validation has seen, and what packing costs is
+    measured beside it. A file that is above 16 MiB then is published in parts.
 
     What is published stays as it is: a name that stands already takes the same weights only, and
     their scores are then written anew. Other weights of the same recipe are released as
@@ -117,7 +117,7 @@ def release(
 
     Raises:
         LenszooError: no finished run, one of another recipe or on files; the name is taken by
-            other weights; more than 150 MiB in all; or nowhere to write to.
+            other weights; more than 300 MiB in all; or nowhere to write to.
     """
     root, sources = release_root(root), recipes_of(check_name(name), recipe)
     check_retires(replaces, name, load_manifest(root / FILE_NAME))
@@ -128,9 +128,9 @@ def release(
     keras.utils.clear_session()
     full = load_model(done.folder)
     with tempfile.TemporaryDirectory() as folder:
-        packed, model = _pack(full, name, Path(folder))
+        packed, model, storage = _pack(full, name, Path(folder))
         _standing(name, packed, root)  # before the long part
-        metrics = _metrics(name, done, (full, model), images, seed, real)
+        metrics = _metrics(name, done, (full, model), storage, images, seed, real)
         metrics |= {} if further is None else json.loads(Path(further).read_text(encoding="utf-8"))
         metrics["measured"]["command"] += "" if recipe is None else f" --recipe {source.name}"
         if further is not None:
@@ -221,14 +221,16 @@ def _publish(packed: Path, folder: Path) -> list[WeightsFile]:
     return [WeightsFile.of(file) for file in files]
 
 
-def _pack(full: keras.Model, name: str, folder: Path) -> tuple[Path, keras.Model]:
-    """The file that will be published, and the model with what it holds."""
+def _pack(full: keras.Model, name: str, folder: Path) -> tuple[Path, keras.Model, str]:
+    """The file that will be published, the model with what it holds, and how kernels are stored."""
     config = model_config(full)
     if name.rpartition(".")[0] != config["model"]:
         raise LenszooError(
             f"Weights of {config['model']} are called {config['model']}.TAG, not {name}."
         )
-    packed = pack_weights(save_weights(full, folder / f"full{SUFFIX}"), folder / f"{name}{SUFFIX}")
+    whole, packed = save_weights(full, folder / f"full{SUFFIX}"), folder / f"{name}{SUFFIX}"
+    bits: Literal[8, 16] = 8 if whole.stat().st_size > 2 * PART_BYTES else 16
+    pack_weights(whole, packed, bits)
     model = build_model(
         config["model"],
         input_shape=tuple(config["input_shape"]),
@@ -236,13 +238,14 @@ def _pack(full: keras.Model, name: str, folder: Path) -> tuple[Path, keras.Model
         weights=packed,
         **config["options"],
     )
-    return packed, model
+    return packed, model, "int8" if bits == 8 else "float16"
 
 
 def _metrics(
     name: str,
     done: _Run,
     models: tuple[keras.Model, keras.Model],
+    storage: str,
     images: int | None,
     seed: int,
     real: str | os.PathLike[str] | None,
@@ -261,7 +264,7 @@ def _metrics(
         raise LenszooError(f"{key} is undefined on {number:,} scenes: give more images.")
     cost = test[key] - task.figure(full, scenes)
     if abs(cost) > info.headline.tolerance:
-        log.warning("%s: float16 kernels move %s by %.2g.", name, key, cost)
+        log.warning("%s: %s kernels move %s by %.2g.", name, storage, key, cost)
     command = f"python tools/release.py RUN {name}"
     command += "" if images is None else f" --images {images}"
     command += "" if seed == EVALUATION_SEED else f" --seed {seed}"
@@ -273,7 +276,7 @@ def _metrics(
         "machine": _measured_on(),
         "seed": seed,
     }
-    own = {"test": test, "float16": {key: cost}, "measured": measured}
+    own = {"test": test, storage: {key: cost}, "measured": measured}
     return beside | on_real | own
 
 

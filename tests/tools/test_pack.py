@@ -207,3 +207,43 @@ def test_split_refuses(tmp_path):
     one_line("part_bytes is 0", lambda: split_file(empty, 0))
     with pytest.raises(LenszooError, match=r"Cannot split .*No such file"):
         split_file(tmp_path / "no")
+
+
+class TestEightBits:
+    def test_kernels_are_steps_of_each_channel(self, tmp_path):
+        rng = np.random.default_rng(0)
+        kernel = rng.normal(size=(3, 3, 256, 16)) * np.geomspace(0.01, 0.1, 16)
+        with h5py.File(tmp_path / "full.weights.h5", "w") as file:
+            file["layers/conv/vars/0"] = kernel.astype(np.float32)
+            file["layers/conv/vars/1"] = kernel[0, 0, 0].astype(np.float32)
+            file["layers/small/vars/0"] = kernel[0, 0, :4].astype(np.float32)
+        paths = [
+            pack_weights(tmp_path / "full.weights.h5", tmp_path / f"{bits}.weights.h5", bits)
+            for bits in (8, 16)
+        ]
+        with h5py.File(paths[0]) as file, h5py.File(paths[1]) as half:
+            stored = file["layers/conv/vars/0"][()].astype(np.float64)
+            for name in ("layers/conv/vars/1", "layers/small/vars/0"):
+                np.testing.assert_array_equal(file[name][()], half[name][()])
+        largest = np.abs(kernel).max((0, 1, 2))
+        assert (np.abs(stored - kernel) <= 0.5 * 2 * largest / 127).all()
+        for channel in range(16):
+            assert len(np.unique(stored[..., channel])) <= 255
+        assert paths[0].stat().st_size < 0.7 * paths[1].stat().st_size
+        again = pack_weights(paths[0], tmp_path / "again.weights.h5", 8)
+        assert again.read_bytes() == paths[0].read_bytes()
+
+    def test_a_network_answers_nearly_the_same(self, tmp_path):
+        import keras
+
+        from lenszoo import build_model, load_model
+        from lenszoo.pretrained.saving import save_weights
+
+        keras.utils.set_random_seed(0)
+        model = build_model("resnet18_slim", input_shape=(64, 64, 1), num_classes=3)
+        full = save_weights(model, tmp_path / "full.weights.h5")
+        packed = pack_weights(full, tmp_path / "eight.weights.h5", 8)
+        images = np.random.default_rng(1).random((8, 64, 64, 1)).astype(np.float32)
+        answers = [load_model(path).predict(images, verbose=0) for path in (full, packed)]
+        spread = np.std(answers[0])
+        assert 0 < np.abs(answers[1] - answers[0]).max() < 0.1 * spread
