@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from lenstronomy.LensModel.lens_model import LensModel
 from paintings import SMALL, drawn
+from scipy.optimize import brentq
 
 from lenszoo.simulation.paint_lens import Lens, _from_triangles, image_positions, largest_separation
 
@@ -16,6 +17,22 @@ def random_lenses(n):
         )
         radius = rng.uniform(0.3, 4.0)
         yield Lens(radius, e.real, e.imag, gamma.real, gamma.imag), radius * beta
+
+
+def critical(lens, angle):
+    """Point of the critical curve in a direction, and the direction in which images merge there."""
+
+    def jacobian(radius, h=1e-5):
+        x, y = radius * np.cos(angle), radius * np.sin(angle)
+        x, y = x + h * np.array([1, -1, 0, 0]), y + h * np.array([0, 0, 1, -1])
+        ax, ay = lens.deflection(x, y)
+        source = np.array([x - ax, y - ay]) / (2 * h)
+        return np.stack([source[:, 0] - source[:, 1], source[:, 2] - source[:, 3]], axis=1)
+
+    radius = brentq(lambda r: np.linalg.det(jacobian(r)), 0.3, 4.0)
+    values, vectors = np.linalg.eigh(jacobian(radius))
+    place = radius * np.array([np.cos(angle), np.sin(angle)])
+    return place, vectors[:, np.argmin(np.abs(values))]
 
 
 class TestLensEquation:
@@ -39,6 +56,17 @@ class TestLensEquation:
         np.testing.assert_allclose(
             images, [(-0.163271, -0.062981), (1.507471, 0.937410)], atol=1e-6
         )
+
+    @pytest.mark.parametrize("apart", [1e-4, 1e-3, 5e-3])
+    def test_two_images_that_are_about_to_merge(self, apart):
+        """A point whose image lies beside the critical curve, along which its twin is."""
+        lens = Lens(1.0, 0.25, 0.1, 0.04, -0.03)
+        for angle in np.linspace(0.1, 2 * np.pi, 40):
+            place, along = critical(lens, angle)
+            place = place + apart * along
+            ax, ay = lens.deflection(*place)
+            images = image_positions(lens, place[0] - ax, place[1] - ay)
+            assert len(images) >= 2 and np.hypot(*(images - place).T).min() < 1e-7
 
     def test_as_many_images_as_lenstronomy_finds(self, galaxies):
         from lenstronomy.LensModel.Solver.lens_equation_solver import LensEquationSolver
@@ -95,6 +123,15 @@ class TestCompanions:
             np.testing.assert_allclose(
                 ours[np.lexsort(ours.T)], np.array([x, y]).T[np.lexsort([x, y])], atol=1e-4
             )
+
+    # within a cell of the grid beside the singular centre, and beyond three Einstein radii
+    @pytest.mark.parametrize("image", [(-0.021, 0.008), (6.4, 0.3), (-3.3, 0.2)])
+    def test_images_near_the_centre_and_far_out(self, image):
+        lens = Lens(1.0, 0.2, 0.1, 0.03, 0.05, ((4.5, 0.0, 1.5),))
+        ax, ay = lens.deflection(*image)
+        point = image[0] - ax, image[1] - ay
+        images = image_positions(lens, *point)
+        assert np.hypot(*(images - image).T).min() < 1e-7
 
     def test_a_sphere_that_deflects_nothing_changes_nothing(self):
         x, y = np.random.default_rng(0).uniform(-3, 3, (2, 50))
