@@ -53,6 +53,52 @@ def wilson_interval(successes: ArrayLike, trials: ArrayLike, level: float = 0.95
     return np.stack([low, high], axis=-1)
 
 
+def grouped_interval(hits: ArrayLike, groups: ArrayLike, level: float = 0.95) -> Floats:
+    """Interval of a share where trials come in groups, such as lenses painted on one galaxy.
+
+    That of Wilson for fewer trials: their number over the variance of the share between groups in
+    units of the binomial one, at least 1 (Rao & Scott 1992, Biometrics 48, 577), and for the few
+    groups that this variance is known from, times the square of the ratio of the normal quantile to
+    Student's (Korn & Graubard 1998, Survey Methodology 24, 193). Where all groups have the same
+    share, 0 or 1, each counts as one trial.
+
+    Args:
+        hits: (n,) whether each trial succeeds.
+        groups: (n,) names of the groups.
+        level: probability that the interval covers.
+
+    Returns:
+        (2,): low and high; NaN without trials.
+
+    Example:
+        >>> hits = np.repeat([True, True, False, True], 25)  # of four galaxies
+        >>> grouped_interval(hits, np.repeat(range(4), 25)).round(2).tolist()
+        [0.13, 0.98]
+        >>> wilson_interval(75, 100).round(2).tolist()
+        [0.66, 0.82]
+    """
+    found = np.asarray(hits, float)
+    n = len(found)
+    if not n:
+        return np.array([np.nan, np.nan])
+    of = np.unique(np.asarray(groups), return_inverse=True)[1]
+    count = int(of.max()) + 1
+    share = found.mean()
+    binomial = share * (1 - share) / n
+    if count == n:
+        trials = float(n)
+    elif count == 1 or not binomial:
+        trials = float(count)
+    else:
+        from scipy.stats import t
+
+        sums = np.bincount(of, found - share)
+        between = count / (count - 1) * float((sums**2).sum()) / n**2
+        few = t.ppf((1 + level) / 2, n - 1) / t.ppf((1 + level) / 2, count - 1)
+        trials = n / max(between / binomial, 1.0) * few**2
+    return wilson_interval(share * trials, trials, level)
+
+
 def auc_interval(
     auc: ArrayLike, positives: ArrayLike, negatives: ArrayLike, level: float = 0.95
 ) -> Floats:

@@ -9,6 +9,7 @@ from lenszoo.metrics.classification import weighted_auc
 from lenszoo.metrics.intervals import (
     auc_interval,
     bootstrap_interval,
+    grouped_interval,
     sum_interval,
     widened_interval,
     wilson_interval,
@@ -149,3 +150,32 @@ def test_bootstrap_interval_covers_the_truth():
         assert high - low < 0.2
         hits += low < 0.76025 < high
     assert 0.90 <= hits / 200 <= 0.985
+
+
+class TestGroupedInterval:
+    @pytest.mark.parametrize(("groups", "each"), [(8, 25), (20, 10), (100, 3)])
+    def test_covers_the_share_of_all_groups(self, groups, each):
+        """Groups with shares of their own, of a beta distribution with a mean of 0.3."""
+        rng, covered, plain = np.random.default_rng(groups), 0, 0
+        for _ in range(400):
+            shares = rng.beta(0.9, 2.1, groups).repeat(each)
+            hits = rng.random(len(shares)) < shares
+            low, high = grouped_interval(hits, np.arange(groups).repeat(each))
+            covered += low <= 0.3 <= high
+            low, high = wilson_interval(hits.sum(), len(hits))
+            plain += low <= 0.3 <= high
+        assert covered / 400 > 0.91
+        assert plain < covered
+
+    def test_limits(self):
+        hits = np.array([True, False, True, True])
+        alone = grouped_interval(hits, range(4))
+        np.testing.assert_array_equal(alone, wilson_interval(3, 4))
+        np.testing.assert_allclose(grouped_interval(hits, [0] * 4), wilson_interval(0.75, 1))
+        every = grouped_interval(np.ones(40, bool), np.arange(40) // 10)
+        np.testing.assert_array_equal(every, wilson_interval(4, 4))
+        assert np.isnan(grouped_interval([], [])).all()
+        # never narrower than that of trials which are alike in all groups
+        even = np.tile([True, False], 20)
+        low, high = grouped_interval(even, np.arange(40) // 2)
+        assert low < wilson_interval(20, 40)[0] and high > wilson_interval(20, 40)[1]

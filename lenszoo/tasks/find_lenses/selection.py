@@ -1,7 +1,6 @@
 """Selection function of a lens finder: paint a grid of lenses, score it, count those found."""
 
 import copy
-import hashlib
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lenszoo._version import __version__
 from lenszoo.data.checks import OnBad
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.errors import LenszooError
@@ -42,7 +42,7 @@ from lenszoo.tasks.find_lenses.selection_axes import (
     parse_axes,
 )
 from lenszoo.tasks.find_lenses.selection_scores import Scorer
-from lenszoo.tasks.find_lenses.selection_table import completeness_table
+from lenszoo.tasks.find_lenses.selection_table import completeness_table, joint_intervals
 
 log = logging.getLogger("lenszoo")
 
@@ -52,7 +52,6 @@ RATE = 0.01
 FACTS, TABLE, LENSES = "completeness.json", "completeness.parquet", "lenses.parquet"
 _STRIDE = 2**32  # from the first painting of a bin to that of the next
 _TELLING = 1000  # paintings from which on their rate is that of more
-_CROWDED = 5  # lenses a galaxy above which intervals are too narrow
 _LEFT_OUT = ("image_x", "image_y", "source_stamp")  # of the truth
 
 
@@ -110,8 +109,9 @@ def completeness(
     Returns:
         A row a bin: ``NAME_low`` and ``NAME_high`` of each axis; ``lenses`` that passed the floors,
         ``tries``, all that were drawn for them, and ``passed``, the share of these that did;
-        ``found``, ``completeness`` with its 95 % Wilson interval ``low`` and ``high``; ``floor``,
-        at which most failed in a bin without a lens, whose completeness is null.
+        ``found``, ``completeness`` with its 95 % interval ``low`` and ``high``, over other galaxies
+        too (:func:`lenszoo.metrics.intervals.grouped_interval`); ``floor``, at which most failed in
+        a bin without a lens, whose completeness is null.
 
     Raises:
         LenszooError: galaxies outside of the survey, bands that the weights do not know, axes that
@@ -154,8 +154,8 @@ def completeness(
         write_bytes(folder / FACTS, json.dumps(facts, indent=1, default=str).encode())
         lenses = _lenses(folder, grid, scorer, progress)
         table = completeness_table(lenses, grid.axes, grid.cells, at.logit, grid.law)
-        notes = [*at.notes, *_few_galaxies(lenses, len(grid.galaxies))]
-        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": notes}
+        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": at.notes}
+        about["intervals"] = joint_intervals(lenses, grid.axes, grid.cells, at.logit)
         write_part(folder / LENSES, lenses, about)
         write_part(folder / TABLE, table, about)
         table = pq.read_table(folder / TABLE)
@@ -208,16 +208,13 @@ class _Grid:
 
     def facts(self) -> dict[str, Any]:
         """Facts that two calls of one selection function share."""
-        digest = hashlib.sha256()
-        for array in (self.galaxies.images, self.galaxies.magnitude, self.galaxies.redshift):
-            digest.update(np.ascontiguousarray(array).tobytes())
         stamps = next(iter(self.painters.values())).stamps
-        if stamps is not None:
-            digest.update(np.ascontiguousarray(stamps.images).tobytes())
         return {
+            "lenszoo": __version__,  # what a seed draws may change with it
             "survey": self.galaxies.survey.model_dump(),
             "galaxies": len(self.galaxies),
-            "galaxies_sha256": digest.hexdigest(),
+            "galaxies_sha256": self.galaxies.sha256(),
+            "stamps_sha256": None if stamps is None else stamps.sha256(),
             "law": self.law.model_dump(),
             "axes": {axis.name: list(axis.edges) for axis in self.axes},
             "per_bin": self.per_bin,
@@ -296,16 +293,6 @@ def _lenses(
         hours = 110_000 / speed / 3600
         log.info("%.0f paintings/s; 110,000 would take %.1f hours", speed, hours)
     return pa.concat_tables(parts, promote_options="permissive")
-
-
-def _few_galaxies(lenses: pa.Table, galaxies: int) -> list[str]:
-    count = lenses["floor"].null_count
-    if count <= _CROWDED * galaxies:
-        return []
-    return [
-        f"{count:,} lenses lie on {galaxies:,} galaxies, but the intervals take each lens for "
-        "itself: they leave out that other galaxies would give another share."
-    ]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from lenszoo.inference.tables import KEY
 from lenszoo.metrics.classification import Ints
-from lenszoo.metrics.intervals import wilson_interval
 from lenszoo.reporting import panels
 from lenszoo.reporting.plots import INK, Line, Plot, new_figure, styled
 from lenszoo.reporting.report import Card, Figure, Report, Table
@@ -50,7 +49,8 @@ def selection_report(table: pa.Table, axes: Sequence[Axis], finder: str) -> Sele
     lenses, hits = (table[name].to_numpy().reshape(shape) for name in ("lenses", "found"))
     total, right = int(lenses.sum()), int(hits.sum())
     share = right / total if total else None
-    bounds = wilson_interval(right, total).tolist()
+    intervals = facts["intervals"]
+    bounds = intervals["all"][0]
     survey = facts["survey"]["name"]
     empty = int((lenses == 0).sum())
     drawn = facts["per_bin"]
@@ -67,7 +67,7 @@ def selection_report(table: pa.Table, axes: Sequence[Axis], finder: str) -> Sele
         )
     figures = []
     if total:
-        figures.append(_along(axes, lenses, hits))
+        figures.append(_along(axes, lenses, hits, intervals))
         figures.append(_map(axes, lenses, hits))
     return SelectionReport(
         title=f"Selection function of {finder}",
@@ -75,7 +75,7 @@ def selection_report(table: pa.Table, axes: Sequence[Axis], finder: str) -> Sele
             "lenses": total,
             "found": right,
             "completeness": share,
-            "interval": bounds if total else None,
+            "interval": bounds,
             "bins": lenses.size,
             "empty_bins": empty,
             "threshold": facts["threshold"],
@@ -87,7 +87,7 @@ def selection_report(table: pa.Table, axes: Sequence[Axis], finder: str) -> Sele
             Card("Bins", f"{lenses.size}", f"{empty} without a lens"),
             Card("Threshold", f"{facts['threshold']:.2f}", "logit"),
         ],
-        tables=[*_tables(axes, lenses, hits), *_empty_table(table, axes)],
+        tables=[*_tables(axes, lenses, hits, intervals), *_empty_table(table, axes)],
         figures=figures,
         notes=notes,
         provenance={
@@ -101,7 +101,9 @@ def _other(axes: Sequence[Axis], k: int) -> tuple[int, ...]:
     return tuple(i for i in range(len(axes)) if i != k)
 
 
-def _tables(axes: Sequence[Axis], lenses: Ints, hits: Ints) -> list[Table]:
+def _tables(
+    axes: Sequence[Axis], lenses: Ints, hits: Ints, intervals: Mapping[str, Any]
+) -> list[Table]:
     """Completeness along each axis, all bins of the others together."""
     tables = []
     for k, axis in enumerate(axes):
@@ -112,9 +114,11 @@ def _tables(axes: Sequence[Axis], lenses: Ints, hits: Ints) -> list[Table]:
                 f"{n:,}",
                 f"{hit:,}",
                 percent(hit / n if n else None),
-                show_interval(wilson_interval(hit, n).tolist(), ".1%"),
+                show_interval(bounds, ".1%"),
             ]
-            for (low, high), n, hit in zip(axis.bins, counts, right, strict=True)
+            for (low, high), n, hit, bounds in zip(
+                axis.bins, counts, right, intervals[axis.name], strict=True
+            )
         ]
         heads = [NAMES.get(axis.name, axis.name), "lenses", "found", "completeness", "95 %"]
         tables.append(Table(f"By {heads[0]}", heads, rows))
@@ -135,19 +139,20 @@ def _empty_table(table: pa.Table, axes: Sequence[Axis]) -> list[Table]:
     return [Table("Bins without a lens", heads, rows[:_EMPTY], note, text=True)]
 
 
-def _along(axes: Sequence[Axis], lenses: Ints, hits: Ints) -> Figure:
+def _along(axes: Sequence[Axis], lenses: Ints, hits: Ints, intervals: Mapping[str, Any]) -> Figure:
     plots: list[Plot] = []
     for k, axis in enumerate(axes):
         counts, right = (array.sum(_other(axes, k)) for array in (lenses, hits))
         full = counts > 0
         middles = np.array([(low + high) / 2 for low, high in axis.bins])[full]
-        bounds = wilson_interval(right[full], counts[full])
+        bounds = np.array([pair for pair in intervals[axis.name] if pair is not None])
         line = Line("", middles, right[full] / counts[full], 0, "marked", bounds)
         label = "" if plots else "completeness"
         plots.append(Plot(NAMES.get(axis.name, axis.name), label, [line], y_range=(-0.02, 1.03)))
     caption = (
-        "Share of the painted lenses that is found, with 95 % intervals; all bins of the other "
-        "axes together, each with as many paintings, which is not the mix of a survey."
+        "Share of the painted lenses that is found, with 95 % intervals from the scatter between "
+        "galaxies; all bins of the other axes together, each with as many paintings, which is not "
+        "the mix of a survey."
     )
     return panels.plot_panel(
         "along", "Completeness along each axis", plots, caption, wide=len(plots) > 1,

@@ -86,6 +86,11 @@ def test_a_stopped_call_goes_on_to_the_same_table(finder, survey, galaxies, meas
         "holds another selection function (per_bin: 5 there, 6 here)",
         lambda: completeness(finder, survey, galaxies, tmp_path / "cut", axes=AXES, per_bin=6),
     )
+    heavier = dataclasses.replace(galaxies, velocity_dispersion=1.2 * galaxies.velocity_dispersion)
+    one_line(
+        "holds another selection function (galaxies_sha256",
+        lambda: completeness(finder, survey, heavier, tmp_path / "cut", **given),
+    )
 
 
 def test_a_bin_without_a_lens_is_told(finder, survey, galaxies, tmp_path):

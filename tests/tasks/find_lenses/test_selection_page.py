@@ -9,7 +9,7 @@ import pytest
 from lenszoo.simulation import PaintLaw
 from lenszoo.tasks.find_lenses.selection_axes import cells, parse_axes
 from lenszoo.tasks.find_lenses.selection_page import selection_report
-from lenszoo.tasks.find_lenses.selection_table import completeness_table
+from lenszoo.tasks.find_lenses.selection_table import completeness_table, joint_intervals
 
 AXES = ["einstein_radius=1,2,3,4", "source_magnitude=22,23,24", "z_source=0,1,2", "z_lens=0,1,2"]
 
@@ -20,6 +20,7 @@ def page(count, empty=False):
     number = rng.integers(1 if len(grid) > 1 else 0, len(grid), 400)
     lenses = pa.table(
         {
+            "id": pa.array([None if empty else f"g{k % 40}" for k in range(400)], pa.string()),
             "bin": number,
             "floor": pa.array(["magnification" if empty else None] * 400, pa.string()),
             "tries": np.ones(400, int),
@@ -29,10 +30,11 @@ def page(count, empty=False):
         }
     )
     table = completeness_table(lenses, axes, grid, 0.5, law)
+    intervals = joint_intervals(lenses, axes, grid, 0.5)
     facts = {
         "survey": {"name": "kids_ugri"}, "galaxies": 9, "per_bin": 7, "notes": [], "law": {},
         "threshold": 0.5, "threshold_rule": "logit 0.5", "weights": "w", "weights_sha256": "0",
-        "seed": 0,
+        "seed": 0, "intervals": intervals,
     }  # fmt: skip
     return selection_report(
         table.replace_schema_metadata({b"lenszoo": json.dumps(facts)}), axes, "finder"
