@@ -98,8 +98,27 @@ def at_prevalence(
         >>> at_prevalence([0.0, 6.9], prevalence=1e-3).round(2).tolist()
         [-6.91, -0.01]
     """
+    return np.asarray(logits, np.float64) + odds_shift(prevalence, trained)
+
+
+def odds_shift(prevalence: float, trained: float) -> float:
+    """Log-odds of one share of lenses less those of another.
+
+    >>> round(odds_shift(1e-3, 0.5), 2)
+    -6.91
+    """
     here, there = (math.log(p / (1 - p)) for p in map(check_prevalence, (prevalence, trained)))
-    return np.asarray(logits, np.float64) + here - there
+    return here - there
+
+
+def label_shift(labels: ArrayLike, trained: float) -> float:
+    """Log-odds of the share of lenses among labels less those in training; 0 of one class alone.
+
+    >>> round(label_shift([1, 0, 0, 0], 0.25), 2), label_shift([1, 1], 0.5)
+    (0.0, 0.0)
+    """
+    share = float(np.mean(np.asarray(labels) == 1))
+    return odds_shift(share, trained) if 0 < share < 1 else 0.0
 
 
 def joint_prevalence(shares: Sequence[float]) -> float:

@@ -229,6 +229,8 @@ def shortcut_baseline(
     counts = np.bincount(y, minlength=n_classes)
     present = np.flatnonzero(counts)
     objects = None if groups is None else np.asarray(groups)[rows]
+    if objects is not None and len(np.unique(objects)) == len(objects):
+        objects = None  # folds of any objects will do
     shown = len(y) if objects is None else len(np.unique(objects))
     fewest = int(counts[present].min())
     splits = min(folds, fewest, shown)

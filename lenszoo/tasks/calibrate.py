@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from lenszoo.inference.loaded_model import open_model
+from lenszoo.metrics.prevalence import label_shift
 from lenszoo.metrics.temperature import settled_temperature
 from lenszoo.pretrained.learned import note_learned
 from lenszoo.pretrained.temperature import set_temperature
@@ -18,8 +19,9 @@ def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
 
     ``predict`` then gives probabilities at the fitted temperature, and
     :func:`lenszoo.pretrained.saving.save_weights` and ``model.save("NAME.keras")`` keep it, of an
-    ensemble the latter. Ranks and predicted classes stay; so
-    do a classifier's logits, while a lens finder's are divided by it.
+    ensemble the latter. Ranks and predicted classes stay; so do a classifier's logits, while a lens
+    finder's are divided by it. A lens finder's probabilities stay those of the share of lenses that
+    it was trained on, whatever the share in ``data``; ``prevalence=`` of ``evaluate`` moves them.
 
     Args:
         model: a model in memory, from ``load_model`` or ``build_model``. Trained further, it needs
@@ -47,7 +49,8 @@ def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
     if opened.finds_lenses:
         layer = model.get_layer("temperature")
         before = float(layer.temperature)
-        fitted = settled_temperature(labels, logits * before)
+        offset = label_shift(labels, opened.prevalence)
+        fitted = settled_temperature(labels, logits * before, offset=offset)
         layer.temperature.assign(fitted)
         return fitted
     fitted = settled_temperature(labels, logits)

@@ -6,6 +6,7 @@ from scipy.special import softmax
 
 from lenszoo.errors import LenszooError
 from lenszoo.evaluation import fit_temperature, log_loss, roc_auc
+from lenszoo.metrics.prevalence import label_shift
 from lenszoo.metrics.temperature import HIGHEST, LOWEST
 
 
@@ -87,3 +88,19 @@ def test_data_that_set_no_temperature_give_a_bound():
 def test_bad_input_is_one_clear_line(labels, logits, words):
     with pytest.raises(LenszooError, match=words):
         fit_temperature(labels, logits)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_another_share_of_a_class_leaves_the_temperature_as_it_is(share):
+    """Logits are meant for the classes' shares in training; of others the log-odds are moved."""
+    labels, logits = draw(1, n=200_000, seed=4)
+    rng = np.random.default_rng(0)
+    chosen = [rng.choice(np.flatnonzero(labels == k), 15_000) for k in (0, 1)]
+    kept = np.concatenate(
+        [chosen[0][: round(10_000 * (1 - share))], chosen[1][: round(10_000 * share)]]
+    )
+    offset = label_shift(labels[kept], labels.mean())
+    fitted = fit_temperature(labels[kept], 2.5 * logits[kept], offset=offset)
+    assert fitted == pytest.approx(2.5, rel=0.07)
+    plain = fit_temperature(labels[kept], 2.5 * logits[kept])
+    assert abs(share - labels.mean()) < 0.25 or abs(plain - 2.5) > 0.4

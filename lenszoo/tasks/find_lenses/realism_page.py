@@ -151,15 +151,15 @@ def _telling(
     scores: Floats,
     bands: Sequence[str] | None,
 ) -> Figure:
-    """Real and painted lenses side by side: those told most surely, and those mistaken."""
+    """Real and painted lenses side by side: those told best, and those told worst."""
     real, painted = np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)
     real, painted = real[np.argsort(scores[real])], painted[np.argsort(-scores[painted])]
     n = min(SHOWN, len(real) // 2, len(painted) // 2)
     rows = {
-        "surely real": real[:n],
-        "surely painted": painted[:n],
-        "real, taken for painted": real[::-1][:n],
-        "painted, taken for real": painted[::-1][:n],
+        "real, told best": real[:n],
+        "painted, told best": painted[:n],
+        "real, told worst": real[::-1][:n],
+        "painted, told worst": painted[::-1][:n],
     }
     chosen = colour_bands(bands, images.shape[3])
     colours = "Greys"
@@ -167,8 +167,8 @@ def _telling(
         names = [str(bands[k]) if bands else f"band {k}" for k in chosen]
         colours = f"Red, green and blue are {', '.join(names)}"
     caption = (
-        "Upper rows: the real and the painted lenses that the probe is surest of. Lower rows: "
-        f"those that it takes for the other kind. {colours}; brightness is stretched (asinh). "
+        "Upper rows: the real and the painted lenses whose kind the probe tells best. Lower rows: "
+        f"those whose kind it tells worst. {colours}; brightness is stretched (asinh). "
         "Below each: probability of painted, and name."
     )
     words = "; ".join(f"{name}: {', '.join(ids[i] for i in each)}" for name, each in rows.items())

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from lenszoo.metrics.intervals import wilson_interval
+from lenszoo.metrics.lens_rates import nonlenses_needed
 from lenszoo.metrics.prevalence import at_prevalence
 from lenszoo.reporting import panels
 from lenszoo.reporting.panels import Column, Row
@@ -102,7 +103,10 @@ def cards(values: Mapping[str, Any], objects: Candidates) -> list[Card]:
     """The headline numbers, and a warning where the table gives the labels away."""
     bounds, point = values["intervals"] or {}, at_rate(values, objects)
     where = f"at {rate_text(objects.rate)} false positives"
-    where = where if values["nonlenses"] else "at even odds"
+    if not values["nonlenses"]:
+        where = "at even odds"
+    elif 0 < objects.rate < 1 and values["nonlenses"] < nonlenses_needed(objects.rate):
+        where = f"{_passed(point, values)} non-lenses above"  # too few to measure a rate
     measured = any(np.isfinite(values[column.key]) for column in RATE_COLUMNS)
     shown = [
         *rate_cards(values),

@@ -14,6 +14,7 @@ from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics import classification as metrics
 from lenszoo.metrics.combined import Combination, combine
 from lenszoo.metrics.lens_finding import tpr10
+from lenszoo.metrics.prevalence import TRAINED_PREVALENCE, label_shift
 from lenszoo.metrics.temperature import settled_temperature
 from lenszoo.models.in_batches import in_batches
 from lenszoo.models.lens_finder import BRANCHES, branch
@@ -92,7 +93,8 @@ class FindLensesTask(Task):
 
     def validate(self, model: keras.Model) -> dict[str, float]:
         """Exact ROC-AUC and log loss; the temperature is fitted on the way."""
-        return calibrate(model, self.validation)
+        trained = self._prevalence().get("prevalence", TRAINED_PREVALENCE)
+        return calibrate(model, self.validation, trained)
 
     def identity(self) -> dict[str, Any]:
         """Classes, bands and data, for ``run.json``."""
@@ -220,7 +222,9 @@ class FindLensesTask(Task):
 
 
 def _galaxies(data: Cutouts) -> np.ndarray | None:
-    """Galaxy that each image of a written folder shows; None for other data."""
+    """Galaxy that each image shows, of painted data and written folders; None for other data."""
+    if data.groups is not None:
+        return data.groups
     folder = data.provenance.get("directory") or data.provenance.get("data")
     return written_galaxies(folder, data.ids) if isinstance(folder, str) else None
 
@@ -310,10 +314,14 @@ def branch_logits(model: keras.Model, cutouts: Cutouts) -> dict[str, np.ndarray]
     }
 
 
-def calibrate(model: keras.Model, held: Cutouts) -> dict[str, float]:
+def calibrate(
+    model: keras.Model, held: Cutouts, trained: float = TRAINED_PREVALENCE
+) -> dict[str, float]:
     """Validation scores; the temperature that the model divides its logits by is fitted anew.
 
-    Examples that the logits tell apart without an error set no temperature but 0: it stays 1.
+    The logits are meant for the share of lenses in training, ``trained``; where the held-out
+    examples have another, their log-odds are moved before the temperature is fitted. Examples that
+    the logits tell apart without an error set no temperature but 0: it stays 1.
 
     Raises:
         LenszooError: the model answers NaN.
@@ -323,10 +331,11 @@ def calibrate(model: keras.Model, held: Cutouts) -> dict[str, float]:
     logits = lens_logits(model, held.inputs())
     check_answers(logits)
     labels = held.known_labels()
-    fitted = settled_temperature(labels, logits)
+    offset = label_shift(labels, trained)
+    fitted = settled_temperature(labels, logits, offset=offset)
     temperature.assign(fitted)
     return {
         "val_auc": metrics.roc_auc(labels, logits),
-        "val_log_loss": metrics.log_loss(labels, logits / fitted),
+        "val_log_loss": metrics.log_loss(labels, logits / fitted + offset),
         "temperature": fitted,
     }

@@ -41,10 +41,10 @@ def test_images_of_any_bands_are_drawn(bands):
 
 def test_the_most_telling_are_those_of_extreme_scores():
     words = page(1).figures[0].alt
-    assert "surely real: object0, object2, object4" in words
-    assert "surely painted: object11, object9, object7" in words
-    assert "real, taken for painted: object10" in words
-    assert "painted, taken for real: object1, object3" in words
+    assert "real, told best: object0, object2, object4" in words
+    assert "painted, told best: object11, object9, object7" in words
+    assert "real, told worst: object10" in words
+    assert "painted, told worst: object1, object3" in words
 
 
 def test_reservations():
