@@ -19,6 +19,7 @@ from lenszoo.cli._options import (
     names_list,
     preparing_options,
 )
+from lenszoo.cli._painting import PAINTING
 from lenszoo.errors import LenszooError, printable
 from lenszoo.heartbeat import Heartbeat
 from lenszoo.interrupt import heard, pressed
@@ -86,6 +87,7 @@ def verb(
     stopped: str = "stopped.",
     catalogue: bool = False,
     recipe: bool = False,
+    painting: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a function a verb: its errors become one line and an exit code, unless ``--debug``.
 
@@ -98,6 +100,8 @@ def verb(
             ``catalogue``, by their names in Python, and one of those that prepare images,
             ``preparing``.
         recipe: name fields of a recipe in messages, for verbs that train.
+        painting: add the options of painting on galaxies; the verb gets a dictionary of them,
+            ``painting``.
     """
 
     def decorate(function: Function) -> Function:
@@ -108,6 +112,8 @@ def verb(
                     if catalogue:
                         options["catalogue"] = catalogue_options(options)
                         options["preparing"] = preparing_options(options)
+                    if painting:
+                        options["painting"] = {name: options.pop(name) for name in PAINTING}
                     if backend:
                         start_backend()
                     function(*args, **options)
@@ -127,7 +133,9 @@ def verb(
         if catalogue:
             shared = {name: (None, kind) for name, (_, kind) in CATALOGUE.items()} | shared
             shared = {name: (value, kind) for name, (kind, value) in PREPARING.items()} | shared
-        dictionaries = ("catalogue", "preparing") if catalogue else ()
+        if painting:
+            shared = {name: (value, kind) for name, (kind, value) in PAINTING.items()} | shared
+        dictionaries = ("catalogue", "preparing", "painting")
         own = {k: v for k, v in signature.parameters.items() if k not in dictionaries}
         added = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=kind)

@@ -36,7 +36,9 @@ def mine(
     from lenszoo.files import check_output
     from lenszoo.inference import list_inputs, write_table
     from lenszoo.inference.mining import mine as hardest
+    from lenszoo.inference.tables import check_target
 
+    check_target(out)
     check_output(out, [*inputs, weights], overwrite=overwrite)
     objects = list_inputs(inputs, path_column, catalogue)
     with progress_bar("Mining") as progress:

@@ -1,19 +1,19 @@
 """``lenszoo simulate``: lens images with known truth, in folders."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from lenszoo.cli._options import Seed
+from lenszoo.cli._painting import GALAXIES, PAINTING, SURVEY, read_hosts
 from lenszoo.cli._verb import fail, progress_bar, say, verb
 from lenszoo.errors import LenszooError
 
-_PAINTING = "Painting on a survey's galaxies"
 
-
-@verb(backend=True, stopped="stopped; the same command goes on from here.")
+@verb(backend=True, painting=True, stopped="stopped; the same command goes on from here.")
 def simulate(
+    painting: dict[str, Any],
     preset: Annotated[
         str | None,
         typer.Argument(
@@ -32,62 +32,8 @@ def simulate(
     strength: Annotated[
         float, typer.Option(min=0, help="Factor on the mass of the substructure.")
     ] = 1.0,
-    survey: Annotated[
-        str | None,
-        typer.Option(
-            help="A survey of `lenszoo surveys`, or a TOML file.", rich_help_panel=_PAINTING
-        ),
-    ] = None,
-    galaxies: Annotated[
-        Path | None,
-        typer.Option(
-            help="Their catalogue (CSV or Parquet): id, redshift, velocity_dispersion, mag_BAND.",
-            rich_help_panel=_PAINTING,
-        ),
-    ] = None,
-    images_in: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of their cutouts, by default the catalogue's own.",
-            rich_help_panel=_PAINTING,
-        ),
-    ] = None,
-    stamps: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of stamps of real galaxies, such as HST's, to use as sources.",
-            rich_help_panel=_PAINTING,
-        ),
-    ] = None,
-    law: Annotated[
-        Literal["flat", "natural"],
-        typer.Option(
-            help="Einstein radii: evenly spread, or of each galaxy's mass.",
-            rich_help_panel=_PAINTING,
-        ),
-    ] = "flat",
-    pattern: Annotated[
-        str | None,
-        typer.Option(
-            help="Where a cutout lies in the folder, such as '{band}/{id}.fits'.",
-            rich_help_panel=_PAINTING,
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            help="Column of what each galaxy is: empty for hosts; `lens` is no non-lens.",
-            rich_help_panel=_PAINTING,
-        ),
-    ] = None,
-    cutout_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Pixels a side of the cutouts, where the survey's differ.",
-            rich_help_panel=_PAINTING,
-            min=16,
-        ),
-    ] = None,
+    survey: Annotated[str | None, SURVEY] = None,
+    galaxies: Annotated[Path | None, GALAXIES] = None,
 ) -> None:
     """Simulate lens images into train/CLASS and val/CLASS, with a table of the truth.
 
@@ -96,28 +42,33 @@ def simulate(
     With --survey, paint lenses on real galaxies: lenszoo simulate --survey S --galaxies CATALOGUE
     --images-in CUTOUTS OUT. Painting that was stopped does not go on; delete OUT and start again.
     """
-    from lenszoo.files import check_output
-
     if preset is None:
         raise LenszooError("Name a sky, PRESET, and OUT, the folder to write; or paint: --survey.")
     if survey is not None:
-        check_output(preset, [galaxies, images_in, stamps], overwrite=True)
         if out is not None or galaxies is None:
             raise LenszooError("With --survey give --galaxies CATALOGUE and OUT, but no PRESET.")
+        if (format, strength) != ("npy", 1.0):
+            raise LenszooError("--format and --strength go with a PRESET, not with --survey.")
         try:
-            _paint(
-                survey, galaxies, images_in, Path(preset), stamps, pattern, kind, cutout_size, law,
-                train, val, seed,
-            )  # fmt: skip
+            _paint(survey, galaxies, painting, Path(preset), train, val, seed)
         except KeyboardInterrupt:
             fail(f"stopped; painting does not go on: delete {preset} and start again.", 130)
         return
-    only = {"--galaxies": galaxies, "--images-in": images_in, "--stamps": stamps}
-    stray = [name for name, value in only.items() if value is not None]
-    if out is None or stray:
-        raise LenszooError(
-            f"{', '.join(stray)} goes with --survey." if stray else "Name OUT, the folder to write."
-        )
+    asked = painting | {"galaxies": galaxies}
+    stray = [name for name, value in asked.items() if value != PAINTING.get(name, (None, None))[1]]
+    if stray:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in stray)
+        raise LenszooError(f"{names}: only with --survey, to paint on its galaxies.")
+    if out is None:
+        raise LenszooError("Name OUT, the folder to write.")
+    _simulate(preset, out, train, val, seed, format, strength)
+
+
+def _simulate(
+    preset: str, out: Path, train: int, val: int, seed: int, format: str, strength: float
+) -> None:
+    """Simulate a sky of its own."""
+    from lenszoo.files import check_output
     from lenszoo.simulation import write_dataset
 
     check_output(out, overwrite=True)
@@ -140,37 +91,26 @@ def simulate(
 def _paint(
     survey: str,
     catalogue: Path,
-    images: Path | None,
+    painting: dict[str, Any],
     out: Path,
-    stamps: Path | None,
-    pattern: str | None,
-    kind: str | None,
-    size: int | None,
-    law: Literal["flat", "natural"],
     train: int,
     val: int,
     seed: int,
 ) -> None:
     """Paint lenses on the galaxies of a catalogue."""
-    from lenszoo.simulation import (
-        PaintLaw,
-        get_survey,
-        read_galaxies,
-        read_stamps,
-        write_paintings,
-    )
+    from lenszoo.files import check_output
+    from lenszoo.simulation import PaintLaw, read_stamps, write_paintings
 
-    chosen = get_survey(survey)
-    if size is not None:
-        chosen = chosen.sized(size)
+    stamps = painting["stamps"]
+    check_output(out, [catalogue, painting["images_in"], stamps], overwrite=True)
     with progress_bar("Painting") as progress:
         done = write_paintings(
-            read_galaxies(chosen, catalogue, images=images, pattern=pattern, kind=kind),
+            read_hosts(survey, catalogue, painting),
             out,
             n_train=train,
             n_val=val,
             seed=seed,
-            law=PaintLaw(law=law),
+            law=PaintLaw(law=painting["law"]),
             stamps=None if stamps is None else read_stamps(stamps),
             progress=progress,
         )

@@ -53,6 +53,8 @@ def test_a_table_and_a_page(lenszoo, sky, tmp_path):
         (("--cutout-size", 64), "cutouts of 32 x 32 pixels"),
         (("--survey", "des_griz"), "des_grizY"),
         (("--crop", 16), "16 x 16"),
+        (("--threshold", 1, "--rate", 0.1), "give one of them"),
+        (("--id-column", "name"), "no column 'name'"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(refused, sky, tmp_path, more, message):

@@ -42,6 +42,8 @@ def test_known_lenses_are_left_out_and_columns_stay(folder, tmp_path):
 def test_faults_are_one_line(folder, tmp_path):
     refused = mine(folder, tmp_path / "mined.csv", "--label", "truth")
     assert refused.exit_code == 2 and "No column 'truth'" in refused.output
+    refused = mine(folder, tmp_path / "mined.txt", "--label", "truth")  # before anything is read
+    assert refused.exit_code == 2 and ".parquet" in refused.output
     (tmp_path / "mined.csv").write_text("mine")
     refused = mine(folder, tmp_path / "mined.csv")
     assert refused.exit_code != 0 and (tmp_path / "mined.csv").read_text() == "mine"

@@ -25,6 +25,10 @@ class TestSimulate:
         (tmp_path / "file").write_text("")
         line = refused("simulate", "common_test_sim", tmp_path / "file", "--train", 3)
         assert str(tmp_path / "file") in line
+        painting = ("--kind", "k", "--law", "natural")
+        line = refused("simulate", "common_test_sim", tmp_path / "a", *painting)
+        assert "--kind, --law: only with --survey" in line
+        assert "give --galaxies" in refused("simulate", "--survey", "des_grizY", tmp_path / "a")
         (tmp_path / "used").mkdir()
         (tmp_path / "used" / "x").write_text("mine")
         assert "not empty" in refused("simulate", "common_test_sim", tmp_path / "used")
