@@ -17,17 +17,14 @@ from lenszoo.data.cutting import Cut
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.memory_table import describe, is_table
-from lenszoo.data.names import (
-    GROUP,
-    find_class,
-    name_classes,
-)
+from lenszoo.data.names import GROUP, find_class, name_classes
 from lenszoo.data.paired import as_labels, stack_classes
 from lenszoo.data.part import ImagePart
 from lenszoo.data.readers import image_name, read_images
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.stacks import open_stack
 from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
+from lenszoo.data.written import check_whole
 from lenszoo.errors import LenszooError, counted
 from lenszoo.files import has_file
 
@@ -116,8 +113,10 @@ class DatasetIndex:
 
         Raises:
             LenszooError: no such folder, no images, images beside class folders, an empty class
-                folder, two sets side by side, or a folder that is none of ``classes``.
+                folder, two sets side by side, a folder that is none of ``classes``, or one that
+                ``lenszoo simulate`` began and did not finish.
         """
+        check_whole(root)
         top, folders, files = open_folder(Path(root))
         if not folders:
             if not files:

@@ -47,6 +47,20 @@ def canonical_class(name: str) -> str:
     return _TRUTHS.get(folded) or CLASS_ALIASES.get(folded, folded)
 
 
+HOST, LENS = "host", "lens"
+"""Kinds of galaxies that mean something: to paint lenses on, and real lenses."""
+
+
+def galaxy_kind(name: str) -> str:
+    """Kind of a galaxy by a cell's text: empty means ``host``, any name of the class ``lens``.
+
+    >>> galaxy_kind(""), galaxy_kind("Lenses"), galaxy_kind("ring")
+    ('host', 'lens', 'ring')
+    """
+    kind = canonical_class(name)
+    return LENS if kind == LENS else HOST if kind in ("", HOST) else name
+
+
 NO_LABEL = frozenset(("", "-", "--", "nan", "null", "na", "n/a", "<na>"))
 """Texts, in lower case, that stand for a missing label; ``none`` is a class of its own."""
 

@@ -16,6 +16,7 @@ from lenszoo.data.patches import pair_scale
 from lenszoo.data.readers import read_images
 from lenszoo.data.stacks import is_stack_file, is_store, open_stack
 from lenszoo.data.walk import walk_files
+from lenszoo.data.written import check_whole
 from lenszoo.errors import LenszooError
 
 FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
@@ -37,8 +38,8 @@ def read_pairs(
         ``bad_pixels`` that the policy dealt with, in both.
 
     Raises:
-        LenszooError: an image without its partner, sizes in no whole ratio, other bands, or files
-            that cannot be read.
+        LenszooError: an image without its partner, sizes in no whole ratio, other bands, files
+            that cannot be read, or a simulation that was not finished.
 
     Example:
         >>> from pathlib import Path
@@ -50,6 +51,8 @@ def read_pairs(
         >>> read_pairs("low", "high").targets.shape
         (1, 16, 16, 1)
     """
+    for folder in (low, high):
+        check_whole(folder)
     files = [_named_files(Path(folder)) for folder in (low, high)]
     for here, there, folder in ((files[0], files[1], high), (files[1], files[0], low)):
         alone = [name for name in here if name not in there]

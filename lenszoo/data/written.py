@@ -52,6 +52,23 @@ def written_facts(folder: str | os.PathLike[str] | None) -> WrittenFacts:
     )
 
 
+def check_whole(folder: str | os.PathLike[str]) -> None:
+    """Refuse images of a folder whose simulation was stopped before it was done.
+
+    Args:
+        folder: with ``train`` and ``val``, one of these, or one of their folders.
+
+    Raises:
+        LenszooError: the folder has a record and no truth, which is written last.
+    """
+    root = _root(folder)
+    if root is not None and not (root / TRUTH).exists() and written_facts(root) != WrittenFacts():
+        raise LenszooError(
+            f"{root}: it was not simulated to its end (there is {RECORD}, but no {TRUTH}); call "
+            "the same again, or delete the folder and start anew."
+        )
+
+
 def written_galaxies(
     folder: str | os.PathLike[str] | None, ids: Sequence[str]
 ) -> np.ndarray | None:
@@ -78,8 +95,9 @@ def written_galaxies(
 
 
 def _root(folder: str | os.PathLike[str] | None) -> Path | None:
-    """The folder, or the one that it lies in, that has a record."""
+    """The folder, or one of the two that it lies in, that has a record."""
     if folder is None:
         return None
     own = Path(folder)
-    return next((path for path in (own, own.resolve().parent) if (path / RECORD).is_file()), None)
+    above = own.resolve().parents
+    return next((path for path in (own, *above[:2]) if (path / RECORD).is_file()), None)

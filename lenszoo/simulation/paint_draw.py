@@ -196,6 +196,8 @@ class Painter:
         near, blur = [], []
         for middle in host.centre:
             chosen = np.flatnonzero(np.abs(self._pixels - middle) < axis[-1])
+            if not len(chosen):  # no pixel's centre lies there
+                return 0.0, 0.0
             near.append(slice(chosen[0], chosen[-1] + 1))
             offset = self._pixels[chosen, None] - middle - axis
             # sums of denormal numbers, products of smaller ones, are slow

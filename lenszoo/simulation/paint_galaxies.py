@@ -1,10 +1,13 @@
 """Galaxies to paint lenses on: cutouts of a survey with their catalogue, checked and measured."""
 
 import hashlib
+import json
+import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,21 +15,32 @@ from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.flux_units import read_zero_points
-from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.names import HOST, LENS, galaxy_kind
 from lenszoo.data.sky import measure_sky
 from lenszoo.data.table import check_ids, read_table
 from lenszoo.errors import LenszooError, counted
+from lenszoo.simulation.paint_checks import (
+    check_background,
+    check_columns,
+    check_light,
+    check_maps,
+    check_names,
+    check_pixel_scales,
+    check_range,
+    check_shape,
+    check_twins,
+    check_zero_points,
+)
 from lenszoo.simulation.paint_psf import BandPSF, band_psfs
 from lenszoo.simulation.paint_shape import light_shapes
 from lenszoo.simulation.surveys import ImagingSurvey, get_survey
 
+log = logging.getLogger("lenszoo")
+
 REDSHIFT, DISPERSION = "redshift", "velocity_dispersion"
-_SCALE = 0.01  # largest relative difference of pixel scales
 _FARTHEST = 4.0  # redshift of a lens: sources end at 4.5
 _HEAVIEST = 2000.0  # velocity dispersion [km/s]
 _MAGNITUDES = (5.0, 40.0)  # AB
-_ZERO_POINT = 0.01  # largest difference of zero points [mag]
-_SEPARATION = 1.0  # distance below which two positions are one object [arcsec]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +59,8 @@ class Galaxies:
         centre: (n, 2) centre of the light, x and y from the middle of the cutout [arcsec].
         shape: (n, 2) ellipticity of the light, e1 and e2.
         psfs: PSFs of the bands.
-        kinds: (n,) text of a column that says what each is, "" where it says nothing.
+        kinds: (n,) text, ``host`` for galaxies to paint on, ``lens`` for real lenses, or any other
+            kind, such as ``ring``.
 
     Example:
         >>> from lenszoo.simulation import simulate_galaxies
@@ -81,25 +96,38 @@ class Galaxies:
         return replace(self, ids=tuple(self.ids[row] for row in rows), **parts)
 
     def hosts(self) -> "Galaxies":
-        """Return those to paint lenses on: galaxies of no kind.
+        """Return those to paint lenses on.
 
         Raises:
             LenszooError: there is none.
         """
-        rows = np.flatnonzero(self.kinds == "")
+        rows = np.flatnonzero(self.kinds == HOST)
         if not len(rows):
             raise LenszooError(
                 f"All {len(self)} galaxies are of a kind ({self.kinds[0]!r} ...), so that there is "
-                "none to paint on: leave the column empty for hosts."
+                f"none to paint on: leave the column empty for hosts, or name their kind {HOST!r}."
             )
         return self if len(rows) == len(self) else self.take(rows)
 
     def non_lenses(self) -> "Galaxies":
-        """Return all but those of the kind ``lens``, by any of its names."""
-        lens = np.array(
-            [canonical_class(str(kind)) == LENS_CLASSES[1] for kind in self.kinds], bool
-        )
-        return self.take(np.flatnonzero(~lens)) if lens.any() else self
+        """Return all but real lenses."""
+        rows = np.flatnonzero(self.kinds != LENS)
+        return self if len(rows) == len(self) else self.take(rows)
+
+    def sha256(self) -> str:
+        """Hash of all that paintings on them depend on, but for the survey's fields."""
+        digest = hashlib.sha256()
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and value.dtype != object:
+                digest.update(f"{field.name} {value.shape} {value.dtype}".encode())
+                digest.update(np.ascontiguousarray(value).tobytes())
+            elif field.name in ("ids", "kinds"):
+                digest.update(json.dumps([field.name, list(value)]).encode())
+        for psf in self.psfs:
+            digest.update(repr((psf.fwhm, psf.profile)).encode())
+            digest.update(b"" if psf.image is None else np.ascontiguousarray(psf.image).tobytes())
+        return digest.hexdigest()
 
     def light_and_weight(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         """Light of a galaxy and inverse variance of its pixels, (bands, H, W) float64 each.
@@ -139,8 +167,8 @@ def make_galaxies(
 
     Raises:
         LenszooError: images of another shape, a galaxy without a redshift and a magnitude, one that
-            is all NaN, one object under two ids, noise that contradicts the survey's zero point,
-            or a bad image of a PSF.
+            is all NaN or has a border without noise, one object under two ids, noise that
+            contradicts the survey's zero point or its own maps, or a bad image of a PSF.
 
     Example:
         >>> import numpy as np
@@ -154,13 +182,14 @@ def make_galaxies(
     survey = get_survey(survey)
     images = np.asarray(images, np.float32)
     ids = tuple(map(str, range(len(images)))) if ids is None else tuple(ids)
-    _check_shape(survey, images, source)
+    check_shape(survey, images, source)
     if len(ids) != len(images):
         raise LenszooError(f"{source}: {len(images)} cutouts, but {len(ids)} ids.")
     check_ids(ids, source)
-    table = {name: np.asarray(values, np.float64) for name, values in columns.items()}
-    _check_twins(images, ids, table, source)
-    _check_light(survey, images, ids, source)
+    check_names(ids, source)
+    table = check_columns(columns, len(images), source)
+    check_twins(images, ids, table, source)
+    check_light(survey, images, ids, source)
     nothing = np.full(len(images), np.nan)
     redshift, dispersion = (_positive(table, name, nothing) for name in (REDSHIFT, DISPERSION))
     magnitude = np.stack([table.get(f"mag_{band}", nothing) for band in survey.names], axis=1)
@@ -178,7 +207,7 @@ def make_galaxies(
     limits = {REDSHIFT: (0.0, _FARTHEST), DISPERSION: (0.0, _HEAVIEST)}
     limits |= {f"mag_{band}": _MAGNITUDES for band in survey.names}
     for name in limits.keys() & table.keys():
-        _check_range(table[name], name, *limits[name], ids, source)
+        check_range(table[name], name, *limits[name], ids, source)
     psfs = band_psfs(survey)
     fwhm = np.empty((len(images), len(psfs)))
     for b, (band, psf) in enumerate(zip(survey.bands, psfs, strict=True)):
@@ -188,11 +217,15 @@ def make_galaxies(
     level_rms = measure_sky(images).rms
     survey.check_noise(np.nanmedian(level_rms, axis=0), source)
     rms = _noise(survey, level_rms, rms_map, images.shape, source)
+    if survey.noise == "background":
+        check_background(survey, rms, ids, source)
+    if survey.noise == "rms_map":
+        check_maps(survey, rms, level_rms, source)
     flat = rms if rms.ndim == 2 else np.nanmedian(rms, axis=(1, 2))
     centre, shape = light_shapes(
         weighted_light(images, flat), survey.pixel_scale_arcsec, np.median(fwhm, axis=1)
     )
-    kinds = np.full(len(images), "", object)
+    kinds = np.full(len(images), HOST, object)
     return Galaxies(
         survey, ids, images, redshift, dispersion, magnitude, fwhm, rms, centre, shape, psfs, kinds
     )
@@ -210,7 +243,8 @@ def read_galaxies(
     Args:
         survey: a survey, its name or its TOML file.
         catalogue: the table; columns as for :func:`make_galaxies`, and ``id``.
-        kind: a column of text that says what each galaxy is.
+        kind: a column of text that says what each galaxy is: empty or ``host`` for those to paint
+            on, ``lens`` (by any of the names of that class) for real lenses.
         attributes: of :class:`lenszoo.data.Catalogue`: images, pattern, id, sky, on_missing ...
 
     Raises:
@@ -232,21 +266,23 @@ def read_galaxies(
     reader = Catalogue(catalogue, **setting)  # type: ignore[arg-type]
     names = [REDSHIFT, DISPERSION, *(f"mag_{band}" for band in survey.names), "ra", "dec"]
     names += [band.psf_fwhm_column for band in survey.bands if band.psf_fwhm_column is not None]
-    data = _load(reader, names)
+    data, paths = _load(reader, names)
     source = str(catalogue)
-    scale = data.provenance.get("pixel_scale")
-    if scale is not None and abs(scale / survey.pixel_scale_arcsec - 1) > _SCALE:
-        raise LenszooError(
-            f'{source}: the cutouts have pixels of {scale:.4g}", survey {survey.name} of '
-            f'{survey.pixel_scale_arcsec:.4g}"; resample them, or set pixel_scale_arcsec in a '
-            "survey file of your own."
-        )
-    _check_zero_points(survey, data.provenance["zero_points"], source)
+    check_pixel_scales(survey, map(_pixel_scales, paths), data.ids, source)
+    check_zero_points(survey, map(read_zero_points, paths), data.ids, source)
     assert data.images is not None
     maps = None
     if survey.rms_map is not None:
         setting |= {"pattern": survey.rms_map, "sky": None, "mask_value": None}
-        maps = _load(Catalogue(catalogue, **setting), ()).images  # type: ignore[arg-type]
+        of_noise = Catalogue(catalogue, **setting)  # type: ignore[arg-type]
+        noise = _load(of_noise, (), "noise map", data.images.shape[1:])[0]
+        both = set(data.ids) & set(noise.ids)  # some may be left out
+        data, noise = (
+            part.take([row for row, name in enumerate(part.ids) if name in both])
+            for part in (data, noise)
+        )
+        maps = noise.images
+    assert data.images is not None
     columns = dict(zip(data.columns, data.table.T, strict=True))
     galaxies = make_galaxies(
         survey, data.images, columns, ids=data.ids, rms_map=maps, source=source
@@ -255,11 +291,24 @@ def read_galaxies(
         return galaxies
     table = read_table(catalogue)
     table.need([kind], "Name the column of kinds.")
-    return replace(galaxies, kinds=np.array(table.text(kind), object))
+    kinds = dict(zip(reader.rows().ids, map(galaxy_kind, table.text(kind)), strict=True))
+    return replace(galaxies, kinds=np.array([kinds[name] for name in galaxies.ids], object))
 
 
-def _load(reader: Catalogue, names: Sequence[str]) -> Dataset:
-    """Read images with their NaN, and those of the columns that there are."""
+def _load(
+    reader: Catalogue,
+    names: Sequence[str],
+    noun: str = "cutout",
+    shape: tuple[int, ...] | None = None,
+) -> tuple[Dataset, list[Any]]:
+    """Read images with their NaN, those of the columns that there are, and the images' files.
+
+    Args:
+        reader: the catalogue.
+        names: of the columns.
+        noun: name of an image in messages.
+        shape: (H, W, bands) of the images, by default that of the first.
+    """
     rows = reader.rows()
     # positions are no columns to learn from, nor is text: that is refused here
     table = read_table(reader.path)
@@ -270,107 +319,32 @@ def _load(reader: Catalogue, names: Sequence[str]) -> Dataset:
     ]
     opened = reader.open(rows)
     assert opened.files is not None
-    images = [opened.files[row] for row in range(len(rows))]
-    first = images[0].shape
+    present = [row for row, path in enumerate(opened.files.paths) if path is not None]
+    if len(present) < len(rows):
+        log.info(
+            "%s: %s without a %s left out", reader.path,
+            counted(len(rows) - len(present), "object"), noun,
+        )  # fmt: skip
+    rows, values = rows.take(present), [column[present] for column in values]
+    images = [opened.files[row] for row in present]
+    expected = images[0].shape if shape is None else shape
     for name, image in zip(rows.ids, images, strict=True):
-        if image.shape != first:
+        if image.shape != expected:
             raise LenszooError(
-                f"{reader.path}: the cutout of id {name!r} has shape {image.shape}, the first "
-                f"{first}; cut all out to one size."
+                f"{reader.path}: the {noun} of id {name!r} has shape {image.shape}, not {expected} "
+                f"as {'the first' if shape is None else 'the cutouts'}; cut all out to one size."
             )
-    path = opened.files.paths[0]
-    return replace(
+    read = replace(
         rows, images=np.stack(images), columns=tuple(there),
         table=np.reshape(values, (len(there), len(rows))).T,
-        provenance=rows.provenance
-        | {"pixel_scale": read_pixel_scale(path), "zero_points": read_zero_points(path)},
     )  # fmt: skip
+    return read, [opened.files.paths[row] for row in present]
 
 
-def _check_zero_points(
-    survey: ImagingSurvey, read: Sequence[float | None] | None, source: str
-) -> None:
-    """Refuse cutouts whose headers give another zero point than the survey."""
-    if read is None or len(read) not in (1, len(survey.bands)):
-        return
-    points = read if len(read) > 1 else [*read] * len(survey.bands)
-    for band, point in zip(survey.bands, points, strict=True):
-        if point is not None and abs(point - band.zero_point_mag) > _ZERO_POINT:
-            raise LenszooError(
-                f"{source}: the headers of the cutouts give zero point {point:g} in band "
-                f"{band.name}, survey {survey.name} {band.zero_point_mag:g}; set zero_point_mag "
-                "in a survey file of your own, or mend the headers."
-            )
-
-
-def _check_shape(survey: ImagingSurvey, images: np.ndarray, source: str) -> None:
-    size, bands = survey.cutout_size_pixels, survey.names
-    if images.ndim != 4 or not len(images) or images.shape[3] != len(bands):
-        raise LenszooError(
-            f"{source}: survey {survey.name} has {counted(len(bands), 'band')} "
-            f"({', '.join(bands)}) and its cutouts must be (n, {size}, {size}, {len(bands)}), not "
-            f"{images.shape}."
-        )
-    if images.shape[1:3] != (size, size):
-        raise LenszooError(
-            f"{source}: cutouts of {images.shape[1]} x {images.shape[2]} pixels, survey "
-            f"{survey.name} has {size} x {size}; cut them to that size, or say theirs, "
-            "--cutout-size or cutout_size_pixels of a survey file."
-        )
-
-
-def _check_light(
-    survey: ImagingSurvey, images: np.ndarray, ids: Sequence[str], source: str
-) -> None:
-    empty = ~np.isfinite(images).any((1, 2))
-    if empty.any():
-        row, band = np.argwhere(empty)[0]
-        raise LenszooError(
-            f"{source}: the cutout of id {ids[row]!r} is all NaN in band {survey.names[band]}; "
-            "leave it out."
-        )
-
-
-def _check_twins(
-    images: np.ndarray, ids: Sequence[str], table: Mapping[str, np.ndarray], source: str
-) -> None:
-    """Refuse one object under two ids: equal pixels, or positions within an arcsec."""
-    seen: dict[bytes, str] = {}
-    for name, image in zip(ids, images, strict=True):
-        digest = hashlib.sha256(image.tobytes()).digest()
-        if digest in seen:
-            raise LenszooError(
-                f"{source}: ids {seen[digest]!r} and {name!r} have the same cutout; leave one out."
-            )
-        seen[digest] = name
-    if "ra" not in table or "dec" not in table:
-        return
-    from scipy.spatial import cKDTree
-
-    ra, dec = np.radians(table["ra"]), np.radians(table["dec"])
-    sound = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
-    cosine = np.cos(dec[sound])
-    points = np.stack([cosine * np.cos(ra[sound]), cosine * np.sin(ra[sound]), np.sin(dec[sound])])
-    pairs = cKDTree(points.T).query_pairs(math.radians(_SEPARATION / 3600))
-    if pairs:
-        a, b = sorted(pairs)[0]
-        raise LenszooError(
-            f"{source}: ids {ids[sound[a]]!r} and {ids[sound[b]]!r} lie within "
-            f'{_SEPARATION:g}" of each other, one object under two ids; leave one out.'
-        )
-
-
-def _check_range(
-    values: np.ndarray, name: str, low: float, high: float, ids: Sequence[str], source: str
-) -> None:
-    """Refuse numbers that stand for a missing value, but for those that are known to."""
-    # -1, -99 or 0 in a column that is positive are missing
-    bad = np.flatnonzero((values > high) | ((values < low) if low > 0 else np.isinf(values)))
-    if len(bad):
-        raise LenszooError(
-            f"{source}: id {ids[bad[0]]!r} has {values[bad[0]]:g} in column {name!r}, beyond "
-            f"{low:g} to {high:g}; if that stands for a missing value, leave the cell empty."
-        )
+def _pixel_scales(path: Any) -> list[float | None]:
+    """Pixel scales of the files of an image [arcsec/pixel]."""
+    files = [path] if isinstance(path, str | os.PathLike) else path
+    return [read_pixel_scale(file) for file in files if file is not None]
 
 
 def _positive(table: Mapping[str, np.ndarray], name: str, nothing: np.ndarray) -> np.ndarray:

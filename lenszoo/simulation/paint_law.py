@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lenszoo.errors import LenszooError
 
+_MOST = 60.0  # Einstein radius [arcsec], or magnitude
+
 
 class PaintLaw(BaseModel):
     """Law by which lenses are drawn, and the floors that a drawn lens must pass.
@@ -77,8 +79,10 @@ class PaintLaw(BaseModel):
     def _ranges(self) -> Self:
         for name in ("einstein_radius_arcsec", "source_magnitude"):
             low, high = getattr(self, name)
-            if not 0 < low < high:
-                raise ValueError(f"{name} must be a rising range above 0, not [{low:g}, {high:g}]")
+            if not 0 < low < high < _MOST:
+                raise ValueError(
+                    f"{name} must be a rising range within 0 to {_MOST:g}, not [{low:g}, {high:g}]"
+                )
         return self
 
 

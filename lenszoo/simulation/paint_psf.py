@@ -22,7 +22,6 @@ from lenszoo.simulation.surveys.imaging import PROFILES
 _NORMALISED = 0.02  # largest distance of the sum of a PSF image from 1
 _CENTRED = 0.5  # largest distance of its centroid from the middle [pixels]
 _RANK = 1e-4  # light that the left-out singular vectors may hold
-_MOST = 12  # singular vectors
 _LOST = 1e-6  # singular values, of the largest, that no image shows
 
 
@@ -50,7 +49,7 @@ class BandPSF:
         assert self.image is not None
         u, s, v = np.linalg.svd(self.image)
         total = np.abs(self.image).sum()
-        for n in range(1, min(_MOST, len(s)) + 1):
+        for n in range(1, len(s) + 1):
             rest = self.image - (u[:, :n] * s[:n]) @ v[:n]
             if np.abs(rest).sum() < _RANK * total:
                 break
@@ -87,7 +86,8 @@ class BandPSF:
             middle = (vectors.shape[1] - 1) / 2
             place = middle + offset / scale
             rows = [
-                ndimage.map_coordinates(vector, place[None], order=3, mode="constant")
+                # light between the outermost pixels and the empty ones around is not cut off
+                ndimage.map_coordinates(vector, place[None], order=3, mode="grid-constant")
                 for vector in vectors
             ]
             result.append(np.array(rows) * step)

@@ -1,5 +1,6 @@
 """Stamps of real galaxies, such as HST's, as sources of painted lenses."""
 
+import hashlib
 import math
 import os
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from lenszoo.simulation.paint_source import Source
 SIDE = 128  # pixels a side of a prepared stamp
 _SKY = 0.1  # largest sky below the galaxy, as a fraction of its light
 _SIGMA = 1.5  # a pixel of the galaxy, above the noise of the smoothed stamp
+_PEAK = 6.0  # its brightest pixel
 _GROW = 3  # pixels that are kept around it
+_SMALLEST = 9  # pixels a side of a stamp
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +40,10 @@ class Stamps:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def sha256(self) -> str:
+        """Hash of the images."""
+        return hashlib.sha256(np.ascontiguousarray(self.images).tobytes()).hexdigest()
 
     def step(self, source: Source) -> float:
         """Size of a stamp's pixel in the source plane: that which gives the source's radius."""
@@ -115,6 +122,12 @@ def _prepared(image: np.ndarray, name: str) -> np.ndarray:
     image = np.asarray(image, np.float64)
     if not np.isfinite(image).all():
         raise LenszooError(f"{name}: the stamp has NaN or infinite pixels; mend or leave it out.")
+    if image.ndim != 2 or min(image.shape) < _SMALLEST:
+        raise LenszooError(
+            f"{name}: shape {image.shape}; a stamp is (H, W), {_SMALLEST} pixels or more a side."
+        )
+    unit = max(float(np.abs(image).max()), np.finfo(float).tiny)  # whatever the file's is
+    image = image / unit
     sky = measure_sky(image[None, ..., None])
     level, rms = float(sky.level[0, 0]), float(sky.rms[0, 0])
     smooth = ndimage.gaussian_filter(image, 1.5)
@@ -126,13 +139,18 @@ def _prepared(image: np.ndarray, name: str) -> np.ndarray:
     if not len(inside):
         raise LenszooError(f"{name}: there is no galaxy in the middle of the stamp.")
     mask = labels == np.bincount(inside).argmax()
+    if smooth[mask].max() - level < _PEAK * noise:
+        raise LenszooError(
+            f"{name}: the middle of the stamp is brighter than its noise by less than "
+            f"{_PEAK:g} sigma, which is no galaxy to use as a source; leave it out."
+        )
     mask = ndimage.binary_dilation(ndimage.binary_fill_holes(mask), iterations=_GROW)
     light = float((image - level)[mask].sum())
     below = abs(level) * int(mask.sum())
     # the level of a stamp without sky is known to its noise only
     if below > _SKY * light and abs(level) > 3 * rms / math.sqrt((~mask).sum() / 8 + 1):
         raise LenszooError(
-            f"{name}: the stamp still has its sky, {level:.3g} a pixel, below the galaxy "
+            f"{name}: the stamp still has its sky, {level * unit:.3g} a pixel, below the galaxy "
             f"{below / light:.0%} of its light; subtract it."
         )
     soft = ndimage.gaussian_filter(mask.astype(float), 1.0)

@@ -125,14 +125,15 @@ def write_paintings(
         sweep(out, 0)
         if any(out.iterdir()):
             raise LenszooError(f"{out} is not empty; name a new folder.")
-        rows, given_up, written = _write_images(sides, counts, out, seed, law, stamps, progress)
-        if not any(split[LENS] for split in written.values()):
-            raise LenszooError(_none_passes(given_up, law))
-        _write_truth(rows, out / TRUTH)
-        _write_failures(given_up, law, out / NOT_PAINTED)
+        # first this, last the truth: a folder with one of them only is not whole
         facts = _facts(galaxies, counts, seed, law, stamps)
         with replacing(out / RECORD) as (_, stream):
             stream.write((json.dumps(facts, indent=2) + "\n").encode())
+        rows, given_up, written = _write_images(sides, counts, out, seed, law, stamps, progress)
+        if not any(split[LENS] for split in written.values()):
+            raise LenszooError(_none_passes(given_up, law))
+        _write_failures(given_up, law, out / NOT_PAINTED)
+        _write_truth(rows, out / TRUTH)
     except OSError as error:
         raise LenszooError(f"Cannot write {out}: {error.strerror or error}.") from error
     return PaintedSummary(out, written, len(given_up))

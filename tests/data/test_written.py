@@ -1,11 +1,13 @@
 """Facts of written folders: those that painting and simulating write, and those of others."""
 
 import json
+import shutil
 
 import pytest
+from oneline import one_line
 
-from lenszoo.data import DatasetIndex
-from lenszoo.data.written import WrittenFacts, written_facts, written_galaxies
+from lenszoo.data import DatasetIndex, read_pairs
+from lenszoo.data.written import WrittenFacts, check_whole, written_facts, written_galaxies
 from lenszoo.simulation import simulate_galaxies, write_dataset, write_paintings
 
 
@@ -48,3 +50,35 @@ def test_galaxy_of_each_image(painted, part):
     names = [name.rsplit("/", 1)[1].removesuffix(".npy").split("_")[0] for name in ids]
     assert list(galaxies) == names
     assert written_galaxies(painted / part, [*ids, "lens/stranger.npy"]) is None
+
+
+def test_a_folder_that_was_not_finished_is_refused(painted, tmp_path):
+    """Whoever was killed has written no truth, which comes last."""
+    copy = tmp_path / "copy"
+    shutil.copytree(painted, copy)
+    (copy / "truth.parquet").rename(copy / "away")
+    for part in ("", "train", "val", "train/lens"):
+        one_line("was not simulated to its end", lambda: check_whole(copy / part))  # noqa: B023
+    one_line("was not simulated to its end", lambda: DatasetIndex.from_directory(copy / "train"))
+    one_line("was not simulated to its end", lambda: read_pairs(copy / "train" / "lens", copy))
+    (copy / "away").rename(copy / "truth.parquet")
+    assert len(DatasetIndex.from_directory(copy / "train")) > 0
+    check_whole(tmp_path)  # anybody's folder
+
+
+def test_a_killed_painting_leaves_a_folder_that_is_refused(tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def kill(done, total):
+        raise Killed
+
+    with pytest.raises(Killed):
+        write_paintings(
+            simulate_galaxies("kids_ugri", 6, 1), tmp_path / "out", n_train=8, n_val=4,
+            progress=kill,
+        )  # fmt: skip
+    assert any((tmp_path / "out" / "train" / "lens").iterdir())
+    one_line(
+        "was not simulated to its end", lambda: DatasetIndex.from_directory(tmp_path / "out/train")
+    )

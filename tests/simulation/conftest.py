@@ -28,3 +28,20 @@ def galaxies():
 @pytest.fixture(scope="session")
 def lenses(galaxies):
     return paint(galaxies, 24, seed=5, law=SMALL)
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """Three galaxies to paint on, in the bands of the Legacy Surveys."""
+    return simulate_galaxies("legacy_grz", 3, seed=2)
+
+
+@pytest.fixture
+def parts(simulated):
+    """Cutouts and columns of the three galaxies, free to be spoilt."""
+    columns = {
+        "redshift": simulated.redshift.copy(),
+        "velocity_dispersion": simulated.velocity_dispersion.copy(),
+        "mag_r": simulated.magnitude[:, 1].copy(),
+    }
+    return simulated.images.copy(), columns

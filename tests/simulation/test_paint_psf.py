@@ -88,6 +88,19 @@ def test_point_source_has_the_image_of_the_psf(survey, tmp_path):
     np.testing.assert_allclose(centroid, (0.13, -0.07), atol=0.01)
 
 
+@pytest.mark.parametrize(
+    "psf",
+    [moffat(2.0 * 2.355, size=9, beta=50.0, q=1.0), np.random.default_rng(0).random((25, 25))],
+    ids=["cut_at_its_rim", "of_full_rank"],
+)
+def test_no_light_of_the_image_is_lost(survey, tmp_path, psf):
+    psf = 0.5 * (psf + psf[::-1, ::-1])  # centred
+    np.save(tmp_path / "psf.npy", psf / psf.sum())
+    own = survey('psf_image = "psf.npy"')
+    for x, y in ((0.1, 0.1), (0.03, -0.08)):
+        assert star(own, x, y).sum() == pytest.approx(100, rel=0.003)
+
+
 def test_image_is_rebuilt_from_its_singular_vectors(survey, tmp_path):
     np.save(tmp_path / "psf.npy", moffat(4.0))
     psf = band_psfs(survey('psf_image = "psf.npy"'))[0]

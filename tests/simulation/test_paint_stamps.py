@@ -43,6 +43,20 @@ def test_bad_stamps(tmp_path):
     one_line("2 bands", lambda: read_stamps(tmp_path))
 
 
+@pytest.mark.parametrize("unit", [1e-18, 1.0, 1e20])
+def test_any_unit_will_do(unit):
+    expected, stamps = make_stamps([galaxy()]), make_stamps([unit * galaxy()])
+    np.testing.assert_allclose(stamps.images, expected.images, atol=1e-6)
+
+
+def test_noise_is_no_galaxy():
+    for seed in range(20):
+        noise = np.random.default_rng(seed).normal(0.0, 1.0, (41, 41))
+        one_line("galaxy", lambda: make_stamps([noise]))  # noqa: B023
+    one_line("9 pixels or more", lambda: make_stamps([np.ones((4, 4))]))
+    one_line("a stamp is (H, W)", lambda: make_stamps([np.ones(30)]))
+
+
 def test_folder(tmp_path):
     np.save(tmp_path / "a.npy", galaxy())
     np.save(tmp_path / "b.npy", galaxy(scale=4.0))

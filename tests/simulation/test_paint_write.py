@@ -7,6 +7,7 @@ import pytest
 from oneline import one_line
 
 from lenszoo.data import read_image
+from lenszoo.data.names import galaxy_kind
 from lenszoo.simulation import PaintLaw, paint, simulate_galaxies, write_paintings
 from lenszoo.simulation.paint_write import split_galaxies
 
@@ -85,7 +86,8 @@ def test_bad_input(galaxies, painted, tmp_path):
 def test_galaxies_of_a_kind_are_no_hosts_and_lenses_no_non_lenses(galaxies, tmp_path):
     from dataclasses import replace
 
-    kinds = np.array(["", "Lens", "spiral", "", "", "lens", "", "", "spiral", ""], object)
+    cells = ["", "Lens", "spiral", "host", "", "lenses", "", "", "spiral", ""]
+    kinds = np.array([galaxy_kind(cell) for cell in cells], object)
     known = replace(galaxies, kinds=kinds)
     assert known.hosts().ids == ("0", "3", "4", "6", "7", "9")
     assert known.non_lenses().ids == ("0", "2", "3", "4", "6", "7", "8", "9")

@@ -4,10 +4,18 @@ import math
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from lenszoo.errors import LenszooError, one_line, unknown, unreadable
 from lenszoo.simulation.psf import MOFFAT_2_5, MOFFAT_3_5, PSF
@@ -16,8 +24,20 @@ PROFILES = {"gaussian": PSF(0.0, 2.0), "moffat_3.5": MOFFAT_3_5, "moffat_2.5": M
 UNLIKE = 10.0  # ratio of a measured to an expected sky noise above which units must differ
 
 
+# of flux in any unit in use; -99 and 999 are none
+_ZeroPoint = Annotated[float, Field(ge=-60.0, le=60.0)]
+_WAVELENGTHS = (90.0, 3000.0)  # from the ultraviolet to K [nm]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any, field: ValidationInfo) -> Any:
+        if isinstance(value, bool):  # which pydantic takes for 0 or 1
+            raise ValueError(f"{field.field_name} cannot be {str(value).lower()}")
+        return value
 
 
 class SurveyBand(_Strict):
@@ -32,7 +52,7 @@ class SurveyBand(_Strict):
     wavelength_nm: tuple[float, float] = Field(
         description="Limits at half of the largest transmission [nm]."
     )
-    zero_point_mag: float = Field(description="AB magnitude of flux 1 in the cutouts [mag].")
+    zero_point_mag: _ZeroPoint = Field(description="AB magnitude of flux 1 in the cutouts [mag].")
     psf_fwhm_arcsec: float | None = Field(
         None,
         gt=0,
@@ -49,7 +69,7 @@ class SurveyBand(_Strict):
         description="FITS or NPY image of the PSF, on the pixels of the cutouts, beside this file.",
     )
     exposure_s: float | None = Field(None, gt=0, description="Exposure, all images together [s].")
-    electron_zero_point_mag: float | None = Field(
+    electron_zero_point_mag: _ZeroPoint | None = Field(
         None, description="AB magnitude of one electron a second [mag]."
     )
     gain_electrons_per_flux: float | None = Field(
@@ -65,8 +85,13 @@ class SurveyBand(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         low, high = self.wavelength_nm
-        if not 0 < low < high:
+        if not low < high:
             raise ValueError(f"wavelength_nm of band {self.name} must rise, not [{low}, {high}]")
+        if low < _WAVELENGTHS[0] or high > _WAVELENGTHS[1]:
+            raise ValueError(
+                f"wavelength_nm of band {self.name} is [{low:g}, {high:g}], beyond "
+                f"{_WAVELENGTHS[0]:g} to {_WAVELENGTHS[1]:g}; give nanometres"
+            )
         ways = ("psf_fwhm_arcsec", "psf_fwhm_column", "psf_image")
         if sum(getattr(self, way) is not None for way in ways) != 1:
             raise ValueError(f"band {self.name} needs one of {', '.join(ways)}")
@@ -129,7 +154,7 @@ class ImagingSurvey(_Strict):
     name: str = Field(description="Name; of a file, its own without the ending.")
     summary: str = Field("", description="One line for lists.")
     reference: str = Field("", description="Paper of the survey.")
-    pixel_scale_arcsec: float = Field(gt=0, description="Pixel scale [arcsec/pixel].")
+    pixel_scale_arcsec: float = Field(gt=0, le=3, description="Pixel scale [arcsec/pixel].")
     cutout_size_pixels: int = Field(ge=16, le=512, description="Side of a cutout [pixels].")
     noise: Literal["background", "rms_map", "sky"] = Field(
         "background",
@@ -255,8 +280,8 @@ def _validated(fields: dict[str, Any], where: str) -> ImagingSurvey:
         first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
         place = [str(part) for part in first["loc"]]
         if place[:1] == ["bands"] and len(place) > 1:
-            row = fields["bands"][int(place[1])]
-            place[:2] = [f"band {row.get('name', int(place[1]) + 1)}"]
+            row, number = fields["bands"][int(place[1])], int(place[1]) + 1
+            place[:2] = [f"band {row.get('name', number) if isinstance(row, dict) else number}"]
         spot = ", ".join(place)
         if first["type"] == "extra_forbidden":
             kind = SurveyBand if spot.startswith("band ") else ImagingSurvey

@@ -12,8 +12,9 @@ import numpy as np
 from lenszoo.data import Dataset
 from lenszoo.data.augment import d4
 from lenszoo.data.batches import ThreadedDataset
+from lenszoo.data.content import hash_arrays
 from lenszoo.data.epochs import d4_elements, epoch_order
-from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.names import HOST, LENS, LENS_CLASSES
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import SPLIT_START, PaintLaw, read_galaxies, read_stamps
@@ -24,7 +25,8 @@ from lenszoo.simulation.paint_render import TILE, render_paintings
 from lenszoo.simulation.paint_write import split_galaxies
 from lenszoo.simulation.random import scene_generator
 from lenszoo.tasks.find_lenses.batches import as_targets
-from lenszoo.tasks.find_lenses.recipe import HOST, LENS, LensData, Negatives
+from lenszoo.tasks.find_lenses.recipe import LensData, Negatives
+from lenszoo.tasks.parts import TRAIN, VALIDATION, Part, digest
 from lenszoo.tasks.sources import TrainingData
 
 _FIRST = 1024  # examples that scales are taken from, of lenses that are new every epoch
@@ -77,6 +79,7 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
             augment=augment,
         )
 
+    parts = {TRAIN: _part(train.galaxies), VALIDATION: _part(val.galaxies)}
     # adapt learns from those that are held
     held = min(data.images, _FIRST) if data.fresh else data.images
     survey = galaxies.survey
@@ -91,12 +94,19 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
             "hosts": len(train.hosts), "held_out_hosts": len(val.hosts), "law": law.model_dump(),
             "negatives": negatives.model_dump(), "zero_point": ZERO_POINT,
             "real_lenses": 0 if data.real_lenses is None else len(train.real_lenses),
+            "digest": digest(parts, LENS_CLASSES),
         },
         image_shape=(size, size, len(survey.names)),
         class_names=LENS_CLASSES,
         bands=survey.names,
+        parts=parts,
         first=functools.cache(lambda: painted_dataset(train, held, seed, "train")),
     )  # fmt: skip
+
+
+def _part(galaxies: Galaxies) -> Part:
+    """Galaxies of one side of the split, their kinds in place of classes."""
+    return Part(galaxies.ids, hash_arrays(galaxies.images), tuple(map(str, galaxies.kinds)))
 
 
 class PaintedSide:
@@ -120,7 +130,7 @@ class PaintedSide:
         *,
         real_share: float = 0.0,
     ) -> None:
-        kinds = np.array([_kind(name) for name in galaxies.kinds], object)
+        kinds = galaxies.kinds
         self.galaxies, self.ratio, self.law, self.source = galaxies, negatives.ratio, law, source
         self.hosts = np.flatnonzero(kinds == HOST)
         if not len(self.hosts):
@@ -184,11 +194,6 @@ class PaintedSide:
     def others(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw positions of n non-lenses by the shares of their parts."""
         return rng.choice(len(self.weight), n, p=self.weight)
-
-
-def _kind(name: str) -> str:
-    """Kind of a galaxy; a lens by any of the names of that class."""
-    return LENS if canonical_class(name) == LENS else name or HOST
 
 
 class PaintedBatches(ThreadedDataset):

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
-from lenszoo.data.names import canonical_class
+from lenszoo.data.names import HOST, LENS, galaxy_kind
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.simulation.paint_law import PaintLaw
@@ -36,14 +36,11 @@ class Negatives(Strict):
     def _named(self) -> Self:
         if any(not share > 0 for share in self.parts.values()):
             raise ValueError("the shares of data.negatives.parts must be above 0")
-        if LENS in map(canonical_class, self.parts):
+        if LENS in map(galaxy_kind, self.parts):
             raise ValueError(f"data.negatives.parts: galaxies of the kind {LENS!r} are lenses")
         if self.column is None and set(self.parts) - {HOST}:
             raise ValueError("data.negatives.parts names kinds; name their column too")
         return self
-
-
-HOST, LENS = "host", "lens"
 
 
 class RealSky(Strict):
