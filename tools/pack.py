@@ -96,7 +96,9 @@ _COMPRESSED: dict[str, Any] = {"compression": "gzip", "compression_opts": 6, "sh
 
 
 def in_steps(kernel: np.ndarray) -> np.ndarray:
-    """Round a kernel to 255 values or fewer for each output channel, its last axis, float32.
+    """Round a kernel to 255 values or fewer for each output channel, float32.
+
+    That is its last axis, and the one before in kernels of depthwise convolutions.
 
     >>> in_steps(np.array([[1.0, 0.3], [0.511, -0.1]])).tolist()  # steps of 1/64 and 1/256
     [[1.0, 0.30078125], [0.515625, -0.1015625]]
@@ -104,7 +106,8 @@ def in_steps(kernel: np.ndarray) -> np.ndarray:
     kernel = np.asarray(kernel, np.float32)
     if not np.isfinite(kernel).all():
         return kernel  # refused by whoever halves it
-    largest = np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
+    inner = kernel.ndim - (2 if kernel.shape[-1] == 1 else 1)  # depthwise kernels end in (C, 1)
+    largest = np.abs(kernel).max(axis=tuple(range(inner)))
     power = np.ceil(np.log2(np.maximum(largest, np.finfo(np.float32).tiny) / STEPS))
     step = np.exp2(np.maximum(power, _LEAST_STEP)).astype(np.float32)
     return np.rint(kernel / step) * step

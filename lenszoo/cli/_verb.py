@@ -135,7 +135,7 @@ def verb(
             shared = {name: (value, kind) for name, (kind, value) in PREPARING.items()} | shared
         if painting:
             shared = {name: (value, kind) for name, (kind, value) in PAINTING.items()} | shared
-        dictionaries = ("catalogue", "preparing", "painting")
+        dictionaries = ("catalogue", "preparing") * catalogue + ("painting",) * painting
         own = {k: v for k, v in signature.parameters.items() if k not in dictionaries}
         added = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=kind)

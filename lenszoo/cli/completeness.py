@@ -60,6 +60,7 @@ def completeness(
 ) -> None:
     """Paint lenses on a survey's galaxies bin by bin, and tell which share of them is found."""
     from lenszoo.files import check_output
+    from lenszoo.inference.loaded_model import open_model
     from lenszoo.simulation import PaintLaw
     from lenszoo.tasks.find_lenses.selection import RATE, TABLE
     from lenszoo.tasks.find_lenses.selection import completeness as measure
@@ -68,12 +69,13 @@ def completeness(
     check_output(out, [galaxies, painting["images_in"], stamps, *names], overwrite=True)
     if threshold is not None and rate is not None:
         raise LenszooError("--threshold is a logit and --rate sets one; give one of them.")
+    finder = open_model(names if len(names) > 1 else names[0])  # a misspelt name is told first
     hosts = read_hosts(survey, galaxies, painting)
     preparing: dict[str, Any] = {"any_scale": True} if any_scale else {}
     preparing |= {} if crop is None else {"crop": crop}
     with progress_bar("Painting") as progress:
         table = measure(
-            names if len(names) > 1 else names[0],
+            finder,
             hosts.survey,
             hosts,
             out,

@@ -54,8 +54,10 @@ def simulate(
         except KeyboardInterrupt:
             fail(f"stopped; painting does not go on: delete {preset} and start again.", 130)
         return
-    asked = painting | {"galaxies": galaxies}
-    stray = [name for name, value in asked.items() if value != PAINTING.get(name, (None, None))[1]]
+    options = painting | {"galaxies": galaxies}
+    stray = [
+        name for name, value in options.items() if value != PAINTING.get(name, (None, None))[1]
+    ]
     if stray:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in stray)
         raise LenszooError(f"{names}: only with --survey, to paint on its galaxies.")

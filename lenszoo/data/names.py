@@ -47,6 +47,9 @@ def canonical_class(name: str) -> str:
     return _TRUTHS.get(folded) or CLASS_ALIASES.get(folded, folded)
 
 
+NO_LABEL = frozenset(("", "-", "--", "nan", "null", "na", "n/a", "<na>"))
+"""Texts, in lower case, that stand for a missing label; ``none`` is a class of its own."""
+
 HOST, LENS = "host", "lens"
 """Kinds of galaxies that mean something: to paint lenses on, and real lenses."""
 
@@ -54,15 +57,11 @@ HOST, LENS = "host", "lens"
 def galaxy_kind(name: str) -> str:
     """Kind of a galaxy by a cell's text: empty means ``host``, any name of the class ``lens``.
 
-    >>> galaxy_kind(""), galaxy_kind("Lenses"), galaxy_kind("ring")
-    ('host', 'lens', 'ring')
+    >>> galaxy_kind(""), galaxy_kind("NaN"), galaxy_kind("Lenses"), galaxy_kind("ring")
+    ('host', 'host', 'lens', 'ring')
     """
     kind = canonical_class(name)
-    return LENS if kind == LENS else HOST if kind in ("", HOST) else name
-
-
-NO_LABEL = frozenset(("", "-", "--", "nan", "null", "na", "n/a", "<na>"))
-"""Texts, in lower case, that stand for a missing label; ``none`` is a class of its own."""
+    return LENS if kind == LENS else HOST if kind == HOST or kind in NO_LABEL else name
 
 
 def name_classes(names: Iterable[str], source: str) -> tuple[str, ...]:

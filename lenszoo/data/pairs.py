@@ -51,8 +51,6 @@ def read_pairs(
         >>> read_pairs("low", "high").targets.shape
         (1, 16, 16, 1)
     """
-    for folder in (low, high):
-        check_whole(folder)
     files = [_named_files(Path(folder)) for folder in (low, high)]
     for here, there, folder in ((files[0], files[1], high), (files[1], files[0], low)):
         alone = [name for name in here if name not in there]
@@ -198,6 +196,7 @@ def _named_files(folder: Path) -> dict[str, Any]:
         return {str(row): image for row, image in enumerate(stack.images)}
     if not folder.is_dir():
         raise LenszooError(f"{folder}: there is no such folder of images.")
+    check_whole(folder)
     names: dict[str, Path] = {}
     for path in _image_files(folder):
         name = without_suffix(path.relative_to(folder).as_posix())

@@ -11,6 +11,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.files import read_json
 
 RECORD, TRUTH = "dataset.json", "truth.parquet"
+SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def written_facts(folder: str | os.PathLike[str] | None) -> WrittenFacts:
     """Read what a written folder says of its images; nothing for any other folder.
 
     Args:
-        folder: with ``train`` and ``val``, or one of these.
+        folder: with ``train`` and ``val``, one of these, or one of their folders.
     """
     root = _root(folder)
     if root is None:
@@ -63,9 +64,11 @@ def check_whole(folder: str | os.PathLike[str]) -> None:
     """
     root = _root(folder)
     if root is not None and not (root / TRUTH).exists() and written_facts(root) != WrittenFacts():
+        goes_on = "survey" not in read_json(root / RECORD)
+        remedy = "call the same again" if goes_on else "delete the folder and paint anew"
         raise LenszooError(
-            f"{root}: it was not simulated to its end (there is {RECORD}, but no {TRUTH}); call "
-            "the same again, or delete the folder and start anew."
+            f"{root}: it was not simulated to its end (there is {RECORD}, but no {TRUTH}); "
+            f"{remedy}; if the truth was left out on purpose, remove {RECORD} too."
         )
 
 
@@ -77,7 +80,7 @@ def written_galaxies(
     A galaxy stands there as it is and with lenses painted on it.
 
     Args:
-        folder: with ``train`` and ``val``, or one of these.
+        folder: with ``train`` and ``val``, one of these, or one of their folders.
         ids: paths of the images within it.
     """
     root = _root(folder)
@@ -95,9 +98,11 @@ def written_galaxies(
 
 
 def _root(folder: str | os.PathLike[str] | None) -> Path | None:
-    """The folder, or one of the two that it lies in, that has a record."""
+    """The folder, or that with its ``train`` or ``val``, that has a record."""
     if folder is None:
         return None
     own = Path(folder)
-    above = own.resolve().parents
-    return next((path for path in (own, *above[:2]) if (path / RECORD).is_file()), None)
+    places = [own, *own.resolve().parents[:2]]
+    if len(places) > 2 and places[1].name not in SPLITS:
+        del places[2]
+    return next((path for path in places if (path / RECORD).is_file()), None)

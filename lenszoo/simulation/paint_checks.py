@@ -170,11 +170,19 @@ def check_background(
     survey: ImagingSurvey, rms: np.ndarray, ids: Sequence[str], source: str
 ) -> None:
     """Refuse cutouts whose border has no noise, (n, bands), that arcs could be weighed against."""
+    remedy = (
+        'leave the galaxy out, or set noise = "sky" or a map of the noise in a survey file of your '
+        "own."
+    )
     for row, band in np.argwhere(rms == 0):
         raise LenszooError(
             f"{source}: the border of the cutout of id {ids[row]!r} has no noise in band "
-            f"{survey.names[band]}, as where pixels are missing; leave the galaxy out, or set "
-            "mask_value in a survey file of your own."
+            f"{survey.names[band]}, as where pixels are missing; {remedy}"
+        )
+    for host in np.flatnonzero(~(rms > 0).any(axis=1)):
+        raise LenszooError(
+            f"{source}: the border of the cutout of id {ids[int(host)]!r} has no finite pixel, so "
+            f"that its noise is unknown; {remedy}"
         )
 
 

@@ -277,6 +277,8 @@ def read_galaxies(
         of_noise = Catalogue(catalogue, **setting)  # type: ignore[arg-type]
         noise = _load(of_noise, (), "noise map", data.images.shape[1:])[0]
         both = set(data.ids) & set(noise.ids)  # some may be left out
+        if not both:
+            raise LenszooError(f"{source}: not one galaxy has both a cutout and a noise map.")
         data, noise = (
             part.take([row for row, name in enumerate(part.ids) if name in both])
             for part in (data, noise)

@@ -120,7 +120,7 @@ def _from_triangles(lens: Lens, bx: float, by: float) -> np.ndarray:
     """Images for any mass: Newton's method from triangles that map around the point.
 
     It also starts where the image of the grid comes nearest to the point, for two images within
-    one cell, and around the singular centres.
+    one cell, around the singular centres, and around the images found.
     """
     half = _farthest(lens, math.hypot(bx, by))
     axis = np.linspace(-half, half, _CELLS + 1) + 1e-4 * half
@@ -146,11 +146,14 @@ def _from_triangles(lens: Lens, bx: float, by: float) -> np.ndarray:
     nearest = (miss == ndimage.minimum_filter(miss, 3)) & (miss < _NEAR * (axis[1] - axis[0]))
     rows, columns = np.nonzero(nearest)
     nodes = np.stack([axis[columns], axis[rows]], axis=1)
-    around = (axis[1] - axis[0]) * _AROUND[-8:]
-    starts.append((nodes[:, None] + around).reshape(-1, 2))
+    starts.append((nodes[:, None] + (axis[1] - axis[0]) * _AROUND[-8:]).reshape(-1, 2))
     centres = ((0.0, 0.0, lens.einstein_radius), *lens.companions)
     starts += [(cx, cy) + radius * _AROUND for cx, cy, radius in centres]
-    return _polished(lens, np.concatenate(starts), bx, by, axis[1] - axis[0])
+    step = float(axis[1] - axis[0])
+    images = _polished(lens, np.concatenate(starts), bx, by, step)
+    # the twin of an image that is about to merge lies beside it
+    beside = (images[:, None] + step * _AROUND).reshape(-1, 2)
+    return _polished(lens, np.concatenate([images, beside]), bx, by, step)
 
 
 def _farthest(lens: Lens, offset: float) -> float:

@@ -105,7 +105,6 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
             *seen_notes(opened.run_dir, candidates.paths),
             *(candidates.images.notes if candidates.images is not None else ()),
         ),
-        groups=None if objects is None or objects.groups is None else objects.groups[rows],
         provenance={"data": labels.source if objects is None else objects.provenance},
         truth=truth and {name: values[rows] for name, values in truth.items()},
     )

@@ -83,7 +83,9 @@ def read_parts(path: Any) -> dict[str, Part]:
 
 
 def first_change(before: Parts, now: Parts) -> str | None:
-    """Say which example is the first that changed; None where all are as before."""
+    """Say which example is the first that changed; None where all are as before, or unknown."""
+    if not before:  # of simulated scenes, or of a run of an earlier version
+        return None
     old, new = _by_id(before), _by_id(now)
     gone = next((example for example in old if example not in new), None)
     if gone is not None:

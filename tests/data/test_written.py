@@ -6,7 +6,7 @@ import shutil
 import pytest
 from oneline import one_line
 
-from lenszoo.data import DatasetIndex, read_pairs
+from lenszoo.data import DatasetIndex, make_pairs, read_pairs
 from lenszoo.data.written import WrittenFacts, check_whole, written_facts, written_galaxies
 from lenszoo.simulation import simulate_galaxies, write_dataset, write_paintings
 
@@ -61,6 +61,7 @@ def test_a_folder_that_was_not_finished_is_refused(painted, tmp_path):
         one_line("was not simulated to its end", lambda: check_whole(copy / part))  # noqa: B023
     one_line("was not simulated to its end", lambda: DatasetIndex.from_directory(copy / "train"))
     one_line("was not simulated to its end", lambda: read_pairs(copy / "train" / "lens", copy))
+    one_line("was not simulated to its end", lambda: make_pairs(copy / "train" / "lens", 2))
     (copy / "away").rename(copy / "truth.parquet")
     assert len(DatasetIndex.from_directory(copy / "train")) > 0
     check_whole(tmp_path)  # anybody's folder

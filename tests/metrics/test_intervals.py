@@ -153,27 +153,42 @@ def test_bootstrap_interval_covers_the_truth():
 
 
 class TestGroupedInterval:
-    @pytest.mark.parametrize(("groups", "each"), [(8, 25), (20, 10), (100, 3)])
-    def test_covers_the_share_of_all_groups(self, groups, each):
-        """Groups with shares of their own, of a beta distribution with a mean of 0.3."""
+    @pytest.mark.parametrize(
+        ("mean", "strength", "groups", "each"),
+        [
+            (0.3, 3, 8, 25),
+            (0.3, 3, 100, 3),
+            (0.97, 2, 10, 40),
+            (0.95, 2, 20, 20),
+            (0.99, 5, 30, 30),
+        ],
+    )
+    def test_covers_the_share_of_all_groups(self, mean, strength, groups, each):
+        """Groups with shares of their own, of a beta distribution."""
         rng, covered, plain = np.random.default_rng(groups), 0, 0
-        for _ in range(400):
-            shares = rng.beta(0.9, 2.1, groups).repeat(each)
+        for _ in range(300):
+            shares = rng.beta(mean * strength, (1 - mean) * strength, groups).repeat(each)
             hits = rng.random(len(shares)) < shares
             low, high = grouped_interval(hits, np.arange(groups).repeat(each))
-            covered += low <= 0.3 <= high
+            covered += low <= mean <= high
             low, high = wilson_interval(hits.sum(), len(hits))
-            plain += low <= 0.3 <= high
-        assert covered / 400 > 0.91
-        assert plain < covered
+            plain += low <= mean <= high
+        assert covered / 300 > 0.91 and plain < covered
+
+    def test_one_miss_more_lowers_both_limits(self):
+        galaxies, before = np.arange(1000) // 100, np.array([1.0, 1.0])
+        for missed in (0, 1, 5, 20):
+            bounds = grouped_interval(np.arange(1000) >= missed, galaxies)
+            assert bounds[0] < before[0] + 0.01 and bounds[1] <= before[1]
+            before = bounds
 
     def test_limits(self):
         hits = np.array([True, False, True, True])
         alone = grouped_interval(hits, range(4))
         np.testing.assert_array_equal(alone, wilson_interval(3, 4))
         np.testing.assert_allclose(grouped_interval(hits, [0] * 4), wilson_interval(0.75, 1))
-        every = grouped_interval(np.ones(40, bool), np.arange(40) // 10)
-        np.testing.assert_array_equal(every, wilson_interval(4, 4))
+        low, high = grouped_interval(np.ones(40, bool), np.arange(40) // 10)
+        assert high == 1.0 and 0.05 < low < wilson_interval(40, 40)[0]
         assert np.isnan(grouped_interval([], [])).all()
         # never narrower than that of trials which are alike in all groups
         even = np.tile([True, False], 20)

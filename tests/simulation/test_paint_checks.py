@@ -80,6 +80,15 @@ class TestRefused:
         of_sky = get_survey(SURVEY).model_copy(update={"noise": "sky"})
         assert len(make_galaxies(of_sky, images, columns)) == 3
 
+    def test_border_without_a_finite_pixel(self, parts):
+        images, columns = parts
+        rim = np.ones(images.shape[1:3], bool)
+        rim[8:-8, 8:-8] = False
+        images[2, rim, 0] = np.nan
+        assert len(make_galaxies(SURVEY, images, columns)) == 3  # other bands have noise
+        images[2, rim] = np.nan
+        refused("the border of the cutout of id '2' has no finite pixel", images, columns)
+
     @pytest.mark.parametrize(
         ("values", "message"),
         [([0.4, 0.5], "has shape (2,), but there are 3 cutouts"), (["a"] * 3, "holds no numbers")],

@@ -67,6 +67,10 @@ class TestLensEquation:
             ax, ay = lens.deflection(*place)
             images = image_positions(lens, place[0] - ax, place[1] - ay)
             assert len(images) >= 2 and np.hypot(*(images - place).T).min() < 1e-7
+            for other in images:  # each once
+                assert (np.hypot(*(images - other).T) < 1e-6).sum() == 1
+            grid = _from_triangles(lens, place[0] - ax, place[1] - ay)
+            assert len(grid) == len(images) or apart < 1e-3
 
     def test_as_many_images_as_lenstronomy_finds(self, galaxies):
         from lenstronomy.LensModel.Solver.lens_equation_solver import LensEquationSolver

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from oneline import one_line
-from pack import pack_weights, split_file
+from pack import in_steps, pack_weights, split_file
 
 from lenszoo.errors import LenszooError
 
@@ -232,6 +232,11 @@ class TestEightBits:
         assert paths[0].stat().st_size < 0.7 * paths[1].stat().st_size
         again = pack_weights(paths[0], tmp_path / "again.weights.h5", 8)
         assert again.read_bytes() == paths[0].read_bytes()
+
+    def test_each_channel_of_a_depthwise_kernel_has_its_own_step(self):
+        scale = np.geomspace(1e-3, 1.0, 512)[:, None]
+        kernel = np.random.default_rng(0).normal(size=(3, 3, 512, 1)) * scale
+        assert (np.abs(in_steps(kernel) - kernel) <= np.abs(kernel).max((0, 1)) / 127).all()
 
     def test_a_network_answers_nearly_the_same(self, tmp_path):
         import keras

@@ -26,7 +26,7 @@ UNLIKE = 10.0  # ratio of a measured to an expected sky noise above which units 
 
 # of flux in any unit in use; -99 and 999 are none
 _ZeroPoint = Annotated[float, Field(ge=-60.0, le=60.0)]
-_WAVELENGTHS = (90.0, 3000.0)  # from the ultraviolet to K [nm]
+_WAVELENGTHS = (90.0, 3000.0)  # of templates at the redshifts of sources [nm]
 
 
 class _Strict(BaseModel):
@@ -89,8 +89,9 @@ class SurveyBand(_Strict):
             raise ValueError(f"wavelength_nm of band {self.name} must rise, not [{low}, {high}]")
         if low < _WAVELENGTHS[0] or high > _WAVELENGTHS[1]:
             raise ValueError(
-                f"wavelength_nm of band {self.name} is [{low:g}, {high:g}], beyond "
-                f"{_WAVELENGTHS[0]:g} to {_WAVELENGTHS[1]:g}; give nanometres"
+                f"wavelength_nm of band {self.name} is [{low:g}, {high:g}], beyond the "
+                f"{_WAVELENGTHS[0]:g} to {_WAVELENGTHS[1]:g} nm in which sources have a spectrum; "
+                "give nanometres, or leave the band out"
             )
         ways = ("psf_fwhm_arcsec", "psf_fwhm_column", "psf_image")
         if sum(getattr(self, way) is not None for way in ways) != 1:

@@ -3,7 +3,7 @@
 import math
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lenszoo.data.catalogue import OnMissing
 from lenszoo.data.checks import OnBad
@@ -18,8 +18,8 @@ from lenszoo.tasks.recipes import RecipeBase
 class Negatives(Strict):
     """Non-lenses beside painted lenses: galaxies as they are, in named parts.
 
-    A part is a value of the catalogue's column of kinds; ``host`` stands for galaxies without one,
-    the only ones that lenses are painted on. Galaxies of the kind ``lens`` are real lenses, and
+    A part is a value of the catalogue's column of kinds; ``host`` stands for galaxies without one
+    too, and lenses are painted on these alone. Galaxies of the kind ``lens`` are real lenses, and
     never among the non-lenses.
     """
 
@@ -32,11 +32,16 @@ class Negatives(Strict):
         description="Share of each part among the non-lenses; by default all galaxies alike.",
     )
 
+    @field_validator("parts")
+    @classmethod
+    def _kinds(cls, parts: dict[str, float]) -> dict[str, float]:
+        return {galaxy_kind(name): share for name, share in parts.items()}
+
     @model_validator(mode="after")
     def _named(self) -> Self:
         if any(not share > 0 for share in self.parts.values()):
             raise ValueError("the shares of data.negatives.parts must be above 0")
-        if LENS in map(galaxy_kind, self.parts):
+        if LENS in self.parts:
             raise ValueError(f"data.negatives.parts: galaxies of the kind {LENS!r} are lenses")
         if self.column is None and set(self.parts) - {HOST}:
             raise ValueError("data.negatives.parts names kinds; name their column too")

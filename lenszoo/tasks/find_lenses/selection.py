@@ -210,7 +210,7 @@ class _Grid:
         """Facts that two calls of one selection function share."""
         stamps = next(iter(self.painters.values())).stamps
         return {
-            "lenszoo": __version__,  # what a seed draws may change with it
+            "lenszoo": __version__,  # another may draw other lenses
             "survey": self.galaxies.survey.model_dump(),
             "galaxies": len(self.galaxies),
             "galaxies_sha256": self.galaxies.sha256(),

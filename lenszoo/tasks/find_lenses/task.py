@@ -223,7 +223,7 @@ class FindLensesTask(Task):
 
 def _galaxies(data: Cutouts) -> np.ndarray | None:
     """Galaxy that each image shows, of painted data and written folders; None for other data."""
-    if data.groups is not None:
+    if "galaxies" in data.provenance:  # of painted data, the groups are its galaxies
         return data.groups
     folder = data.provenance.get("directory") or data.provenance.get("data")
     return written_galaxies(folder, data.ids) if isinstance(folder, str) else None
