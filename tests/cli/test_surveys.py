@@ -79,7 +79,7 @@ class TestPaint:
         line = refused("simulate", "--survey", "cfhtls_gri", out)
         assert "give --galaxies CATALOGUE and OUT" in line
         line = refused("simulate", "common_test_sim", out, "--galaxies", catalogue)
-        assert "--galaxies goes with --survey" in line
+        assert "--galaxies: only with --survey" in line
         assert "Name OUT" in refused("simulate", "common_test_sim")
         options = ("--galaxies", catalogue, "--images-in", tmp_path / "cutouts", out)
         line = refused("simulate", "--survey", "cfhtls_gri", "--cutout-size", 48, *options)
