@@ -61,9 +61,9 @@ def grouped_interval(hits: ArrayLike, groups: ArrayLike, level: float = 0.95) ->
     groups that this variance is known from, times the square of the ratio of Student's quantile of
     the trials to that of the groups (Korn & Graubard 1998, Survey Methodology 24, 193). The
     variance is that with two groups more, a quarter of the mean one in size, one all found and one
-    all lost: near 0 and 1 it would be too small. So an interval of 95 % covers the share in 94 to
-    98 % of draws from beta distributions (8 to 146 groups, shares of 0.3 to 0.99). Trials of a
-    single group count as one.
+    all lost: near 0 and 1 it would be too small. So an interval of 95 % covers the mean of beta
+    distributions as often as that (``tests/metrics/test_intervals.py``). Trials of a single group
+    count as one.
 
     Args:
         hits: (n,) whether each trial succeeds.
