@@ -50,7 +50,7 @@ def canonical_class(name: str) -> str:
 NO_LABEL = frozenset(("", "-", "--", "nan", "null", "na", "n/a", "<na>"))
 """Texts, in lower case, that stand for a missing label; ``none`` is a class of its own."""
 
-HOST, LENS = "host", "lens"
+HOST, LENS = "host", LENS_CLASSES[1]
 """Kinds of galaxies that mean something: to paint lenses on, and real lenses."""
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,14 +37,7 @@ def written_facts(folder: str | os.PathLike[str] | None) -> WrittenFacts:
         folder: with ``train`` and ``val``, one of these, or one of their folders.
     """
     root = _root(folder)
-    if root is None:
-        return WrittenFacts()
-    try:
-        facts = read_json(root / RECORD)
-    except LenszooError:  # ours appear whole or not at all
-        return WrittenFacts()
-    if "lenszoo" not in facts:
-        return WrittenFacts()
+    facts = {} if root is None else _record(root)
     bands, scale, point = (facts.get(name) for name in ("bands", "pixel_scale", "zero_point"))
     names = tuple(map(str, bands)) if isinstance(bands, list) else ()
     return WrittenFacts(
@@ -63,9 +57,9 @@ def check_whole(folder: str | os.PathLike[str]) -> None:
         LenszooError: the folder has a record and no truth, which is written last.
     """
     root = _root(folder)
-    if root is not None and not (root / TRUTH).exists() and written_facts(root) != WrittenFacts():
-        goes_on = "survey" not in read_json(root / RECORD)
-        remedy = "call the same again" if goes_on else "delete the folder and paint anew"
+    if root is not None and not (root / TRUTH).exists() and (facts := _record(root)):
+        painted = "survey" in facts  # painting does not go on
+        remedy = "delete the folder and paint anew" if painted else "call the same again"
         raise LenszooError(
             f"{root}: it was not simulated to its end (there is {RECORD}, but no {TRUTH}); "
             f"{remedy}; if the truth was left out on purpose, remove {RECORD} too."
@@ -95,6 +89,15 @@ def written_galaxies(
     within = Path(folder).resolve().relative_to(root.resolve())
     shown = [galaxies.get((within / name).as_posix()) for name in ids]
     return None if None in shown else np.array(shown)
+
+
+def _record(root: Path) -> dict[str, Any]:
+    """The record of a folder; empty where it is not one of lenszoo's."""
+    try:
+        facts = read_json(root / RECORD)
+    except LenszooError:  # ours appear whole or not at all
+        return {}
+    return facts if "lenszoo" in facts else {}
 
 
 def _root(folder: str | os.PathLike[str] | None) -> Path | None:

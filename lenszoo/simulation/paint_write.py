@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from lenszoo._version import __version__
+from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.written import RECORD, TRUTH
 from lenszoo.errors import LenszooError
 from lenszoo.files import replacing, sweep
@@ -27,7 +28,7 @@ from lenszoo.simulation.paint_stamps import Stamps
 from lenszoo.simulation.sample import SPLIT_START
 
 NOT_PAINTED = "not_painted.csv"
-LENS, NONLENS = "lens", "nonlens"
+NONLENS, LENS = LENS_CLASSES
 CHUNK = 128  # paintings in memory at once
 
 
