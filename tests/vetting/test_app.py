@@ -1,6 +1,7 @@
 """The answers of the vetting page, and grades on their way into the file."""
 
 import io
+import itertools
 import json
 import re
 import sqlite3
@@ -18,6 +19,7 @@ from starlette.testclient import TestClient
 from lenszoo.vetting.app import _TYPES, PictureCache, make_app
 
 HERE = "http://127.0.0.1:8765"
+REQUESTS = itertools.count()  # a request that comes twice is kept once
 
 
 def enter(session):
@@ -36,7 +38,7 @@ def listing(client, **query):
 
 
 def send(client, *events, grader="Ann", code=200):
-    named = [{"request": f"request-{id(e)}"} | e for e in events]
+    named = [{"request": f"request-{next(REQUESTS)}"} | e for e in events]
     answer = client.post("/api/grades", json={"grader": grader, "events": named})
     assert answer.status_code == code, answer.text
     return answer.json()
