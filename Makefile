@@ -26,7 +26,7 @@ help: ## Show this list
 	$(BIN)/python -m pip install --quiet --no-compile --editable '.[test,docs,oracle,jax,export]'
 	touch .venv/.core $@
 
-quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, report: about four minutes
+quickstart: .venv/.core ## Simulate, load weights by name, score, fine-tune, report: about two minutes
 	$(BIN)/lenszoo quickstart
 
 test: .venv/.dev ## Run the tests

@@ -142,6 +142,7 @@ def main() -> None:
         about = {
             "date": str(datetime.datetime.now(datetime.UTC).date()),
             "command": "python benchmarks/pan_starrs_lenses.py FILE",
+            "weights_sha256": opened.provenance["weights_sha256"],
         }
         options.json.write_text(json.dumps({"pan_starrs": report | about}, indent=2) + "\n")
 

@@ -98,14 +98,15 @@ def lens_finding_easy() -> plt.Figure:
 def skies() -> plt.Figure:
     """Four images of every preset, their classes in turn."""
     names = list_presets()
-    figure = plt.figure(figsize=(12, 12.4), layout="constrained")
-    parts = figure.subfigures(-(-len(names) // 2), 2, wspace=0.03, hspace=0.02).flat
+    rows = -(-len(names) // 2)
+    figure = plt.figure(figsize=(12, 2.07 * rows), layout="constrained")
+    parts = figure.subfigures(rows, 2, wspace=0.03, hspace=0.02).flat
     for name, part in zip(names, parts, strict=False):
         preset = get_preset(name)
         sky = sample(name, 40, seed=8)
         classes = np.arange(4) % len(sky.class_names)
-        rows = [np.flatnonzero(sky.labels == c)[j] for j, c in enumerate(classes)]
-        for axis, k in zip(part.subplots(1, 4), rows, strict=True):
+        shown = [np.flatnonzero(sky.labels == c)[j] for j, c in enumerate(classes)]
+        for axis, k in zip(part.subplots(1, 4), shown, strict=True):
             show(axis, sky.images[k], preset.bands)
             axis.set(xticks=[], yticks=[])
             axis.set_xlabel(sky.class_names[sky.labels[k]], fontsize=9)

@@ -58,8 +58,8 @@ def index(entries: Iterable[WeightsEntry]) -> str:
         "# Model cards",
         "",
         "One card for each file of weights, made from `weights_manifest.json` by `make results`; "
-        "`lenszoo weights show NAME` prints the same. All are trained on simulated skies: read "
-        "under Limits where not to trust them.",
+        "`lenszoo weights show NAME` prints the same. All are trained on simulated skies, "
+        "some with real galaxies beside: read under Limits where not to trust them.",
     ]
     for which in _TITLES:
         rows = [
@@ -120,6 +120,7 @@ def loading(entry: WeightsEntry) -> str:
 
 def _facts(entry: WeightsEntry, parameters: int | None) -> str:
     row = model_info(entry.model)
+    sky = "simulated, with real galaxies beside it" if entry.data.get("real") else "simulated"
     files = [f"`weights/{file.path}`" for file in entry.files]
     hashes = [f"`{file.sha256}`" for file in entry.files]
     if len(files) > 1:
@@ -127,7 +128,7 @@ def _facts(entry: WeightsEntry, parameters: int | None) -> str:
     facts = [
         ("model", f"`{entry.model}` ({row.paper})"),
         ("parameters", f"{parameters:,}" if parameters else ""),
-        ("trained on", f"`{entry.data['preset']}`, simulated" if "preset" in entry.data else ""),
+        ("trained on", f"`{entry.data['preset']}`, {sky}" if "preset" in entry.data else ""),
         ("file", ", ".join(files)),
         ("size", f"{entry.bytes:,} bytes ({entry.bytes / 2**20:.2f} MiB)"),
         ("sha256", ", ".join(hashes)),

@@ -48,6 +48,7 @@ from lenszoo.pretrained.manifest import (
     checkout_root,
     load_manifest,
 )
+from lenszoo.pretrained.source import resolve
 from lenszoo.provenance import environment
 from lenszoo.tasks.evaluate import EVALUATION_SEED
 from lenszoo.tasks.recipes import FREE, Recipe, RecipeBase, validate
@@ -110,7 +111,8 @@ def release(
         real: for classifiers, an npz of real images to score as well.
         replaces: an entry that these weights take the place of: it is retired.
         further: a JSON file of scores that were measured elsewhere, by name, such as that of
-            ``benchmarks/space_warps.py --json``.
+            ``benchmarks/space_warps.py --json``. One that names a ``weights_sha256`` must be of
+            this run's weights.
 
     Returns:
         The entry that is in the manifest now.
@@ -130,8 +132,9 @@ def release(
     with tempfile.TemporaryDirectory() as folder:
         packed, model, storage = _pack(full, name, Path(folder))
         _standing(name, packed, root)  # before the long part
-        metrics = _metrics(name, done, (full, model), storage, images, seed, real)
-        metrics |= {} if further is None else json.loads(Path(further).read_text(encoding="utf-8"))
+        hashes = resolve(str(done.folder)).sha256, _files.sha256_of(packed)
+        scores = {} if further is None else _scores_of(Path(further), hashes)
+        metrics = _metrics(name, done, (full, model), storage, images, seed, real) | scores
         metrics["measured"]["command"] += "" if recipe is None else f" --recipe {source.name}"
         if further is not None:
             metrics["measured"]["command"] += f" --further {Path(further).name}"
@@ -185,6 +188,22 @@ def _difference(recipe: RecipeBase, wanted: RecipeBase) -> str | None:
         if there.get(field) != here.get(field):
             return f"{field}: {there.get(field)!r} in the run, {here.get(field)!r} in the recipe"
     return None
+
+
+def _scores_of(file: Path, hashes: Sequence[str]) -> dict[str, Any]:
+    """Scores in a JSON file, none of which says that it is of weights with another sha256."""
+    try:
+        scores = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise LenszooError(f"{file}: no JSON file of scores by name ({error}).") from error
+    for name, score in scores.items():
+        known = score.get("weights_sha256") if isinstance(score, dict) else None
+        if known is not None and known not in hashes:
+            raise LenszooError(
+                f"{file}: {name} is of weights with the sha256 {known}, not of this run: measure "
+                "it again."
+            )
+    return scores
 
 
 def _standing(name: str, packed: Path, root: Path) -> WeightsEntry | None:

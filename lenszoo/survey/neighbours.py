@@ -95,9 +95,12 @@ def _files(results: Path) -> list[Path]:
 
 def _query(files: Sequence[Path], results: Path, id: str) -> np.ndarray:
     """Return the features (d,) of an object, of length 1."""
+    example = ""
     for file in files:
         ids = _read(lambda file=file: pq.read_table(file, columns=["id"])["id"], file)
-        at = pc.index(ids.cast(pa.string()), id).as_py()
+        ids = ids.cast(pa.string())
+        example = example or (ids[0].as_py() if len(ids) else "")
+        at = pc.index(ids, id).as_py()
         if at < 0:
             continue
         table = _read(lambda file=file: pq.read_table(file, columns=[FEATURES]), file)
@@ -106,7 +109,10 @@ def _query(files: Sequence[Path], results: Path, id: str) -> np.ndarray:
         if not (np.isfinite(length) and length > 0):
             raise LenszooError(f"{results}: object {id!r} has no features; it was not scored.")
         return vector / np.float32(length)
-    raise LenszooError(f"{results}: no object {id!r}.")
+    raise LenszooError(
+        f"{results}: no object {id!r} among its ids"
+        + (f", such as {example!r}." if example else ".")
+    )
 
 
 def _best(file: Path, query: np.ndarray, id: str, count: int) -> _Best:

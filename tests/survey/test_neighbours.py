@@ -53,7 +53,7 @@ def test_a_table_of_vectors_is_searched_too(results, tmp_path):
 
 def test_results_without_the_object_or_its_vector_are_told_of(results):
     folder, *_ = results
-    refusal(lambda: similar(folder, "o999"), "no object 'o999'")
+    refusal(lambda: similar(folder, "o999"), "no object 'o999' among its ids, such as 'o0'.")
     refusal(lambda: similar(folder, "o3"), "'o3' has no features; it was not scored")
     refusal(lambda: similar(folder / "gone", "o1"), "no such folder")
     refusal(lambda: similar(folder / "parts", "o1"), "holds no parts of a search")

@@ -107,6 +107,19 @@ def test_scores_measured_elsewhere_stand_beside(place, run, recipe):
     entry = release(run, NAME, recipe=recipe, root=root, images=IMAGES, further=file)
     assert entry.metrics["space_warps"] == {"auc": 0.8} and entry.metrics["test"]["n"] == IMAGES
     assert entry.metrics["measured"]["command"].endswith(" --further scores.json")
+    file.write_text(json.dumps({"space_warps": {"auc": 0.9, "weights_sha256": entry.sha256}}))
+    entry = release(run, NAME, recipe=recipe, root=root, images=IMAGES, further=file)
+    assert entry.metrics["space_warps"]["auc"] == 0.9
+
+
+def test_scores_of_other_weights_are_refused(place, run, recipe):
+    root, file = empty_root(place / "of_others"), place / "of_others.json"
+    file.write_text(json.dumps({"space_warps": {"weights_sha256": "0" * 64}}))
+    with pytest.raises(LenszooError, match="space_warps is of weights with the sha256 0000"):
+        release(run, NAME, recipe=recipe, root=root, images=IMAGES, further=file)
+    file.write_text("[0.8]")
+    with pytest.raises(LenszooError, match="no JSON file of scores by name"):
+        release(run, NAME, recipe=recipe, root=root, images=IMAGES, further=file)
 
 
 def test_the_same_weights_again_change_their_scores_only(released, run, recipe):

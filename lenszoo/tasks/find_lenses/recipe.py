@@ -35,7 +35,12 @@ class Negatives(Strict):
     @field_validator("parts")
     @classmethod
     def _kinds(cls, parts: dict[str, float]) -> dict[str, float]:
-        return {galaxy_kind(name): share for name, share in parts.items()}
+        kinds: dict[str, str] = {}
+        for name in parts:
+            first = kinds.setdefault(galaxy_kind(name), name)
+            if first != name:
+                raise ValueError(f"{first!r} and {name!r} are one kind: give it one share")
+        return dict(zip(kinds, parts.values(), strict=True))
 
     @model_validator(mode="after")
     def _named(self) -> Self:

@@ -9,6 +9,7 @@ from oneline import one_line
 from lenszoo.inference import open_model
 from lenszoo.simulation import simulate_galaxies
 from lenszoo.tasks.find_lenses.data import open_lenses
+from lenszoo.tasks.find_lenses.recipe import Negatives
 from lenszoo.training import Recipe, train
 
 N = 24
@@ -113,6 +114,12 @@ def test_parts(folder):
     spirals = [np.load(folder / f"g{i}.npy") * np.float32(0.01) for i in range(3, N, 4)]
     for image in images[labels[:, 0] == 0]:
         assert min(np.abs(image - spiral).max() for spiral in spirals) < 1e-6
+
+
+@pytest.mark.parametrize("twice", [("", "host"), ("NaN", "Host"), ("ring", "host", "")])
+def test_a_part_has_one_share(twice):
+    with pytest.raises(ValueError, match="are one kind: give it one share"):
+        Negatives(column="kind", parts=dict.fromkeys(twice, 1.0))
 
 
 @pytest.fixture(scope="module")
