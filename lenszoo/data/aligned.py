@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lenszoo.data.checks import row_numbers
 from lenszoo.errors import LenszooError
 
 BOUNDARY = 64  # bytes
@@ -38,9 +39,9 @@ def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
 
 def aligned_take(images: np.ndarray, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """Return ``images[rows]``, where they are float32 on the boundary."""
+    rows = row_numbers(rows, len(images), "images")
     if images.dtype != np.float32:
         return images[rows]
-    rows = np.asarray(rows, np.int64)
     out = aligned_empty((len(rows), *images.shape[1:]))
     for start in range(0, len(rows), CHUNK):  # no second copy of them all
         part = slice(start, start + CHUNK)

@@ -125,7 +125,7 @@ def read_fits_table(name: str) -> Any:
     from astropy.table import Table
 
     hdu = split_hdu(name)[1]
-    with opened_hdus(name) as file:
+    with opened_hdus(name, unsigned=True) as file:
         tables = _tables(file.hdus)
         chosen = tables if hdu is None else [i for i in tables if is_called(file.hdus, i, hdu)]
         if len(chosen) != 1:

@@ -6,7 +6,7 @@ carries no picture, and min-max scaling would divide by zero.
 
 import math
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -46,11 +46,33 @@ def count_bad_pixels(images: np.ndarray) -> np.ndarray:
     return counts
 
 
-def unmasked(array: np.ndarray) -> np.ndarray:
-    """Return a masked array of numbers as float32 with NaN where it is masked; others as given."""
-    if not isinstance(array, np.ma.MaskedArray) or array.dtype.kind not in "fiub":
-        return array
-    return np.ma.filled(array.astype(np.float32), np.nan)
+def row_numbers(rows: Any, n: int, noun: str) -> np.ndarray:
+    """Return positions (m,) int64 of rows that are named by positions or by a mask.
+
+    Args:
+        rows: positions from 0, those below 0 count from the end; or n truth values.
+        n: rows that there are.
+        noun: rows of which things, in errors.
+
+    Raises:
+        LenszooError: truth values of another number, numbers that are not whole, or positions out
+            of range.
+
+    Example:
+        >>> row_numbers([True, False, True], 3, "images").tolist()
+        [0, 2]
+    """
+    array = np.asarray(rows)
+    if array.dtype == bool and array.shape == (n,):
+        return np.flatnonzero(array)
+    if array.size and array.dtype.kind not in "iu":
+        raise LenszooError(
+            f"rows of {n} {noun} are named by whole numbers or by {n} truth values, not by "
+            f"{array.dtype} of shape {array.shape}."
+        )
+    if array.size and not (-n <= array.min() and array.max() < n):
+        raise LenszooError(f"rows must lie in 0..{n - 1} for {n} {noun}.")
+    return np.where(array < 0, array + n, array).astype(np.int64).reshape(-1)
 
 
 def apply_policy(

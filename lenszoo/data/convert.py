@@ -171,7 +171,8 @@ def _sources(source: Path, target: Path) -> list[Path]:
     if not has_folder(source):
         raise LenszooError(f"{source}: no such file or folder.")
     paths = (f for f in source.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
-    files = sorted(f for f in paths if not f.is_relative_to(target))
+    goal = target.resolve()
+    files = sorted(f for f in paths if not f.parent.resolve().is_relative_to(goal))
     if not files:
         raise LenszooError(f"{source}: no {', '.join(_SUFFIXES)} files to convert in this folder.")
     goals: dict[Path, Path] = {}

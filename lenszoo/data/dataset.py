@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lenszoo.data.aligned import aligned_take
+from lenszoo.data.checks import row_numbers
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.readers import ImageFiles
 from lenszoo.data.splits import fold_rows, split_rows
@@ -118,8 +119,12 @@ class Dataset:
         return self.labels
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Dataset":
-        """Return the objects at some positions, in that order."""
-        rows = np.asarray(rows, np.int64)
+        """Return the objects at some positions, in that order, or where a mask (N,) is true.
+
+        Raises:
+            LenszooError: neither positions of its rows nor a mask of N.
+        """
+        rows = row_numbers(rows, len(self), "objects")
         arrays = ("images", "table", "labels", "bad_counts", "targets", "groups", "contents")
         parts: dict[str, Any] = {}
         for name in arrays:

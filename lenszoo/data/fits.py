@@ -218,6 +218,11 @@ def _opened(name: str, hdu: int | str | None = None) -> Iterator[_Chosen]:
         at = _choose(name, hdus, hdu if bracketed is None else bracketed)
         file.check_whole(at, "image")
         shape = tuple(hdus[at].shape)
+        if hdus[at].header.get("BITPIX") == 64 and hdus[at].header.get("BZERO", 0):
+            raise LenszooError(
+                f"{name}: its pixels are 64-bit integers with an offset (BZERO), which floats "
+                "cannot hold; store them as float32."
+            )
         compressed = file.packed or type(hdus[at]).__name__.startswith("Comp")
         if math.prod(shape) > (file.limit if compressed else MAX_PIXELS):
             raise LenszooError(f"{name}: shape {shape} is too large; cut it first.")
@@ -255,8 +260,13 @@ class OpenedFits(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened_hdus(name: str) -> Iterator[OpenedFits]:
+def opened_hdus(name: str, *, unsigned: bool = False) -> Iterator[OpenedFits]:
     """Open a FITS file, gzipped ones too, once its headers have passed all checks.
+
+    Args:
+        name: the file.
+        unsigned: read unsigned integers as such, with every digit, which loses BLANK of images;
+            else they become floats.
 
     Raises:
         LenszooError: it is missing, damaged, no regular file, or would unpack to too much; also in
@@ -274,8 +284,7 @@ def opened_hdus(name: str) -> Iterator[OpenedFits]:
             spans = walk(stream, name)
             size = stream.seek(0, os.SEEK_END)
             stream.seek(0)
-            # uint=False: BLANK is lost on the way to unsigned integers
-            with quiet(), fits.open(stream, memmap=False, uint=False) as hdus:
+            with quiet(), fits.open(stream, memmap=False, uint=unsigned) as hdus:
                 yield OpenedFits(name, hdus, spans, size, limit, packed)
     except (LenszooError, MemoryError):
         raise

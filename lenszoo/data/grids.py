@@ -140,10 +140,11 @@ def read_coordinates(path: str, header: Any) -> tuple[str, float]:
     """Return the cards of an image's WCS, and its pixel scale [arcsec].
 
     Raises:
-        LenszooError: the header has no equatorial coordinates.
+        LenszooError: the header has no equatorial coordinates, or not those of ICRS or J2000.
     """
+    from astropy.coordinates import FK5, ICRS
     from astropy.wcs import WCS
-    from astropy.wcs.utils import proj_plane_pixel_scales
+    from astropy.wcs.utils import proj_plane_pixel_scales, wcs_to_celestial_frame
 
     with quiet():
         try:
@@ -151,6 +152,7 @@ def read_coordinates(path: str, header: Any) -> tuple[str, float]:
             equatorial = [kind[:4] for kind in wcs.wcs.ctype] == ["RA--", "DEC-"]
             scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(wcs)))) * _ARCSEC
             text = wcs.to_header(relax=True).tostring(sep="\n")
+            frame = wcs_to_celestial_frame(wcs) if wcs.has_celestial and equatorial else ICRS()
         except Exception as error:  # astropy raises nearly anything for odd coordinates
             raise LenszooError(
                 f"{path}: its header has no usable celestial coordinates ({one_line(error)})."
@@ -160,6 +162,11 @@ def read_coordinates(path: str, header: Any) -> tuple[str, float]:
         raise LenszooError(
             f"{path}: its header has no WCS in RA and Dec (CTYPE: {kinds}); solve its astrometry, "
             "or leave the tile out."
+        )
+    if not (isinstance(frame, ICRS) or (isinstance(frame, FK5) and frame.equinox == "J2000")):
+        raise LenszooError(
+            f"{path}: its WCS is in {type(frame).__name__} of another equinox than J2000, but "
+            "positions are ICRS; solve its astrometry anew."
         )
     return text, scale
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lenszoo.data.checks import OnBad
+from lenszoo.data.checks import OnBad, row_numbers
 from lenszoo.data.class_folders import class_files, open_folder, order_classes
 from lenszoo.data.content import check_one_label, hash_files, same_rows
 from lenszoo.data.cutting import Cut
@@ -302,8 +302,12 @@ class DatasetIndex:
         return same_rows(self.contents, *([self.group_names] if self.group_names else []))
 
     def subset(self, positions: Sequence[int] | np.ndarray) -> "DatasetIndex":
-        """Return the index of the images at ``positions``, in that order."""
-        picked = [int(i) for i in positions]
+        """Return the index of the images at ``positions``, in that order, or where a mask is true.
+
+        Raises:
+            LenszooError: neither positions of its images nor a mask (N,).
+        """
+        picked = row_numbers(positions, len(self), "images").tolist()
         part = DatasetIndex(
             tuple(self.ids[i] for i in picked),
             tuple(self.paths[i] for i in picked),

@@ -151,6 +151,7 @@ def degrade(
             f"factor must be 2 or more, psf_fwhm and noise not negative; got {factor}, {psf_fwhm} "
             f"and {noise}."
         )
+    images = np.asarray(images, np.float32)  # of whole numbers the filter would keep whole ones
     n, height, width, bands = images.shape
     if psf_fwhm:
         sigma = psf_fwhm * FWHM_TO_SIGMA

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lenszoo.data.aligned import aligned_empty
-from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape
+from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape, row_numbers
 from lenszoo.data.formats import find_format
 from lenszoo.data.npy import read_npy
 from lenszoo.data.part import ImagePart
@@ -119,8 +119,9 @@ class ImageFiles:
         return image
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "ImageFiles":
-        """Return the images at some positions, in that order."""
-        return ImageFiles([self.paths[int(row)] for row in rows], self.prepare)
+        """Return the images at some positions, in that order, or where a mask is true."""
+        rows = row_numbers(rows, len(self), "images")
+        return ImageFiles([self.paths[row] for row in rows], self.prepare)
 
 
 def read_images(

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from lenszoo.errors import unknown
+from lenszoo.masked import unmasked
 
 SkyMethod = Literal["median", "border"]
 """Ways to measure the sky: over the whole frame, or along its border, clipped."""
@@ -52,7 +53,7 @@ def measure_sky(images: np.ndarray, method: SkyMethod = "border") -> Sky:
     Sigma is half the range between the 16th and the 84th percentile of what was not clipped.
 
     Args:
-        images: (n, H, W, bands) floats; pixels that are not finite are passed over.
+        images: (n, H, W, bands) floats; pixels that are masked or not finite are passed over.
         method: "border" or "median".
 
     Returns:
@@ -69,6 +70,7 @@ def measure_sky(images: np.ndarray, method: SkyMethod = "border") -> Sky:
         True
     """
     check_sky(method)
+    images = unmasked(images)
     pixels = (
         _border(images) if method == "border" else images.reshape(len(images), -1, images.shape[-1])
     )

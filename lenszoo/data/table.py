@@ -36,7 +36,6 @@ _NUMBER = re.compile(
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
 _PADDED = re.compile(r"[+-]?0[0-9]")
 _SHOWN = 50  # columns in a message
-_EXACT = 2.0**53  # float64 holds every whole number below
 # A table of strangers: bytes of values that may always come, and for each byte of the file; rows
 # that are decoded at once.
 _CLAIMED, _CLAIMED_A_BYTE, _ROWS = 2**28, 50, 8192
@@ -164,7 +163,8 @@ class Table:
 
     def _whole(self, column: str, values: np.ndarray, there: np.ndarray) -> list[str]:
         """Return whole numbers that were stored as floats; "" where there is none."""
-        large = np.flatnonzero(there & ~(np.abs(values) < _EXACT))
+        exact = 2.0 ** (np.finfo(values.dtype).nmant + 1)  # it holds every whole number below
+        large = np.flatnonzero(there & ~(np.abs(values) < exact))
         if len(large):
             value = float(values[large[0]])
             raise LenszooError(

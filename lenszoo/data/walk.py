@@ -31,9 +31,9 @@ def walk_files(folder: Path, depth: int | None = None) -> Iterator[str]:
             for name in inner
             if not name.startswith((".", "__")) and (depth is None or start.count("/") < depth)
         )
-        real = {name: os.path.realpath(Path(at) / name) for name in inner}
-        inner[:] = [name for name in inner if real[name] not in seen]
-        seen.update(real.values())
+        first = {os.path.realpath(Path(at) / name): name for name in reversed(inner)}
+        inner[:] = sorted(name for real, name in first.items() if real not in seen)
+        seen.update(first)
         yield from (f"{start}{name}" for name in files if not name.startswith("."))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lenszoo.data.brightness import span
-from lenszoo.data.checks import OnBad, apply_policy, check_policy, unmasked
+from lenszoo.data.checks import OnBad, apply_policy, check_policy
 from lenszoo.data.dataset import Dataset, as_inputs
 from lenszoo.data.input_scale import ABSURD
 from lenszoo.data.listing import Inputs, as_index
@@ -20,6 +20,7 @@ from lenszoo.data.paired import is_pipeline, read_pipeline
 from lenszoo.data.readers import ImageFiles, image_name
 from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.preparing import Preparation
+from lenszoo.masked import unmasked
 
 log = logging.getLogger("lenszoo")
 

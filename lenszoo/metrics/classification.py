@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.masked import unmasked
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -39,7 +40,7 @@ def as_logits(logits: ArrayLike, ids: Sequence[object] | None = None) -> Floats:
         LenszooError: no samples, another number of axes, or values that are not finite.
     """
     try:
-        array = np.asarray(logits, dtype=np.float64)
+        array = np.asarray(unmasked(logits), dtype=np.float64)
     except (TypeError, ValueError):
         raise LenszooError("The logits are no numeric array; pass shape (N, classes).") from None
     if array.ndim == 1:
@@ -68,7 +69,7 @@ def check_labels(labels: ArrayLike, n_samples: int, n_classes: int) -> Ints:
     Raises:
         LenszooError: another length or shape than the logits, not integers, or out of range.
     """
-    array = np.asarray(labels)
+    array = np.asarray(unmasked(labels))
     if array.ndim != 1:
         raise LenszooError(
             f"The labels have shape {array.shape}; pass one class number a sample, shape (N,)."

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from lenszoo.errors import LenszooError
+from lenszoo.masked import unmasked
 from lenszoo.metrics.calibration import CalibrationBins, binned
 from lenszoo.metrics.classification import Floats, Ints
 from lenszoo.metrics.intervals import wilson_interval
@@ -141,8 +142,9 @@ def completeness_by(values: ArrayLike, found: ArrayLike, bins: int = 8) -> Compl
         >>> completeness_by(radius, found).completeness.tolist()
         [0.5, 1.0]
     """
-    finite = np.isfinite(np.asarray(values, float))
-    x, hit = np.asarray(values, float)[finite], np.asarray(found, bool)[finite]
+    numbers = np.asarray(unmasked(values), float)
+    finite = np.isfinite(numbers)
+    x, hit = numbers[finite], np.asarray(found, bool)[finite]
     if not len(x):
         return None
     bins = int(np.clip(len(x) // 20, 1, bins))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
+from lenszoo.masked import unmasked
 from lenszoo.metrics.classification import (
     accuracy,
     check_labels,
@@ -70,7 +71,7 @@ def global_statistics(images: ArrayLike) -> NDArray[np.float64]:
     step = max(1, _CHUNK_PIXELS // (height * width * bands))
     out = np.empty((n, len(feature_names()) * bands))
     for start in range(0, n, step):
-        part = np.asarray(stack[start : start + step], dtype=np.float32)
+        part = np.asarray(unmasked(stack[start : start + step]), dtype=np.float32)
         pixels = np.moveaxis(part, 3, 1).reshape(-1, height * width)
         out[start : start + step] = _statistics(pixels, geometry).reshape(len(part), -1)
     return out
@@ -233,9 +234,13 @@ def shortcut_baseline(
         objects = None  # folds of any objects will do
     shown = len(y) if objects is None else len(np.unique(objects))
     fewest = int(counts[present].min())
+    if objects is not None:  # a class whose objects all lie in one fold is learned by no model
+        fewest = min(len(np.unique(objects[y == label])) for label in present)
     splits = min(folds, fewest, shown)
     if len(present) < 2 or splits < 2:
-        reason = "a class has a single image" if fewest < 2 else "all images show one object"
+        reason = "all images show one object" if shown < 2 else "a class has a single image"
+        if objects is not None and shown >= 2:
+            reason = "a class shows a single object"
         reason = "only one class occurs" if len(present) < 2 else reason
         none, nan = np.full(n_classes, np.nan), float("nan")
         return ShortcutResult(none, nan, nan, nan, None, rows, len(stack), 0, seed, reason)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
+from lenszoo.masked import unmasked
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +49,7 @@ def chunks(shape: tuple[int, ...]) -> Iterator[slice]:
 
 def finite(part: NDArray[Any], name: str, start: int) -> NDArray[Any]:
     """Check a chunk for NaN and inf; return it as float32, or float64 where it needs that."""
+    part = unmasked(part)
     values = np.asarray(part, np.result_type(part, np.float32))
     # a sum is quicker to check than its terms
     bad = ~np.isfinite(values.sum(axis=(1, 2, 3), dtype=np.float64))

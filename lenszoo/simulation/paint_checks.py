@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lenszoo.errors import LenszooError, counted
+from lenszoo.masked import unmasked
 from lenszoo.simulation.surveys import ImagingSurvey
 from lenszoo.simulation.surveys.imaging import UNLIKE
 
@@ -74,7 +75,7 @@ def check_columns(columns: Mapping[str, Any], count: int, source: str) -> dict[s
     table = {}
     for name, values in columns.items():
         try:
-            table[name] = np.asarray(values, np.float64)
+            table[name] = np.asarray(unmasked(values), np.float64)
         except (TypeError, ValueError) as error:
             raise LenszooError(f"{source}: column {name!r} holds no numbers.") from error
         if table[name].shape != (count,):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lenszoo.data.catalogue import Catalogue
+from lenszoo.data.checks import row_numbers
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.flux_units import read_zero_points
@@ -19,6 +20,7 @@ from lenszoo.data.names import HOST, LENS, galaxy_kind
 from lenszoo.data.sky import measure_sky
 from lenszoo.data.table import check_ids, read_table
 from lenszoo.errors import LenszooError, counted
+from lenszoo.masked import unmasked
 from lenszoo.simulation.paint_checks import (
     check_background,
     check_columns,
@@ -38,6 +40,7 @@ from lenszoo.simulation.surveys import ImagingSurvey, get_survey
 log = logging.getLogger("lenszoo")
 
 REDSHIFT, DISPERSION = "redshift", "velocity_dispersion"
+_OF_SURVEY = {"bands", "zero_point", "layout"}  # what a catalogue would otherwise be told
 _FARTHEST = 4.0  # redshift of a lens: sources end at 4.5
 _HEAVIEST = 2000.0  # velocity dispersion [km/s]
 _MAGNITUDES = (5.0, 40.0)  # AB
@@ -86,8 +89,12 @@ class Galaxies:
         return len(self.ids)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "Galaxies":
-        """Return the galaxies at some positions, in that order."""
-        rows = np.asarray(rows, np.int64)
+        """Return the galaxies at some positions, in that order, or where a mask (n,) is true.
+
+        Raises:
+            LenszooError: neither positions of its galaxies nor a mask of n.
+        """
+        rows = row_numbers(rows, len(self), "galaxies")
         names = (
             "images", "redshift", "velocity_dispersion", "magnitude", "psf_fwhm", "rms", "centre",
             "shape", "kinds",
@@ -159,8 +166,8 @@ def make_galaxies(
         survey: a survey, its name or its TOML file.
         images: (n, H, W, bands) floats, flux in the survey's unit, the sky subtracted.
         columns: (n,) numbers by name: ``redshift``, ``velocity_dispersion`` [km/s], ``mag_BAND``
-            [mag, AB], and those that the survey names for its PSF; each may hold NaN. With ``ra``
-            and ``dec`` [degrees] the same object under two ids is refused.
+            [mag, AB], and those that the survey names for its PSF; each may hold NaN or be masked.
+            With ``ra`` and ``dec`` [degrees] the same object under two ids is refused.
         ids: n unique names, by default 0 to n - 1.
         rms_map: (n, H, W, bands) noise of the pixels, for surveys with such maps.
         source: name of the galaxies in messages.
@@ -180,8 +187,8 @@ def make_galaxies(
         (1, 'des_grizY')
     """
     survey = get_survey(survey)
-    images = np.asarray(images, np.float32)
-    ids = tuple(map(str, range(len(images)))) if ids is None else tuple(ids)
+    images = np.asarray(unmasked(images), np.float32)
+    ids = tuple(map(str, range(len(images)) if ids is None else ids))
     check_shape(survey, images, source)
     if len(ids) != len(images):
         raise LenszooError(f"{source}: {len(images)} cutouts, but {len(ids)} ids.")
@@ -216,7 +223,7 @@ def make_galaxies(
             fwhm[:, b] = _widths(table, band.psf_fwhm_column, ids, source)
     level_rms = measure_sky(images).rms
     survey.check_noise(np.nanmedian(level_rms, axis=0), source)
-    rms = _noise(survey, level_rms, rms_map, images.shape, source)
+    rms = _noise(survey, level_rms, unmasked(rms_map), images.shape, source)
     if survey.noise == "background":
         check_background(survey, rms, ids, source)
     if survey.noise == "rms_map":
@@ -246,6 +253,7 @@ def read_galaxies(
         kind: a column of text that says what each galaxy is: empty or ``host`` for those to paint
             on, ``lens`` (by any of the names of that class) for real lenses.
         attributes: of :class:`lenszoo.data.Catalogue`: images, pattern, id, sky, on_missing ...
+            Bands and zero points are the survey's.
 
     Raises:
         LenszooError: as :func:`make_galaxies` and :meth:`lenszoo.data.Catalogue.load`; cutouts of
@@ -262,6 +270,11 @@ def read_galaxies(
         2
     """
     survey = get_survey(survey)
+    for name in _OF_SURVEY & attributes.keys():
+        raise LenszooError(
+            f"{catalogue}: survey {survey.name} says which bands and zero points its cutouts have; "
+            f"leave {name}= out, or change the survey's file."
+        )
     setting = {"bands": survey.names, "mask_value": survey.mask_value} | attributes
     reader = Catalogue(catalogue, **setting)  # type: ignore[arg-type]
     names = [REDSHIFT, DISPERSION, *(f"mag_{band}" for band in survey.names), "ra", "dec"]

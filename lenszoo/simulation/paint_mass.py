@@ -31,7 +31,8 @@ class MassPrior:
         redshift: of the catalogue, or NaN.
         dispersion: of the catalogue [km/s], or NaN.
         weight: probability of the redshifts of a grid; None where the redshift is known.
-        absolute: r magnitude at rest, faded to today, on that grid [mag]; NaN without magnitudes.
+        absolute: r magnitude at rest, faded to today, on that grid [mag]; where the redshift lies
+            beyond the grid, that at the redshift throughout; NaN without magnitudes.
     """
 
     redshift: float
@@ -69,12 +70,15 @@ class MassPriors:
     def __init__(self, survey: ImagingSurvey) -> None:
         bands = tuple(band.wavelength_nm for band in survey.bands)
         rest = magnitudes([REST_R], 0.0, 0.0)[0]
-        self._track = _early_types(bands)
+        self._bands, self._rest, self._track = bands, rest, _early_types(bands)
         distance = np.array([comoving_distance(z) for z in _Z])
-        modulus = 5 * np.log10((1 + _Z) * distance * 1e5)
-        # from a band's magnitude to that in r at rest, faded to today
-        self._offset = self._track - rest + modulus[:, None] - _EVOLUTION * _Z[:, None]
+        self._offset = self._to_rest(_Z, distance, self._track)
         self._volume = np.gradient(distance, _Z) * distance**2
+
+    def _to_rest(self, z: np.ndarray, distance: np.ndarray, track: np.ndarray) -> np.ndarray:
+        """Difference of a band's magnitude and that in r at rest, faded to today: (z, bands)."""
+        modulus = 5 * np.log10((1 + z) * distance * 1e5)
+        return track - self._rest + (modulus - _EVOLUTION * np.minimum(z, _Z[-1]))[:, None]
 
     def prior(self, redshift: float, dispersion: float, magnitude: np.ndarray) -> MassPrior:
         """Prior of a galaxy.
@@ -91,6 +95,11 @@ class MassPriors:
         reference = sound[max(len(sound) - 2, 0)]
         absolute = magnitude[reference] - self._offset[:, reference]
         if redshift > 0:
+            if not _Z[0] <= redshift <= _Z[-1]:  # on the grid, it ends there
+                track = np.array([magnitudes(self._bands, redshift, 0.0)])
+                at = np.array([redshift]), np.array([comoving_distance(redshift)])
+                own = magnitude[reference] - self._to_rest(*at, track)[0, reference]
+                absolute = np.full(len(_Z), own)
             return MassPrior(redshift, dispersion, None, absolute)
         weight = self._volume * np.exp(-0.5 * ((absolute - _MEAN_M) / _SCATTER_M) ** 2)
         colours = np.diff(magnitude[sound])

@@ -178,3 +178,22 @@ def test_fits_tables_hold_the_values_that_they_claim(tmp_path):
     columns = [fits.Column("l", "PE()", array=lists), fits.Column("x", "E", array=[1, 2])]
     fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "ok.fits")
     assert read_table(tmp_path / "ok.fits").numbers("x").tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32, np.uint64])
+def test_unsigned_ids_keep_every_digit(tmp_path, dtype):
+    ids = [1237, 5, np.iinfo(dtype).max]
+    Table({"id": np.array(ids, dtype)}).write(tmp_path / "a.fits")
+    assert read_table(tmp_path / "a.fits").text("id") == [str(number) for number in ids]
+
+
+@pytest.mark.parametrize(("dtype", "exact"), [(np.float32, 2**24), (np.float64, 2**53)])
+def test_floats_that_may_stand_for_several_ids_are_refused(tmp_path, dtype, exact):
+    for number in (exact - 1, exact):
+        file = tmp_path / f"{number}.fits"
+        Table({"id": np.array([number, 3], dtype)}).write(file)
+        if number < exact:
+            assert read_table(file).text("id") == [str(number), "3"]
+        else:
+            message = "a float that may stand for several ids"
+            one_line(message, lambda file=file: read_table(file).text("id"))

@@ -1,11 +1,15 @@
 """Bad pixels: what counts as bad, and the three policies."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from oneline import one_line
 
-from lenszoo.data import count_bad_pixels, read_images
-from lenszoo.data.checks import apply_policy
+from lenszoo.data import Dataset, DatasetIndex, count_bad_pixels, read_images
+from lenszoo.data.aligned import aligned_take
+from lenszoo.data.checks import apply_policy, row_numbers
+from lenszoo.data.readers import ImageFiles
 from lenszoo.errors import LenszooError
 
 
@@ -139,3 +143,26 @@ def test_files_that_cannot_be_read_are_skipped_too(files, caplog):
 
 def test_all_skipped(files):
     one_line("All 2 images", lambda: read_images([files[1], files[4]], on_bad="skip"))
+
+
+def test_rows_are_positions_or_a_mask():
+    np.testing.assert_array_equal(row_numbers([2, 0, -1], 4, "images"), [2, 0, 3])
+    np.testing.assert_array_equal(row_numbers(np.array([0, 1, 1, 0], bool), 4, "images"), [1, 2])
+    assert row_numbers([], 4, "images").dtype == np.int64
+    for rows, message in (
+        ([True, False], "4 images are named by whole numbers or by 4 truth values, not by bool"),
+        ([0.0, 2.9], "not by float64"),
+        ([4], "rows must lie in 0..3 for 4 images"),
+        ([-5], "rows must lie in 0..3"),
+    ):
+        one_line(message, lambda rows=rows: row_numbers(rows, 4, "images"))
+
+
+def test_masks_choose_the_same_everywhere(tmp_path):
+    images = np.arange(4 * 9, dtype=np.float32).reshape(4, 3, 3, 1)
+    mask = np.array([False, False, True, True])
+    ids = tuple("abcd")
+    assert Dataset(ids, images).take(mask).ids == ("c", "d")
+    np.testing.assert_array_equal(aligned_take(images, mask), images[2:])
+    assert DatasetIndex(ids, tuple(map(Path, ids))).subset(mask).ids == ("c", "d")
+    assert ImageFiles(ids).take(mask).paths == ["c", "d"]

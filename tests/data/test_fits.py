@@ -52,6 +52,11 @@ def test_unsigned_integers_of_bzero(tmp_path):
     np.testing.assert_array_equal(read_image(path)[..., 0], data)
 
 
+def test_pixels_that_floats_would_round_are_refused(tmp_path):
+    data = np.array([[1, 40000], [2, 3]], np.uint64)
+    refusal_of(write_hdus(tmp_path / "a.fits", fits.PrimaryHDU(data)), "store them as float32")
+
+
 def test_blank_pixels_of_unsigned_integers(tmp_path):
     hdu = fits.PrimaryHDU(np.array([[-32768, -32000], [5, 32767]], np.int16))
     hdu.header["BLANK"] = -32768

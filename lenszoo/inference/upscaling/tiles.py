@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
-from lenszoo.data.checks import unmasked
 from lenszoo.data.sky import measure_sky
 from lenszoo.errors import LenszooError, counted, unknown
 from lenszoo.inference.upscaling.pixels import (
@@ -20,6 +19,7 @@ from lenszoo.inference.upscaling.pixels import (
     mend,
 )
 from lenszoo.inference.upscaling.upscaler import Upscaler, UpscalerLike, open_upscaler
+from lenszoo.masked import unmasked
 
 Flux: TypeAlias = Literal["surface_brightness", "per_pixel"]
 Progress: TypeAlias = Callable[[int, int], None]

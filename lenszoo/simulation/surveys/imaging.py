@@ -197,7 +197,7 @@ class ImagingSurvey(_Strict):
 
     def sized(self, pixels: int) -> "ImagingSurvey":
         """The same survey with cutouts of another size [pixels]."""
-        return _validated(self.model_dump() | {"cutout_size_pixels": pixels}, self.name)
+        return self._with(cutout_size_pixels=pixels)
 
     def with_bands(self, names: tuple[str, ...]) -> "ImagingSurvey":
         """The same survey in some of its bands, in this order.
@@ -209,7 +209,11 @@ class ImagingSurvey(_Strict):
             if name not in self.names:
                 raise unknown(f"band of {self.name}", name, self.names)
         chosen = [self.bands[self.names.index(name)].model_dump() for name in names]
-        return _validated(self.model_dump() | {"bands": chosen}, self.name)
+        return self._with(bands=chosen)
+
+    def _with(self, **fields: Any) -> "ImagingSurvey":
+        """The same survey, of the same folder, with other values of some fields."""
+        return _validated(self.model_dump() | {"folder": self.folder} | fields, self.name)
 
     def check_noise(self, rms: np.ndarray, source: str) -> None:
         """Refuse cutouts whose noise cannot be in the survey's unit of flux.

@@ -1,5 +1,6 @@
 """Realism of painted lenses: how well a linear probe tells their embeddings from real ones."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple, Unpack
@@ -7,7 +8,9 @@ from typing import Any, NamedTuple, Unpack
 import numpy as np
 
 from lenszoo.data.checks import OnBad
+from lenszoo.data.dataset import Dataset
 from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.written import written_galaxies
 from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import run
 from lenszoo.inference.candidates import PredictInputs, open_inputs
@@ -30,6 +33,7 @@ class Embedded(NamedTuple):
     ids: tuple[str, ...]
     images: np.ndarray  # (n, H, W, bands), as the model was given them
     features: np.ndarray  # (n, d)
+    galaxies: np.ndarray  # (n,) text, the galaxy that each shows
     notes: list[str]
 
 
@@ -56,7 +60,9 @@ def realism(
     embeddings with that of two halves of the real ones.
 
     Both sets must have been prepared alike, and be of one mix of galaxies: a probe tells those
-    apart too.
+    apart too. Several lenses painted on one galaxy stay in one fold, and the intervals count
+    galaxies, where these are known: of a folder of ``lenszoo simulate --survey``, and of a
+    ``Dataset`` with ``groups``.
 
     Args:
         real: images of real lenses, as for :func:`lenszoo.predict`.
@@ -94,14 +100,17 @@ def realism(
     features = np.concatenate([each.features for each in sets])
     images = np.concatenate([each.images for each in sets])
     labels = np.repeat([0, 1], [len(each.ids) for each in sets])
-    probe = shortcut_baseline(features, labels, 2, seed=seed, max_images=len(labels))
-    statistics = shortcut_baseline(images, labels, 2, seed=seed, max_images=len(labels))
+    galaxies = np.concatenate([each.galaxies for each in sets])
+    common: dict[str, Any] = {"seed": seed, "max_images": len(labels), "groups": galaxies}
+    probe = shortcut_baseline(features, labels, 2, **common)
+    statistics = shortcut_baseline(images, labels, 2, **common)
     distance = frechet(*(each.features for each in sets), seed=seed)
     values: dict[str, Any] = {"real": int((labels == 0).sum()), "painted": int(labels.sum())}
     for name, result in (("probe", probe), ("statistics", statistics)):
         auc = float(result.macro_ovr_auc)
         values[f"{name}_auc"] = auc
-        values[f"{name}_interval"] = auc_interval(auc, labels.sum(), (1 - labels).sum()).tolist()
+        shown = [len(np.unique(each.galaxies)) for each in reversed(sets)]
+        values[f"{name}_interval"] = auc_interval(auc, *shown).tolist()
     values |= {
         "frechet": distance.distance,
         "frechet_interval": list(distance.interval),
@@ -165,7 +174,27 @@ def _embedded(opened: OpenedModel, kind: str, inputs: PredictInputs, options: _O
             f"{next(filter(_of_other_class, ids))}; name the folder of the lenses alone, such as "
             "PAINTED/train/lens."
         )
-    return Embedded(ids, gathered.images[rows], answers.values[rows].astype(np.float64), notes)
+    galaxies = _galaxies(kind, inputs, ids, rows)
+    shown = len(np.unique(galaxies))
+    if shown < 2:
+        raise LenszooError(f"All {kind} images show one galaxy: a probe needs several.")
+    if shown < len(ids):
+        notes.append(
+            f"The {len(ids)} {kind} images show {shown} galaxies: folds keep each whole, and "
+            "intervals count galaxies. The Frechet distance counts images."
+        )
+    features = answers.values[rows].astype(np.float64)
+    return Embedded(ids, gathered.images[rows], features, galaxies, notes)
+
+
+def _galaxies(kind: str, inputs: PredictInputs, ids: Sequence[str], rows: np.ndarray) -> np.ndarray:
+    """Name of the galaxy that each image of one kind shows; where unknown, each its own."""
+    names: Any = None
+    if isinstance(inputs, str | os.PathLike):
+        names = written_galaxies(inputs, ids)
+    elif isinstance(inputs, Dataset) and inputs.groups is not None:
+        names = inputs.groups[rows]
+    return np.array([f"{kind} {name}" for name in (ids if names is None else names)])
 
 
 def _of_other_class(name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import ValidationError
 
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.simulation import PaintLaw
@@ -159,4 +160,10 @@ def _narrowed(law: PaintLaw, ranges: Mapping[str, tuple[float, float]]) -> Paint
         fields["einstein_radius_arcsec"] = ranges[RADIUS]
     if SOURCE in ranges:
         fields["source_magnitude"] = ranges[SOURCE]
-    return PaintLaw(**fields)
+    try:
+        return PaintLaw(**fields)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        problem = fault["msg"].removeprefix("Value error, ")
+        edges = "; ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in ranges.items())
+        raise LenszooError(f"no lens can be painted in the bin {edges}: {problem}.") from None

@@ -6,6 +6,7 @@ import pytest
 from oneline import one_line
 
 from lenszoo import build_model, realism
+from lenszoo.data import Dataset
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 SIZE = 24
@@ -39,6 +40,27 @@ def test_images_of_another_sky_can(network):
     assert m["probe_auc"] > 0.95 and m["probe_interval"][0] > 0.8
     assert m["statistics_auc"] > 0.95 and m["frechet"] > 2 * m["frechet_floor"]
     assert any("Image statistics tell the two apart" in note for note in report.notes)
+
+
+def test_lenses_painted_on_few_galaxies_are_told_apart_by_none_of_them(network):
+    # each galaxy has a look of its own, of one law for both kinds
+    def shown(seed, galaxies, n):
+        rng = np.random.default_rng(seed)
+        looks, of = rng.normal(0, 2, (galaxies, 1, 1, 2)), np.arange(n) % galaxies
+        images = (sky(seed, n) + looks[of] + 3 * sky(seed + 9, galaxies)[of]).astype(np.float32)
+        return images, np.array([f"g{k}" for k in of])
+
+    real, _ = shown(1, 60, 60)
+    painted, galaxies = shown(2, 8, 60)
+    alone = realism(real, painted, network, seed=1).metrics
+    ids = tuple(f"{name}_lens{i}" for i, name in enumerate(galaxies))
+    report = realism(real, Dataset(ids, painted, groups=galaxies), network, seed=1)
+    m = report.metrics
+    assert alone["statistics_auc"] > 0.8 > m["statistics_auc"]
+    assert np.diff(m["probe_interval"]) > np.diff(alone["probe_interval"])
+    assert any("The 60 painted images show 8 galaxies" in note for note in report.notes)
+    one = Dataset(ids, painted, groups=np.full(60, "g"))
+    one_line("All painted images show one galaxy", lambda: realism(real, one, network))
 
 
 def test_it_repeats(network):
