@@ -18,7 +18,7 @@ from lenszoo.pretrained.temperature import set_temperature, temperature_of, weig
 def note_learned(model: keras.Model, classes: Sequence[str]) -> None:
     """Note the names of the classes, and the temperature, of the weights that a model has."""
     guard = _guard(model)
-    if guard is not None and classes:
+    if guard is not None and (classes or temperature_of(model) != 1.0):
         guard.learned = {
             "classes": list(classes),
             "temperature": temperature_of(model),

@@ -109,7 +109,7 @@ def build_model(
         return model
     source = resolve(weights, model=name)
     if source.is_model:
-        trained = load_keras(source.file)
+        trained = _load(source)
         stored = config_of(model_config(trained), source.file)
         return _adapted(source, trained, stored, spec, input_shape, num_classes, options)
     if source.config is None:
@@ -149,16 +149,16 @@ def load_sources(sources: Sequence[WeightsSource], one: bool = False) -> keras.M
     """Load weights that were resolved: as :func:`load_model`, an ensemble unless ``one``."""
     models = [_load(source) for source in sources]
     model = models[0] if one else ensemble(sources, models)
-    if one and sources[0].is_model:
-        restore_temperature(model)
-    else:
+    if not (one and sources[0].is_model):
         note_learned(model, next((source.classes for source in sources if source.classes), ()))
     return remember(model, sources)
 
 
 def _load(source: WeightsSource) -> keras.Model:
     if source.is_model:
-        return load_keras(source.file)
+        model = load_keras(source.file)
+        restore_temperature(model)
+        return model
     if source.config is None:
         raise LenszooError(
             f"{source.label} does not say which model it holds; "
@@ -320,13 +320,13 @@ def _check_change(label: str, old: Config, new: Config) -> None:
             "fine-tune.",
             stacklevel=4,
         )
-    size, trained = new.input_shape[:2], old.input_shape[:2]
+    size, trained = _seen(new), _seen(old)
     if size == trained:
         return
     if new.options.get("head") == "flatten" and not _new_head(old, new):
         raise LenszooError(
             f"Weights {label} end in head='flatten' for {trained[0]} x {trained[1]} pixels, got "
-            f"input_shape={new.input_shape}: resize the images, or use head='pool' and train it."
+            f"{size[0]} x {size[1]}: resize the images, or use head='pool' and train it."
         )
     if None not in size and None not in trained:
         warnings.warn(
@@ -334,6 +334,12 @@ def _check_change(label: str, old: Config, new: Config) -> None:
             f"{size[0]} x {size[1]}: scores may be worse than measured.",
             stacklevel=4,
         )
+
+
+def _seen(config: Config) -> tuple[int | None, int | None]:
+    """Rows and columns of the images that a network looks at."""
+    crop = config.options.get("crop")
+    return config.input_shape[:2] if crop is None else (crop, crop)
 
 
 def _finds(config: Config) -> bool:

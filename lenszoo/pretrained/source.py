@@ -1,6 +1,7 @@
 """One set of weights, named or in a file: resolved once, asked by everything that uses weights."""
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +15,15 @@ from lenszoo.files import expanded, has_file, has_folder, sha256_of
 from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
 from lenszoo.models.build import Config, check_config
 from lenszoo.models.registry import model_info
-from lenszoo.pretrained.manifest import WeightsEntry, get_entry
+from lenszoo.pretrained.manifest import WeightsEntry, get_entry, load_manifest
 from lenszoo.pretrained.saving import BEST, MODEL, RUN_FILE, WEIGHTS, check_identity, read_identity
 from lenszoo.pretrained.store import fetch_weights
 from lenszoo.trained_observation import Observation, stored_observation
 from lenszoo.trained_scale import InputScale, stored_scale
+
+log = logging.getLogger("lenszoo")
+
+_KIND = ("model", "input_shape", "num_classes")
 
 WeightsName = str | os.PathLike[str]
 """A name of the manifest, or the path of a run folder, a ``.weights.h5`` or a ``.keras`` file."""
@@ -59,8 +64,20 @@ class WeightsSource:
 
     @cached_property
     def run(self) -> dict[str, Any]:
-        """The ``run.json`` beside a local file; empty where there is none."""
-        return {} if self.local is None else _read_run(self.local.with_name(RUN_FILE))
+        """The ``run.json`` beside a local file; empty without one, or of another network."""
+        if self.local is None:
+            return {}
+        run = _read_run(self.local.with_name(RUN_FILE))
+        if not run or self.is_model or self.local.name == BEST:
+            return run
+        own, model = read_identity(self.local), run.get("model") or {}
+        if own is None or all(own[key] == model.get(key, own[key]) for key in _KIND):
+            return run
+        log.warning(
+            "%s holds another network than the run of its folder (%s), whose classes and bands are "
+            "not its own.", self.local, RUN_FILE,
+        )  # fmt: skip
+        return {}
 
     @property
     def run_dir(self) -> Path | None:
@@ -168,11 +185,19 @@ def resolve(weights: "WeightsName | WeightsSource", model: str | None = None) ->
         model: the row of the registry whose tags count as names too.
 
     Raises:
-        LenszooError: there is nothing of that name, or no weights at that path.
+        LenszooError: there is nothing of that name, or no weights at that path; published weights
+            and a run folder of one name.
     """
     if isinstance(weights, WeightsSource):
         return weights
     path = as_path(weights)
+    if path is not None and isinstance(weights, str) and weights == path.name:
+        published = {entry.name for entry in load_manifest().entries}
+        if published & {weights, f"{model}.{weights}"}:
+            raise LenszooError(
+                f"{weights} is the name of published weights, and of a run folder here: write "
+                f"./{weights} for the folder, or call from another folder for the weights."
+            )
     if path is None:
         entry = get_entry(str(weights), model=model)
         return WeightsSource(entry.name, entry)

@@ -216,15 +216,14 @@ def _on_images(model: Any, maps: NDArray[np.float32], size: tuple[int, ...]) -> 
     Where a network looks at the central square alone, the margin is 0.
     """
     cropped = _layer(model, "crop")
-    if cropped is not None:
-        seen = tuple(cropped.output.shape[1:3])
-        margins = [((a - b) // 2,) * 2 for a, b in zip(size, seen, strict=True)]
-        return np.pad(_fit(maps, seen), [(0, 0), *margins])
+    seen = size if cropped is None else tuple(cropped.output.shape[1:3])
     padded = None if _layer(model, "patch_embedding") is None else _layer(model, "pad")
-    full = size if padded is None else tuple(padded.output.shape[1:3])
+    full = seen if padded is None else tuple(padded.output.shape[1:3])
     fitted = _fit(maps, full)
-    top, left = ((a - b) // 2 for a, b in zip(full, size, strict=True))
-    return fitted[:, top : top + size[0], left : left + size[1]]
+    top, left = ((a - b) // 2 for a, b in zip(full, seen, strict=True))
+    fitted = fitted[:, top : top + seen[0], left : left + seen[1]]
+    margins = [((a - b) // 2, a - b - (a - b) // 2) for a, b in zip(size, seen, strict=True)]
+    return np.pad(fitted, [(0, 0), *margins])
 
 
 def _layer(model: Any, name: str) -> Any:

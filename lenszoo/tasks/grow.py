@@ -16,6 +16,12 @@ from lenszoo.tasks.grow_width import check_width, spread
 
 # by family: the layer after its blocks, each of which, silent, still multiplies by 1 + RESIDUAL
 GAINS = {"esrn": "trunk"}
+# options that say how many layers, channels or heads a network has
+_SIZES = {
+    "alpha", "blocks", "channels", "depth", "depths", "dim", "dims", "expansion", "growth",
+    "heads", "mlp_dim", "width",
+}  # fmt: skip
+_IN_TRAINING = {"branch_dropout", "drop_path", "dropout", "transformer_dropout"}  # nothing after it
 
 
 def grow_from(
@@ -99,12 +105,11 @@ def _more_blocks(small: keras.Model, large: keras.Model) -> int:
 
 
 def _check_options(small: keras.Model, large: keras.Model) -> None:
-    """Raise LenszooError where an option differs that is no number: those are not of the size."""
+    """Raise LenszooError where an option differs that is no size, and changes what is answered."""
     before, after = (model_config(model)["options"] for model in (small, large))
     for option, value in after.items():
         other = before.get(option, value)
-        numbers = all(type(x) in (int, float, list) for x in (value, other))
-        if value != other and (not numbers or option == "crop"):
+        if value != other and option not in _SIZES | _IN_TRAINING:
             raise LenszooError(
                 f"{large.name} cannot begin as {small.name}: options.{option} is {value!r} here "
                 f"and {other!r} there; set it to {other!r}."

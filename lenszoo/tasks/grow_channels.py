@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import keras
 import numpy as np
 
+from lenszoo.layers import PixelShuffle
+
 UNKNOWN = np.empty(0, np.int64)  # the channels of this tensor cannot be followed
 
 # layers that answer each channel from that channel, or a sum over tensors of as many
@@ -71,6 +73,8 @@ def _answer(
         return (runs[0] if runs else None) if alike else UNKNOWN
     if layer.weights:
         return _repeats(layer, parts)
+    if isinstance(layer, PixelShuffle):  # of repeated channels it would exchange the pixels
+        return UNKNOWN
     return None if all(is_plain(x) for x in runs) else UNKNOWN
 
 

@@ -68,7 +68,7 @@ def check_width(
         len(sources) == 0 or (isinstance(layer, _ATTENTIONS) and not is_plain(sources))
     )
     if flat or mixed or not isinstance(layer, _KINDS):
-        kind = "Flatten" if flat else f"{type(layer).__name__}{' after Concatenate' * mixed}"
+        kind = "Flatten" if flat else f"{type(layer).__name__}{' of mixed channels' * mixed}"
         raise LenszooError(f"A network with a layer {kind} cannot begin as a narrower one.")
     wide = [tuple(weight.shape) for weight in layer.weights]
     fits = len(narrow) == len(wide) and all(

@@ -124,6 +124,15 @@ class Optimizer(Strict):
         "arXiv:2106.08254).",
     )
 
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"min_learning_rate, {self.min_learning_rate:g}, lies above learning_rate, "
+                f"{self.learning_rate:g}"
+            )
+        return self
+
 
 class Stage(Strict):
     """One stage of a curriculum over the preset's strength."""

@@ -186,7 +186,7 @@ def places_of(fields: dict[str, Any]) -> dict[str, Any]:
     places = {f"{t}.{name}": table.get(name) for t, table in tables.items() for name in PLACES}
     teacher = (fields.get("distill") or {}).get("teacher")
     places |= {"weights": fields.get("weights"), "grow": fields.get("grow")}
-    return places | {"distill.teacher": teacher}
+    return places | {"distill.teacher": teacher, "perceptual": fields.get("perceptual")}
 
 
 class Recipe:
@@ -210,9 +210,11 @@ class Recipe:
     def load(source: str | os.PathLike[str]) -> RecipeBase:
         """Read a TOML file, or the packaged recipe of that name (``lenszoo/recipes``)."""
         path = Path(source)
-        if path.suffix != ".toml" and not (has_file(path) or has_folder(path)):
+        if path.suffix != ".toml" and not has_file(path):  # a run's folder may be called like it
             packaged = {p.stem: p for p in recipe_files()}
             if str(source) not in packaged:
+                if has_folder(path):
+                    raise LenszooError(f"{path} is a folder, not a recipe: give a .toml file.")
                 raise unknown("recipe", str(source), packaged, "Or give the path of a .toml file.")
             path = packaged[str(source)]
         try:

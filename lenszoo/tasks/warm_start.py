@@ -59,6 +59,7 @@ def weights_of(recipe: Any) -> dict[str, dict[str, str | None]]:
     distill = getattr(recipe, "distill", None)
     fields = {"weights": recipe.weights, "grow": recipe.grow}
     teachers = distill.teacher if distill else ()
+    fields |= {"perceptual": getattr(recipe, "perceptual", None)}
     fields |= {f"teacher {n}": name for n, name in enumerate(teachers, start=1)}
     return {
         field: {"name": name, "sha256": _sha256(name, recipe.model)}

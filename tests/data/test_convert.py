@@ -77,6 +77,15 @@ def test_a_folder_becomes_a_dataset(tmp_path):
     assert not list(out.rglob("*.part"))
 
 
+def test_what_was_converted_is_no_source(tmp_path, monkeypatch):
+    (tmp_path / "sim" / "no").mkdir(parents=True)
+    np.save(tmp_path / "sim" / "no" / "a.npy", IMAGE)
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        convert(tmp_path / "sim", "sim/out")
+    assert [path.name for path in (tmp_path / "sim").rglob("*.npy")] == ["a.npy"] * 2
+
+
 def test_what_exists_is_left_alone_unless_asked(tmp_path):
     source, out = tmp_path / "sim", tmp_path / "out"
     _axion(source / "1.npy")

@@ -22,6 +22,28 @@ def test_places_of_positions_are_those_of_astropy(tmp_path, sip):
     assert (x[0], y[0]) == pytest.approx(((SHAPE[1] - 1) / 2, (SHAPE[0] - 1) / 2))
 
 
+@pytest.mark.parametrize(
+    ("cards", "frame"),
+    [
+        ({"RADESYS": "FK4", "EQUINOX": 1950.0}, "FK4"),
+        ({"EQUINOX": 1950.0}, "FK4"),
+        ({"RADESYS": "FK5", "EQUINOX": 1975.0}, "FK5"),
+        ({"RADESYS": "FK5", "EQUINOX": 2000.0}, None),
+        ({"RADESYS": "ICRS"}, None),
+    ],
+)
+def test_positions_are_those_of_icrs(tmp_path, cards, frame):
+    path, _ = write_tile(tmp_path)
+    header = fits.getheader(path)
+    for card in ("RADESYS", "EQUINOX"):
+        header.remove(card, ignore_missing=True)
+    header.update(cards)
+    if frame is None:
+        assert read_coordinates(str(path), header)[1] == pytest.approx(0.2, rel=1e-3)
+    else:
+        one_line(f"its WCS is in {frame}", lambda: read_coordinates(str(path), header))
+
+
 def test_pixels_alone_need_no_coordinates(tmp_path):
     path = tmp_path / "a.fits"
     fits.writeto(path, np.zeros((6, 7), np.float32))

@@ -44,6 +44,12 @@ def test_psf_widens_by_its_own_variance():
     assert variance == pytest.approx((6.0 * FWHM_TO_SIGMA) ** 2 + 0.25, rel=0.05)
 
 
+def test_whole_numbers_are_degraded_as_floats_are(fine):
+    counts = np.rint(1000 * fine).astype(np.uint16)
+    expected = degrade(counts.astype(np.float32), 2, psf_fwhm=2.0)
+    np.testing.assert_array_equal(degrade(counts, 2, psf_fwhm=2.0), expected)
+
+
 def test_noise_has_its_size_and_its_seed(fine):
     flat = np.zeros((3, 200, 200, 1), np.float32)
     noisy = degrade(flat, 2, noise=0.3, seed=4)

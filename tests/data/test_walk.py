@@ -19,6 +19,7 @@ def test_folders_elsewhere_are_searched_through_links_and_none_twice(tmp_path):
         np.save(tmp_path / name, noise(4, 4))
     (tmp_path / "cutouts" / "field2").symlink_to(tmp_path / "scratch" / "field2")
     (tmp_path / "cutouts" / "again").symlink_to(tmp_path / "cutouts")
+    (tmp_path / "cutouts" / "twin").symlink_to(tmp_path / "scratch" / "field2")
     assert as_index(tmp_path / "cutouts").ids == ("field2/x.npy", "y.npy")
 
 

@@ -65,3 +65,18 @@ def test_a_temperature_that_was_fitted_anew_is_saved(tmp_path):
     fitted = calibrate(model, sky)
     model.save(tmp_path / "m.keras")
     assert open_model(tmp_path / "m.keras").temperature == fitted != before
+
+
+def test_a_temperature_is_kept_without_names_and_by_build_model(tmp_path):
+    from lenszoo import build_model
+    from lenszoo.pretrained.temperature import temperature_of
+
+    model = build_model("simple_cnn", input_shape=(24, 24, 1), num_classes=2, width=4)
+    rng = np.random.default_rng(0)
+    images = rng.random((40, 24, 24, 1), dtype=np.float32)
+    fitted = calibrate(model, (images, rng.integers(0, 2, 40)))
+    assert fitted != 1
+    model.save(tmp_path / "m.keras")
+    path = str(tmp_path / "m.keras")
+    for again in (load_model(path), build_model("simple_cnn", weights=path)):
+        assert temperature_of(again) == fitted

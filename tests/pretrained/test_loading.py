@@ -168,7 +168,7 @@ def test_what_weights_cannot_serve_is_said_in_one_line(trained, tmp_path):
     flat = save_weights(tiny(head="flatten"), tmp_path / "flat.weights.h5")
     with pytest.raises(LenszooError) as caught:
         build_model("resnet18_slim", weights=flat, input_shape=(48, 48, 1))
-    one_line(caught, flat, "head='flatten' for 32 x 32 pixels", "(48, 48, 1)")
+    one_line(caught, flat, "head='flatten' for 32 x 32 pixels", "48 x 48")
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

@@ -3,11 +3,13 @@ import os
 import shutil
 
 import pytest
+from oneline import one_line
 from tinyzoo import CLASSES, NAME
 
 from lenszoo.errors import LenszooError
 from lenszoo.files import sha256_of
 from lenszoo.pretrained import manifest, source
+from lenszoo.pretrained.loading import build_model, save_weights
 from lenszoo.pretrained.source import as_path, resolve
 
 
@@ -145,3 +147,25 @@ def test_fields_of_a_run_that_no_run_writes(change, zoo, tmp_path):
     field = next(iter(change))
     with pytest.raises(LenszooError, match=rf"run\.json is damaged: its field '{field}'"):
         getattr(resolve(run), field)
+
+
+def test_a_run_folder_that_is_called_like_published_weights_is_ambiguous(
+    zoo, tmp_path, monkeypatch
+):
+    shutil.copytree(zoo.run, tmp_path / NAME)
+    monkeypatch.chdir(tmp_path)
+    one_line(f"write ./{NAME} for the folder", lambda: resolve(NAME))
+    for path in (f"./{NAME}", tmp_path / NAME):
+        assert resolve(path).run_dir is not None
+    monkeypatch.chdir(tmp_path.parent)
+    assert resolve(NAME).entry is not None
+
+
+def test_weights_of_another_network_have_no_classes_of_the_run_beside_them(zoo, tmp_path, caplog):
+    shutil.copytree(zoo.run, tmp_path / "run")
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    other = build_model("simple_cnn", input_shape=(16, 16, 1), num_classes=5, width=4)
+    save_weights(other, tmp_path / "run" / "mine.weights.h5")
+    assert resolve(tmp_path / "run").classes == tuple(run["classes"])
+    assert resolve(tmp_path / "run" / "mine.weights.h5").classes == ()
+    assert "holds another network than the run of its folder" in caplog.text

@@ -144,6 +144,20 @@ def test_grad_cam_of_a_crop_lies_where_the_crop_lies():
     assert np.count_nonzero(maps) == np.count_nonzero(inside)
 
 
+def test_a_crop_that_a_transformer_pads_lies_where_it_lies():
+    tiny = {"patch": 8, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 8}
+    keras.utils.set_random_seed(0)
+    cropped = build_model("vit_ti16", input_shape=(44, 44, 1), crop=36, **tiny)
+    whole = build_model("vit_ti16", input_shape=(36, 36, 1), **tiny)
+    whole.set_weights(cropped.get_weights())
+    images = np.random.default_rng(1).random((2, 44, 44, 1), dtype=np.float32)
+    maps = saliency(cropped, images)
+    np.testing.assert_allclose(
+        maps[:, 4:-4, 4:-4], saliency(whole, images[:, 4:-4, 4:-4]), atol=1e-5
+    )
+    assert np.count_nonzero(maps) == np.count_nonzero(maps[:, 4:-4, 4:-4]) > 0
+
+
 @pytest.mark.parametrize("registers", [None, 3])
 def test_attention_of_even_heads_is_even_and_of_one_patch_is_that_patch(registers):
     keras.utils.set_random_seed(0)

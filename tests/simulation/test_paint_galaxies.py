@@ -29,6 +29,11 @@ class TestRead:
         np.testing.assert_allclose(galaxies.redshift, simulated.redshift, rtol=1e-5)
         assert np.isnan(galaxies.velocity_dispersion).all()
 
+    @pytest.mark.parametrize("stray", [{"bands": ("r",)}, {"zero_point": 27.0}])
+    def test_bands_and_zero_points_are_those_of_the_survey(self, catalogue, stray):
+        (name,) = stray
+        one_line(f"leave {name}= out", lambda: read_galaxies(SURVEY, catalogue, **stray))
+
     def test_masks_and_maps_of_the_noise(self, catalogue, simulated, tmp_path):
         fields = get_survey(SURVEY).model_dump()
         fields |= {"noise": "rms_map", "rms_map": "{id}_rms.npy", "mask_value": 100.0}

@@ -50,6 +50,21 @@ def _absolute(prior):
     return _Z, prior.absolute
 
 
+def test_a_galaxy_of_one_luminosity_has_one_dispersion_at_any_redshift(priors):
+    from lenszoo.simulation.cosmology import comoving_distance
+
+    dispersions = []
+    for z in (0.01, 0.02, 0.0499, 0.05, 0.1):
+        modulus = 5 * np.log10((1 + z) * comoving_distance(z) * 1e5)
+        magnitude = np.array([np.nan, -22.0 + modulus, np.nan, np.nan, np.nan])
+        rng = np.random.default_rng(0)
+        dispersions.append(priors.prior(z, np.nan, magnitude).draw(rng)[1])
+    assert np.ptp(dispersions) < 0.03 * np.mean(dispersions)
+    at = [priors.prior(z, np.nan, np.full(5, 21.0)).draw(np.random.default_rng(0))[1]
+          for z in (1.1999, 1.2001)]  # fmt: skip
+    assert at[0] == pytest.approx(at[1], rel=1e-3)
+
+
 def test_redshift_from_colours(priors):
     from lenszoo.simulation.paint_templates import magnitudes
 

@@ -9,7 +9,7 @@ from oneline import one_line
 from tinynetworks import RESNET, close, images, network
 
 from lenszoo.errors import LenszooError
-from lenszoo.pretrained.loading import save_weights
+from lenszoo.pretrained.loading import build_model, save_weights
 from lenszoo.tasks.classify.task import ClassifyTask, predict_logits
 from lenszoo.tasks.grow import grow
 from lenszoo.training import Recipe
@@ -144,3 +144,27 @@ def test_there_is_one_start(wider):
     one_line(
         "weights and grow are both a start: give one", lambda: Recipe(**fields, weights="imagenet")
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "few", "many", "message"),
+    [
+        ("srresnet_1", {"width": 8}, {"width": 16}, "of mixed channels cannot begin as a narrower"),
+        ("esrn_1", {"width": 8, "growth": 4}, {"width": 16, "growth": 8}, "mixed channels"),
+        ("vit_ti16", TOKENS, {**TOKENS, "mean": 0.0}, "options.mean is 0.0 here and 0.5 there"),
+        ("vit_ti16", TOKENS, {**TOKENS, "patch": 4}, "options.patch is 4 here and 8 there"),
+    ],
+)
+def test_what_would_change_the_answers_is_refused(name, few, many, message):
+    options = {} if name.startswith("vit") else {"blocks": 1}
+    shape = SMALL if options == {} else (12, 12, 1)
+    classes = {"num_classes": 3} if options == {} else {}
+    small, large = (
+        build_model(name, input_shape=shape, **classes, **options | more) for more in (few, many)
+    )
+    one_line(message, lambda: grow(small, large))
+
+
+def test_a_transformer_begins_at_its_image_size_alone():
+    small, large = network("vit_ti16", SMALL, **TOKENS), network("vit_ti16", (40, 40, 1), **TOKENS)
+    one_line("no multiples of", lambda: grow(small, large))

@@ -39,5 +39,5 @@ def test_a_concatenation_of_places_is_refused():
     sources = channel_sources(wide, narrow)
     assert sources["next"] is UNKNOWN
     shapes = [part.shape for part in narrow["next"]]
-    with pytest.raises(LenszooError, match="a layer Conv2D after Concatenate cannot begin as"):
+    with pytest.raises(LenszooError, match="a layer Conv2D of mixed channels cannot begin as"):
         check_width(wide, wide.get_layer("next"), shapes, sources["next"])

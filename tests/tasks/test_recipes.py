@@ -117,6 +117,15 @@ def test_missing_files_and_names_are_told_apart(tmp_path):
         Recipe.load("resnet18_slim.common_test")
 
 
+def test_a_run_folder_of_its_name_hides_no_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("simple_cnn.common_test_sim", "mine"):
+        (tmp_path / name).mkdir()
+    assert Recipe.load("simple_cnn.common_test_sim").model == "simple_cnn"
+    with pytest.raises(LenszooError, match="mine is a folder, not a recipe"):
+        Recipe.load("mine")
+
+
 def test_strength_follows_the_stages():
     stages = [{"epochs": 2, "strength": 4.0}, {"epochs": 1, "strength": 2.0}]
     recipe = Recipe(model="simple_cnn", data=SKY, epochs=5, curriculum=stages)
@@ -131,6 +140,8 @@ def test_from_weights_the_rate_is_low_unless_it_is_named():
     start = {"weights": "simple_cnn.common_test_sim_v2"}
     assert rate() == 1e-3
     assert rate(**start) == 1e-4
+    with pytest.raises(LenszooError, match="min_learning_rate, 0.0005, lies above learning_rate"):
+        rate(**start, optimizer={"min_learning_rate": 5e-4})
     assert rate(**start, optimizer={"weight_decay": 0.1}) == 1e-4
     assert rate(**start, optimizer={"learning_rate": 2e-3}) == 2e-3
     assert rate(**start, freeze="backbone") == 1e-3

@@ -13,6 +13,7 @@ from lenszoo.data import Dataset, DatasetIndex
 from lenszoo.data.augment import check_square
 from lenszoo.data.checks import OnBad
 from lenszoo.data.listing import as_index
+from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import column_names, is_table_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.features import feature_model
@@ -185,7 +186,12 @@ class PretextTask(Task):
         keras.utils.set_random_seed(self.recipe.seed)
         choices = len(self.problem.names if self.problem else self.validation.images)
         start = self._classifier(self.recipe.weights)
-        return {"starts": [start], "method": self.recipe.method, "chance": 1.0 / choices}
+        return {
+            "starts": [start],
+            "method": self.recipe.method,
+            "chance": 1.0 / choices,
+            "held": len(self.validation.images),
+        }
 
     @classmethod
     def score(
@@ -196,6 +202,7 @@ class PretextTask(Task):
         starts: Sequence[keras.Model] | None = None,
         method: str = "",
         chance: float | None = None,
+        held: int | None = None,
         **about: Any,
     ) -> PretextReport:
         """Score a backbone by its embedding and, with labels, by linear heads on it.
@@ -207,6 +214,7 @@ class PretextTask(Task):
                 ``RANDOM_STARTS`` random ones, with the heads' AUC against the number of labels.
             method: the pretext.
             chance: score of guessing at it.
+            held: validation images that its score in the history is of.
             **about: ``title``, ``history``, ``provenance`` and ``seed`` of the report.
         """
         seed, history = about.pop("seed", 0), about.get("history")
@@ -222,7 +230,7 @@ class PretextTask(Task):
                 for name, each in zip(("pretext", "start"), features, strict=False)
             },
             score=max(rows, default=None),
-            held=len(data.images) if starts is not None else None,
+            held=held,
             method=method,
             chance=chance,
             labels=data.labels,
@@ -279,7 +287,14 @@ def _read(data: Any, on_bad: OnBad, seed: int) -> tuple[Dataset, str]:
         ids = tuple(map(str, range(len(data.images))))
         return as_dataset(data, ids), "a simulated sample"
     index = data
-    if not isinstance(index, DatasetIndex):
+    if isinstance(data, str | os.PathLike) and is_stack_file(data):
+        index = DatasetIndex.from_stack(data)
+    elif not isinstance(index, DatasetIndex):
+        if not isinstance(data, str | os.PathLike):
+            raise LenszooError(
+                f"A backbone is not scored on a {type(data).__name__}: give a folder, a table, a "
+                "stack in a file, or lenszoo.data.Dataset(ids, images, labels=labels)."
+            )
         path = Path(data)
         folders = path.is_dir() and any(part.is_dir() for part in path.iterdir())
         labelled = folders or (is_table_file(path) and "label" in column_names(path))

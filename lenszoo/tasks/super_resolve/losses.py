@@ -241,10 +241,18 @@ def feature_extractor(classifier: keras.Model, layer: str | None = None) -> kera
         raise unknown(f"layer of {classifier.name} with maps", name, maps)
     cut = keras.Model(classifier.input, maps[name].output)
     bands = classifier.input.shape[-1]
-    copy = keras.models.clone_model(cut, input_tensors=keras.Input((None, None, bands)))
+    whole_patch = keras.Input((None, None, bands))  # what a classifier crops away counts here
+    copy = keras.models.clone_model(cut, input_tensors=whole_patch, clone_function=_uncropped)
     copy.set_weights(cut.get_weights())
     copy.trainable = False
     return copy
+
+
+def _uncropped(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A copy of a layer, of one that crops one that does nothing."""
+    if isinstance(layer, layers.Cropping2D):
+        return layers.Identity(name=layer.name)
+    return layer.__class__.from_config(layer.get_config())
 
 
 def _is_maps(layer: keras.layers.Layer) -> bool:

@@ -162,6 +162,11 @@ def _read(data: Any, upscaler: Upscaler, on_bad: OnBad) -> tuple[Dataset, str]:
     if isinstance(data, Sample):
         data = as_dataset(data, tuple(map(str, range(len(data.images)))))
     elif not isinstance(data, Dataset):
+        if not isinstance(data, str | os.PathLike):
+            raise LenszooError(
+                f"A super-resolution network is not scored on a {type(data).__name__}: give a "
+                "folder, or lenszoo.data.Dataset(ids, images, targets=targets)."
+            )
         where = PairData.from_path(os.fspath(data))
         if "low" in where:
             pairs = read_pairs(where["low"], where["high"], on_bad)

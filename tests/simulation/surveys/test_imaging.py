@@ -39,6 +39,12 @@ def own(tmp_path):
     return write
 
 
+def test_a_survey_of_another_size_or_in_some_bands_lies_where_it_lay(own):
+    survey = read_survey(own())
+    assert survey.folder == survey.sized(48).folder == survey.with_bands(("g",)).folder != ""
+    assert survey.sized(48).cutout_size_pixels == 48
+
+
 def test_packaged_surveys():
     assert set(list_surveys()) >= set(SURVEYS)
     for name in list_surveys():

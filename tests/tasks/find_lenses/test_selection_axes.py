@@ -33,6 +33,12 @@ def test_each_bin_has_a_law_of_its_own():
     assert {cell.host for cell in grid} == {-1}
 
 
+def test_a_bin_beyond_the_law_is_told_in_one_line():
+    axes = parse_axes(["einstein_radius=1,70"])
+    message = "no lens can be painted in the bin einstein_radius 1 to 70: einstein_radius_arcsec"
+    one_line(message, lambda: cells(axes, PaintLaw()))
+
+
 def test_the_default_axes_lie_within_the_law_and_leave_unknown_magnitudes_out():
     law = PaintLaw(einstein_radius_arcsec=(0.9, 1.4), source_magnitude=(23, 25))
     axes = default_axes(law, MAGNITUDES)

@@ -34,6 +34,13 @@ def test_labelled_images_give_scores_of_heads(run, tmp_path):
     assert {figure.name for figure in report.figures} >= {"embedding", "label_efficiency"}
 
 
+def test_a_stack_keeps_its_labels(run, tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.random((90, 24, 24, 1), dtype=np.float32)
+    np.savez(tmp_path / "s.npz", images=images, labels=np.arange(90) % 2)
+    assert evaluate(run, tmp_path / "s.npz").metrics["heads"] is not None
+
+
 def test_images_alone_show_the_embedding(run, tmp_path):
     pool = write_images(tmp_path / "images", per_class=6) / "bar"
     report = evaluate(run, pool)
@@ -49,6 +56,7 @@ def test_what_does_not_fit_is_one_line(run, tmp_path):
         (small, {}, r"takes images of \(24, 24, 1\), not \(16, 16, 1\)"),
         (small, {"tta": True}, "tta= does not apply"),
         (tmp_path / "nowhere", {}, "nowhere"),
+        ((images, np.arange(3)), {}, "is not scored on a tuple"),
     ):
         with pytest.raises(LenszooError, match=told):
             evaluate(run, data, **options)

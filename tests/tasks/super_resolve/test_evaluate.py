@@ -53,6 +53,7 @@ def test_what_does_not_fit_is_one_line(model, folder):
         (model, folder, {"tta": True}, "tta= does not apply"),
         (model, sample("common_test_sim", 3), {}, "sky of pairs"),
         (model, folder / "nowhere", {}, "nowhere"),
+        (model, (np.zeros((2, 8, 8, 1)), np.zeros((2, 16, 16, 1))), {}, "not scored on a tuple"),
     ):
         with pytest.raises(LenszooError, match=told) as error:
             evaluate(network, data, **options)

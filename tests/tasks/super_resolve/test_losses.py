@@ -266,3 +266,13 @@ if __name__ == "__main__":
     check_fit()
     check_mixed_precision()
     say_all_well()
+
+
+def test_the_features_of_a_classifier_that_crops_are_of_the_whole_patch():
+    cropped = build_model("simple_cnn", input_shape=(48, 48, 1), crop=16, width=4)
+    maps = feature_extractor(cropped)
+    images = np.random.default_rng(0).random((2, 40, 40, 1), dtype=np.float32)
+    images[1] = images[0]
+    images[1, :4] = 0  # at the rim
+    first, second = keras.ops.convert_to_numpy(maps(images))
+    assert np.abs(first - second).max() > 1e-3 * np.ptp(first)
