@@ -119,8 +119,11 @@ class Pixels:
 
     def _flags(self, where: tuple[slice, slice]) -> np.ndarray:
         grid, stored = self.grid, np.asarray(self._array[where])
-        if grid.bitpix < 0:
-            return (stored != 0).astype(np.int64)
+        if grid.bitpix < 0:  # what is no whole number has every flag
+            values = stored.astype(np.float64)
+            values = values if grid.offset is None else values * grid.bscale + grid.bzero
+            whole = (np.rint(values) == values) & (np.abs(values) < 2.0**53)
+            return np.where(whole, values, -1).astype(np.int64)
         if grid.offset is None or (grid.bscale, grid.bzero) == (1.0, 0.0):
             return stored.astype(np.int64)
         return stored.astype(np.int64) * int(grid.bscale) + int(grid.bzero)

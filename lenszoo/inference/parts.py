@@ -43,15 +43,20 @@ def check_same(file: Path, facts: dict[str, Any], noun: str, remedy: str) -> Non
         remedy: the end of the error, without a full stop.
 
     Raises:
-        LenszooError: the file is damaged, or names other facts.
+        LenszooError: the file is damaged, or names other facts; one that is missing is as one that
+            is None or False.
     """
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LenszooError(f"{file}: damaged; {remedy}.") from error
-    for name, value in json.loads(json.dumps(facts, default=str)).items():
-        if before.get(name) != value:
-            there, here = before.get(name), value
+    if not isinstance(before, dict):
+        raise LenszooError(f"{file}: damaged; {remedy}.")
+    now = json.loads(json.dumps(facts, default=str))
+    for name in now | before:  # an option that is left out now is none of then
+        there, here = before.get(name), now.get(name)
+        unset = all(value is None or value is False for value in (there, here))
+        if there != here and not unset:
             if name.endswith("sha256"):
                 there, here = str(there)[:_SHOWN], str(here)[:_SHOWN]
             raise LenszooError(

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lenszoo.data.stacks import is_store, stack_file
 from lenszoo.errors import LenszooError
 from lenszoo.files import check_output, hold, write_bytes
 from lenszoo.inference.answers import (
@@ -282,7 +283,11 @@ class _Sink:
 
 
 def _stamp(name: str) -> bytes:
-    """Return size and time of change of a file, whose HDU may stand in brackets."""
+    """Return size and time of change of a file, whose HDU may stand in brackets, or of a store."""
+    if is_store(name):
+        from lenszoo.data.zarr_store import stamp_of_store
+
+        return f"{stamp_of_store(Path(stack_file(name)))}\0".encode()
     for file in (name, name.rpartition("[")[0] or name):
         try:
             status = Path(file).stat()

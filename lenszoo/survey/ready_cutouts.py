@@ -78,7 +78,8 @@ class ReadyCutouts:
 
     def names(self, rows: range) -> list[str]:
         """Return the names of the cutouts of a stack, such as ``"stack.h5[images][17]"``."""
-        start = Path(self.path).name
+        file = stack_file(self.path)
+        start = Path(file).name + self.path[len(file) :]
         return [f"{start}[{row}]" for row in rows]
 
     def images(self, names: Sequence[str]) -> list[ImagePath]:
@@ -216,6 +217,7 @@ def _as_arrow(values: np.ndarray) -> pa.Array:
         "S": lambda: values.astype("U"),
         "f": lambda: native(values),
         "i": lambda: native(values),
+        "u": lambda: native(values),
     }
     plain = kinds.get(values.dtype.kind, lambda: values)()
     return pa.array(plain.tolist() if plain.dtype.kind in "UOT" else plain)

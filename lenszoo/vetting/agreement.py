@@ -123,15 +123,16 @@ def measure_agreement(grades: Iterable[Grade], truth: Truth | None = None) -> Ag
     for grade in grades:
         by_grader[grade.grader][grade.candidate] = grade
     names = sorted(by_grader, key=str.casefold)
+    controls = set(truth.controls if truth else ())  # easy ones would make graders seem alike
     pairs = []
     for one, two in itertools.combinations(names, 2):
-        common = sorted(by_grader[one].keys() & by_grader[two].keys())
+        common = sorted((by_grader[one].keys() & by_grader[two].keys()) - controls)
         first, second = ([POINTS[by_grader[n][c].grade] for c in common] for n in (one, two))
         pairs.append(Pair(one, two, weighted_kappa(first, second, len(GRADES))))
     spread: dict[str, dict[str, str]] = defaultdict(dict)
     for name in names:
-        for candidate, grade in by_grader[name].items():
-            spread[candidate][name] = grade.grade
+        for candidate in by_grader[name].keys() - controls:
+            spread[candidate][name] = by_grader[name][candidate].grade
     disputed = [(c, votes) for c, votes in spread.items() if len(set(votes.values())) > 1]
     disputed.sort(key=lambda each: (-_width(each[1]), each[0]))
     graders = [_grader(name, by_grader[name], truth or Truth({}, {})) for name in names]

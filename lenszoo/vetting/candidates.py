@@ -127,11 +127,19 @@ def _columns(table: pa.Table) -> dict[str, list[Any]]:
         if shown not in SHOWN or shown in columns:
             continue
         values = table[name].to_pylist()
-        if shown in ("known", "tile"):
+        if shown == "known":
+            columns[shown] = [_mark(value) for value in values]
+        elif shown == "tile":
             columns[shown] = [None if v is None or v == "" else str(v) for v in values]
         else:
             columns[shown] = [_number(value) for value in values]
     return columns
+
+
+def _mark(value: Any) -> str | None:
+    """Text of a cell that names something; None where it is empty or a flag that is not set."""
+    text = "" if value is None or value is False or value == 0 else str(value)
+    return text if text.strip().lower() not in ("", "false", "0", "nan") else None
 
 
 def _number(value: Any) -> float | None:

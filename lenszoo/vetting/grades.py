@@ -166,8 +166,8 @@ class GradeStore:
                 return None
             number, candidate = last["number"], last["candidate"]
             before = file.execute(_BEFORE, (grader, candidate, number)).fetchone()
-            grade = None if before is None else before["grade"]
-            row = (request, grader, candidate, grade, number, 0, None, _now())
+            stands = (None, 0, None) if before is None else tuple(before)
+            row = (request, grader, candidate, stands[0], number, *stands[1:], _now())
             file.execute(_INSERT, row)
             return candidate
 
@@ -221,7 +221,7 @@ SELECT number, candidate FROM events AS e WHERE grader = ? AND undoes IS NULL
   AND NOT EXISTS (SELECT 1 FROM events WHERE undoes = e.number) ORDER BY number DESC LIMIT 1
 """
 _BEFORE = """
-SELECT grade FROM events WHERE grader = ? AND candidate = ? AND number < ?
+SELECT grade, blind, seconds FROM events WHERE grader = ? AND candidate = ? AND number < ?
   ORDER BY number DESC LIMIT 1
 """
 

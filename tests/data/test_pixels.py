@@ -69,6 +69,12 @@ def test_weights_and_flags_mask_pixels(tmp_path, ending):
     assert bad(mask=grids[2], mask_bits=4) == bad(mask=grids[2], mask_bits=2**15) == [(12, 13)]
     assert bad(mask=grids[2], mask_bits=8) == []
     assert len(bad(mask=grids[2], weight_map=grids[1])) == 4
+    floats = flags.astype(np.float32)
+    floats[20, 21], floats[22, 23] = 0.5, np.nan  # no flags: masked whatever is asked for
+    fits.writeto(tmp_path / "floats.fits", floats)
+    grids.append(read_grid(str(tmp_path / "floats.fits"), coordinates=False))
+    assert bad(mask=grids[3], mask_bits=2) == [(10, 11), (20, 21), (22, 23)]
+    assert bad(mask=grids[3], mask_bits=8) == [(20, 21), (22, 23)]
 
 
 @pytest.mark.parametrize("ending", [".fits", ".fits.gz", ".fits.fz"])

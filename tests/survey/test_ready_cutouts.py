@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -28,6 +29,8 @@ def made(tmp_path_factory):
     images[3, 5, 5, 0] = np.nan
     write_stack(folder / "s.h5", images)
     write_stack(folder / "s.npz", images)
+    with h5py.File(folder / "n.h5", "w") as file:
+        file["sky/images"] = images
     write_folder(folder / "f", images)
     ids = [EVIL, *(str(FIRST + k) for k in range(1, 24))]
     write_catalogue(folder / "c.csv", 24)
@@ -44,8 +47,8 @@ def test_rows_are_those_of_predict_in_stacks_and_folders(made, tmp_path, look, r
     logits = table["logit_lens"].to_numpy() - table["logit_nonlens"].to_numpy()
     options = {"catalogue": folder / "c.csv", "tiles": None, "part_rows": 7}
     lists = {"known_lenses": folder / "lenses.csv", "prevalence": 1e-3}
-    for name in ("s.h5", "s.npz", "f"):
-        out = tmp_path / f"out-{name}"
+    for name in ("s.h5", "s.npz", "n.h5[sky/images]", "f"):
+        out = tmp_path / f"out-{name.partition('[')[0]}"
         more = lists | {"features": True, "previews": True} if name == "s.h5" else {}
         result = look(folder, out, cutouts=folder / name, **options, **more)
         assert (result.complete, result.searched, result.scored) == (True, 24, 23)
@@ -113,8 +116,6 @@ def test_stacks_that_are_damaged_or_do_not_fit_are_told_of(made, tmp_path, look,
 
 def test_a_damaged_chunk_costs_its_images_alone(made, tmp_path, look, rows_of):
     folder, _ = made
-    import h5py
-
     images = cutouts(24)
     with h5py.File(tmp_path / "z.h5", "w") as file:
         file.create_dataset("images", data=images, chunks=(4, 64, 64, 3), compression="gzip")

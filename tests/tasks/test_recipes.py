@@ -140,7 +140,7 @@ def test_from_weights_the_rate_is_low_unless_it_is_named():
     start = {"weights": "simple_cnn.common_test_sim_v2"}
     assert rate() == 1e-3
     assert rate(**start) == 1e-4
-    with pytest.raises(LenszooError, match="min_learning_rate, 0.0005, lies above learning_rate"):
+    with pytest.raises(LenszooError, match=r"min_learning_rate, 0\.0005, lies above"):
         rate(**start, optimizer={"min_learning_rate": 5e-4})
     assert rate(**start, optimizer={"weight_decay": 0.1}) == 1e-4
     assert rate(**start, optimizer={"learning_rate": 2e-3}) == 2e-3

@@ -8,16 +8,18 @@ def grades_of(grader, **grades):
 
 def test_graders_are_compared_with_one_another_and_with_the_truth():
     given = grades_of("Ann", a="A", b="B", c="X", d="C", s1="A", s2="X", s3="B")
-    given += grades_of("bob", a="A", b="C", c="X", s1="X")
+    given += grades_of("bob", a="A", b="C", c="X", d="X", s1="X")
     truth = Truth({"a": True, "d": True, "z": True}, {"s1": True, "s2": False, "s3": False})
     result = measure_agreement(given, truth)
     ann, bob = result.graders
     assert ann.counts == {"A": 1, "B": 1, "C": 1, "X": 1} and ann.seconds == 2.0
     assert (ann.listed, ann.lenses, ann.others) == ((1, 2), (1, 1), (1, 2))
-    assert (bob.listed, bob.lenses, bob.others) == ((1, 1), (0, 1), (0, 0))
+    assert (bob.listed, bob.lenses, bob.others) == ((1, 2), (0, 1), (0, 0))
     (pair,) = result.pairs
     assert pair.kappa.n == 4 and 0 < pair.kappa.value < 1
-    assert [name for name, _ in result.disputed] == ["s1", "b"]
+    without = [grade for grade in given if not grade.candidate.startswith("s")]
+    assert pair.kappa == measure_agreement(without).pairs[0].kappa  # controls do not count
+    assert [name for name, _ in result.disputed] == ["b", "d"]
     text = str(result)
     assert "Ann and bob: weighted kappa 0." in text and "4 candidates" in text
     assert "1/2" in text

@@ -67,3 +67,11 @@ def test_results_without_candidates_are_refused(tmp_path):
     one_line("'a' stands there twice", lambda: read_candidates(tmp_path))
     file.write_bytes(b"PAR1 nonsense")
     one_line("damaged", lambda: read_candidates(tmp_path))
+
+
+@pytest.mark.parametrize("flags", [[True, False, None], [1, 0, 0], ["True", "false", ""]])
+def test_known_may_be_a_flag(tmp_path, flags):
+    table = pa.table({"id": ["a", "b", "c"], "prob": [0.9, 0.5, 0.1], "known": flags})
+    pq.write_table(table, tmp_path / "t.parquet")
+    known = read_candidates(tmp_path / "t.parquet").columns["known"]
+    assert known[0] is not None and known[1:] == [None, None]

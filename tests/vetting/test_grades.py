@@ -163,3 +163,12 @@ def test_a_grade_that_is_none_is_refused(store):
     one_line("legal: A, B, C, X", lambda: store.grade("request-1", "Ann", "a", "D"))
     store.grade("request-2", "  Zoë ", "a", "A")
     assert standing(store) == [("Zoë", "a", "A")]
+
+
+def test_undo_gives_back_the_grade_as_it_was_given(store):
+    store.grade("r0-00000", "Ann", "a", "A", blind=True, seconds=3.0)
+    before = store.grades("Ann")
+    store.grade("r1-00000", "Ann", "a", "X", blind=False, seconds=1.0)
+    store.undo("u0-00000", "Ann")
+    (now,) = store.grades("Ann")
+    assert now._replace(time="") == before[0]._replace(time="")

@@ -86,6 +86,8 @@ def export(
         check_quantize(quantize, row, max_auc_loss)
     inputs = [model] if isinstance(model, str | os.PathLike) else []
     check_output(out, inputs, overwrite=overwrite)
+    if row.ending == ".xml":  # OpenVINO's numbers lie beside it
+        check_output(out.with_suffix(".bin"), inputs, overwrite=overwrite)
     network, opened, facts = _opened(model)
     label = str(facts["weights"])
     if quantize is not None and opened is None:

@@ -112,12 +112,14 @@ class Subclassed(keras.Model):
         ("net.onnx", {"format": "tf_saved_model"}, "A SavedModel is a folder; choose another"),
         ("net.pt2", {}, "not written with the backend tensorflow: run with KERAS_BACKEND=torch"),
         ("old.onnx", {}, "is there already; choose another, or pass overwrite=True"),
+        ("old.xml", {}, "old.bin: is there already"),
     ],
 )
 def test_places_that_do_not_fit_are_refused(tmp_path, name, options, message):
-    (tmp_path / "old.onnx").write_bytes(b"old")
+    for old in ("old.onnx", "old.bin"):
+        (tmp_path / old).write_bytes(b"old")
     one_line(message, lambda: export(network("simple_cnn", width=2), tmp_path / name, **options))
-    assert (tmp_path / "old.onnx").read_bytes() == b"old"
+    assert (tmp_path / "old.onnx").read_bytes() == (tmp_path / "old.bin").read_bytes() == b"old"
 
 
 def test_a_network_without_a_graph_is_refused(tmp_path):
