@@ -119,7 +119,7 @@ class Pixels:
 
     def _flags(self, where: tuple[slice, slice]) -> np.ndarray:
         grid, stored = self.grid, np.asarray(self._array[where])
-        if grid.bitpix < 0:  # what is no whole number has every flag
+        if grid.bitpix < 0:  # no whole number: every flag is set
             values = stored.astype(np.float64)
             values = values if grid.offset is None else values * grid.bscale + grid.bzero
             whole = (np.rint(values) == values) & (np.abs(values) < 2.0**53)

@@ -40,7 +40,7 @@ from lenszoo.simulation.surveys import ImagingSurvey, get_survey
 log = logging.getLogger("lenszoo")
 
 REDSHIFT, DISPERSION = "redshift", "velocity_dispersion"
-_OF_SURVEY = {"bands", "zero_point", "layout"}  # what a catalogue would otherwise be told
+_OF_SURVEY = {"bands", "zero_point", "layout"}  # the survey names them, not the caller
 _FARTHEST = 4.0  # redshift of a lens: sources end at 4.5
 _HEAVIEST = 2000.0  # velocity dispersion [km/s]
 _MAGNITUDES = (5.0, 40.0)  # AB

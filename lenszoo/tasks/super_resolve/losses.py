@@ -241,7 +241,7 @@ def feature_extractor(classifier: keras.Model, layer: str | None = None) -> kera
         raise unknown(f"layer of {classifier.name} with maps", name, maps)
     cut = keras.Model(classifier.input, maps[name].output)
     bands = classifier.input.shape[-1]
-    whole_patch = keras.Input((None, None, bands))  # what a classifier crops away counts here
+    whole_patch = keras.Input((None, None, bands))  # the rim that a classifier crops counts here
     copy = keras.models.clone_model(cut, input_tensors=whole_patch, clone_function=_uncropped)
     copy.set_weights(cut.get_weights())
     copy.trainable = False
