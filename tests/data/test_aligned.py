@@ -8,6 +8,7 @@ from oneline import one_line
 from ownprocess import printed
 
 from lenszoo.data.aligned import aligned_empty, aligned_take, is_aligned
+from lenszoo.errors import LenszooError
 from lenszoo.simulation import sample
 from lenszoo.simulation.cutouts import sample_cutouts
 
@@ -66,7 +67,7 @@ def test_more_images_than_a_chunk_are_taken_whole():
 
 
 def test_a_row_out_of_range_is_an_error():
-    with pytest.raises(IndexError):
+    with pytest.raises(LenszooError, match="rows must lie in 0"):
         aligned_take(np.zeros((2, 1), np.float32), [2])
 
 
