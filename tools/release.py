@@ -132,8 +132,7 @@ def release(
     with tempfile.TemporaryDirectory() as folder:
         packed, model, storage = _pack(full, name, Path(folder))
         _standing(name, packed, root)  # before the long part
-        hashes = resolve(str(done.folder)).sha256, _files.sha256_of(packed)
-        scores = {} if further is None else _scores_of(Path(further), hashes)
+        scores = {} if further is None else _scores_of(Path(further), done.folder, packed)
         metrics = _metrics(name, done, (full, model), storage, images, seed, real) | scores
         metrics["measured"]["command"] += "" if recipe is None else f" --recipe {source.name}"
         if further is not None:
@@ -190,8 +189,9 @@ def _difference(recipe: RecipeBase, wanted: RecipeBase) -> str | None:
     return None
 
 
-def _scores_of(file: Path, hashes: Sequence[str]) -> dict[str, Any]:
+def _scores_of(file: Path, run: Path, packed: Path) -> dict[str, Any]:
     """Scores in a JSON file, none of which says that it is of weights with another sha256."""
+    hashes = resolve(str(run)).sha256, _files.sha256_of(packed)
     try:
         scores = dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

@@ -238,9 +238,8 @@ def shortcut_baseline(
         fewest = min(len(np.unique(objects[y == label])) for label in present)
     splits = min(folds, fewest, shown)
     if len(present) < 2 or splits < 2:
-        reason = "all images show one object" if shown < 2 else "a class has a single image"
-        if objects is not None and shown >= 2:
-            reason = "a class shows a single object"
+        single = "has a single image" if objects is None else "shows a single object"
+        reason = "all images show one object" if shown < 2 else f"a class {single}"
         reason = "only one class occurs" if len(present) < 2 else reason
         none, nan = np.full(n_classes, np.nan), float("nan")
         return ShortcutResult(none, nan, nan, nan, None, rows, len(stack), 0, seed, reason)

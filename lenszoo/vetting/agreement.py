@@ -123,7 +123,8 @@ def measure_agreement(grades: Iterable[Grade], truth: Truth | None = None) -> Ag
     for grade in grades:
         by_grader[grade.grader][grade.candidate] = grade
     names = sorted(by_grader, key=str.casefold)
-    controls = set(truth.controls if truth else ())  # easy ones would make graders seem alike
+    truth = truth or Truth({}, {})
+    controls = truth.controls.keys()  # easy ones would make graders seem alike
     pairs = []
     for one, two in itertools.combinations(names, 2):
         common = sorted((by_grader[one].keys() & by_grader[two].keys()) - controls)
@@ -135,7 +136,7 @@ def measure_agreement(grades: Iterable[Grade], truth: Truth | None = None) -> Ag
             spread[candidate][name] = by_grader[name][candidate].grade
     disputed = [(c, votes) for c, votes in spread.items() if len(set(votes.values())) > 1]
     disputed.sort(key=lambda each: (-_width(each[1]), each[0]))
-    graders = [_grader(name, by_grader[name], truth or Truth({}, {})) for name in names]
+    graders = [_grader(name, by_grader[name], truth) for name in names]
     return Agreement(graders, pairs, disputed[:_DISPUTED])
 
 

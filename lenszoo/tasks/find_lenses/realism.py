@@ -106,10 +106,10 @@ def realism(
     statistics = shortcut_baseline(images, labels, 2, **common)
     distance = frechet(*(each.features for each in sets), seed=seed)
     values: dict[str, Any] = {"real": int((labels == 0).sum()), "painted": int(labels.sum())}
+    shown = [len(np.unique(each.galaxies)) for each in reversed(sets)]
     for name, result in (("probe", probe), ("statistics", statistics)):
         auc = float(result.macro_ovr_auc)
         values[f"{name}_auc"] = auc
-        shown = [len(np.unique(each.galaxies)) for each in reversed(sets)]
         values[f"{name}_interval"] = auc_interval(auc, *shown).tolist()
     values |= {
         "frechet": distance.distance,
