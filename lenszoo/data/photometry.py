@@ -12,6 +12,7 @@ import numpy as np
 from lenszoo.data.profiles import asymmetry, centroids, ellipticities, growth_curves
 from lenszoo.data.sky import measure_sky
 from lenszoo.errors import LenszooError, counted
+from lenszoo.flux_range import power_of_two
 
 ZERO_POINT = 25.0
 """AB magnitude of flux 1."""
@@ -131,7 +132,9 @@ def _check(
 def _measure(images: np.ndarray, scale: float, zero_point: float, radius: float) -> np.ndarray:
     """Return (m, columns) for a few cutouts; ``radius`` is that of the aperture in pixels."""
     m, height, width, n_bands = images.shape
-    light, rms, bad = _above_sky(images)
+    peak = np.abs(images).max((1, 2, 3), initial=0, where=np.isfinite(images))
+    unit = power_of_two(peak)[:, None]  # squares of fluxes in W / m^2 / Hz would be 0 in float32
+    light, rms, bad = _above_sky((images / unit[..., None, None]).astype(np.float32))
     weights = _band_weights(rms)
     total = np.zeros((m, height, width), np.float32)
     for band in range(n_bands):
@@ -150,7 +153,8 @@ def _measure(images: np.ndarray, scale: float, zero_point: float, radius: float)
     flux[np.isnan(rms)] = np.nan
     if bad is not None:
         flux[(bad & (inside > 0)[:, None]).any((2, 3))] = np.nan
-    magnitudes = _asinh_magnitude(flux, rms * np.sqrt(area)[:, None], zero_point)
+    points = zero_point - 2.5 * np.log10(unit)
+    magnitudes = _asinh_magnitude(flux, rms * np.sqrt(area)[:, None], points)
 
     curve = growth_curves(total, y, x, r)
     r20, r50, r80 = (curve.radius_of(part) for part in (0.2, 0.5, 0.8))
@@ -163,7 +167,7 @@ def _measure(images: np.ndarray, scale: float, zero_point: float, radius: float)
         signal / (noise * np.sqrt(area)),
     )
     colours = magnitudes[:, :-1] - magnitudes[:, 1:]
-    return np.concatenate([magnitudes, colours, np.stack(shape, axis=1), rms], axis=1)
+    return np.concatenate([magnitudes, colours, np.stack(shape, axis=1), rms * unit], axis=1)
 
 
 def _above_sky(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -189,7 +193,9 @@ def _band_weights(rms: np.ndarray) -> np.ndarray:
     return weights / np.maximum(weights.sum(1, keepdims=True), np.float32(1e-30))
 
 
-def _asinh_magnitude(flux: np.ndarray, softening: np.ndarray, zero_point: float) -> np.ndarray:
+def _asinh_magnitude(
+    flux: np.ndarray, softening: np.ndarray, zero_point: np.ndarray
+) -> np.ndarray:
     flux, softening = flux.astype(np.float64), softening.astype(np.float64)
     soft = np.arcsinh(flux / (2 * softening)) + np.log(softening)
     plain = np.log(np.where(flux > 0, flux, np.nan))

@@ -1,6 +1,7 @@
 """Preparation of images for a model: crop, sky, zero point and scaling."""
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,8 @@ class Preparation:
             name: what messages call it.
 
         Raises:
-            LenszooError: it is smaller than the cut, or its header names two zero points.
+            LenszooError: it is smaller than the cut, its header names two zero points, or those of
+                some bands name one and those of others none.
         """
         if self.crop is not None:
             image = crop_image(image, self.crop, name)
@@ -110,10 +112,20 @@ class Preparation:
         read = read_zero_points(path)
         if read is None or all(value is None for value in read):
             return None
+        files = [path] if isinstance(path, str | os.PathLike) else list(path)
+        dark = [
+            file for file, value in zip(files, read, strict=True)
+            if value is None and file is not None
+        ]  # fmt: skip
         points = [self.target if value is None else value for value in read]
         points = points * bands if len(points) == 1 else points
         if len(points) != bands or all(abs(value - self.target) <= _AGREE for value in points):
             return None
+        if dark:
+            raise LenszooError(
+                f"{name}: the header of {dark[0]} names no zero point, but those of the other bands "
+                f"do, and they differ from {self.target:g} mag; give one for all with zero_point=."
+            )
         self._tell(points, name)
         return _factor(points, self.target)
 

@@ -115,7 +115,7 @@ class Stretch(BaseLayer):
         if self.kind == "zscale":
             low, high = zscale_limits(images)
             low, high = low[:, None, None, :], high[:, None, None, :]
-            return ops.clip((images - low) / ops.maximum(high - low, 1e-20), 0.0, 1.0)
+            return ops.clip((images - low) / ops.maximum(high - low, 1e-37), 0.0, 1.0)
         return _CURVES[self.kind](images / self.scale)
 
 

@@ -48,7 +48,9 @@ def _reject(rank: Any, values: Any, good: Any, grown: int) -> tuple[Any, Any]:
         ops.sum(dx * (rank - x), 1, keepdims=True), 1e-12
     )
     flat = values - y - slope * (rank - x)  # its mean over the good samples is zero
-    limit = REJECT * ops.sqrt(ops.sum(flat * flat * good, 1, keepdims=True) / number)
+    unit = ops.max(ops.abs(flat) * good, 1, keepdims=True)  # squares of small fluxes would be 0
+    part = flat / ops.where(unit > 0, unit, 1.0)
+    limit = REJECT * unit * ops.sqrt(ops.sum(part * part * good, 1, keepdims=True) / number)
     bad = ops.maximum(1.0 - good, ops.cast(ops.abs(flat) > limit, "float32"))
     return slope, 1.0 - _spread(bad, grown)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError, unknown
+from lenszoo.flux_range import power_of_two
 from lenszoo.metrics.stacks import Floats, check_stack, chunks, finite, pairs
 
 WINDOWS = ("gaussian", "uniform")
@@ -41,7 +42,7 @@ def mse(target: ArrayLike, image: ArrayLike) -> Floats:
         [0.01, 0.01]
     """
     parts = [
-        ((a - b) ** 2).mean(axis=(1, 2, 3), dtype=float) for a, b in pairs(target, image, _GOAL)
+        np.square(a - b, dtype=float).mean(axis=(1, 2, 3)) for a, b in pairs(target, image, _GOAL)
     ]
     return np.concatenate(parts)
 
@@ -123,10 +124,11 @@ def ssim(
         raise LenszooError(
             f"SSIM needs images of at least {len(weights)} x {len(weights)} pixels, got {shape}."
         )
-    c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
+    unit = power_of_two(peak)  # to divide by it is exact, and squares of small fluxes are not 0
+    c1, c2 = (K1 * peak / unit) ** 2, (K2 * peak / unit) ** 2
     values = []
     for pair in pairs(target, image, _GOAL):
-        x, y = (np.moveaxis(part, 3, 1) for part in pair)
+        x, y = (np.moveaxis(part, 3, 1) / part.dtype.type(unit) for part in pair)
         # Without their mean, single-precision images need no more than single precision.
         level = x.mean(axis=(2, 3), keepdims=True, dtype=float).astype(x.dtype)
         x, y = x - level, y - level
@@ -273,7 +275,7 @@ def residual_chi_square(image: ArrayLike, target: ArrayLike, variance: ArrayLike
         start += len(x)
         if not ((part > 0) & np.isfinite(part)).all():
             raise LenszooError("The variance must be positive and finite in every pixel.")
-        values.append(((y - x) ** 2 / part).mean(axis=(1, 2, 3)))
+        values.append((np.square(y - x, dtype=float) / part).mean(axis=(1, 2, 3)))
     return np.concatenate(values)
 
 

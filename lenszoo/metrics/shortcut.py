@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lenszoo.errors import LenszooError
+from lenszoo.flux_range import power_of_two
 from lenszoo.masked import unmasked
 from lenszoo.metrics.classification import (
     accuracy,
@@ -96,6 +97,9 @@ def _statistics(pixels: NDArray[np.float32], geometry: _Geometry) -> NDArray[np.
     if not np.isfinite(pixels).all():
         pixels = np.where(np.isfinite(pixels), pixels, np.float32(0))
     size = pixels.shape[1]
+    peak = np.maximum(pixels.max(axis=1), -pixels.min(axis=1))
+    unit = power_of_two(peak)[:, None]
+    pixels = pixels / unit.astype(np.float32)
     rings = pixels @ geometry.rings
     mean = pixels.mean(axis=1, dtype=np.float64)
     centred = pixels - mean[:, None].astype(np.float32)
@@ -116,7 +120,9 @@ def _statistics(pixels: NDArray[np.float32], geometry: _Geometry) -> NDArray[np.
     ]
     flux = np.subtract(pixels, (median + 0.1 * (high - median))[:, None], out=centred)
     moments = np.maximum(flux, 0, out=flux) @ geometry.moments
-    columns = [mean, np.sqrt(variance), skewness, low, high, *quantiles.T, *rings.T]
+    fluxes = [mean, np.sqrt(variance), low, high, *quantiles.T, *rings.T]
+    fluxes = [*(np.stack(fluxes, axis=1, dtype=np.float64) * unit).T]
+    columns = [*fluxes[:2], skewness, *fluxes[2:]]
     columns += [*_shape(moments), *(1 - np.array(ranks) / size).T]
     return np.stack(columns, axis=1).astype(np.float64)
 

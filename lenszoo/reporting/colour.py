@@ -89,7 +89,7 @@ def colour_image(
     intensity = layers.mean(axis=2)
     top = np.percentile(intensity[~bad], brightest)
     if top <= 0:
-        top = max(float(intensity[~bad].max()), 1e-30)
+        top = max(float(intensity[~bad].max()), np.finfo(float).tiny)
     soft = max(softening * noise, top / 1e3) / top
     # astropy shows 0.1 asinh(Q I / stretch) / asinh(0.1 Q): here the brightest band of ``top`` as 1
     peak = max(float(np.percentile(layers.max(axis=2)[~bad], brightest)) / top, 1.0)

@@ -48,10 +48,10 @@ class Tile:
 
     @property
     def stamp(self) -> list[Any]:
-        """Path, size and time of all files, plane, and what else changes pixels."""
+        """Path, size and time of all files, plane, zero points, and what else changes pixels."""
         grids = (*self.grids, *self.weight_maps, *self.masks)
         files = [grid and (grid.path, grid.size, grid.modified, grid.plane) for grid in grids]
-        return [self.name, files, self.mask_bits]
+        return [self.name, files, self.mask_bits, list(self.zero_points)]
 
     @functools.cached_property
     def circle(self) -> tuple[np.ndarray, float]:
@@ -112,6 +112,12 @@ def read_tiles(
             if reads_zero_points and grid is not None and points[k] is None:
                 points[k] = grid.zero_point
                 faults += [grid.zero_point_fault] if grid.zero_point_fault else []
+        dark = [band for band, point in zip(bands, points, strict=True) if point is None]
+        if 0 < len(dark) < len(points):
+            faults.append(
+                f"tile {one.name}: the zero point of {', '.join(dark)} is unknown, but not that of "
+                "the other bands; give all in a table of tiles, or one with zero_point="
+            )
         sound = [grid for grid in grids if grid is not None]
         fault = faults[0] if faults else check(sound)
         tiles.append(Tile(one.name, grids, tuple(points), fault, weight_maps, masks, mask_bits))

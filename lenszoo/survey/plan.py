@@ -102,8 +102,21 @@ def make_plan(
     return Plan(folder, parts, plan["objects"], plan["left_out"], plan.get("placed", True), notes)
 
 
-def sweep_plans(out: Path, keep: Path) -> None:
-    """Remove plans that were cut off, and plans for tiles as they were before."""
+def sweep_plans(out: Path, plan: Plan, pixels: Sequence[PixelSource]) -> None:
+    """Remove plans that were cut off, and plans and answers for pixels as they were before.
+
+    While a tile cannot be read its answers stay, and with them those of former plans.
+
+    Args:
+        out: the folder of results, which no other process searches into.
+        plan: the one of this search.
+        pixels: as for :func:`make_plan`.
+    """
     for folder in (*out.glob(".plan-*"), *out.glob("plan-*")):
-        if folder != keep:
+        if folder != plan.folder:
             shutil.rmtree(folder, ignore_errors=True)
+    if all(one.fault is None for one in pixels):
+        keys = {part.key for part in plan.parts}
+        for file in (out / "parts").glob("*.parquet"):
+            if file.stem not in keys:
+                file.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Catalogues of positions on the sky, read in record batches and never whole."""
 
+import functools
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ from lenszoo.data.fits import quiet
 from lenszoo.data.names import natural_key
 from lenszoo.data.table import PARQUET_SUFFIXES, Table
 from lenszoo.errors import LenszooError, one_line, unreadable
+from lenszoo.files import sha256_of
 
 BATCH_ROWS = 1 << 17
 """Rows read at a time."""
@@ -23,7 +25,6 @@ BATCH_ROWS = 1 << 17
 REQUIRED = ("id", "ra", "dec")
 _CSV = (".csv", ".csv.gz")
 _VOTABLE = (".vot", ".votable", ".xml", ".vot.gz")
-_EDGE = 1 << 20  # bytes at either end of a file that tell it from another
 _SHOWN = 12
 _HOURS = ("h", "hour", "hourangle", "15 deg", "hms", "h:m:s")
 _DEGREES = ("", "deg", "degree", "degrees", "degree_east", "degree_north", "d", "angle[deg]")
@@ -68,15 +69,10 @@ class Positions:
             start += len(batch)
 
     def fingerprint(self) -> str:
-        """Return a hash of names, sizes and both ends of all files."""
+        """Return a hash of the names and contents of all files."""
         digest = hashlib.sha256()
         for file in self.files():
-            size = file.stat().st_size
-            digest.update(f"{file.name}:{size}:".encode())
-            with file.open("rb") as stream:
-                digest.update(stream.read(_EDGE))
-                stream.seek(max(size - _EDGE, 0))
-                digest.update(stream.read(_EDGE))
+            digest.update(f"{file.name}:{content_hash(file)}:".encode())
         return digest.hexdigest()
 
     def files(self) -> list[Path]:
@@ -269,6 +265,24 @@ def _ids(column: pa.Array, rows: Table) -> pa.Array:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return pc.fill_null(pc.utf8_trim_whitespace(column.cast(pa.string())), "")
     return pa.array(rows.text("id"), pa.string())
+
+
+def content_hash(file: Path) -> str:
+    """Return the sha256 of a file, which is read once while it stays as it is.
+
+    Raises:
+        LenszooError: it cannot be read.
+    """
+    try:
+        status = file.stat()
+        return _hash_of(str(file.resolve()), status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise unreadable(str(file), error) from error
+
+
+@functools.lru_cache(maxsize=4096)
+def _hash_of(path: str, size: int, modified: int) -> str:
+    return sha256_of(Path(path))
 
 
 def as_ids(values: np.ndarray, source: str) -> list[str]:

@@ -22,7 +22,7 @@ from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError, unreadable
 from lenszoo.files import has_folder
 from lenszoo.survey.footprints import Tile
-from lenszoo.survey.positions import BATCH_ROWS, Positions, native
+from lenszoo.survey.positions import BATCH_ROWS, Positions, content_hash, native
 
 BETWEEN = " + "
 """Stands between the files of the bands of one cutout, as in the tables of ``lenszoo predict``."""
@@ -164,7 +164,7 @@ class StackTable(Positions):
 
     def _raw(self) -> Iterator[pa.RecordBatch]:
         stack = self.cutouts.stack()
-        numbered = "id" not in self.columns and "id" not in map(str.casefold, stack.columns)
+        numbered = self._is_numbered(stack)
         names = self._names([*stack.columns, *["id"] * numbered])
         count = len(stack.images)
         columns = {key: stack.beside(name) for key, name in names.items()}
@@ -175,9 +175,15 @@ class StackTable(Positions):
             arrays = [_as_arrow(values[rows]) for values in columns.values() if values is not None]
             yield pa.RecordBatch.from_arrays(arrays, list(columns))
 
+    def _is_numbered(self, stack: Stack) -> bool:
+        """Whether the ids are the numbers of the rows, which are the same of any stack."""
+        return "id" not in self.columns and "id" not in map(str.casefold, stack.columns)
+
     def fingerprint(self) -> str:
-        """Return a hash of the arrays."""
+        """Return a hash of the arrays; where ids are row numbers, of the images as well."""
         digest = hashlib.sha256()
+        if self._is_numbered(self.cutouts.stack()):
+            digest.update(_content(self.cutouts).encode())
         for batch in self.batches():
             for column in batch.columns:
                 digest.update(json.dumps(column.to_pylist()).encode())
@@ -210,6 +216,17 @@ class FolderTable(Positions):
         for batch in self.batches():
             digest.update(json.dumps(batch.column("id").to_pylist()).encode())
         return digest.hexdigest()
+
+
+def _content(cutouts: ReadyCutouts) -> str:
+    """Return what tells the images of a stack from others, wherever it lies."""
+    file = Path(stack_file(cutouts.path))
+    if not file.is_dir():
+        return content_hash(file)
+    digest = hashlib.sha256()
+    for each in sorted(part for part in file.rglob("*") if part.is_file()):
+        digest.update(f"{each.relative_to(file).as_posix()}:{content_hash(each)}:".encode())
+    return digest.hexdigest()
 
 
 def _as_arrow(values: np.ndarray) -> pa.Array:

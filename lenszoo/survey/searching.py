@@ -195,7 +195,7 @@ def search(
         pixels = scene.open(folder)
         plan = make_plan(folder, positions, pixels, part_rows)
         if shard is None:
-            sweep_plans(folder, plan.folder)
+            sweep_plans(folder, plan, pixels)
         _tell_left_out(plan)
         if lenses is not None and not plan.placed:
             raise LenszooError(

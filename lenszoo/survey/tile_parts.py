@@ -127,7 +127,7 @@ class _Spool:
         path = self._path(number)
         if not path.exists():
             return
-        seed = json.dumps([tile.stamp, tile.zero_points]).encode()
+        seed = json.dumps(tile.stamp).encode()
         table = None
         for rows in _streams(path):
             table = rows if table is None else pa.concat_tables([table, rows])

@@ -5,7 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lenszoo.data.table import read_table
+from lenszoo.data.table import PARQUET_SUFFIXES, read_table
 from lenszoo.errors import LenszooError, one_line, unreadable
 from lenszoo.files import read_json
+from lenszoo.inference.tables import KEY
 
 TOP = 10_000
 """Candidates that are listed, unless told otherwise."""
@@ -39,6 +40,7 @@ class Candidates:
         columns: facts of each by name, of :data:`SHOWN`; None where one is missing.
         paths: files of images from a table, band by band; None where the table names none.
         search: the content of ``search.json``; empty for a table.
+        facts: of the search, or of the prediction that wrote a table; empty where unknown.
     """
 
     source: Path
@@ -48,6 +50,7 @@ class Candidates:
     columns: Mapping[str, Sequence[Any]]
     paths: tuple[str | None, ...] | None
     search: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,6 +71,7 @@ def read_candidates(results: str | os.PathLike[str], top: int = TOP) -> Candidat
     """
     path = Path(results)
     search: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     if path.is_dir():
         file = path / "candidates.parquet"
         if not file.exists():
@@ -83,6 +87,7 @@ def read_candidates(results: str | os.PathLike[str], top: int = TOP) -> Candidat
         file, folder = path, path.with_name(f"{path.stem}.vetting")
         content = read_table(path)
         table = content.typed(content.columns)
+        facts = _facts_of(path)
     if "id" not in table.column_names:
         raise LenszooError(f"{file}: no column 'id'; candidates need names.")
     if not len(table):
@@ -99,12 +104,12 @@ def read_candidates(results: str | os.PathLike[str], top: int = TOP) -> Candidat
     if "path" in table.column_names:
         texts = table["path"].to_pylist()
         paths = tuple(None if texts[k] is None else str(texts[k]) for k in order)
-    facts: Any = [search.get(name) for name in _SETTLED]
-    if not any(facts):
-        facts = sorted(ids)
-    identity = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    settled: Any = [search.get(name) for name in _SETTLED]
+    if not any(settled):
+        settled = sorted(ids)
+    identity = hashlib.sha256(json.dumps(settled).encode()).hexdigest()
     named = tuple(ids[k] for k in order)
-    return Candidates(path, folder, identity, named, columns, paths, search)
+    return Candidates(path, folder, identity, named, columns, paths, search, search or facts)
 
 
 def _parquet(file: Path) -> pa.Table:
@@ -116,6 +121,17 @@ def _parquet(file: Path) -> pa.Table:
         raise LenszooError(f"{file}: damaged ({one_line(error)}); search again.") from error
     except pa.ArrowException as error:
         raise LenszooError(f"{file}: damaged ({one_line(error)}); search again.") from error
+
+
+def _facts_of(file: Path) -> dict[str, Any]:
+    """Return the facts that a prediction wrote beside its table; empty where there are none."""
+    if not file.name.lower().endswith(PARQUET_SUFFIXES):
+        return {}
+    try:
+        facts = json.loads((pq.read_schema(file).metadata or {}).get(KEY, b"{}"))
+    except ValueError:  # another program's
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _columns(table: pa.Table) -> dict[str, list[Any]]:

@@ -4,23 +4,27 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from lenszoo.data.fits import read_pixel_scale, split_hdu
+from lenszoo.data.flux_units import read_zero_points
 from lenszoo.data.matching import match_by_name, match_by_pattern
 from lenszoo.data.readers import ImagePath, image_name, read_image
 from lenszoo.data.sky import subtract_sky
 from lenszoo.data.stacks import Stack, is_stack_file, open_stack, split_row, stack_file
 from lenszoo.errors import LenszooError
 from lenszoo.files import has_file, has_folder
+from lenszoo.inference.inputs import Fit
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.tiles import list_tiles
 from lenszoo.vetting.candidates import Candidates
+from lenszoo.vetting.seen import finder_fit, read_seen, trained_inputs
 
 log = logging.getLogger("lenszoo")
 
@@ -58,6 +62,14 @@ class Images(Protocol):
     bands: tuple[str, ...]
     widest: int
 
+    def seen(self, row: int) -> np.ndarray:
+        """Return an image (H, W, bands) float32 as the finder took it.
+
+        Raises:
+            LenszooError: why there is none.
+        """
+        ...
+
     def read(self, row: int, field: int = 1) -> np.ndarray:
         """Return an image (H, W, bands) float32, the first row at the bottom.
 
@@ -87,7 +99,11 @@ class TileImages:
     def __init__(self, candidates: Candidates, tiles: str | os.PathLike[str] | None = None) -> None:
         search = candidates.search
         self.bands = tuple(search["bands"])
-        self.shape, reads_zero_points = _trained(search["weights"])
+        trained = trained_inputs(search["weights"])
+        if trained is None:
+            log.warning("Cutouts of %d pixels are shown.", _SIZE[0])
+        self.shape = _SIZE if trained is None or not trained.shape else trained.shape[:2]
+        reads_zero_points = trained is None or trained.zero_point is not None
         self._scale, self._target = search.get("pixel_scale"), search.get("target") or _ZERO_POINT
         self._mask, self._sky = search.get("mask_value"), search.get("sky")
         self._names = candidates.columns["tile"]
@@ -112,6 +128,10 @@ class TileImages:
         self._tiles = {tile.name: tile for tile in sound}
         self._cutters: OrderedDict[tuple[str, int], TileCutter] = OrderedDict()
         self._lock = threading.Lock()
+
+    def seen(self, row: int) -> np.ndarray:
+        """Cut an image out of its tile, as the search does."""
+        return self.read(row)
 
     def read(self, row: int, field: int = 1) -> np.ndarray:
         """Cut an image out of its tile, as the search does.
@@ -176,6 +196,7 @@ class FileImages:
         roots: the folders; a file elsewhere, also by a link, is not shown.
         bands: names of the bands.
         planes: positions of the bands that are shown; None for all.
+        facts: of the search or the prediction that took these images; empty where unknown.
     """
 
     widest = 1
@@ -186,17 +207,30 @@ class FileImages:
         roots: Sequence[Path],
         bands: Sequence[str] = (),
         planes: Sequence[int] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
-        self.bands, self._planes = tuple(bands), planes
+        self.bands, self._planes, self._facts = tuple(bands), planes, facts or {}
         self._stacks: dict[str, Stack | None] = {}
+        self._told = False
         self._lock = threading.Lock()
         self._paths, self._roots = paths, [root.resolve() for root in roots]
 
+    @cached_property
+    def _fit(self) -> Fit | None:
+        return finder_fit(self._facts) if self._facts.get("weights") else None
+
+    def seen(self, row: int) -> np.ndarray:
+        """Read an image and prepare it as for the finder; as it is where that is unknown."""
+        source = self._source(row)
+        if self._fit is None:
+            self._tell_of_zero_points(row)
+            image = read_image(source)
+            return image if self._planes is None else image[..., list(self._planes)]
+        return read_seen(source, self._fit, self._facts.get("mask_value"))
+
     def read(self, row: int, field: int = 1) -> np.ndarray:
         """Read an image."""
-        path = self._path(row)
-        place = split_row(path) if isinstance(path, str) else None
-        image = read_image(path) if place is None else self._of_stack(*place)
+        path, image = self._path(row), read_image(self._source(row))
         if self._planes is not None:
             image = image[..., list(self._planes)]
         return image[::-1] if image_name(path).lower().endswith(_TOP_FIRST) else image
@@ -208,15 +242,31 @@ class FileImages:
         except LenszooError:
             return Frame()
 
-    def _of_stack(self, name: str, row: int) -> np.ndarray:
-        """Read an image of a stack, which stays open."""
+    def _tell_of_zero_points(self, row: int) -> None:
+        points = None if self._told else read_zero_points(self._path(row))
+        if points is not None and any(point is not None for point in points):
+            self._told = True
+            log.warning(
+                "%s: its header names a zero point, but the results do not say how the finder took "
+                "the images: they are as in their files. Grade a table in Parquet to have them as "
+                "the finder did.", image_name(self._path(row)),
+            )  # fmt: skip
+
+    def _source(self, row: int) -> ImagePath:
+        """Return what :func:`read_image` reads: a path, or an image of a stack."""
+        path = self._path(row)
+        place = split_row(path) if isinstance(path, str) else None
+        return path if place is None else self._of_stack(*place)
+
+    def _of_stack(self, name: str, row: int) -> ImagePath:
+        """Return an image of a stack, which stays open."""
         with self._lock:
             if name not in self._stacks:
                 self._stacks[name] = open_stack(name)
             stack = self._stacks[name]
         if stack is None or row >= len(stack.images):
             raise LenszooError(f"{name}: has no image {row} any more.")
-        return stack.images[row].read()
+        return stack.images[row]
 
     def _path(self, row: int) -> ImagePath:
         path = self._paths[row]
@@ -301,7 +351,7 @@ def _named_files(
             roots = [_home(candidates.search["cutouts"])]
     starts = [*roots, beside]
     paths = [None if text is None else _existing(text, starts) for text in candidates.paths]
-    files = FileImages(paths, roots, bands, planes)
+    files = FileImages(paths, roots, bands, planes, candidates.facts)
     fault: LenszooError | None = None
     for row in range(len(paths)):
         try:
@@ -339,30 +389,6 @@ def _joined(files: Sequence[str | None]) -> ImagePath | None:
     if all(file is None for file in files):
         return None
     return files[0] if len(files) == 1 else list(files)
-
-
-def _trained(weights: Sequence[str]) -> tuple[tuple[int, int], bool]:
-    """Return the size (H, W) of the cutouts of a search, and whether it took zero points."""
-    from lenszoo.pretrained.manifest import get_entry
-
-    try:
-        source: Any = get_entry(weights[0])
-    except LenszooError:
-        from lenszoo.pretrained.source import resolve  # imports Keras
-
-        try:
-            source = resolve(weights[0])
-            source = _Trained(source.config.input_shape if source.config else None, source.inputs)
-        except LenszooError as error:
-            log.warning("%s Cutouts of %d pixels are shown.", error, _SIZE[0])
-            return _SIZE, True
-    shape = source.input_shape or _SIZE
-    return (shape[0], shape[1]), source.inputs is not None and source.inputs.zero_point is not None
-
-
-class _Trained(NamedTuple):
-    input_shape: tuple[int, ...] | None
-    inputs: Any
 
 
 def _unit(x: float, y: float) -> tuple[float, float] | None:

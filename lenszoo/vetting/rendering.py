@@ -113,6 +113,6 @@ def _linear(plane: np.ndarray) -> np.ndarray:
     """Return a band as greys between two percentiles; pixels that are not finite are mid-grey."""
     finite = np.isfinite(plane)
     low, high = np.percentile(plane[finite], _CLIP) if finite.any() else (0.0, 1.0)
-    grey = (np.where(finite, plane, low) - low) / max(high - low, 1e-30)
+    grey = (np.where(finite, plane, low) - low) / max(high - low, np.finfo(float).tiny)
     grey = np.where(finite, grey, 0.4)
     return np.repeat(grey[..., None], 3, axis=2)

@@ -139,7 +139,7 @@ def write_votes(
     for vote, name in zip(labelled, _file_names(labelled), strict=True):
         row = row_of[vote.candidate]
         try:
-            stack = np.array(images.read(row)[None], np.float32)
+            stack = np.array(images.seen(row)[None], np.float32)
         except LenszooError as error:
             faults.append(f"{vote.candidate}: {error}")
             continue

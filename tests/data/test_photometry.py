@@ -155,12 +155,16 @@ def test_names_are_stable_and_empty_input_is_fine():
     assert all(values.shape == (0,) for values in empty.values())
 
 
-def test_tiny_fluxes_measure_as_well():
+@pytest.mark.parametrize("digits", [14, 30, -20])
+def test_the_unit_of_the_flux_does_not_matter(digits):
     rng = np.random.default_rng(0)
     image = _sersic(1, 3) + rng.normal(0, 5, (SIDE, SIDE))
-    usual, tiny = _one(image), _one(image * 1e-14)
-    assert tiny["mag_r"] == pytest.approx(usual["mag_r"] + 35, abs=1e-3)
-    for name in ("half_light_radius", "ellipticity", "concentration", "asymmetry"):
+    usual, tiny = _one(image), _one(image * 10.0**-digits)
+    assert tiny["mag_r"] == pytest.approx(usual["mag_r"] + 2.5 * digits, abs=1e-3)
+    assert tiny["sky_rms_r"] == pytest.approx(usual["sky_rms_r"] * 10.0**-digits, rel=1e-3)
+    for name in (
+        "half_light_radius", "ellipticity", "concentration", "asymmetry", "signal_to_noise",
+    ):  # fmt: skip
         assert tiny[name] == pytest.approx(usual[name], rel=1e-3)
 
 

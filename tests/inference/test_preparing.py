@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from oneline import one_line
 
+from lenszoo.errors import LenszooError
 from lenszoo.inference.preparing import prepare
 
 
@@ -53,6 +54,22 @@ def test_a_header_gives_the_zero_point_and_is_told_of_once(tmp_path, caplog):
     (line,) = caplog.messages
     assert line.startswith("a.fits: its header says that flux 1 is 30 mag")
     np.testing.assert_array_equal(prepare({}, None).apply(image.copy(), path, "a.fits"), image)
+
+
+def test_zero_points_of_some_bands_alone_are_refused_where_they_would_change_fluxes(tmp_path):
+    image = draw(bands=2)
+    known, dark = tmp_path / "g.fits", tmp_path / "r.fits"
+    fits.writeto(dark, image[..., 1])
+    fits.writeto(known, image[..., 0], fits.Header({"MAGZERO": 30.0}))
+    preparation = prepare({}, 25.0)
+    with pytest.raises(LenszooError, match=r"^a: the header of .*r\.fits names no zero point"):
+        preparation.apply(image.copy(), (known, dark), "a")
+    given = prepare({"zero_point": 30.0}, 25.0).apply(image.copy(), (known, dark), "a")
+    np.testing.assert_allclose(given, 0.01 * image, rtol=1e-5)
+    for files in ((dark, dark), (known, None)):  # no header names one; a band that is missing
+        preparation.apply(image.copy(), files, "a")
+    fits.writeto(known, image[..., 0], fits.Header({"MAGZERO": 25.0}), overwrite=True)
+    np.testing.assert_array_equal(preparation.apply(image.copy(), (known, dark), "a"), image)
 
 
 @pytest.mark.parametrize(

@@ -20,3 +20,10 @@ def test_zscale_is_that_of_astropy(side):
             ours = (low[i, band], high[i, band])
             theirs = ZScaleInterval().get_limits(stack[i, :, :, band])
             assert ours == pytest.approx(theirs, rel=1e-3, abs=2e-3 * float(np.ptp(theirs)))
+
+
+def test_limits_follow_the_unit_of_the_flux():
+    pixels = np.random.default_rng(1).gamma(0.5, size=(2, 40, 40, 1)).astype(np.float32)
+    low, high = zscale_limits(pixels * np.float32(1e-28))
+    for part, expected in zip((low, high), zscale_limits(pixels), strict=True):
+        np.testing.assert_allclose(part, np.array(expected) * 1e-28, rtol=1e-4)

@@ -85,6 +85,24 @@ def test_ssim_on_a_bright_sky_keeps_its_precision():
     np.testing.assert_allclose(single, bright, atol=1e-3)
 
 
+@pytest.mark.parametrize("unit", [1e-22, 1e-30, 1e15])
+def test_the_unit_of_the_flux_does_not_matter(unit):
+    target, image = draw()
+    fine = np.float32(unit)
+    options = {"data_range": 1.0}, {"data_range": unit}
+    for score in (iq.psnr, iq.ssim):
+        np.testing.assert_allclose(
+            score(target * fine, image * fine, **options[1]),
+            score(target, image, **options[0]),
+            rtol=1e-5,
+        )
+    np.testing.assert_allclose(
+        iq.residual_chi_square(image * fine, target * fine, (0.1 * unit) ** 2),
+        iq.residual_chi_square(image, target, 0.01),
+        rtol=1e-5,
+    )
+
+
 def test_ssim_is_symmetric_and_one_for_equals():
     target, image = draw()
     np.testing.assert_allclose(iq.ssim(target, target, data_range=1), 1, atol=1e-6)

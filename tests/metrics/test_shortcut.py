@@ -66,6 +66,15 @@ def test_constant_and_tiny_images_stay_finite(shape):
         assert found.shape == (3, len(feature_names(shape[3] if len(shape) == 4 else 1)))
 
 
+@pytest.mark.parametrize("unit", [2.0**-100, 2.0**-73, 2.0**60])
+def test_the_unit_of_the_flux_does_not_matter(unit):
+    image = (blob(x=3, q=0.6) + 0.1).astype(np.float32)
+    found, expected = statistics(image * np.float32(unit)), statistics(image)
+    for name, value in expected.items():
+        plain = name.startswith(("skew", "centroid", "radius", "axis", "ellipticity", "bright"))
+        assert found[name] == pytest.approx(value * (1 if plain else unit), rel=1e-12), name
+
+
 def test_bands_are_told_apart():
     images = np.random.default_rng(0).random((4, 16, 16, 2))
     both = global_statistics(images)

@@ -44,6 +44,22 @@ def test_a_bad_tile_is_told_of_and_the_rest_goes_on(tmp_path):
     assert faults[2] == "tile t2 lacks band i" and "GLON" in faults[3] and faults[4] is None
 
 
+def test_zero_points_are_known_of_all_bands_or_of_none(tmp_path):
+    write_sky(tmp_path, tiles=2, side=60)
+    with fits.open(tmp_path / "tiles" / "t0" / "r.fits", mode="update") as hdus:
+        hdus[0].header["MAGZERO"] = 30.0
+    files = list_tiles(tmp_path / "tiles", BANDS, "{tile}/{band}.fits*")
+    index = tmp_path / "index.parquet"
+    faults = [
+        tile.fault for tile in read_tiles(files, BANDS, index, lambda grids: None, True)
+    ]  # fmt: skip
+    assert faults[0].startswith("tile t0: the zero point of g, i is unknown") and faults[1] is None
+    assert [tile.fault for tile in read(tmp_path, zero_point=27.0)] == [None, None]
+    assert [tile.fault for tile in read(tmp_path)] == [None, None]
+    one, other = (read(tmp_path, zero_point=value)[1].stamp for value in (27.0, 28.0))
+    assert one != other
+
+
 def test_a_position_goes_to_the_tile_whose_edge_is_farthest(tmp_path):
     tiles = []
     for k, ra in enumerate((359.99, 0.005, 0.02)):  # across the meridian of 0

@@ -4,7 +4,8 @@ import numpy as np
 from tinysky import refusal
 from tinystack import write_catalogue, write_stack
 
-from lenszoo.survey.plan import make_plan, sweep_plans
+from lenszoo.survey.footprints import Tile
+from lenszoo.survey.plan import Plan, make_plan, sweep_plans
 from lenszoo.survey.ready_cutouts import find_cutouts, open_positions
 
 IMAGES = np.zeros((30, 4, 4, 1), np.float32)
@@ -39,5 +40,21 @@ def test_plans_that_were_cut_off_or_refused_leave_nothing(tmp_path):
     out = tmp_path / "out"
     (out / ".plan-0123-abc").mkdir(parents=True)
     refusal(lambda: make_plan(out, positions, [source]), "29 rows")
-    sweep_plans(out, out / "plan-none")
+    plan = Plan(out / "plan-none", (), 0, {})
+    sweep_plans(out, plan, [source])
     assert not list(out.iterdir())
+
+
+def test_answers_of_a_former_plan_go_unless_a_tile_cannot_be_read(tmp_path):
+    source = find_cutouts(write_stack(tmp_path / "s.npy", IMAGES), None, ())
+    positions = open_positions(write_catalogue(tmp_path / "c.csv", 30), source, {}, ())
+    parts = tmp_path / "out" / "parts"
+    parts.mkdir(parents=True)
+    plan = make_plan(tmp_path / "out", positions, [source], part_rows=8)
+    keys = {part.key for part in plan.parts}
+    for key in (*keys, "former"):
+        (parts / f"{key}.parquet").touch()
+    sweep_plans(tmp_path / "out", plan, [Tile("t", (), (), "t.fits: damaged")])
+    assert {file.stem for file in parts.iterdir()} == {*keys, "former"}
+    sweep_plans(tmp_path / "out", plan, [source])
+    assert {file.stem for file in parts.iterdir()} == keys

@@ -140,3 +140,10 @@ def test_a_fingerprint_tells_catalogues_apart(tmp_path):
     first = Positions(tmp_path / "a.csv").fingerprint()
     (tmp_path / "a.csv").write_text((tmp_path / "a.csv").read_text().replace("150.3", "150.4"))
     assert Positions(tmp_path / "a.csv").fingerprint() != first
+    lines = [f"{k},{150 + k * 1e-6:.6f},2.0\n" for k in range(150_000)]
+    path = tmp_path / "long.csv"
+    path.write_text("id,ra,dec\n" + "".join(lines))
+    first = Positions(path).fingerprint()
+    lines[75_000] = lines[75_000].replace(",2.0", ",3.0")  # far from both ends
+    path.write_text("id,ra,dec\n" + "".join(lines))
+    assert path.stat().st_size > 2**21 and Positions(path).fingerprint() != first

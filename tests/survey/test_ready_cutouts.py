@@ -15,6 +15,7 @@ from tinystack import FIRST, cutouts, write_catalogue, write_folder, write_stack
 
 from lenszoo import predict
 from lenszoo.survey import similar
+from lenszoo.survey.ready_cutouts import find_cutouts, open_positions
 from lenszoo.survey.results_folder import held
 
 WEIGHTS = "lens_finder.hard_sim_image"
@@ -154,3 +155,12 @@ def test_kill_9_changes_no_row(made, tmp_path, look, rows_of):
     assert look(folder, tmp_path / "out", cutouts=folder / "s.h5", **options).complete
     look(folder, tmp_path / "whole", cutouts=folder / "s.h5", **options)
     assert rows_of(tmp_path / "out") == rows_of(tmp_path / "whole")
+
+
+def test_row_numbers_are_ids_of_one_stack_alone(tmp_path):
+    images = cutouts(3)
+    marks = []
+    for name, content in (("a.npy", images), ("b.npy", images), ("c.npy", images[::-1])):
+        source = find_cutouts(write_stack(tmp_path / name, content), None, ())
+        marks.append(open_positions(None, source, {}, ()).fingerprint())
+    assert marks[0] == marks[1] != marks[2]

@@ -115,6 +115,25 @@ def test_tiles_in_another_unit_are_refused_or_brought_to_the_zero_point(own, loo
             assert row["logit"] == pytest.approx(expected[name]["logit"], abs=1e-3)
 
 
+def test_another_zero_point_in_a_table_of_tiles_is_another_search_of_the_tile(own, look, rows_of):
+    def table(points):
+        lines = ["tile,band,path,zero_point"]
+        for tile, point in points.items():
+            lines += [f"{tile},{band},tiles/{tile}/{band}.fits,{point}" for band in BANDS]
+        (own / "tiles.csv").write_text("\n".join(lines))
+        return {"tiles": own / "tiles.csv", "any_scale": True}
+
+    before = look(own, own / "out", **table({"t0": 25.0, "t1": 25.0, "t2": 25.0}))
+    options = table({"t0": 25.0, "t1": 24.0, "t2": 25.0})
+    after, fresh = look(own, own / "out", **options), look(own, own / "fresh", **options)
+    assert before.complete and after.complete and after.scored == fresh.scored
+    expected, _ = rows_of(own / "fresh")
+    rows = pq.read_table(own / "out" / "parts").to_pylist()
+    assert len(rows) == len(expected)  # answers of the former plan are gone
+    for row in rows:
+        assert row["logit"] == pytest.approx(expected[row["id"]]["logit"], abs=1e-5)
+
+
 def test_masked_pixels_are_bad_and_planes_of_a_cube_are_bands(own, look, rows_of):
     look(own, own / "expected", on_bad="fill")
     expected, _ = rows_of(own / "expected")
