@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lenszoo.data.fits import is_called, is_image, opened_hdus, quiet, split_hdu
+from lenszoo.data.fits import is_called, is_image, missing_cells, opened_hdus, quiet, split_hdu
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line
 
@@ -122,21 +122,32 @@ def read_fits_table(name: str) -> Any:
     Raises:
         LenszooError: the file is missing or damaged, has no table, or several and no choice.
     """
-    from astropy.table import Table
+    from astropy.table import MaskedColumn, Table
 
-    hdu = split_hdu(name)[1]
+    choice = split_hdu(name)[1]
     with opened_hdus(name, unsigned=True) as file:
         tables = _tables(file.hdus)
-        chosen = tables if hdu is None else [i for i in tables if is_called(file.hdus, i, hdu)]
-        if len(chosen) != 1:
+        named = [i for i in tables if choice is None or is_called(file.hdus, i, choice)]
+        if len(named) != 1:
             names = ", ".join(f"{i} {file.hdus[i].name}".strip() for i in tables) or "none"
             raise LenszooError(
                 f"{name}: one table is needed; this FITS file's are: {names}. Choose one in "
                 "brackets, as in 'file.fits[1]'."
             )
-        file.check_whole(chosen[0], "table")
-        _check_cells(file.hdus[chosen[0]], name)
-        return from_astropy(Table.read(file.hdus[chosen[0]], character_as_bytes=False), name)
+        file.check_whole(named[0], "table")
+        _check_cells(file.hdus[named[0]], name)
+        hdu = file.hdus[named[0]]
+        masks = {column: missing_cells(hdu, column) for column in hdu.columns.names}
+        for column, mask in masks.items():
+            if mask is not None:
+                hdu.data[column]  # is read while TNULL is known, which a table of text needs
+                hdu.columns[column].null = None  # astropy takes it for a value after TSCAL
+        table = Table.read(hdu, character_as_bytes=False)
+        for column, mask in masks.items():
+            if mask is not None:
+                mask = mask | np.ma.getmaskarray(table[column])
+                table[column] = MaskedColumn(table[column], mask=mask)
+        return from_astropy(table, name)
 
 
 def _check_cells(hdu: Any, name: str) -> None:

@@ -58,6 +58,26 @@ class FitsImage:
     extension: bool
 
 
+def missing_cells(hdu: Any, column: str, rows: slice = slice(None)) -> np.ndarray | None:
+    """Mask of the cells of a table's column that hold its TNULL; None for a column without one.
+
+    TNULL is a value as stored, before TSCAL and TZERO (FITS standard 4.0, 7.3.2), which astropy
+    compares with values after them.
+
+    Args:
+        hdu: a table HDU of astropy.
+        column: name of the column.
+        rows: those to look at.
+    """
+    null = hdu.columns[column].null
+    if null in (None, ""):
+        return None
+    stored = hdu.data.view(np.ndarray)[column][rows]
+    if stored.dtype.kind in "SU":  # a table of text
+        return np.char.strip(stored.astype("S")) == str(null).strip().encode()
+    return stored == null
+
+
 def split_hdu(name: str) -> tuple[str, int | str | None]:
     """Split ``"a.fits[SCI,2]"`` into the file and the HDU's number or name (None without one)."""
     match = re.fullmatch(r"(.+)\[([^\[\]]+)\]", name)

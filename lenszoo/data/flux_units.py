@@ -17,6 +17,8 @@ _UNIT, _SR_A_PIXEL = "BUNIT", "PIXAR_SR"
 _MAGGIES = {"maggy": 0.0, "maggies": 0.0, "mgy": 0.0}
 _MAGGIES |= dict.fromkeys(("nanomaggy", "nanomaggies", "nmgy"), 22.5)
 _AGREE = 0.01  # mag
+# Cards that follow the scale of pixels with the values of their whole; (card, power of the scale).
+_FOLLOWING = {_FLUX_OF_MAGNITUDE_0: 2, "PHOTFLAM": -2, "PHOTFNU": -2}
 
 
 def read_zero_points(path: Any) -> tuple[float | None, ...] | None:
@@ -88,6 +90,55 @@ def zero_point_of(headers: Sequence[Any], name: str = "The header") -> float | N
                 )
         return round(value, 6)
     return None
+
+
+def is_per_area(header: Any) -> bool:
+    """Whether a header's BUNIT is a flux per area of the sky, such as MJy/sr."""
+    from astropy import units
+
+    try:
+        with quiet():
+            unit = units.Unit(str(header.get(_UNIT, "")).strip())
+    except (ValueError, TypeError):
+        return False
+    return any(base.physical_type == "solid angle" for base in _squared(unit))
+
+
+def _squared(unit: Any) -> Iterator[Any]:
+    """Yield what a unit divides by, whole: 1 / arcsec2 and 1 / sr are one over a solid angle."""
+    for base, power in zip(unit.bases, unit.powers, strict=True):
+        if power < 0:
+            yield base**-power
+
+
+def finer_pixels(header: Any, scale: int) -> None:
+    """Change a header for pixels that were divided and have the values of their whole, in place.
+
+    A sum over the pixels of a source is ``scale**2`` times as large then. So zero points move by
+    2.5 log10(scale**2), FLUXMAG0 and the flux of a count (PHOTFLAM, PHOTFNU) follow, and a BUNIT of
+    flux in a pixel, such as nJy, gives way to a zero point. A flux per area stays true.
+
+    Args:
+        header: an astropy Header.
+        scale: parts along each side of a pixel.
+    """
+    shift = 5 * math.log10(scale)
+    unit = header.get(_UNIT)
+    found = None if is_per_area(header) or not isinstance(unit, str) else _of_unit(unit, None)
+    moved = False
+    for card in _ZERO_POINTS:
+        if _is_number(header.get(card)):
+            header[card], moved = float(header[card]) + shift, True
+    for card, factor in _FOLLOWING.items():
+        if _is_number(header.get(card)):
+            header[card], moved = header[card] * float(scale) ** factor, True
+    if found is not None:
+        del header[_UNIT]
+        if not any(_is_number(header.get(card)) for card in _ZERO_POINTS):
+            header[_ZERO_POINTS[0]] = found + shift
+        moved = True
+    if moved:
+        header.add_history(f"lenszoo: sums are {scale**2} times as large, zero points {shift:+.4f}")
 
 
 def _cards(header: Any) -> Iterator[tuple[str, float]]:

@@ -193,9 +193,7 @@ def _band_weights(rms: np.ndarray) -> np.ndarray:
     return weights / np.maximum(weights.sum(1, keepdims=True), np.float32(1e-30))
 
 
-def _asinh_magnitude(
-    flux: np.ndarray, softening: np.ndarray, zero_point: np.ndarray
-) -> np.ndarray:
+def _asinh_magnitude(flux: np.ndarray, softening: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
     flux, softening = flux.astype(np.float64), softening.astype(np.float64)
     soft = np.arcsinh(flux / (2 * softening)) + np.log(softening)
     plain = np.log(np.where(flux > 0, flux, np.nan))

@@ -123,8 +123,8 @@ class Preparation:
             return None
         if dark:
             raise LenszooError(
-                f"{name}: the header of {dark[0]} names no zero point, but those of the other bands "
-                f"do, and they differ from {self.target:g} mag; give one for all with zero_point=."
+                f"{name}: the header of {dark[0]} names no zero point, but those of other bands do "
+                f"and differ from {self.target:g} mag; give one for all with zero_point=."
             )
         self._tell(points, name)
         return _factor(points, self.target)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from lenszoo.data.fits import SUFFIXES as FITS_SUFFIXES
-from lenszoo.data.fits import quiet
+from lenszoo.data.fits import missing_cells, quiet
 from lenszoo.data.names import natural_key
 from lenszoo.data.table import PARQUET_SUFFIXES, Table
 from lenszoo.errors import LenszooError, one_line, unreadable
@@ -197,11 +197,12 @@ class Positions:
             hdu = tables[0]
             names = self._names(hdu.columns.names)
             self._check_units({key: hdu.columns[column].unit for key, column in names.items()})
-            blanks = {key: hdu.columns[column].null for key, column in names.items()}
             for start in range(0, hdu.data.shape[0], BATCH_ROWS):
                 rows = hdu.data[start : start + BATCH_ROWS]
+                part = slice(start, start + BATCH_ROWS)
+                masks = {key: missing_cells(hdu, column, part) for key, column in names.items()}
                 columns = {key: native(rows[column]) for key, column in names.items()}
-                yield _batch(columns, blanks)
+                yield _batch(columns, masks, str(file))
 
     def _votable(self, file: Path) -> Iterator[pa.RecordBatch]:
         from astropy.io.votable import parse_single_table
@@ -217,7 +218,7 @@ class Positions:
         self._check_units({key: str(table[c].unit or "") for key, c in names.items()})
         for start in range(0, len(table), BATCH_ROWS):
             rows = table[start : start + BATCH_ROWS]
-            yield _batch({key: rows[column] for key, column in names.items()}, {})
+            yield _batch({key: rows[column] for key, column in names.items()}, {}, str(file))
 
     def _check_units(self, units: Mapping[str, Any]) -> None:
         for name in ("ra", "dec"):
@@ -299,18 +300,29 @@ def native(values: Any) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("=")) if array.dtype.kind in "fiu" else array
 
 
-def _batch(columns: Mapping[str, Any], blanks: Mapping[str, Any]) -> pa.RecordBatch:
+def _batch(
+    columns: Mapping[str, Any], masks: Mapping[str, np.ndarray | None], source: str
+) -> pa.RecordBatch:
     """Return columns of astropy as a record batch; masked values become null."""
     arrays = []
     for name, values in columns.items():
-        mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+        mask = masks.get(name)
+        if isinstance(values, np.ma.MaskedArray):
+            mask = np.ma.getmaskarray(values)
         plain = np.asarray(values)
-        if blanks.get(name) not in (None, ""):
-            mask = plain == blanks[name]
         if plain.dtype.kind in "SU":
-            plain = np.char.strip(plain.astype("U"))
+            plain = np.char.strip(_as_text(plain, f"{source}: {name}"))
         arrays.append(pa.array(plain, mask=mask))
     return pa.RecordBatch.from_arrays(arrays, list(columns))
+
+
+def _as_text(values: np.ndarray, label: str) -> np.ndarray:
+    try:
+        return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    except UnicodeDecodeError as error:
+        raise LenszooError(
+            f"{label} holds bytes that are no text; write the table anew."
+        ) from error
 
 
 def _is_data(file: Path, folder: Path, endings: tuple[str, ...]) -> bool:

@@ -11,8 +11,9 @@ from astropy.io import fits
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.time import Time
 from oneline import one_line
+from tinyfits import write_scaled_table, write_text_table
 
-from lenszoo.data.astropy_table import from_astropy, holds_table, to_astropy
+from lenszoo.data.astropy_table import from_astropy, holds_table, read_fits_table, to_astropy
 from lenszoo.data.table import is_table_file, read_table
 from lenszoo.errors import LenszooError
 
@@ -197,3 +198,13 @@ def test_floats_that_may_stand_for_several_ids_are_refused(tmp_path, dtype, exac
         else:
             message = "a float that may stand for several ids"
             one_line(message, lambda file=file: read_table(file).text("id"))
+
+
+def test_missing_values_of_fits_are_those_of_the_stored_numbers(tmp_path):
+    table = read_fits_table(str(write_scaled_table(tmp_path / "a.fits")))
+    assert table["ra"].to_pylist() == [pytest.approx(150.1), pytest.approx(150.2), None]
+    assert table["z"].to_pylist() == [5, None, 7]
+    assert read_fits_table(str(write_text_table(tmp_path / "b.fits")))["ra"].to_pylist() == [
+        150,
+        None,
+    ]

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from lenszoo.data.flux_units import read_zero_points, zero_point_of
+from lenszoo.data.flux_units import (
+    finer_pixels,
+    is_per_area,
+    read_zero_points,
+    zero_point_of,
+)
 from lenszoo.errors import LenszooError
 
 
@@ -49,3 +54,36 @@ def test_files(tmp_path):
     assert read_zero_points([a, None, b]) == (30.0, None, None)
     assert read_zero_points(c) is None
     assert read_zero_points(tmp_path / "gone.fits") == (None,)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("MJy/sr", True), ("nJy/arcsec2", True), ("erg/(s cm2 sr)", True), ("nJy", False),
+     ("ELECTRONS/S", False), ("Jy/beam", False), ("deg", False), ("", False), ("odd/x", False)],
+)  # fmt: skip
+def test_units_of_surface_brightness_are_known(unit, expected):
+    assert is_per_area({"BUNIT": unit}) is expected
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [{"BUNIT": "nJy"}, {"MAGZERO": 30}, {"BUNIT": "nJy", "MAGZERO": 31.4}, {"FLUXMAG0": 1e11},
+     {"BUNIT": "nanomaggy", "ZP": 22.5}],
+)  # fmt: skip
+def test_zero_points_follow_finer_pixels_of_the_same_values(cards):
+    header = fits.Header(cards)
+    before = zero_point_of([header])
+    finer_pixels(header, 3)
+    # a source of one pixel: nine pixels of the same value have the same magnitude
+    assert zero_point_of([header]) - 2.5 * np.log10(9) == pytest.approx(before, abs=1e-5)
+    assert "zero points +2.3856" in str(header["HISTORY"])
+
+
+def test_flux_per_area_and_counts_stay_as_they_are():
+    for cards in ({"BUNIT": "MJy/sr"}, {"BUNIT": "adu"}, {"BUNIT": "Jy/beam"}, {"OBJECT": "x"}):
+        header = fits.Header(cards)
+        finer_pixels(header, 2)
+        assert dict(header) == cards
+    header = fits.Header({"BUNIT": "ELECTRONS/S", "PHOTFLAM": 8e-20})
+    finer_pixels(header, 2)
+    assert header["PHOTFLAM"] == pytest.approx(2e-20) and header["BUNIT"] == "ELECTRONS/S"

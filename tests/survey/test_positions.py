@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from tinyfits import write_scaled_table, write_text_table
 
 from lenszoo.errors import LenszooError
 from lenszoo.survey.positions import Positions
@@ -84,6 +85,23 @@ def test_a_masked_position_is_nan(tmp_path):
     table["ra"].mask[1] = True
     table.write(tmp_path / "a.vot", format="votable")
     assert np.isnan(read(tmp_path / "a.vot")["ra"].to_numpy()).tolist() == [False, True, False]
+
+
+def test_missing_values_are_those_of_the_stored_numbers(tmp_path):
+    table = read(write_scaled_table(tmp_path / "a.fits"), extra=("z",))
+    np.testing.assert_allclose(table["ra"].to_numpy(), [150.1, 150.2, np.nan])
+    np.testing.assert_array_equal(table["z"].to_numpy(), [5, np.nan, 7])
+    table = read(write_text_table(tmp_path / "b.fits"))
+    np.testing.assert_array_equal(table["ra"].to_numpy(), [150, np.nan])
+
+
+def test_bytes_that_are_no_text_are_told_of(tmp_path):
+    Table({"id": ["ab", "cd"], "ra": [1.0, 2.0], "dec": [3.0, 4.0]}).write(tmp_path / "a.fits")
+    content = (tmp_path / "a.fits").read_bytes()
+    (tmp_path / "a.fits").write_bytes(content.replace(b"cd", b"c\xe9"))
+    assert "a.fits: id holds bytes that are no text" in refusal(tmp_path / "a.fits")
+    (tmp_path / "a.fits").write_bytes(content.replace(b"cd", "é".encode()))
+    assert read(tmp_path / "a.fits")["id"].to_pylist() == ["ab", "é"]
 
 
 def refusal(path, **options):

@@ -66,7 +66,9 @@ def test_cutouts_of_a_search_are_exported_as_it_took_them(folder):
 def test_cutouts_of_a_prediction_are_exported_as_it_took_them(folder, monkeypatch):
     monkeypatch.chdir(folder)
     table = predict(WEIGHTS, "f", on_bad="fill", **OPTIONS)
-    table = table.set_column(0, "id", [[name.removesuffix(".fits") for name in table["id"].to_pylist()]])
+    table = table.set_column(
+        0, "id", [[name.removesuffix(".fits") for name in table["id"].to_pylist()]]
+    )
     write_table(table, folder / "answers.parquet")
     check_export(folder / "answers.parquet", folder)
 

@@ -75,8 +75,9 @@ def upscale(
       in the order of the input.
     - FITS becomes FITS of the same shape and header, in which the coordinates are scaled so that
       every source keeps its place in the sky
-      (:func:`lenszoo.inference.upscaling.wcs.scaled_header`) and HISTORY tells model and options;
-      NaN stays NaN. An image from an extension stays in one; the file's other HDUs are not copied,
+      (:func:`lenszoo.inference.upscaling.wcs.scaled_header`), magnitudes stay true
+      (:func:`lenszoo.data.flux_units.finer_pixels`) and HISTORY tells model and options; NaN
+      stays NaN. An image from an extension stays in one; the file's other HDUs are not copied,
       and nothing is compressed (``a.fits.gz`` becomes ``a.fits``).
     - PNG and JPEG, read as [0, 1], become ``.npy`` (H, W) or (H, W, 3), or 16-bit grey PNG.
 
@@ -181,7 +182,7 @@ def _upscale_file(
             with replacing(target) as (_, stream):
                 upscale_stack(upscaler, stack, settings, stream, progress)
             return
-        image = open_image(source, target, upscaler.scale, hdu)
+        image = open_image(source, target, upscaler.scale, hdu, settings.flux)
         check_range(image.pixels, source)
         if first:
             check_like_training(upscaler, image.pixels, settings.scaling, source)

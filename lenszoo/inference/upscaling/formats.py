@@ -9,10 +9,12 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 import numpy as np
 
 from lenszoo.data.fits import read_fits, write_fits
+from lenszoo.data.flux_units import finer_pixels, is_per_area
 from lenszoo.data.formats import find_format
 from lenszoo.data.npy import as_stored, read_header
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.errors import LenszooError
+from lenszoo.inference.upscaling.tiles import Flux
 from lenszoo.inference.upscaling.wcs import check_places, scaled_header
 
 Write: TypeAlias = Callable[[np.ndarray, Sequence[str], BinaryIO], None]
@@ -32,12 +34,12 @@ class Writer(NamedTuple):
 
     Attributes:
         suffixes: the endings that an output may have, the usual one first.
-        open: from a file's name, its output, the scale and an HDU to the image; raises LenszooError
-            where it cannot be read, or cannot be written to that output.
+        open: from a file's name, its output, the scale, an HDU and the unit of its pixels to the
+            image; raises LenszooError where it cannot be read, or cannot be written to that output.
     """
 
     suffixes: tuple[str, ...]
-    open: Callable[[str, Path, int, int | str | None], Opened]
+    open: Callable[[str, Path, int, int | str | None, Flux], Opened]
 
 
 def suffixes_out(name: str) -> tuple[str, ...]:
@@ -51,38 +53,55 @@ def suffixes_out(name: str) -> tuple[str, ...]:
     return _writer(name).suffixes
 
 
-def open_image(name: str, target: Path, scale: int, hdu: int | str | None = None) -> Opened:
+def open_image(
+    name: str,
+    target: Path,
+    scale: int,
+    hdu: int | str | None = None,
+    flux: Flux = "surface_brightness",
+) -> Opened:
     """Read an image that is to be written, ``scale`` times finer, to ``target``.
 
     Raises:
-        LenszooError: it is missing, damaged or holds no single image, or is in colour where a
-            grey PNG is wanted.
+        LenszooError: it is missing, damaged or holds no single image, is in colour where a grey
+            PNG is wanted, or has a unit per area where ``flux`` is per pixel.
     """
-    return _writer(name).open(name, target, scale, hdu)
+    return _writer(name).open(name, target, scale, hdu, flux)
 
 
 def _writer(name: str) -> Writer:
     return WRITERS.get(find_format(name).name, _AS_ARRAY)
 
 
-def _open_fits(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+def _open_fits(name: str, target: Path, scale: int, hdu: int | str | None, flux: Flux) -> Opened:
     image = read_fits(name, hdu)
     header = scaled_header(image.header, scale, name)
     check_places(image.header, header, scale, image.shape, name)
-    fine = replace(image, header=header)
+    primary = None if image.primary is None else image.primary.copy()
+    for each in (header, primary):  # a zero point may stand in either
+        if each is None:
+            continue
+        if flux == "surface_brightness":
+            finer_pixels(each, scale)
+        elif is_per_area(each):
+            raise LenszooError(
+                f"{name}: its pixels are {each['BUNIT']}, flux per area of the sky; leave out "
+                "flux='per_pixel'."
+            )
+    fine = replace(image, header=header, primary=primary)
     return Opened(image.pixels, functools.partial(write_fits, fine))
 
 
-def _open_png(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+def _open_png(name: str, target: Path, scale: int, hdu: int | str | None, flux: Flux) -> Opened:
     if target.suffix.lower() != ".png":
-        return _open_other(name, target, scale, hdu)
+        return _open_other(name, target, scale, hdu, flux)
     pixels = find_format(name).read(name)
     if pixels.shape[2] != 1:
         raise LenszooError(f"{name}: colour has no 16-bit PNG here; write .npy.")
     return Opened(pixels, _write_png)
 
 
-def _open_npy(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+def _open_npy(name: str, target: Path, scale: int, hdu: int | str | None, flux: Flux) -> Opened:
     header = read_header(name)
     pixels = find_format(name).read(name)
 
@@ -92,7 +111,7 @@ def _open_npy(name: str, target: Path, scale: int, hdu: int | str | None) -> Ope
     return Opened(pixels, write)
 
 
-def _open_other(name: str, target: Path, scale: int, hdu: int | str | None) -> Opened:
+def _open_other(name: str, target: Path, scale: int, hdu: int | str | None, flux: Flux) -> Opened:
     return Opened(find_format(name).read(name), _write_array)
 
 

@@ -23,6 +23,7 @@ from lenszoo.metrics import classification as metrics
 from lenszoo.metrics.embedding import collapse
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.loading import build_model
+from lenszoo.pretrained.origin import recall
 from lenszoo.simulation import Sample
 from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.checks import check_answers, images_shape
@@ -37,6 +38,7 @@ from lenszoo.tasks.pretext.recipe import Contrastive, Denoising, PretextRecipe, 
 from lenszoo.tasks.pretext.report import Embedding, PretextReport, Probe, pretext_report
 from lenszoo.tasks.pretext.views import ViewModel, comparison, fixed_views, retrieval
 from lenszoo.tasks.sources import TrainingData, as_dataset
+from lenszoo.training.state import read_progress
 
 log = logging.getLogger("lenszoo")
 
@@ -191,6 +193,7 @@ class PretextTask(Task):
             "method": self.recipe.method,
             "chance": 1.0 / choices,
             "held": len(self.validation.images),
+            "kept": _best_score(model),
         }
 
     @classmethod
@@ -203,6 +206,7 @@ class PretextTask(Task):
         method: str = "",
         chance: float | None = None,
         held: int | None = None,
+        kept: float | None = None,
         **about: Any,
     ) -> PretextReport:
         """Score a backbone by its embedding and, with labels, by linear heads on it.
@@ -215,6 +219,7 @@ class PretextTask(Task):
             method: the pretext.
             chance: score of guessing at it.
             held: validation images that its score in the history is of.
+            kept: score of the weights that the training kept; by default the best of the history.
             **about: ``title``, ``history``, ``provenance`` and ``seed`` of the report.
         """
         seed, history = about.pop("seed", 0), about.get("history")
@@ -229,7 +234,7 @@ class PretextTask(Task):
                 name: _embedding(each, data.labels, seed)
                 for name, each in zip(("pretext", "start"), features, strict=False)
             },
-            score=max(rows, default=None),
+            score=max(rows, default=None) if kept is None else kept,
             held=held,
             method=method,
             chance=chance,
@@ -305,3 +310,11 @@ def _read(data: Any, on_bad: OnBad, seed: int) -> tuple[Dataset, str]:
     # folders come class by class: heads learn from the first images and are scored on the last
     (order,) = nested_subsets(images.labels, [len(images)], seed)
     return images.take(order), index.source
+
+
+def _best_score(model: keras.Model) -> float | None:
+    """Score of the weights that a training kept, which early stopping may choose by a margin."""
+    source = next(iter(recall(model) or ()), None)
+    folder = None if source is None else source.run_dir
+    progress = None if folder is None else read_progress(folder)
+    return None if progress is None else progress.best

@@ -7,6 +7,7 @@ from astropy.io import fits
 from tinyupscaler import tiny_upscaler
 
 from lenszoo.data.fits import read_fits
+from lenszoo.data.flux_units import read_zero_points
 from lenszoo.errors import LenszooError
 from lenszoo.inference.upscaling import open_upscaler, upscale, upscale_array
 
@@ -143,6 +144,28 @@ class TestWhatIsWritten:
         upscale(tiny, [tmp_path / "a.fits", tmp_path / "b.fits"], tmp_path / "out")
         assert np.isnan(fits.getdata(tmp_path / "out" / "a.fits")).all()
         np.testing.assert_array_equal(fits.getdata(tmp_path / "out" / "b.fits"), 7.5)
+
+
+class TestMagnitudes:
+    @pytest.mark.parametrize("flux", ["surface_brightness", "per_pixel"])
+    @pytest.mark.parametrize("own", [{"MAGZERO": 28.0}, {"BUNIT": "nJy"}, {}])
+    def test_a_source_keeps_its_magnitude(self, tiny, tmp_path, own, flux):
+        image = noise(24, 24)
+        hdus = [fits.PrimaryHDU(header=header(ZP=27.0)), fits.ImageHDU(image, header(**own))]
+        fits.HDUList(hdus).writeto(tmp_path / "a.fits")
+        upscale(tiny, tmp_path / "a.fits", tmp_path / "out", flux=flux)
+
+        def magnitude(path):
+            (point,) = read_zero_points(path)
+            return point - 2.5 * np.log10(fits.getdata(path).sum(dtype=float))
+
+        fine = magnitude(tmp_path / "out" / "a.fits")
+        assert fine == pytest.approx(magnitude(tmp_path / "a.fits"), abs=1e-4)
+
+    def test_flux_per_area_is_no_flux_per_pixel(self, tiny, tmp_path):
+        fits.writeto(tmp_path / "a.fits", noise(24, 24), header(BUNIT="MJy/sr"))
+        message = refusal(tiny, tmp_path / "a.fits", tmp_path / "out", flux="per_pixel")
+        assert "MJy/sr, flux per area" in message
 
 
 class TestSeveralImages:

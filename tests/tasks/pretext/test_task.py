@@ -63,6 +63,14 @@ def test_a_run_scores_and_starts_a_classifier(folder, tmp_path, method):
     assert model.output_shape == (None, 3)
 
 
+def test_the_score_is_that_of_the_epoch_that_was_kept(folder, tmp_path):
+    patient = {"patience": 9, "min_delta": 1.0}  # the first epoch is kept, whatever comes
+    result = train(fields(folder, epochs=3, seed=2, early_stopping=patient), tmp_path / "run")
+    scores = [row["val_score"] for row in result.history]
+    assert max(scores) > scores[0], scores
+    assert result.metrics["score"] == pytest.approx(scores[0])
+
+
 @pytest.mark.slow
 def test_rotation_is_learned_where_the_sky_has_a_direction(tmp_path):
     """Bars lie along a row: a quarter turn is told from none, half a turn is not."""
