@@ -32,7 +32,17 @@ FLOORS = (
     ("provenance", "recipes"),
     ("registration",),  # names the layers, and imports them once Keras is there
     ("files", "trained_observation", "trained_scale"),
-    ("errors", "_version", "lazy", "chatter", "heartbeat", "interrupt", "allocator", "masked"),
+    (
+        "errors",
+        "_version",
+        "lazy",
+        "chatter",
+        "heartbeat",
+        "interrupt",
+        "allocator",
+        "masked",
+        "flux_range",
+    ),
 )
 HEIGHT = {name: len(FLOORS) - i for i, names in enumerate(FLOORS) for name in names}
 # Subpackages that stand on each other's level and must not know each other.

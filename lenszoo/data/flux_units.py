@@ -124,7 +124,7 @@ def finer_pixels(header: Any, scale: int) -> None:
     """
     shift = 5 * math.log10(scale)
     unit = header.get(_UNIT)
-    found = None if is_per_area(header) or not isinstance(unit, str) else _of_unit(unit, None)
+    point = None if is_per_area(header) or not isinstance(unit, str) else _of_unit(unit, None)
     moved = False
     for card in _ZERO_POINTS:
         if _is_number(header.get(card)):
@@ -132,10 +132,10 @@ def finer_pixels(header: Any, scale: int) -> None:
     for card, factor in _FOLLOWING.items():
         if _is_number(header.get(card)):
             header[card], moved = header[card] * float(scale) ** factor, True
-    if found is not None:
+    if point is not None:
         del header[_UNIT]
         if not any(_is_number(header.get(card)) for card in _ZERO_POINTS):
-            header[_ZERO_POINTS[0]] = found + shift
+            header[_ZERO_POINTS[0]] = point + shift
         moved = True
     if moved:
         header.add_history(f"lenszoo: sums are {scale**2} times as large, zero points {shift:+.4f}")

@@ -99,7 +99,7 @@ def _statistics(pixels: NDArray[np.float32], geometry: _Geometry) -> NDArray[np.
     size = pixels.shape[1]
     peak = np.maximum(pixels.max(axis=1), -pixels.min(axis=1))
     unit = power_of_two(peak)[:, None]
-    pixels = pixels / unit.astype(np.float32)
+    pixels = np.divide(pixels, unit, dtype=np.float32)
     rings = pixels @ geometry.rings
     mean = pixels.mean(axis=1, dtype=np.float64)
     centred = pixels - mean[:, None].astype(np.float32)

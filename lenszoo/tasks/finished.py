@@ -41,11 +41,24 @@ def finished_metrics(folder: Path, recipe: RecipeBase) -> dict[str, Any] | None:
             mode="json", exclude=set(FREE)
         ):
             return None
-        with np.load(folder / STATE, allow_pickle=False) as file:
-            progress = json.loads(str(file["progress"]))
+        progress = _progress(folder)
         read_json(folder / RUN)
         sound = sha256_of(folder / BEST) == progress["files"][BEST]
         metrics = read_json(folder / REPORT)["metrics"]
     except _DAMAGED:
         return None
     return metrics if progress["finished"] and sound and isinstance(metrics, dict) else None
+
+
+def kept_score(folder: Path) -> float | None:
+    """Return the validation score of the weights that a run kept; None where it is unknown."""
+    try:
+        best = _progress(folder)["best"]
+    except _DAMAGED:
+        return None
+    return float(best) if isinstance(best, int | float) else None
+
+
+def _progress(folder: Path) -> Any:
+    with np.load(folder / STATE, allow_pickle=False) as file:
+        return json.loads(str(file["progress"]))

@@ -102,7 +102,8 @@ class TileImages:
         trained = trained_inputs(search["weights"])
         if trained is None:
             log.warning("Cutouts of %d pixels are shown.", _SIZE[0])
-        self.shape = _SIZE if trained is None or not trained.shape else trained.shape[:2]
+        height, width, _ = (trained and trained.shape) or (*_SIZE, 1)
+        self.shape = (height or _SIZE[0], width or _SIZE[1])
         reads_zero_points = trained is None or trained.zero_point is not None
         self._scale, self._target = search.get("pixel_scale"), search.get("target") or _ZERO_POINT
         self._mask, self._sky = search.get("mask_value"), search.get("sky")

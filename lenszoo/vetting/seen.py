@@ -33,6 +33,7 @@ def trained_inputs(weights: Sequence[str]) -> Trained | None:
     """Return what the first of some weights learned on; None, with a warning, where it is gone."""
     from lenszoo.pretrained.manifest import get_entry
 
+    shape: tuple[int | None, int | None, int] | None
     try:
         entry = get_entry(weights[0])
         shape, inputs = entry.input_shape, entry.inputs

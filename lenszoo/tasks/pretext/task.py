@@ -29,6 +29,7 @@ from lenszoo.tasks.base import Options, Task
 from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.classify.task import SmoothedCrossEntropy, predict_logits
 from lenszoo.tasks.compute import precision
+from lenszoo.tasks.finished import kept_score
 from lenszoo.tasks.labelled import part_notes, read_index
 from lenszoo.tasks.pretext.data import open_pool
 from lenszoo.tasks.pretext.heads import FOLD_LABELS, head_auc, linear_heads, random_start
@@ -38,7 +39,6 @@ from lenszoo.tasks.pretext.recipe import Contrastive, Denoising, PretextRecipe, 
 from lenszoo.tasks.pretext.report import Embedding, PretextReport, Probe, pretext_report
 from lenszoo.tasks.pretext.views import ViewModel, comparison, fixed_views, retrieval
 from lenszoo.tasks.sources import TrainingData, as_dataset
-from lenszoo.training.state import read_progress
 
 log = logging.getLogger("lenszoo")
 
@@ -188,12 +188,14 @@ class PretextTask(Task):
         keras.utils.set_random_seed(self.recipe.seed)
         choices = len(self.problem.names if self.problem else self.validation.images)
         start = self._classifier(self.recipe.weights)
+        source = next(iter(recall(model) or ()), None)
+        folder = None if source is None else source.run_dir
         return {
             "starts": [start],
             "method": self.recipe.method,
             "chance": 1.0 / choices,
             "held": len(self.validation.images),
-            "kept": _best_score(model),
+            "kept": None if folder is None else kept_score(folder),
         }
 
     @classmethod
@@ -310,11 +312,3 @@ def _read(data: Any, on_bad: OnBad, seed: int) -> tuple[Dataset, str]:
     # folders come class by class: heads learn from the first images and are scored on the last
     (order,) = nested_subsets(images.labels, [len(images)], seed)
     return images.take(order), index.source
-
-
-def _best_score(model: keras.Model) -> float | None:
-    """Score of the weights that a training kept, which early stopping may choose by a margin."""
-    source = next(iter(recall(model) or ()), None)
-    folder = None if source is None else source.run_dir
-    progress = None if folder is None else read_progress(folder)
-    return None if progress is None else progress.best
