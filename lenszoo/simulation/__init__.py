@@ -2,7 +2,8 @@
 
 from lenszoo.simulation.cutouts import sample_cutouts
 from lenszoo.simulation.paint import Paintings, paint
-from lenszoo.simulation.paint_galaxies import Galaxies, make_galaxies, read_galaxies
+from lenszoo.simulation.paint_catalogue import read_galaxies
+from lenszoo.simulation.paint_galaxies import Galaxies, make_galaxies
 from lenszoo.simulation.paint_law import PaintLaw
 from lenszoo.simulation.paint_simulated import simulate_galaxies
 from lenszoo.simulation.paint_stamps import make_stamps, read_stamps

@@ -1,25 +1,18 @@
-"""Galaxies to paint lenses on: cutouts of a survey with their catalogue, checked and measured."""
+"""Galaxies to paint lenses on: cutouts of a survey and what is known of them, and their checks."""
 
 import hashlib
 import json
-import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
-from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import row_numbers
-from lenszoo.data.dataset import Dataset
-from lenszoo.data.fits import read_pixel_scale
-from lenszoo.data.flux_units import read_zero_points
-from lenszoo.data.names import HOST, LENS, galaxy_kind
+from lenszoo.data.names import HOST, LENS
 from lenszoo.data.sky import measure_sky
-from lenszoo.data.table import check_ids, read_table
-from lenszoo.errors import LenszooError, counted
+from lenszoo.data.table import check_ids
+from lenszoo.errors import LenszooError
 from lenszoo.masked import unmasked
 from lenszoo.simulation.paint_checks import (
     check_background,
@@ -27,20 +20,15 @@ from lenszoo.simulation.paint_checks import (
     check_light,
     check_maps,
     check_names,
-    check_pixel_scales,
     check_range,
     check_shape,
     check_twins,
-    check_zero_points,
 )
 from lenszoo.simulation.paint_psf import BandPSF, band_psfs
 from lenszoo.simulation.paint_shape import light_shapes
 from lenszoo.simulation.surveys import ImagingSurvey, get_survey
 
-log = logging.getLogger("lenszoo")
-
 REDSHIFT, DISPERSION = "redshift", "velocity_dispersion"
-_OF_SURVEY = {"bands", "zero_point", "layout"}  # the survey names them, not the caller
 _FARTHEST = 4.0  # redshift of a lens: sources end at 4.5
 _HEAVIEST = 2000.0  # velocity dispersion [km/s]
 _MAGNITUDES = (5.0, 40.0)  # AB
@@ -236,130 +224,6 @@ def make_galaxies(
     return Galaxies(
         survey, ids, images, redshift, dispersion, magnitude, fwhm, rms, centre, shape, psfs, kinds
     )
-
-
-def read_galaxies(
-    survey: str | ImagingSurvey,
-    catalogue: str | os.PathLike[str],
-    *,
-    kind: str | None = None,
-    **attributes: object,
-) -> Galaxies:
-    """Read galaxies to paint on from a catalogue (CSV or Parquet) and a folder of cutouts.
-
-    Args:
-        survey: a survey, its name or its TOML file.
-        catalogue: the table; columns as for :func:`make_galaxies`, and ``id``.
-        kind: a column of text that says what each galaxy is: empty or ``host`` for those to paint
-            on, ``lens`` (by any of the names of that class) for real lenses.
-        attributes: of :class:`lenszoo.data.Catalogue`: images, pattern, id, sky, on_missing ...
-            Bands and zero points are the survey's.
-
-    Raises:
-        LenszooError: as :func:`make_galaxies` and :meth:`lenszoo.data.Catalogue.load`; cutouts of
-            another size or pixel scale.
-
-    Example:
-        >>> from pathlib import Path
-        >>> import numpy as np
-        >>> from lenszoo.simulation import read_galaxies, simulate_galaxies
-        >>> for name, image in zip("ab", simulate_galaxies("des_grizY", 2, seed=1).images):
-        ...     np.save(f"{name}.npy", image)
-        >>> _ = Path("galaxies.csv").write_text("id,redshift,mag_r\\na,0.4,19.5\\nb,0.5,20.1\\n")
-        >>> len(read_galaxies("des_grizY", "galaxies.csv", images="."))
-        2
-    """
-    survey = get_survey(survey)
-    for name in _OF_SURVEY & attributes.keys():
-        raise LenszooError(
-            f"{catalogue}: survey {survey.name} says which bands and zero points its cutouts have; "
-            f"leave {name}= out, or change the survey's file."
-        )
-    setting = {"bands": survey.names, "mask_value": survey.mask_value} | attributes
-    reader = Catalogue(catalogue, **setting)  # type: ignore[arg-type]
-    names = [REDSHIFT, DISPERSION, *(f"mag_{band}" for band in survey.names), "ra", "dec"]
-    names += [band.psf_fwhm_column for band in survey.bands if band.psf_fwhm_column is not None]
-    data, paths = _load(reader, names)
-    source = str(catalogue)
-    check_pixel_scales(survey, map(_pixel_scales, paths), data.ids, source)
-    check_zero_points(survey, map(read_zero_points, paths), data.ids, source)
-    assert data.images is not None
-    maps = None
-    if survey.rms_map is not None:
-        setting |= {"pattern": survey.rms_map, "sky": None, "mask_value": None}
-        of_noise = Catalogue(catalogue, **setting)  # type: ignore[arg-type]
-        noise = _load(of_noise, (), "noise map", data.images.shape[1:])[0]
-        both = set(data.ids) & set(noise.ids)  # some may be left out
-        if not both:
-            raise LenszooError(f"{source}: not one galaxy has both a cutout and a noise map.")
-        data, noise = (
-            part.take([row for row, name in enumerate(part.ids) if name in both])
-            for part in (data, noise)
-        )
-        maps = noise.images
-    assert data.images is not None
-    columns = dict(zip(data.columns, data.table.T, strict=True))
-    galaxies = make_galaxies(
-        survey, data.images, columns, ids=data.ids, rms_map=maps, source=source
-    )
-    if kind is None:
-        return galaxies
-    table = read_table(catalogue)
-    table.need([kind], "Name the column of kinds.")
-    kinds = dict(zip(reader.rows().ids, map(galaxy_kind, table.text(kind)), strict=True))
-    return replace(galaxies, kinds=np.array([kinds[name] for name in galaxies.ids], object))
-
-
-def _load(
-    reader: Catalogue,
-    names: Sequence[str],
-    noun: str = "cutout",
-    shape: tuple[int, ...] | None = None,
-) -> tuple[Dataset, list[Any]]:
-    """Read images with their NaN, those of the columns that there are, and the images' files.
-
-    Args:
-        reader: the catalogue.
-        names: of the columns.
-        noun: name of an image in messages.
-        shape: (H, W, bands) of the images, by default that of the first.
-    """
-    rows = reader.rows()
-    # positions are no columns to learn from, nor is text: that is refused here
-    table = read_table(reader.path)
-    there = [name for name in names if name in table.columns]
-    values = [
-        rows.table[:, rows.columns.index(name)] if name in rows.columns else table.numbers(name)
-        for name in there
-    ]
-    opened = reader.open(rows)
-    assert opened.files is not None
-    present = [row for row, path in enumerate(opened.files.paths) if path is not None]
-    if len(present) < len(rows):
-        log.info(
-            "%s: %s without a %s left out", reader.path,
-            counted(len(rows) - len(present), "object"), noun,
-        )  # fmt: skip
-    rows, values = rows.take(present), [column[present] for column in values]
-    images = [opened.files[row] for row in present]
-    expected = images[0].shape if shape is None else shape
-    for name, image in zip(rows.ids, images, strict=True):
-        if image.shape != expected:
-            raise LenszooError(
-                f"{reader.path}: the {noun} of id {name!r} has shape {image.shape}, not {expected} "
-                f"as {'the first' if shape is None else 'the cutouts'}; cut all out to one size."
-            )
-    read = replace(
-        rows, images=np.stack(images), columns=tuple(there),
-        table=np.reshape(values, (len(there), len(rows))).T,
-    )  # fmt: skip
-    return read, [opened.files.paths[row] for row in present]
-
-
-def _pixel_scales(path: Any) -> list[float | None]:
-    """Pixel scales of the files of an image [arcsec/pixel]."""
-    files = [path] if isinstance(path, str | os.PathLike) else path
-    return [read_pixel_scale(file) for file in files if file is not None]
 
 
 def _positive(table: Mapping[str, np.ndarray], name: str, nothing: np.ndarray) -> np.ndarray:
