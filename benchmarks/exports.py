@@ -74,7 +74,11 @@ def main() -> None:
         measured = {format: cell(name, format) for format in tried}
         cells[name] = cells.get(name, {}) | measured
         print(name, measured, flush=True)
-    notes |= dict.fromkeys(formats, f"{describe()}, on the backend {backend}.")
+    note = f"{describe()}, on the backend {backend}."
+    for format in formats:
+        whole = arguments.weights == "*" or format not in notes
+        # of some rows alone: how the others were measured stays
+        notes[format] = note if whole else f"{notes[format]} `{arguments.weights}`: {note}"
     lines = [f"| weights | {' | '.join(FORMATS)} |", "|---|" + "---:|" * len(FORMATS)]
     for name in filter(cells.__contains__, list_weights()):
         row = " | ".join(cells[name].get(format, "") for format in FORMATS)

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def power_of_two(peak: ArrayLike) -> NDArray[np.float64]:
-    """Power of two next to a positive number of float32; 1 for others.
+    """Power of two above a positive number of float32, at most 2^127; 1 for others.
 
     Float32 numbers divided by it keep all their digits, and their squares and sums stay in the
     range of float32 whatever the unit of a flux is.

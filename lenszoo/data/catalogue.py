@@ -21,7 +21,7 @@ from lenszoo.data.names import GROUP
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.readers import ImageFiles, read_images
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
-from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
+from lenszoo.data.table import MISSING, check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, counted, unknown
 from lenszoo.files import sha256_of
 
@@ -158,7 +158,7 @@ class Catalogue:
         groups = None
         if GROUP in table.columns:  # an object without one is a group by itself
             cells = enumerate(table.text(GROUP))
-            groups = np.array([text or f"row {row}" for row, text in cells])
+            groups = np.array([f"row {row}" if text in MISSING else text for row, text in cells])
         return Dataset(
             tuple(ids), None, values, names, labels, settings.bands, notes=notes, beside=beside,
             groups=groups,
@@ -235,7 +235,7 @@ class Catalogue:
         )
         self._check_bands(pixels[0], str(paths[0]))
         if settings.zero_point is not None:
-            pixels *= _flux_factor(settings.zero_point)
+            pixels *= flux_factor(settings.zero_point)
         if len(kept) < len(paths):
             notes.append(f"Objects with bad pixels, left out: {len(paths) - len(kept)}.")
         elif counts.any():
@@ -302,7 +302,7 @@ class Catalogue:
         if self.sky is not None:
             subtract_sky(image[None], self.sky)
         if settings.zero_point is not None:
-            image *= _flux_factor(settings.zero_point)
+            image *= flux_factor(settings.zero_point)
 
     def _check_bands(self, image: np.ndarray, name: str) -> None:
         bands = self.settings().bands
@@ -367,7 +367,8 @@ def _grouped(rows: Dataset, paths: Sequence[Any]) -> Dataset:
     return replace(rows, contents=np.array(contents), groups=same_rows(contents, *names))
 
 
-def _flux_factor(zero_point: float) -> np.float32:
+def flux_factor(zero_point: float) -> np.float32:
+    """Return what fluxes are multiplied by to bring a zero point [mag, AB] to 25."""
     return np.float32(10 ** (0.4 * (ZERO_POINT - zero_point)))
 
 

@@ -59,7 +59,7 @@ class FitsImage:
 
 
 def missing_cells(hdu: Any, column: str, rows: slice = slice(None)) -> np.ndarray | None:
-    """Mask of the cells of a table's column that hold its TNULL; None for a column without one.
+    """Mask of the cells of a table's column that hold its TNULL; None without one, and of lists.
 
     TNULL is a value as stored, before TSCAL and TZERO (FITS standard 4.0, 7.3.2), which astropy
     compares with values after them.
@@ -73,6 +73,8 @@ def missing_cells(hdu: Any, column: str, rows: slice = slice(None)) -> np.ndarra
     if null in (None, ""):
         return None
     stored = hdu.data.view(np.ndarray)[column][rows]
+    if stored.ndim > 1:  # lists, of which these may be lengths and places
+        return None
     if stored.dtype.kind in "SU":  # a table of text
         return np.char.strip(stored.astype("S")) == str(null).strip().encode()
     return stored == null

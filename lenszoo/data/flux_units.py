@@ -17,7 +17,7 @@ _UNIT, _SR_A_PIXEL = "BUNIT", "PIXAR_SR"
 _MAGGIES = {"maggy": 0.0, "maggies": 0.0, "mgy": 0.0}
 _MAGGIES |= dict.fromkeys(("nanomaggy", "nanomaggies", "nmgy"), 22.5)
 _AGREE = 0.01  # mag
-# Cards that follow the scale of pixels with the values of their whole; (card, power of the scale).
+# Cards that change by a power of the scale, where finer pixels keep the values of coarse ones.
 _FOLLOWING = {_FLUX_OF_MAGNITUDE_0: 2, "PHOTFLAM": -2, "PHOTFNU": -2}
 
 
@@ -93,7 +93,7 @@ def zero_point_of(headers: Sequence[Any], name: str = "The header") -> float | N
 
 
 def is_per_area(header: Any) -> bool:
-    """Whether a header's BUNIT is a flux per area of the sky, such as MJy/sr."""
+    """Whether a header's BUNIT is a flux per area of the sky, such as MJy/sr or Jy/beam."""
     from astropy import units
 
     try:
@@ -101,22 +101,21 @@ def is_per_area(header: Any) -> bool:
             unit = units.Unit(str(header.get(_UNIT, "")).strip())
     except (ValueError, TypeError):
         return False
-    return any(base.physical_type == "solid angle" for base in _squared(unit))
-
-
-def _squared(unit: Any) -> Iterator[Any]:
-    """Yield what a unit divides by, whole: 1 / arcsec2 and 1 / sr are one over a solid angle."""
-    for base, power in zip(unit.bases, unit.powers, strict=True):
-        if power < 0:
-            yield base**-power
+    # magnitudes have no bases
+    pairs = zip(getattr(unit, "bases", ()), getattr(unit, "powers", ()), strict=True)
+    return any(
+        power < 0 and ((base**-power).physical_type == "solid angle" or base == units.beam)
+        for base, power in pairs
+    )
 
 
 def finer_pixels(header: Any, scale: int) -> None:
-    """Change a header for pixels that were divided and have the values of their whole, in place.
+    """Change a header for finer pixels that keep the values of coarse ones, in place.
 
     A sum over the pixels of a source is ``scale**2`` times as large then. So zero points move by
     2.5 log10(scale**2), FLUXMAG0 and the flux of a count (PHOTFLAM, PHOTFNU) follow, and a BUNIT of
-    flux in a pixel, such as nJy, gives way to a zero point. A flux per area stays true.
+    flux in a pixel, such as nJy, gives way to a zero point; of other units HISTORY tells. A flux
+    per area stays true.
 
     Args:
         header: an astropy Header.
@@ -139,6 +138,8 @@ def finer_pixels(header: Any, scale: int) -> None:
         moved = True
     if moved:
         header.add_history(f"lenszoo: sums are {scale**2} times as large, zero points {shift:+.4f}")
+    elif isinstance(unit, str) and unit.strip() and not is_per_area(header):
+        header.add_history(f"lenszoo: sums over pixels are {scale**2} times as large")
 
 
 def _cards(header: Any) -> Iterator[tuple[str, float]]:
@@ -162,6 +163,10 @@ def _of_unit(text: str, steradians: Any) -> float | None:
     try:
         with quiet():  # of slashes that the standard discourages
             unit = units.Unit(text.strip())
+        if isinstance(unit, units.FunctionUnitBase):  # magnitudes are no fluxes
+            return None
+        if units.pix in getattr(unit, "bases", ()):
+            unit = unit * units.pix  # a value is that of its pixel anyway
         if _is_number(steradians) and steradians > 0 and unit.is_equivalent("Jy / sr"):
             unit = unit * units.Unit(steradians * units.sr)
         jansky = float((1 * unit).to(units.Jy).value)

@@ -23,7 +23,7 @@ from lenszoo.data.part import ImagePart
 from lenszoo.data.readers import image_name, read_images
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.stacks import open_stack
-from lenszoo.data.table import check_ids, check_rows, folder_of, read_table
+from lenszoo.data.table import MISSING, check_ids, check_rows, folder_of, read_table
 from lenszoo.data.written import check_whole
 from lenszoo.errors import LenszooError, counted
 from lenszoo.files import has_file
@@ -220,6 +220,10 @@ class DatasetIndex:
             labels = np.array([positions[t] for t in texts], np.int32)
         others = [column for column in read.columns if column not in columns]
         groups = () if group_column is None else tuple(cells[group_column])
+        blank = next((row for row, text in enumerate(groups) if text in MISSING), None)
+        if blank is not None:  # such as nan, which is no name of a group
+            where = f"{read.where(blank)} has no value in column {group_column!r}"
+            raise LenszooError(f"{table}: {where}; name each object's own group.")
         index = cls(ids, paths, labels, names, table, read.typed(others), groups)
         if labels is not None:
             check_one_label(list(map(image_name, paths)), labels, ids, names, table)
@@ -347,6 +351,7 @@ class DatasetIndex:
             images,
             labels=None if self.labels is None else self.labels[kept],
             bad_counts=bad_counts[kept],
+            groups=np.array(self.group_names)[kept] if self.group_names else None,
             contents=np.array(self.contents)[kept] if "contents" in vars(self) else None,
             class_names=self.class_names,
             provenance={

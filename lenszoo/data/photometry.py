@@ -132,8 +132,7 @@ def _check(
 def _measure(images: np.ndarray, scale: float, zero_point: float, radius: float) -> np.ndarray:
     """Return (m, columns) for a few cutouts; ``radius`` is that of the aperture in pixels."""
     m, height, width, n_bands = images.shape
-    peak = np.abs(images).max((1, 2, 3), initial=0, where=np.isfinite(images))
-    unit = power_of_two(peak)[:, None]  # squares of fluxes in W / m^2 / Hz would be 0 in float32
+    unit = _unit_of(images)[:, None]  # squares of fluxes in W / m^2 / Hz would be 0 in float32
     light, rms, bad = _above_sky((images / unit[..., None, None]).astype(np.float32))
     weights = _band_weights(rms)
     total = np.zeros((m, height, width), np.float32)
@@ -168,6 +167,13 @@ def _measure(images: np.ndarray, scale: float, zero_point: float, radius: float)
     )
     colours = magnitudes[:, :-1] - magnitudes[:, 1:]
     return np.concatenate([magnitudes, colours, np.stack(shape, axis=1), rms * unit], axis=1)
+
+
+def _unit_of(images: np.ndarray) -> np.ndarray:
+    """Return a power of two (m,) near the noise of each cutout, or the brightest if it has none."""
+    sound = np.where(np.isfinite(images), np.abs(images), 0)
+    noise = np.nan_to_num(measure_sky(images).rms).max(axis=1)
+    return power_of_two(np.where(noise > 0, noise, sound.max((1, 2, 3))))
 
 
 def _above_sky(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -20,14 +20,17 @@ SUFFIXES = (".tif", ".tiff")
 _CLAIMED, _CLAIMED_A_BYTE = 2**25, 50
 _BITS, _SAMPLES = 258, 277  # the tags BitsPerSample and SamplesPerPixel
 # Pillow's modes that hold all that a file does, where its samples have these bits
-_EXACT = {"1": 1, "L": 8, "RGB": 8, "I;16": 16, "I;16B": 16, "F": 32}
+_EXACT = {"1": 1, "L": 8, "LA": 8, "RGB": 8, "RGBA": 8, "I;16": 16, "I;16B": 16, "F": 32}
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_ALPHA = (1, 2)  # kinds of extra samples; others are bands
 
 
 def read_tiff(name: str) -> np.ndarray:
     """Read a TIFF file.
 
     Whole numbers without a sign are scaled to [0, 1] by their bits, as those of a PNG are; others
-    keep their values.
+    keep their values. Palettes become three bands of colour, alpha is dropped, and black is 0 also
+    where a file says that white is.
 
     Returns:
         float32 (H, W, bands).
@@ -68,10 +71,16 @@ def _with_pillow(stream: Any, name: str, limit: int) -> np.ndarray | None:
     except UnidentifiedImageError:
         return None
     _check(name, getattr(image, "n_frames", 1), image.size[0] * image.size[1], limit)
+    if image.mode == "P":
+        return np.asarray(image.convert("RGB"))
     bits, samples = set(image.tag_v2.get(_BITS, (1,))), image.tag_v2.get(_SAMPLES, 1)
     if bits != {_EXACT.get(image.mode)} or samples != len(image.getbands()):
         return None
     pixels = np.asarray(image)
+    if image.mode in ("LA", "RGBA"):
+        return pixels[..., :-1]
+    if image.mode.startswith("I;16") and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        return np.uint16(65535) - pixels.astype(np.uint16)  # which Pillow does for 8 bits alone
     return pixels.astype(np.uint8) * np.uint8(255) if image.mode == "1" else pixels
 
 
@@ -85,7 +94,13 @@ def _with_tifffile(stream: Any, name: str, limit: int) -> np.ndarray:
         ) from None
     with tifffile.TiffFile(io.BytesIO(stream.read())) as file:
         _check(name, len(file.pages), int(np.prod(file.pages[0].shape)), limit)
-        pixels = file.pages[0].asarray()
+        page: Any = file.pages[0]
+        pixels = page.asarray()
+        alpha = [kind for kind in page.extrasamples if int(kind) in _ALPHA]
+        if alpha and pixels.ndim == 3 and pixels.shape[-1] == page.samplesperpixel:
+            pixels = pixels[..., : -len(alpha)]
+        if page.photometric == _WHITE_IS_ZERO and pixels.dtype.kind == "u":
+            pixels = np.iinfo(pixels.dtype).max - pixels
     if pixels.dtype.kind not in "uif":
         raise LenszooError(f"{name}: values of type {pixels.dtype} are not pixels.")
     return pixels

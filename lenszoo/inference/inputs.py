@@ -249,7 +249,7 @@ class Images:
         else:
             assert self.dataset.files is not None  # one of the two is there
             image = self.dataset.files[row]
-        return self.fit.preparation.apply(image, path, self.name(row))
+        return self.fit.preparation.apply(image, path, self.name(row), self.fit.bands)
 
     def _sized(self, fit: Fit) -> Fit:
         """Give a model of any size that of the first image that can be read."""

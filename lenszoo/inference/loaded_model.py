@@ -18,7 +18,7 @@ from lenszoo.metrics.prevalence import TRAINED_PREVALENCE, joint_prevalence
 from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.ensembles import members
-from lenszoo.pretrained.learned import learned_classes
+from lenszoo.pretrained.learned import learned_classes, learned_prevalence
 from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.saving import broken_weights
@@ -189,7 +189,9 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         inputs=sources[0].inputs if sources else None,
         observation=sources[0].observation if sources else None,
         temperature=temperature_of(model),
-        prevalence=joint_prevalence([s.prevalence for s in sources] or [TRAINED_PREVALENCE]),
+        prevalence=joint_prevalence([s.prevalence for s in sources])
+        if sources and not sources[0].is_model
+        else learned_prevalence(model),
         preset=sources[0].preset if len({source.preset for source in sources}) == 1 else None,
     )
 

@@ -18,6 +18,7 @@ from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
 from lenszoo.inference.preparing import Preparing
 from lenszoo.inference.streaming import Output, Prediction
 from lenszoo.inference.tables import FEATURES
+from lenszoo.inference.taken import TAKEN, taken_facts
 from lenszoo.inference.tta import AugmentedModel
 
 BATCH_SIZE = 128
@@ -289,6 +290,8 @@ def _facts(opened: OpenedModel, candidates: Candidates) -> dict[str, Any]:
         fit = candidates.images.fit
         facts |= {"resize": "bilinear" if fit.resize else None, "bands": fit.bands}
         facts |= fit.preparation.facts()
+        before = None if candidates.cutouts is None else candidates.cutouts.provenance
+        facts[TAKEN] = taken_facts(fit, before)
     if candidates.table is not None:
         facts["columns"] = list(opened.columns)
     facts["notes"] = [] if candidates.images is None else list(candidates.images.notes)

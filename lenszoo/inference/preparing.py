@@ -59,6 +59,7 @@ class Preparation:
     target: float | None = None
     reads_headers: bool = True
     _told: set[float] = field(default_factory=set, repr=False)
+    _kinds: dict[str, str] = field(default_factory=dict, repr=False)
     _lock: Any = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -75,13 +76,16 @@ class Preparation:
         values = {name: getattr(self, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
-    def apply(self, image: np.ndarray, path: Any, name: str) -> np.ndarray:
+    def apply(
+        self, image: np.ndarray, path: Any, name: str, bands: Sequence[int] | None = None
+    ) -> np.ndarray:
         """Prepare an image (H, W, bands) float32, which may be changed in place.
 
         Args:
             image: the image as read.
             path: its file or files, None for an image in memory.
             name: what messages call it.
+            bands: positions of the bands that the model takes; None for all.
 
         Raises:
             LenszooError: it is smaller than the cut, its header names two zero points, or those of
@@ -91,12 +95,14 @@ class Preparation:
             image = crop_image(image, self.crop, name)
         if self.sky is not None:
             subtract_sky(image[None], self.sky)
-        factors = self._factors(path, image.shape[2], name)
+        factors = self._factors(path, image.shape[2], name, bands)
         if factors is not None:
             image = image * factors
         return image if self.scaling is None else scale_image(image, self.scaling)
 
-    def _factors(self, path: Any, bands: int, name: str) -> np.ndarray | None:
+    def _factors(
+        self, path: Any, bands: int, name: str, chosen: Sequence[int] | None
+    ) -> np.ndarray | None:
         """Factor of each band, (bands,); None where nothing is to be multiplied."""
         if self.zero_point is not None:
             return _factor(
@@ -110,24 +116,41 @@ class Preparation:
         ):
             return None
         read = read_zero_points(path)
-        if read is None or all(value is None for value in read):
+        if read is None or len(read) not in (1, bands):
             return None
         files = [path] if isinstance(path, str | os.PathLike) else list(path)
-        dark = [
-            file for file, value in zip(files, read, strict=True)
-            if value is None and file is not None
-        ]  # fmt: skip
+        taken = [k for k in chosen or range(len(read)) if 0 <= k < len(read)] or [0]
+        unknown = [files[k] for k in taken if read[k] is None and files[k] is not None]
+        named = [value for value in (read[k] for k in taken) if value is not None]
+        if all(abs(value - self.target) <= _AGREE for value in named):
+            self._compare(unknown, changed=False)
+            return None
+        if unknown:
+            raise LenszooError(
+                f"{name}: the header of {unknown[0]} names no zero point, but those of other bands "
+                f"do and differ from {self.target:g} mag; give one for all with zero_point=."
+            )
+        self._compare([], changed=True)
         points = [self.target if value is None else value for value in read]
         points = points * bands if len(points) == 1 else points
-        if len(points) != bands or all(abs(value - self.target) <= _AGREE for value in points):
-            return None
-        if dark:
-            raise LenszooError(
-                f"{name}: the header of {dark[0]} names no zero point, but those of other bands do "
-                f"and differ from {self.target:g} mag; give one for all with zero_point=."
-            )
         self._tell(points, name)
         return _factor(points, self.target)
+
+    def _compare(self, unknown: Sequence[Any], changed: bool) -> None:
+        """Warn once when the fluxes of some images are changed and those of others unknown."""
+        with self._lock:
+            before = len(self._kinds)
+            if changed:
+                self._kinds.setdefault("changed", "")
+            elif unknown:
+                self._kinds.setdefault("unknown", str(unknown[0]))
+            both = before < 2 <= len(self._kinds)
+        if both:
+            log.warning(
+                "%s and perhaps others name no zero point: their fluxes stay as they are, while "
+                "those of other images are brought to %g mag. Give one for all with zero_point=.",
+                self._kinds["unknown"], self.target,
+            )  # fmt: skip
 
     def _tell(self, points: Sequence[float], name: str) -> None:
         with self._lock:

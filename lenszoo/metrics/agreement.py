@@ -46,7 +46,10 @@ def weighted_kappa(first: ArrayLike, second: ArrayLike, grades: int, seed: int =
         >>> weighted_kappa([0, 1, 2, 3], [0, 1, 2, 3], 4).value
         1.0
     """
-    one, two = np.asarray(first, int), np.asarray(second, int)
+    whole = [np.asarray(grades_of) for grades_of in (first, second)]
+    if any(len(part) and not np.array_equal(part, np.rint(part)) for part in whole):
+        raise LenszooError(f"Grades are whole numbers from 0 to {grades - 1}.")
+    one, two = (part.astype(int) for part in whole)
     if one.shape != two.shape or one.ndim != 1:
         raise LenszooError(
             f"Grades of shape {one.shape} and {two.shape} are not of the same objects."

@@ -68,7 +68,8 @@ def expected_counts(
         objects: in the survey.
 
     Raises:
-        LenszooError: a prevalence outside (0, 1), or a survey without objects.
+        LenszooError: a prevalence outside (0, 1), a survey without objects, or a threshold that is
+            not a number.
 
     Example:
         >>> labels, scores = [1, 1, 0, 0], [3.0, -1.0, -2.0, -3.0]
@@ -78,6 +79,8 @@ def expected_counts(
     """
     if objects < 1:
         raise LenszooError(f"A survey of {objects} objects expects nothing; pass 1 or more.")
+    if np.isnan(threshold):
+        raise LenszooError("The threshold is not a number, so nothing is at or above it.")
     positive, values = check_scores(labels, scores)
     lenses, others = check_prevalence(prevalence) * objects, (1 - prevalence) * objects
     passed = values >= threshold

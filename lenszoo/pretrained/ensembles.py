@@ -1,17 +1,20 @@
 """Several trained classifiers as one model."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import keras
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.build import as_graph, check_logits
-from lenszoo.pretrained.source import WeightsSource
+
+if TYPE_CHECKING:  # which reads files of weights, which know their ensemble
+    from lenszoo.pretrained.source import WeightsSource
 
 NAME = "ensemble"
 
 
-def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) -> keras.Model:
+def ensemble(sources: "Sequence[WeightsSource]", models: Sequence[keras.Model]) -> keras.Model:
     """Join several classifiers into one plain ``keras.Model``.
 
     Its answer, float32 ``(batch, classes)``, is the mean of the members' logits, whose softmax is
@@ -63,7 +66,7 @@ def members(model: keras.Model) -> list[keras.Model]:
 
 
 def _check_equal(
-    noun: str, source: WeightsSource, first: WeightsSource, value: tuple, reference: tuple
+    noun: str, source: "WeightsSource", first: "WeightsSource", value: tuple, reference: tuple
 ) -> None:
     if value == reference:
         return

@@ -12,6 +12,7 @@ import numpy as np
 from lenszoo.data.untrusted import open_hdf5
 from lenszoo.errors import LenszooError, counted
 from lenszoo.layers import PositionEmbedding
+from lenszoo.metrics.prevalence import joint_prevalence
 from lenszoo.models.build import (
     HEAD,
     WRAPPED,
@@ -150,7 +151,8 @@ def load_sources(sources: Sequence[WeightsSource], one: bool = False) -> keras.M
     models = [_load(source) for source in sources]
     model = models[0] if one else ensemble(sources, models)
     if not (one and sources[0].is_model):
-        note_learned(model, next((source.classes for source in sources if source.classes), ()))
+        classes = next((source.classes for source in sources if source.classes), ())
+        note_learned(model, classes, joint_prevalence([one.prevalence for one in sources]))
     return remember(model, sources)
 
 

@@ -19,8 +19,10 @@ import numpy as np
 from lenszoo.data.untrusted import READ_ERRORS, open_hdf5, open_zip
 from lenszoo.errors import LenszooError, counted, one_line, unreadable
 from lenszoo.files import has_file, write_bytes
+from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
 from lenszoo.models.build import check_channels, model_config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
+from lenszoo.pretrained.learned import learned_prevalence
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
 
 WEIGHTS = ".weights.h5"
@@ -28,7 +30,7 @@ MODEL = ".keras"
 RUN_FILE = "run.json"
 BEST = "best" + WEIGHTS
 _ATTRIBUTE = "lenszoo"
-_TEMPERATURE = "lenszoo_temperature"
+_TEMPERATURE, _PREVALENCE = "lenszoo_temperature", "lenszoo_prevalence"
 _SEAL = b"lenszoo sha256 "  # then 64 digits and a line end, after the HDF5: readers do not mind
 _SEAL_BYTES = len(_SEAL) + 64 + 1
 _IDENTITY: dict[str, Any] = {
@@ -55,7 +57,8 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
 
     It is a plain Keras weights file with one attribute more, ``lenszoo``, which holds
     :func:`model_config` as JSON, so that ``load_model`` needs nothing but the file, and
-    ``lenszoo_temperature`` where the model has one (``set_temperature``); and at its end
+    ``lenszoo_temperature`` where the model has one (``set_temperature``), or
+    ``lenszoo_prevalence``, the share of lenses that a lens finder learned on; and at its end
     stands the sha256 of all before it, so that a file with a changed byte is refused. It appears
     whole or not at all. A model with a network beside its graph, such as ``srgan`` with its
     discriminator, says with a method ``bare()`` which networks the file has to hold.
@@ -80,6 +83,8 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         file.attrs[_ATTRIBUTE] = identity
         if (temperature := temperature_of(model)) != 1:
             file.attrs[_TEMPERATURE] = temperature
+        if (prevalence := learned_prevalence(model)) != TRAINED_PREVALENCE:
+            file.attrs[_PREVALENCE] = prevalence
     content = memory.getvalue()
     write_bytes(path, content + _seal(content))
     return path
@@ -116,6 +121,19 @@ def read_identity(path: Path) -> dict[str, Any] | None:
     with open_hdf5(path) as file:
         text = file.attrs.get(_ATTRIBUTE)
     return None if text is None else check_identity(text, f"Attribute {_ATTRIBUTE!r} of {path}")
+
+
+def read_prevalence(path: Path) -> float | None:
+    """Return the share of lenses that a ``.weights.h5`` stores; None where it stores none.
+
+    Raises:
+        LenszooError: the file is damaged, or the attribute is no share.
+    """
+    with open_hdf5(path) as file:
+        share = file.attrs.get(_PREVALENCE)
+    if share is not None and not (isinstance(share, float) and 0 < share < 1):
+        raise LenszooError(f"{path}: its share of lenses {share!r} is none between 0 and 1.")
+    return None if share is None else float(share)
 
 
 def broken_weights(model: keras.Model) -> list[str]:

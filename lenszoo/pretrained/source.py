@@ -16,7 +16,15 @@ from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
 from lenszoo.models.build import Config, check_config
 from lenszoo.models.registry import model_info
 from lenszoo.pretrained.manifest import WeightsEntry, get_entry, load_manifest
-from lenszoo.pretrained.saving import BEST, MODEL, RUN_FILE, WEIGHTS, check_identity, read_identity
+from lenszoo.pretrained.saving import (
+    BEST,
+    MODEL,
+    RUN_FILE,
+    WEIGHTS,
+    check_identity,
+    read_identity,
+    read_prevalence,
+)
 from lenszoo.pretrained.store import fetch_weights
 from lenszoo.trained_observation import Observation, stored_observation
 from lenszoo.trained_scale import InputScale, stored_scale
@@ -141,6 +149,8 @@ class WeightsSource:
     def prevalence(self) -> float:
         """Share of lenses that a lens finder learned on; a half unless it is said."""
         stored = (self.entry.data if self.entry else self.run).get("prevalence")
+        if stored is None and self.local is not None and not self.is_model:
+            stored = read_prevalence(self.local)
         return TRAINED_PREVALENCE if stored is None else float(stored)
 
     @property

@@ -56,7 +56,7 @@ _LINES: Mapping[str, Mapping[str, Any]] = {
     "thick": {"lw": 5, "alpha": 0.5, "solid_capstyle": "butt"},
     "dashed": {"lw": 1.0, "ls": "--"},
     "dotted": {"lw": 1.4, "ls": ":"},
-    "steps": {"drawstyle": "steps-pre"},
+    "steps": {"drawstyle": "steps-post"},
     "marked": {"marker": "o", "ms": 4, "lw": 1.5, "elinewidth": 1.0},
     "dashed marked": {"marker": "s", "ms": 4, "lw": 1.5, "ls": "--", "elinewidth": 1.0},
     "dots": {"ls": "", "marker": "o", "ms": 4, "elinewidth": 1.2},
@@ -233,7 +233,7 @@ def _draw_line(axes: Axes, line: Line, order: float) -> None:
         look["xerr" if line.across else "yerr"] = np.maximum([middle - low, high - middle], 0)
         axes.errorbar(x, y, **look)
         return
-    step: Any = "pre" if line.style == "steps" else None
+    step: Any = "post" if line.style == "steps" else None
     axes.fill_between(x, low, high, where=np.isfinite(y), step=step, color=colour, alpha=0.15, lw=0)
     axes.plot(x, y, **look)
 

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 
 from lenszoo.data.fits import split_hdu
 from lenszoo.data.grids import Grid, read_grid
+from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.errors import LenszooError, unreadable
 from lenszoo.files import replacing
 from lenszoo.survey.tiles import TileFiles
 
 _MARGIN = 1.02  # of a radius, for edges that bulge between corners
+_AGREE = 0.01  # mag
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def read_tiles(
     check: Callable[[Sequence[Grid]], str | None],
     reads_zero_points: bool = False,
     mask_bits: int | None = None,
+    target: float = ZERO_POINT,
 ) -> list[Tile]:
     """Read the headers of all tiles, those that an index file does not hold yet, and keep them.
 
@@ -93,9 +96,11 @@ def read_tiles(
         check: returns why the grids of a tile, one a band, do not suit a search; None if they do.
         reads_zero_points: take zero points from headers where ``files`` name none.
         mask_bits: the sum of the bits of masks that are flags; None for all.
+        target: zero point that fluxes are brought to.
 
     Returns:
-        The tiles, with a fault where a file is missing, damaged or without coordinates.
+        The tiles, with a fault where a file is missing, damaged or without coordinates, or where a
+        zero point is unknown while those of other bands or tiles change fluxes.
     """
     images = _Index(index)
     tiles = []
@@ -112,17 +117,34 @@ def read_tiles(
             if reads_zero_points and grid is not None and points[k] is None:
                 points[k] = grid.zero_point
                 faults += [grid.zero_point_fault] if grid.zero_point_fault else []
-        dark = [band for band, point in zip(bands, points, strict=True) if point is None]
-        if 0 < len(dark) < len(points):
-            faults.append(
-                f"tile {one.name}: the zero point of {', '.join(dark)} is unknown, but not that of "
-                "the other bands; give all in a table of tiles, or one with zero_point="
-            )
         sound = [grid for grid in grids if grid is not None]
         fault = faults[0] if faults else check(sound)
         tiles.append(Tile(one.name, grids, tuple(points), fault, weight_maps, masks, mask_bits))
     images.save()
-    return tiles
+    return _with_known_zero_points(tiles, bands, target)
+
+
+def _with_known_zero_points(
+    tiles: Sequence[Tile], bands: Sequence[str], target: float
+) -> list[Tile]:
+    """Add a fault to tiles of unknown zero points, where those of others change fluxes."""
+    others = [point for tile in tiles for point in tile.zero_points if point is not None]
+    other = next((point for point in others if abs(point - target) > _AGREE), None)
+    if other is None:
+        return list(tiles)
+    checked = []
+    for tile in tiles:
+        pairs = zip(bands, tile.zero_points, strict=True)
+        unknown = ", ".join(band for band, point in pairs if point is None)
+        if unknown and tile.fault is None:
+            fault = (
+                f"tile {tile.name}: the zero point of {unknown} is unknown, but others are "
+                f"{other:g} mag and not {target:g}; give all in a table of tiles, or one with "
+                "zero_point="
+            )
+            tile = replace(tile, fault=fault)
+        checked.append(tile)
+    return checked
 
 
 class _Index:

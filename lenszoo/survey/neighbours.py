@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.inference.tables import FEATURES, features_of
+from lenszoo.survey.plan import answer_files
 
 COUNT = 20
 """Neighbours, unless told otherwise."""
@@ -79,7 +80,7 @@ def similar(results: str | os.PathLike[str], id: str, count: int = COUNT) -> pa.
 
 def _files(results: Path) -> list[Path]:
     if results.is_dir():
-        files = sorted((results / "parts").glob("*.parquet"))
+        files = answer_files(results)
         if not files:
             raise LenszooError(f"{results}: holds no parts of a search.")
         remedy = "search into a new folder with features=True"

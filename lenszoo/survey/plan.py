@@ -102,21 +102,34 @@ def make_plan(
     return Plan(folder, parts, plan["objects"], plan["left_out"], plan.get("placed", True), notes)
 
 
-def sweep_plans(out: Path, plan: Plan, pixels: Sequence[PixelSource]) -> None:
-    """Remove plans that were cut off, and plans and answers for pixels as they were before.
+def sweep_plans(out: Path, keep: Path) -> None:
+    """Remove plans that were cut off, and plans for tiles as they were before."""
+    for folder in (*out.glob(".plan-*"), *out.glob("plan-*")):
+        if folder != keep:
+            shutil.rmtree(folder, ignore_errors=True)
 
-    While a tile cannot be read its answers stay, and with them those of former plans.
+
+def sweep_answers(out: Path, plan: Plan) -> None:
+    """Remove answers of former plans, once those of this plan are complete.
 
     Args:
         out: the folder of results, which no other process searches into.
         plan: the one of this search.
-        pixels: as for :func:`make_plan`.
     """
-    for folder in (*out.glob(".plan-*"), *out.glob("plan-*")):
-        if folder != plan.folder:
-            shutil.rmtree(folder, ignore_errors=True)
-    if all(one.fault is None for one in pixels):
-        keys = {part.key for part in plan.parts}
-        for file in (out / "parts").glob("*.parquet"):
-            if file.stem not in keys:
-                file.unlink(missing_ok=True)
+    keys = {part.key for part in plan.parts}
+    for file in (out / "parts").glob("*.parquet"):
+        if file.stem not in keys:
+            file.unlink(missing_ok=True)
+
+
+def answer_files(out: Path) -> list[Path]:
+    """Return the files of answers of the newest plan in a folder of results, in order of names.
+
+    Without a plan these are all files of answers.
+    """
+    files = sorted((out / "parts").glob("*.parquet"))
+    plans = sorted(out.glob(f"plan-*/{_FILE}"), key=lambda file: file.stat().st_mtime_ns)
+    if not plans:
+        return files
+    keys = {part["key"] for part in json.loads(plans[-1].read_text(encoding="utf-8"))["parts"]}
+    return [file for file in files if file.stem in keys]

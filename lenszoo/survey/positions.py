@@ -172,13 +172,20 @@ class Positions:
         else:
             names = self._names(ds.dataset(paths[:1], format="parquet").schema.names)
         dataset = ds.dataset(paths, format=kind)
-        for batch in dataset.scanner(
-            columns=list(names.values()), batch_size=BATCH_ROWS, batch_readahead=2,
-            fragment_readahead=1,
-        ).to_batches():  # fmt: skip
-            yield pa.RecordBatch.from_arrays(
-                [batch.column(column) for column in names.values()], list(names)
-            )
+        for fragment in dataset.get_fragments():
+            lacking = set(names.values()) - set(fragment.physical_schema.names)
+            if lacking:
+                raise LenszooError(
+                    f"{fragment.path}: no column {min(lacking)!r}, which {files[0].name} has; the "
+                    "files of one catalogue have the same columns."
+                )
+            for batch in fragment.scanner(
+                schema=dataset.schema, columns=list(names.values()), batch_size=BATCH_ROWS,
+                batch_readahead=2,
+            ).to_batches():  # fmt: skip
+                yield pa.RecordBatch.from_arrays(
+                    [batch.column(column) for column in names.values()], list(names)
+                )
 
     def _fits(self, file: Path) -> Iterator[pa.RecordBatch]:
         from astropy.io import fits

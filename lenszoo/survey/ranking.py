@@ -1,5 +1,6 @@
 """Candidates of a search: ranked, joined on the sky, matched with a list of lenses."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,10 +19,13 @@ from lenszoo.metrics.prevalence import TRAINED_PREVALENCE, at_prevalence
 from lenszoo.survey.footprints import unit_vectors
 from lenszoo.survey.positions import Positions
 
+log = logging.getLogger("lenszoo")
+
 RADIUS = 2.0
 """Candidates closer than this [arcsec] are one object."""
 
 _SPARE = 1000
+_NAMES = ("name", "Name", "NAME")  # columns of the names of lenses that have no ids
 _ORDER = [("logit", "descending"), ("id", "ascending"), ("ra", "ascending"), ("dec", "ascending")]
 
 
@@ -99,9 +103,40 @@ def read_lenses(path: str | os.PathLike[str], columns: Mapping[str, str] | None 
             batch.column("dec").to_numpy()
         )
         rows = batch.filter(pa.array(sound))
+        _check_sky(rows, path)
         names += rows.column("id").to_pylist()
         vectors.append(unit_vectors(rows.column("ra").to_numpy(), rows.column("dec").to_numpy()))
     return Lenses(names, np.concatenate([np.empty((0, 3)), *vectors]))
+
+
+def _check_sky(rows: pa.RecordBatch, path: str | os.PathLike[str]) -> None:
+    """Raise LenszooError where a listed lens has no position on the sky."""
+    ra, dec = (rows.column(name).to_numpy() for name in ("ra", "dec"))
+    wrong = np.flatnonzero((ra < 0) | (ra > 360) | (np.abs(dec) > 90))
+    if len(wrong):
+        row = int(wrong[0])
+        name = rows.column("id")[row].as_py() or "a lens"
+        raise LenszooError(
+            f"{path}: {name!r} lies at ra {ra[row]:g}, dec {dec[row]:g}, which is nowhere on the "
+            "sky (0 to 360, -90 to 90 degrees); mend the list, or name its columns."
+        )
+
+
+def _tell_of_hours(points: np.ndarray, own: np.ndarray, radius: float) -> None:
+    """Warn where candidates would be listed lenses if these had their ra in hours."""
+    from scipy.spatial import cKDTree
+
+    ra = np.degrees(np.arctan2(points[:, 1], points[:, 0])) % 360
+    dec = np.degrees(np.arcsin(np.clip(points[:, 2], -1, 1)))
+    if ra.max() > 24:
+        return
+    chords, _ = cKDTree(unit_vectors(15 * ra, dec)).query(own)
+    count = int((np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600 <= radius).sum())
+    if count:
+        log.warning(
+            "No candidate is a known lens, but %d would be if the list had ra in hours: lists are "
+            "in degrees (hours times 15).", count,
+        )  # fmt: skip
 
 
 def match_lenses(table: pa.Table, lenses: Lenses, radius: float = RADIUS) -> pa.Table:
@@ -115,6 +150,8 @@ def match_lenses(table: pa.Table, lenses: Lenses, radius: float = RADIUS) -> pa.
     if len(points) and len(placed):
         chords, nearest[placed] = cKDTree(points).query(own)
         separations[placed] = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
+        if (separations > radius).all():
+            _tell_of_hours(points, own, radius)
     far = separations > radius
     texts = [None if f else names[k] or "unnamed" for f, k in zip(far, nearest, strict=True)]
     table = table.append_column("known", pa.array(texts, pa.string()))
@@ -129,12 +166,14 @@ def _listed(path: str | os.PathLike[str], columns: dict[str, str]) -> Iterable[p
     except LenszooError as error:
         if "id" in columns or "no column 'id'" not in str(error):
             raise
-        try:
-            yield from Positions(path, columns | {"id": "name"}).batches()
-        except LenszooError as second:
-            if "no column 'name'" not in str(second):
-                raise
-            yield from Positions(path, columns, optional_id=True).batches()
+        for name in _NAMES:
+            try:
+                yield from Positions(path, columns | {"id": name}).batches()
+                return
+            except LenszooError as second:
+                if f"no column {name!r}" not in str(second):
+                    raise
+        yield from Positions(path, columns, optional_id=True).batches()
 
 
 def add_probability(

@@ -60,22 +60,27 @@ def as_images(
         strict: refuse files that cannot be read or do not fit, which else give no answer.
     """
     paths: list[Any] = list(cutouts.images(objects[PATH].to_pylist()))
-    preparation = Preparation(
-        crop=settings.crop, sky=settings.sky, zero_point=settings.zero_point,
-        scaling=settings.scaling, any_scale=True, target=settings.target,
-        reads_headers=settings.reads_headers,
-    )  # fmt: skip
-    fit = Fit(
-        shape, " + ".join(settings.weights), settings.on_bad, settings.resize, settings.planes,
-        preparation, passes_over=not strict,
-    )  # fmt: skip
     mask = settings.mask_value
 
     def blank(image: np.ndarray) -> None:
         image[image == np.float32(mask)] = np.nan
 
     files = ImageFiles(paths, None if mask is None else blank)
+    fit = fit_of(shape, settings, strict)
     return Images(Dataset(tuple(objects["id"].to_pylist()), files=files), fit)
+
+
+def fit_of(shape: tuple[int, int, int], settings: Settings, strict: bool = False) -> Fit:
+    """Return how cutouts that are made already are made to fit; see :func:`as_images`."""
+    preparation = Preparation(
+        crop=settings.crop, sky=settings.sky, zero_point=settings.zero_point,
+        scaling=settings.scaling, any_scale=True, target=settings.target,
+        reads_headers=settings.reads_headers,
+    )  # fmt: skip
+    return Fit(
+        shape, " + ".join(settings.weights), settings.on_bad, settings.resize, settings.planes,
+        preparation, passes_over=not strict,
+    )  # fmt: skip
 
 
 def _cut(

@@ -106,6 +106,7 @@ def on_tiles(
             listed, settings.bands, folder / "tiles.parquet",
             lambda grids: suits(grids, first.pixel_scale, options.resample, label),
             reads_zero_points=first.zero_point is not None, mask_bits=options.mask_bits,
+            target=settings.target,
         )  # fmt: skip
         _tell_of(read, source)
         return [*read]

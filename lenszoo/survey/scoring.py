@@ -111,7 +111,7 @@ class Members:
             values = answer(engine.model, inputs, size)
             if isinstance(values, list):
                 values, features = values
-            values = opened.logits(values)
+            values = opened.logits(values) / opened.temperature
             others = np.delete(values, place, axis=1)
             top = others.max(1)
             rest = top + np.log(np.exp(others - top[:, None]).sum(1))

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,17 @@ from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
 from lenszoo.files import check_output, is_writable, write_bytes
 from lenszoo.inference.engines.opening import EngineName, Precision
+from lenszoo.inference.taken import TAKEN, taken_facts
 from lenszoo.interrupt import heard
 from lenszoo.metrics.prevalence import check_prevalence, joint_prevalence
+from lenszoo.survey.footprints import Tile
 from lenszoo.survey.on_ray import score_on_ray
 from lenszoo.survey.part_files import Part
-from lenszoo.survey.plan import PART_ROWS, Plan, make_plan, sweep_plans
+from lenszoo.survey.plan import PART_ROWS, Plan, make_plan, sweep_answers, sweep_plans
 from lenszoo.survey.previews import with_previews
 from lenszoo.survey.progress import Meter
 from lenszoo.survey.ranking import read_lenses
+from lenszoo.survey.reading import fit_of
 from lenszoo.survey.ready_cutouts import PixelSource
 from lenszoo.survey.results_folder import check_identity, held, search_identity
 from lenszoo.survey.scenes import TileOptions, on_cutouts, on_tiles, split_bands
@@ -126,7 +130,8 @@ def search(
         top: candidates; those within 2 arcsec of a better one are joined to it.
         known_lenses: a list of lenses (as a catalogue); candidates within 2 arcsec are marked.
         prevalence: share of lenses among the objects; adds ``prob_at_prevalence``, from the share
-            that the weights learned on: a half, or that of their painted examples.
+            that the weights learned on: a half, or that of their painted examples. Only for
+            weights of two classes.
         features: keep the vector of each object, of the first weights, in half precision: the
             column ``features`` of the parts, for :func:`lenszoo.survey.similar`.
         previews: draw the candidates: a column ``preview`` of JPEG pictures beside them.
@@ -179,6 +184,8 @@ def search(
         engine=engine, precision=precision,
     )  # fmt: skip
     members = Members(settings.weights, lens_class, features, engine, precision)
+    if prevalence is not None:
+        _check_share(members, lens_class)
     tile_options = TileOptions(pattern, resample, weight_maps, masks, mask_bits)
     named = dict(columns or {})
     if cutouts is not None:
@@ -195,7 +202,7 @@ def search(
         pixels = scene.open(folder)
         plan = make_plan(folder, positions, pixels, part_rows)
         if shard is None:
-            sweep_plans(folder, plan, pixels)
+            sweep_plans(folder, plan.folder)
         _tell_left_out(plan)
         if lenses is not None and not plan.placed:
             raise LenszooError(
@@ -214,8 +221,31 @@ def search(
             ranking["illustrate"] = lambda table: with_previews(
                 table, pixels, members.shape, settings
             )
-        facts = members.provenance | {"search": identity}
-        return finish(folder, plan, pixels, facts, done, ranking)
+        facts = members.provenance | {"search": identity, TAKEN: _taken(members, settings, pixels)}
+        result = finish(folder, plan, pixels, facts, done, ranking)
+        if shard is None and result.complete:
+            sweep_answers(folder, plan)
+        return result
+
+
+def _check_share(members: Members, lens_class: str) -> None:
+    """Raise LenszooError where nobody knows which share of the class the weights learned on."""
+    for opened in members.opened:
+        if len(opened.classes) != 2:
+            raise LenszooError(
+                f"{opened.name} tells {len(opened.classes)} classes apart and does not say which "
+                f"share {lens_class!r} had in its training, so its probabilities cannot be moved "
+                "to a prevalence; leave prevalence out."
+            )
+
+
+def _taken(members: Members, settings: Settings, pixels: Sequence[PixelSource]) -> dict[str, Any]:
+    """Facts of how the cutouts were taken, for pages that show them and exports."""
+    if isinstance(pixels[0], Tile):
+        known = members.opened[0].zero_point is not None
+        settings = replace(settings, reads_headers=known)
+    fit = fit_of(members.shape, settings)
+    return taken_facts(fit, {"mask_value": settings.mask_value})
 
 
 def _tell_left_out(plan: Plan) -> None:

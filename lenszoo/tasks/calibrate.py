@@ -5,9 +5,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics.prevalence import label_shift
 from lenszoo.metrics.temperature import settled_temperature
+from lenszoo.pretrained.ensembles import members
 from lenszoo.pretrained.learned import note_learned
 from lenszoo.pretrained.temperature import set_temperature
 from lenszoo.tasks.base import Options
@@ -47,11 +49,17 @@ def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
     answers = answer_labelled(opened, data, Options(**options))
     logits, labels = answers.logits, np.asarray(answers.examples.labels)
     if opened.finds_lenses:
+        if members(model):
+            raise LenszooError(
+                f"{opened.name}: an ensemble of lens finders has a temperature in each member; "
+                "calibrate each of them before you join them."
+            )
         layer = model.get_layer("temperature")
         before = float(layer.temperature)
         offset = label_shift(labels, opened.prevalence)
         fitted = settled_temperature(labels, logits * before, offset=offset)
         layer.temperature.assign(fitted)
+        note_learned(model, opened.classes if opened.named else (), opened.prevalence)
         return fitted
     fitted = settled_temperature(labels, logits)
     set_temperature(model, fitted)

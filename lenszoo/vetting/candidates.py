@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from lenszoo.data.table import PARQUET_SUFFIXES, read_table
 from lenszoo.errors import LenszooError, one_line, unreadable
 from lenszoo.files import read_json
-from lenszoo.inference.tables import KEY
+from lenszoo.inference.tables import provenance_of
 
 TOP = 10_000
 """Candidates that are listed, unless told otherwise."""
@@ -40,7 +40,7 @@ class Candidates:
         columns: facts of each by name, of :data:`SHOWN`; None where one is missing.
         paths: files of images from a table, band by band; None where the table names none.
         search: the content of ``search.json``; empty for a table.
-        facts: of the search, or of the prediction that wrote a table; empty where unknown.
+        facts: provenance of the candidates; empty where they have none.
     """
 
     source: Path
@@ -71,7 +71,6 @@ def read_candidates(results: str | os.PathLike[str], top: int = TOP) -> Candidat
     """
     path = Path(results)
     search: dict[str, Any] = {}
-    facts: dict[str, Any] = {}
     if path.is_dir():
         file = path / "candidates.parquet"
         if not file.exists():
@@ -87,7 +86,6 @@ def read_candidates(results: str | os.PathLike[str], top: int = TOP) -> Candidat
         file, folder = path, path.with_name(f"{path.stem}.vetting")
         content = read_table(path)
         table = content.typed(content.columns)
-        facts = _facts_of(path)
     if "id" not in table.column_names:
         raise LenszooError(f"{file}: no column 'id'; candidates need names.")
     if not len(table):
@@ -109,7 +107,7 @@ def read_candidates(results: str | os.PathLike[str], top: int = TOP) -> Candidat
         settled = sorted(ids)
     identity = hashlib.sha256(json.dumps(settled).encode()).hexdigest()
     named = tuple(ids[k] for k in order)
-    return Candidates(path, folder, identity, named, columns, paths, search, search or facts)
+    return Candidates(path, folder, identity, named, columns, paths, search, _facts_of(file))
 
 
 def _parquet(file: Path) -> pa.Table:
@@ -124,12 +122,12 @@ def _parquet(file: Path) -> pa.Table:
 
 
 def _facts_of(file: Path) -> dict[str, Any]:
-    """Return the facts that a prediction wrote beside its table; empty where there are none."""
-    if not file.name.lower().endswith(PARQUET_SUFFIXES):
+    """Return the provenance that lies in a table; empty where there is none, as in a CSV."""
+    if file.suffix.lower() not in (*PARQUET_SUFFIXES, ".fits", ".ecsv"):
         return {}
     try:
-        facts = json.loads((pq.read_schema(file).metadata or {}).get(KEY, b"{}"))
-    except ValueError:  # another program's
+        facts = provenance_of(file)
+    except (LenszooError, ValueError, RecursionError):  # another program's
         return {}
     return facts if isinstance(facts, dict) else {}
 

@@ -4,27 +4,25 @@ import logging
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from lenszoo.data.fits import read_pixel_scale, split_hdu
-from lenszoo.data.flux_units import read_zero_points
 from lenszoo.data.matching import match_by_name, match_by_pattern
 from lenszoo.data.readers import ImagePath, image_name, read_image
 from lenszoo.data.sky import subtract_sky
 from lenszoo.data.stacks import Stack, is_stack_file, open_stack, split_row, stack_file
 from lenszoo.errors import LenszooError
 from lenszoo.files import has_file, has_folder
-from lenszoo.inference.inputs import Fit
+from lenszoo.inference.taken import Taken, read_facts, read_taken
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.tiles import list_tiles
 from lenszoo.vetting.candidates import Candidates
-from lenszoo.vetting.seen import finder_fit, read_seen, trained_inputs
+from lenszoo.vetting.trained import SIZE, trained_inputs
 
 log = logging.getLogger("lenszoo")
 
@@ -32,7 +30,6 @@ WIDEST = 4
 """How many times the field that the finder saw a cutout of a tile may be wide."""
 
 _OPEN_TILES = 8
-_SIZE = (64, 64)  # of cutouts where the weights of a search are gone
 _ZERO_POINT = 25.0
 _TOP_FIRST = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _BANDS_JOINED = " + "  # as predict writes the files of several bands
@@ -99,12 +96,12 @@ class TileImages:
     def __init__(self, candidates: Candidates, tiles: str | os.PathLike[str] | None = None) -> None:
         search = candidates.search
         self.bands = tuple(search["bands"])
-        trained = trained_inputs(search["weights"])
-        if trained is None:
-            log.warning("Cutouts of %d pixels are shown.", _SIZE[0])
-        height, width, _ = (trained and trained.shape) or (*_SIZE, 1)
-        self.shape = (height or _SIZE[0], width or _SIZE[1])
-        reads_zero_points = trained is None or trained.zero_point is not None
+        taken = read_facts(candidates.facts)
+        if taken is None:
+            self.shape, reads_headers = trained_inputs(search["weights"])
+        else:
+            height, width = taken.shape[:2]
+            self.shape, reads_headers = (height or SIZE[0], width or SIZE[1]), taken.reads_headers
         self._scale, self._target = search.get("pixel_scale"), search.get("target") or _ZERO_POINT
         self._mask, self._sky = search.get("mask_value"), search.get("sky")
         self._names = candidates.columns["tile"]
@@ -123,8 +120,9 @@ class TileImages:
             self.bands,
             index,
             lambda _: None,
-            reads_zero_points,
+            reads_headers,
             mask_bits=search.get("mask_bits"),
+            target=self._target,
         )
         self._tiles = {tile.name: tile for tile in sound}
         self._cutters: OrderedDict[tuple[str, int], TileCutter] = OrderedDict()
@@ -197,7 +195,7 @@ class FileImages:
         roots: the folders; a file elsewhere, also by a link, is not shown.
         bands: names of the bands.
         planes: positions of the bands that are shown; None for all.
-        facts: of the search or the prediction that took these images; empty where unknown.
+        taken: how a finder took these images; None where that is unknown.
     """
 
     widest = 1
@@ -208,26 +206,28 @@ class FileImages:
         roots: Sequence[Path],
         bands: Sequence[str] = (),
         planes: Sequence[int] | None = None,
-        facts: Mapping[str, Any] | None = None,
+        taken: Taken | None = None,
     ) -> None:
-        self.bands, self._planes, self._facts = tuple(bands), planes, facts or {}
+        self.bands, self._planes, self._taken = tuple(bands), planes, taken
         self._stacks: dict[str, Stack | None] = {}
         self._told = False
         self._lock = threading.Lock()
         self._paths, self._roots = paths, [root.resolve() for root in roots]
 
-    @cached_property
-    def _fit(self) -> Fit | None:
-        return finder_fit(self._facts) if self._facts.get("weights") else None
-
     def seen(self, row: int) -> np.ndarray:
         """Read an image and prepare it as for the finder; as it is where that is unknown."""
         source = self._source(row)
-        if self._fit is None:
-            self._tell_of_zero_points(row)
-            image = read_image(source)
-            return image if self._planes is None else image[..., list(self._planes)]
-        return read_seen(source, self._fit, self._facts.get("mask_value"))
+        if self._taken is not None:
+            return read_taken(source, self._taken)
+        if not self._told:
+            self._told = True
+            log.warning(
+                "%s and others are as in their files: the results do not say how the finder took "
+                "them (a CSV does not, Parquet, FITS and ECSV of `lenszoo predict` do).",
+                image_name(self._path(row)),
+            )
+        image = read_image(source)
+        return image if self._planes is None else image[..., list(self._planes)]
 
     def read(self, row: int, field: int = 1) -> np.ndarray:
         """Read an image."""
@@ -242,16 +242,6 @@ class FileImages:
             return Frame(read_pixel_scale(self._path(row)))
         except LenszooError:
             return Frame()
-
-    def _tell_of_zero_points(self, row: int) -> None:
-        points = None if self._told else read_zero_points(self._path(row))
-        if points is not None and any(point is not None for point in points):
-            self._told = True
-            log.warning(
-                "%s: its header names a zero point, but the results do not say how the finder took "
-                "the images: they are as in their files. Grade a table in Parquet to have them as "
-                "the finder did.", image_name(self._path(row)),
-            )  # fmt: skip
 
     def _source(self, row: int) -> ImagePath:
         """Return what :func:`read_image` reads: a path, or an image of a stack."""
@@ -326,7 +316,9 @@ def open_images(
                 "lie with pattern=."
             )
         paths = [_joined(each) for each in files]
-        return FileImages(paths, [root], bands)
+        # cutouts that stand in for tiles are somebody's own
+        taken = None if "tiles" in candidates.search else read_facts(candidates.facts)
+        return FileImages(paths, [root], bands, taken=taken)
     if candidates.paths is not None:
         return _named_files(candidates, images, bands)
     if {"bands", "weights", "tiles"} <= set(candidates.search) and "tile" in candidates.columns:
@@ -352,7 +344,7 @@ def _named_files(
             roots = [_home(candidates.search["cutouts"])]
     starts = [*roots, beside]
     paths = [None if text is None else _existing(text, starts) for text in candidates.paths]
-    files = FileImages(paths, roots, bands, planes, candidates.facts)
+    files = FileImages(paths, roots, bands, planes, read_facts(candidates.facts))
     fault: LenszooError | None = None
     for row in range(len(paths)):
         try:

@@ -153,7 +153,8 @@ def write_votes(
         for column, value in zip(rows, (name, vote.label, *place, vote.candidate), strict=True):
             rows[column].append(value)
     if len(set(rows["label"])) < 2:
-        raise LenszooError(f"{out}: no images of lenses and of others. The first: {faults[0]}.")
+        first = faults[0].rstrip(".")
+        raise LenszooError(f"{out}: no images of lenses and of others. The first: {first}.")
     write_table(grades_table(grades, candidates), out / "grades.csv")
     table = write_table(pa.table(rows), out / "votes.csv")
     lenses = sum(rows["label"])

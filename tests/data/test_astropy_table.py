@@ -204,7 +204,8 @@ def test_missing_values_of_fits_are_those_of_the_stored_numbers(tmp_path):
     table = read_fits_table(str(write_scaled_table(tmp_path / "a.fits")))
     assert table["ra"].to_pylist() == [pytest.approx(150.1), pytest.approx(150.2), None]
     assert table["z"].to_pylist() == [5, None, 7]
-    assert read_fits_table(str(write_text_table(tmp_path / "b.fits")))["ra"].to_pylist() == [
-        150,
-        None,
-    ]
+    texts = read_fits_table(str(write_text_table(tmp_path / "b.fits")))
+    assert texts["ra"].to_pylist() == [150, None]
+    lists = fits.Column("n", "PJ()", array=np.array([[1, 2], [3]], object), null=-1)
+    fits.BinTableHDU.from_columns([lists]).writeto(tmp_path / "c.fits")
+    assert len(read_fits_table(str(tmp_path / "c.fits"))) == 2

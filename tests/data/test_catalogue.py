@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from oneline import one_line
 
-from lenszoo.data import measure_sky, read_catalogue
+from lenszoo.data import Catalogue, measure_sky, read_catalogue
 
 SIDE = 24
 
@@ -159,3 +159,10 @@ def test_the_sky_is_subtracted_before_bad_pixels_are_mended(survey, tmp_path):
         cutouts = read_catalogue(path, sky=method, on_bad="zero")
         assert np.abs(measure_sky(cutouts.images, method).level).max() < 1e-3
         assert not cutouts.images[0, 5, 5].any()
+
+
+@pytest.mark.parametrize("blank", ["nan", "", "N/A"])
+def test_an_object_without_a_group_is_one_by_itself(tmp_path, blank):
+    (tmp_path / "a.csv").write_text(f"id,group\n1,x\n2,{blank}\n3,{blank}\n4,x\n")
+    groups = Catalogue(tmp_path / "a.csv").rows().groups
+    assert groups[0] == groups[3] and len(set(groups)) == 3

@@ -59,7 +59,8 @@ def test_files(tmp_path):
 @pytest.mark.parametrize(
     ("unit", "expected"),
     [("MJy/sr", True), ("nJy/arcsec2", True), ("erg/(s cm2 sr)", True), ("nJy", False),
-     ("ELECTRONS/S", False), ("Jy/beam", False), ("deg", False), ("", False), ("odd/x", False)],
+     ("ELECTRONS/S", False), ("Jy/beam", True), ("deg", False), ("", False), ("odd/x", False),
+     ("mag(AB)", False), ("(m,s)", False)],
 )  # fmt: skip
 def test_units_of_surface_brightness_are_known(unit, expected):
     assert is_per_area({"BUNIT": unit}) is expected
@@ -68,7 +69,7 @@ def test_units_of_surface_brightness_are_known(unit, expected):
 @pytest.mark.parametrize(
     "cards",
     [{"BUNIT": "nJy"}, {"MAGZERO": 30}, {"BUNIT": "nJy", "MAGZERO": 31.4}, {"FLUXMAG0": 1e11},
-     {"BUNIT": "nanomaggy", "ZP": 22.5}],
+     {"BUNIT": "nanomaggy", "ZP": 22.5}, {"BUNIT": "nJy/pix"}],
 )  # fmt: skip
 def test_zero_points_follow_finer_pixels_of_the_same_values(cards):
     header = fits.Header(cards)
@@ -80,10 +81,17 @@ def test_zero_points_follow_finer_pixels_of_the_same_values(cards):
 
 
 def test_flux_per_area_and_counts_stay_as_they_are():
-    for cards in ({"BUNIT": "MJy/sr"}, {"BUNIT": "adu"}, {"BUNIT": "Jy/beam"}, {"OBJECT": "x"}):
+    for cards in ({"BUNIT": "MJy/sr"}, {"BUNIT": "Jy/beam"}, {"OBJECT": "x"}):
         header = fits.Header(cards)
         finer_pixels(header, 2)
         assert dict(header) == cards
     header = fits.Header({"BUNIT": "ELECTRONS/S", "PHOTFLAM": 8e-20})
     finer_pixels(header, 2)
     assert header["PHOTFLAM"] == pytest.approx(2e-20) and header["BUNIT"] == "ELECTRONS/S"
+    header = fits.Header({"BUNIT": "erg/s/cm2/Angstrom"})
+    finer_pixels(header, 2)
+    assert str(header["HISTORY"]) == "lenszoo: sums over pixels are 4 times as large"
+
+
+def test_magnitudes_are_no_fluxes():
+    assert zero_point_of([{"BUNIT": "mag(AB)"}]) is None

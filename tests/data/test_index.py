@@ -203,3 +203,12 @@ def test_a_file_name_that_no_table_can_hold(tmp_path):
     assert DatasetIndex.from_directory(tmp_path).ids == ("ü.npy",)
     (tmp_path / "ü.npy").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.npy"))
     one_line("is no name in UTF-8; rename", lambda: DatasetIndex.from_directory(tmp_path))
+
+
+def test_images_in_memory_keep_the_groups_of_their_table(table):
+    rows = [f"{n}{k},set/{n}/{k}.npy,{n},sky{k}" for n in ("no", "vort") for k in range(2)]
+    index = DatasetIndex.from_csv(table("id,path,label,group\n" + "\n".join(rows) + "\n"))
+    for held in index.load().split(0.5, 0):
+        assert len(held) == 2 and len(set(held.groups)) == 1
+    text = "id,path,label,group\na,set/no/0.npy,no,nan\nb,set/vort/0.npy,vort,b\n"
+    one_line("has no value in column 'group'", lambda: DatasetIndex.from_csv(table(text)))

@@ -155,6 +155,17 @@ def test_names_are_stable_and_empty_input_is_fine():
     assert all(values.shape == (0,) for values in empty.values())
 
 
+@pytest.mark.parametrize("value", [1e30, -1e30, np.finfo(np.float32).max])
+def test_a_pixel_of_a_fill_value_changes_nothing_elsewhere(value):
+    rng = np.random.default_rng(0)
+    image = _sersic(1, 3) + rng.normal(0, 5, (SIDE, SIDE))
+    usual, filled = _one(image), image.copy()
+    filled[0, 0] = value
+    found = _one(filled)
+    for name in ("mag_r", "half_light_radius", "signal_to_noise", "sky_rms_r"):
+        assert found[name] == pytest.approx(usual[name], rel=0.05), name
+
+
 @pytest.mark.parametrize("digits", [14, 30, -20])
 def test_the_unit_of_the_flux_does_not_matter(digits):
     rng = np.random.default_rng(0)

@@ -68,3 +68,27 @@ def test_what_is_no_single_tiff_is_refused_in_one_line(tmp_path):
         with pytest.raises(LenszooError, match=message) as caught:
             read_image(tmp_path / name)
         assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_palettes_alpha_and_inverted_grey_are_read_as_they_look(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    places = np.tile(np.uint8([0, 1]), (5, 2))
+    picture = Image.fromarray(places, "P")
+    picture.putpalette([0, 0, 0, 255, 255, 255])
+    picture.save(tmp_path / "p.tif")
+    found = read_image(tmp_path / "p.tif")
+    np.testing.assert_array_equal(found, np.repeat(places[..., None], 3, axis=2))
+    colour = np.arange(96, dtype=np.uint8).reshape(6, 4, 4)
+    Image.fromarray(colour, "RGBA").save(tmp_path / "a.tif")
+    wide = colour.astype(np.uint16) * 257
+    options = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+    tifffile.imwrite(tmp_path / "b.tif", wide, **options)
+    for name in "ab":
+        found = read_image(tmp_path / f"{name}.tif")
+        np.testing.assert_allclose(found, colour[..., :3] / 255, rtol=1e-6)
+    grey = np.tile(np.uint8([200, 10]), (5, 2))
+    for kind in (np.uint8, np.uint16):
+        values = grey.astype(kind) * kind(257 if kind is np.uint16 else 1)
+        tifffile.imwrite(tmp_path / "w.tif", values, photometric="miniswhite")
+        found = read_image(tmp_path / "w.tif")[..., 0]
+        np.testing.assert_allclose(found, 1 - grey / 255, rtol=1e-6)

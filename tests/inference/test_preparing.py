@@ -64,12 +64,26 @@ def test_zero_points_of_some_bands_alone_are_refused_where_they_would_change_flu
     preparation = prepare({}, 25.0)
     with pytest.raises(LenszooError, match=r"^a: the header of .*r\.fits names no zero point"):
         preparation.apply(image.copy(), (known, dark), "a")
+    kept = preparation.apply(image.copy(), (known, dark), "a", bands=(0,))
+    np.testing.assert_allclose(kept[..., 0], 0.01 * image[..., 0], rtol=1e-5)
     given = prepare({"zero_point": 30.0}, 25.0).apply(image.copy(), (known, dark), "a")
     np.testing.assert_allclose(given, 0.01 * image, rtol=1e-5)
     for files in ((dark, dark), (known, None)):  # no header names one; a band that is missing
         preparation.apply(image.copy(), files, "a")
     fits.writeto(known, image[..., 0], fits.Header({"MAGZERO": 25.0}), overwrite=True)
     np.testing.assert_array_equal(preparation.apply(image.copy(), (known, dark), "a"), image)
+
+
+def test_images_of_unknown_zero_points_among_others_are_told_of_once(tmp_path, caplog):
+    image = draw(bands=1)
+    fits.writeto(tmp_path / "a.fits", image[..., 0], fits.Header({"MAGZERO": 30.0}))
+    fits.writeto(tmp_path / "b.fits", image[..., 0])
+    preparation = prepare({}, 25.0)
+    for _ in range(2):
+        for name in ("b.fits", "a.fits"):
+            preparation.apply(image.copy(), tmp_path / name, name)
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "b.fits and perhaps others name no zero point" in line
 
 
 @pytest.mark.parametrize(

@@ -33,3 +33,4 @@ def test_opposite_grades_are_below_chance_and_one_grade_for_all_has_no_kappa():
 def test_grades_that_do_not_belong_together_are_refused():
     one_line("not of the same objects", lambda: weighted_kappa([1, 2], [1], 4))
     one_line("from 0 to 3", lambda: weighted_kappa([4], [1], 4))
+    one_line("whole numbers", lambda: weighted_kappa([0.9, 1.9, 0.2], [0, 1, 0], 4))

@@ -59,6 +59,8 @@ def test_no_false_positive_here_is_not_none_in_a_survey():
 def test_impossible_surveys_are_refused(change, words):
     with pytest.raises(LenszooError, match=words):
         ly.expected_counts([0, 1], [0.0, 1.0], 0.5, **change)
+    with pytest.raises(LenszooError, match="threshold is not a number"):
+        ly.expected_counts([0, 1], [0.0, 1.0], float("nan"))
 
 
 @pytest.mark.parametrize(("n", "bins"), [(1, 1), (19, 1), (45, 2), (1000, 8)])

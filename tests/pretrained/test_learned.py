@@ -1,9 +1,11 @@
 """Classes and temperature of weights in a ``.keras`` file."""
 
+import keras
 import numpy as np
 import pytest
 
 from lenszoo import load_model, predict
+from lenszoo.errors import LenszooError
 from lenszoo.evaluation import calibrate
 from lenszoo.inference import open_model, provenance_of
 from lenszoo.simulation import sample
@@ -74,9 +76,38 @@ def test_a_temperature_is_kept_without_names_and_by_build_model(tmp_path):
     model = build_model("simple_cnn", input_shape=(24, 24, 1), num_classes=2, width=4)
     rng = np.random.default_rng(0)
     images = rng.random((40, 24, 24, 1), dtype=np.float32)
-    fitted = calibrate(model, (images, rng.integers(0, 2, 40)))
+    labels = np.argmax(model.predict(images, verbose=0), axis=1)
+    labels[::4] = 1 - labels[::4]  # three of four are right, which settles a temperature
+    fitted = calibrate(model, (images, labels))
     assert fitted != 1
     model.save(tmp_path / "m.keras")
     path = str(tmp_path / "m.keras")
     for again in (load_model(path), build_model("simple_cnn", weights=path)):
         assert temperature_of(again) == fitted
+
+
+def test_the_share_of_lenses_is_kept_in_files_and_by_calibrate(tmp_path):
+    from lenszoo import build_model
+    from lenszoo.pretrained.learned import note_learned
+    from lenszoo.pretrained.saving import save_weights
+
+    tiny = {"width": 4, "dim": 8, "heads": 2, "use": "image"}
+    keras.utils.set_random_seed(0)
+    model = build_model("lens_finder", input_shape=(16, 16, 1), **tiny)
+    head = model.get_layer("logits")
+    head.set_weights([10 * weights for weights in head.get_weights()])  # which is too sure
+    note_learned(model, ("nonlens", "lens"), 0.07)
+    rng = np.random.default_rng(0)
+    images = rng.random((40, 16, 16, 1), dtype=np.float32)
+    logits = model.predict(images, verbose=0)[:, 0]
+    labels = (logits > np.median(logits)).astype(int)
+    labels[::4] = 1 - labels[::4]
+    fitted = [calibrate(model, (images, labels)) for _ in range(2)]
+    assert 1 != fitted[0] == pytest.approx(fitted[1], rel=1e-3)  # of the same share
+    save_weights(model, tmp_path / "m.weights.h5")
+    model.save(tmp_path / "m.keras")
+    for name in ("m.weights.h5", "m.keras"):
+        assert open_model(str(tmp_path / name)).prevalence == pytest.approx(0.07)
+    both = load_model([tmp_path / "m.weights.h5"] * 2)
+    with pytest.raises(LenszooError, match="calibrate each of them"):
+        calibrate(both, (images, labels))

@@ -51,6 +51,8 @@ def test_every_style_draws_its_points_and_bounds(style, bounds):
     line = axes.lines[0]
     np.testing.assert_array_equal(line.get_xydata(), np.stack([X, X**2], axis=1))
     assert line.get_color() == plots.COLOURS[2]
+    # a curve of counts at falling thresholds, or rising rates, holds until the next point
+    assert line.get_drawstyle() == ("steps-post" if style == "steps" else "default")
     assert len(axes.collections) == (bounds is not None)
 
 

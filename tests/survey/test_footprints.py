@@ -53,7 +53,10 @@ def test_zero_points_are_known_of_all_bands_or_of_none(tmp_path):
     faults = [
         tile.fault for tile in read_tiles(files, BANDS, index, lambda grids: None, True)
     ]  # fmt: skip
-    assert faults[0].startswith("tile t0: the zero point of g, i is unknown") and faults[1] is None
+    assert faults[0].startswith("tile t0: the zero point of g, i is unknown, but others are 30 mag")
+    assert faults[1].startswith("tile t1: the zero point of g, r, i is unknown")
+    same = read_tiles(files, BANDS, index, lambda grids: None, True, target=30.0)
+    assert [tile.fault for tile in same] == [None, None]  # nothing changes fluxes
     assert [tile.fault for tile in read(tmp_path, zero_point=27.0)] == [None, None]
     assert [tile.fault for tile in read(tmp_path)] == [None, None]
     one, other = (read(tmp_path, zero_point=value)[1].stamp for value in (27.0, 28.0))

@@ -4,8 +4,7 @@ import numpy as np
 from tinysky import refusal
 from tinystack import write_catalogue, write_stack
 
-from lenszoo.survey.footprints import Tile
-from lenszoo.survey.plan import Plan, make_plan, sweep_plans
+from lenszoo.survey.plan import answer_files, make_plan, sweep_answers, sweep_plans
 from lenszoo.survey.ready_cutouts import find_cutouts, open_positions
 
 IMAGES = np.zeros((30, 4, 4, 1), np.float32)
@@ -40,21 +39,22 @@ def test_plans_that_were_cut_off_or_refused_leave_nothing(tmp_path):
     out = tmp_path / "out"
     (out / ".plan-0123-abc").mkdir(parents=True)
     refusal(lambda: make_plan(out, positions, [source]), "29 rows")
-    plan = Plan(out / "plan-none", (), 0, {})
-    sweep_plans(out, plan, [source])
+    sweep_plans(out, out / "plan-none")
     assert not list(out.iterdir())
 
 
-def test_answers_of_a_former_plan_go_unless_a_tile_cannot_be_read(tmp_path):
+def test_answers_of_former_plans_are_passed_over_and_go_when_the_new_are_complete(tmp_path):
     source = find_cutouts(write_stack(tmp_path / "s.npy", IMAGES), None, ())
     positions = open_positions(write_catalogue(tmp_path / "c.csv", 30), source, {}, ())
-    parts = tmp_path / "out" / "parts"
+    out, parts = tmp_path / "out", tmp_path / "out" / "parts"
     parts.mkdir(parents=True)
-    plan = make_plan(tmp_path / "out", positions, [source], part_rows=8)
+    (parts / "former.parquet").touch()
+    assert [file.stem for file in answer_files(out)] == ["former"]  # whose plan is gone
+    make_plan(out, positions, [source], part_rows=5)
+    plan = make_plan(out, positions, [source], part_rows=8)
     keys = {part.key for part in plan.parts}
-    for key in (*keys, "former"):
+    for key in keys:
         (parts / f"{key}.parquet").touch()
-    sweep_plans(tmp_path / "out", plan, [Tile("t", (), (), "t.fits: damaged")])
-    assert {file.stem for file in parts.iterdir()} == {*keys, "former"}
-    sweep_plans(tmp_path / "out", plan, [source])
+    assert {file.stem for file in answer_files(out)} == keys
+    sweep_answers(out, plan)
     assert {file.stem for file in parts.iterdir()} == keys

@@ -165,3 +165,12 @@ def test_a_fingerprint_tells_catalogues_apart(tmp_path):
     lines[75_000] = lines[75_000].replace(",2.0", ",3.0")  # far from both ends
     path.write_text("id,ra,dec\n" + "".join(lines))
     assert path.stat().st_size > 2**21 and Positions(path).fingerprint() != first
+
+
+def test_files_of_one_catalogue_have_the_same_columns(tmp_path):
+    write_folder(tmp_path / "folder")
+    assert len(read(tmp_path / "folder")) == 3
+    part = pa.table({"id": [9], "RA": [1.0], "DEC": [2.0]})
+    pq.write_table(part, tmp_path / "folder" / "part9.parquet")
+    line = refusal(tmp_path / "folder")
+    assert "part9.parquet: no column 'dec', which part0.parquet has" in line

@@ -73,3 +73,17 @@ def test_prevalence_moves_calibrated_probabilities_by_bayes():
     odds, rare_odds = (p.astype(float) / (1 - p.astype(float)) for p in (moved, rare))
     np.testing.assert_allclose(rare_odds / odds, 25, rtol=1e-4)
     one_line("prevalence", lambda: add_probability(rows, 0.0))
+
+
+def test_lists_in_hours_are_told_of_and_places_off_the_sky_refused(tmp_path, caplog):
+    candidates = table([2, 1], ra=[150.0, 20.0], dec=[20.0, 60.0])
+    (tmp_path / "hours.csv").write_text("Name,RA,DEC\nHorseshoe,10,20\n")
+    assert match_lenses(candidates, read_lenses(tmp_path / "hours.csv"))["known"].null_count == 2
+    (line,) = caplog.messages
+    assert "1 would be if the list had ra in hours" in line
+    (tmp_path / "degrees.csv").write_text("Name,RA,DEC\nHorseshoe,150,20\n")
+    marked = match_lenses(candidates, read_lenses(tmp_path / "degrees.csv"))
+    assert marked["known"].to_pylist() == ["Horseshoe", None]  # a name in any case
+    (tmp_path / "off.csv").write_text("name,ra,dec\nodd,330,160\n")
+    line = one_line("'odd' lies at ra 330, dec 160", lambda: read_lenses(tmp_path / "off.csv"))
+    assert "off.csv" in line

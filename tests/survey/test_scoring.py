@@ -4,14 +4,17 @@ import shutil
 import numpy as np
 import pytest
 from oneline import one_line
+from scipy.special import expit
 from tinysky import BANDS, make_wcs, write_image, write_sky
 
 from lenszoo import embed, predict
 from lenszoo.data import Dataset
 from lenszoo.inference import open_model, provenance_of
-from lenszoo.survey import similar
+from lenszoo.simulation import sample
+from lenszoo.survey import search, similar
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import read_tiles
+from lenszoo.survey.scoring import Members
 from lenszoo.survey.tiles import list_tiles
 
 WEIGHTS = "lens_finder.hard_sim_image"
@@ -159,4 +162,18 @@ def test_a_finder_that_looks_at_a_table_too_takes_its_columns_from_the_catalogue
     assert scored > 40 and rows[str(10**18 + 7)]["error"] in (
         None,
         "NaN, infinite or constant pixels",
+    )
+
+
+def test_a_classifier_gives_the_probabilities_of_predict_and_moves_them_to_no_prevalence(tmp_path):
+    name = "simple_cnn.common_test_sim_v3"  # whose temperature is not 1
+    images = sample("common_test_sim", 6, seed=3).images
+    expected = predict(name, images)["prob_sphere"].to_numpy()
+    logits, _ = Members([name], "sphere").answer(images, 6)
+    np.testing.assert_allclose(expit(logits[:, 0]), expected, atol=1e-5)
+    np.save(tmp_path / "s.npy", images)
+    options = {"cutouts": tmp_path / "s.npy", "lens_class": "sphere", "prevalence": 1e-3}
+    one_line(
+        "tells 3 classes apart and does not say which share 'sphere' had",
+        lambda: search(None, None, name, tmp_path / "out", **options),
     )

@@ -8,6 +8,7 @@ import keras
 
 from lenszoo.data import Cutouts
 from lenszoo.data.augment import check_square
+from lenszoo.data.dataset import UNLABELLED
 from lenszoo.errors import LenszooError
 from lenszoo.pretrained.loading import build_model, load_model, model_config
 from lenszoo.pretrained.source import resolve
@@ -186,6 +187,19 @@ class AdaptTask(FindLensesTask):
             "unlabelled": len(self._target) - sum(counts.values()) if self.parts.unlabelled else 0,
             "source": None if self._labelled_sky is None else self._labelled_sky.describe(),
         }
+
+    def _prevalence(self) -> dict[str, float]:
+        """Share of lenses among the examples with a label in a step; without any the weights'."""
+        pools = ((self.parts.source, self._labelled_sky), (self.parts.labelled, self._target))
+        lenses = 0.0
+        for rows, cutouts in pools:
+            if rows and cutouts is not None:
+                labels = cutouts.known_labels()
+                lenses += rows * float(labels[labels != UNLABELLED].mean())
+        if not self.parts.supervised:
+            return {"prevalence": resolve(self.recipe.weights).prevalence}
+        share = lenses / self.parts.supervised
+        return {"prevalence": share} if 0 < share < 1 else {}
 
     def beside(self, model: keras.Model, data: Cutouts) -> dict[str, Any]:
         """Columns that give the label away, and the lens finder before it was adapted."""

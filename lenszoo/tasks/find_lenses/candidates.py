@@ -1,6 +1,7 @@
 """Objects of the lens-finding report: labels, scores and truth, checked."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from lenszoo.errors import LenszooError
+from lenszoo.masked import unmasked
 from lenszoo.metrics import lens_finding as lm
 from lenszoo.metrics.classification import Floats
 from lenszoo.metrics.lens_yield import Completeness, completeness_by
@@ -97,7 +99,7 @@ def candidates(
             raise LenszooError(f"Score {str(name)!r}: {error}") from None
     facts = {}
     for name, values in (truth or {}).items():
-        facts[str(name)] = np.asarray(values)
+        facts[str(name)] = _numbers(values)
         if facts[str(name)].shape[:1] != (n,):
             raise LenszooError(
                 f"The truth {str(name)!r} has shape {np.shape(values)} but there are {n} labels."
@@ -107,6 +109,14 @@ def candidates(
     # without non-lenses no threshold has a false-positive rate: the even odds of a logit of 0
     thresholds = {name: 0.0 if np.isnan(at) else at for name, at in thresholds.items()}
     return Candidates(y, checked, keys, facts, rate, thresholds)
+
+
+def _numbers(values: Any) -> NDArray[Any]:
+    """Return facts as an array, with NaN for what is masked, or None among numbers."""
+    array = np.asarray(unmasked(values))
+    if array.dtype != object or not all(v is None or isinstance(v, Number) for v in array.ravel()):
+        return array
+    return array.astype(float)
 
 
 def matching(array: ArrayLike | None, objects: Candidates, noun: str) -> NDArray[Any] | None:

@@ -216,7 +216,8 @@ class _Grid:
             "galaxies_sha256": self.galaxies.sha256(),
             "stamps_sha256": None if stamps is None else stamps.sha256(),
             "law": self.law.model_dump(),
-            "axes": {axis.name: list(axis.edges) for axis in self.axes},
+            # a list, for the numbers of cells go by the order of the axes
+            "axes": [[axis.name, list(axis.edges)] for axis in self.axes],
             "per_bin": self.per_bin,
             "seed": self.seed,
         }

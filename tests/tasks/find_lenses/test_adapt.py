@@ -15,7 +15,7 @@ FINDER = "lens_finder.easy_sim_image"
 TINY = {"width": 4, "dim": 8, "heads": 2}
 
 
-def write_sky(root, n, bands, noise):
+def write_sky(root, n, bands, noise, every=2):
     """A catalogue of candidates, lenses with a ring and a redder colour, and their images."""
     rng = np.random.default_rng(n)
     y, x = np.mgrid[:16, :16] - 7.5
@@ -23,9 +23,10 @@ def write_sky(root, n, bands, noise):
     root.mkdir()
     rows = ["id,label,colour,size"]
     for i in range(n):
-        image = noise * rng.normal(size=(bands, 16, 16)) + 3 * (i % 2) * ring
+        lens = int(i % every == 1)
+        image = noise * rng.normal(size=(bands, 16, 16)) + 3 * lens * ring
         np.save(root / f"{i}.npy", image)
-        rows.append(f"{i},{i % 2},{rng.normal() + 0.3 * (i % 2):.3f},{rng.normal():.3f}")
+        rows.append(f"{i},{lens},{rng.normal() + 0.3 * lens:.3f},{rng.normal():.3f}")
     (root / "table.csv").write_text("\n".join(rows) + "\n")
     return {"catalogue": str(root / "table.csv"), "bands": ["g", "r"][:bands]}
 
@@ -98,6 +99,22 @@ def test_batch_norm_changes_statistics_alone(skies, tmp_path):
     }
     # the temperature too, unless no validation example is wrong
     assert changed - {"temperature"} == {"moving_mean", "moving_variance"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "share"),
+    [
+        ({"method": "batch_norm", "source": None, "label_fraction": 0.0}, 0.5),  # the weights'
+        ({"label_fraction": 0.0}, 0.5),  # the source's
+        ({"label_fraction": 1.0}, 0.3),  # of as many rows of either
+        ({"method": "fine_tune", "source": None, "label_fraction": 1.0}, 0.1),
+    ],
+)
+def test_the_share_of_lenses_is_that_of_the_examples_with_a_label(skies, tmp_path, changes, share):
+    target = write_sky(tmp_path / "rare", 200, 2, 2.0, every=10)
+    changes = {"data": target, "weights": "image"} | changes
+    recipe = Recipe(**fields(skies, **changes))
+    assert AdaptTask(recipe).identity()["prevalence"] == pytest.approx(share, abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,15 @@ def test_scores_that_are_not_finite_name_score_and_objects():
         lens_finding_report(**given)
     given["ids"] = None
     one_line("(row 3, row 7)", lambda: lens_finding_report(**given))
+
+
+def test_what_is_unknown_of_the_truth_is_no_number():
+    labels, scores = [1, 1, 1, 0], {"a": np.arange(4.0)}
+    for radii in (
+        np.ma.masked_values([1.2, -99.0, 0.8, -99.0], -99.0),
+        [1.2, None, 0.8, None],
+        [1.2, np.nan, 0.8, np.nan],
+    ):
+        objects = candidates(labels, scores, None, {"einstein_radius": radii}, 0.01)
+        np.testing.assert_array_equal(objects.truth["einstein_radius"], [1.2, np.nan, 0.8, np.nan])
+        assert objects.describe(0)["einstein_radius"] == 1.2

@@ -93,6 +93,15 @@ def test_a_stopped_call_goes_on_to_the_same_table(finder, survey, galaxies, meas
     )
 
 
+def test_the_order_of_axes_belongs_to_a_selection_function(finder, survey, galaxies, measured):
+    one_line(
+        "holds another selection function (axes",
+        lambda: completeness(
+            finder, survey, galaxies, measured[1], axes=AXES[::-1], per_bin=5, batch_size=8
+        ),
+    )
+
+
 def test_a_bin_without_a_lens_is_told(finder, survey, galaxies, tmp_path):
     law = PaintLaw(arc_contrast=1e6, tries=2)
     table = completeness(
