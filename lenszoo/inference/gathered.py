@@ -10,7 +10,7 @@ from lenszoo.inference.inputs import Batch
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.tta import AugmentedModel
 from lenszoo.models.lens_finder import BRANCHES, branch
-from lenszoo.pretrained.ensembles import members
+from lenszoo.pretrained.members import members
 
 LOOKS = "eight looks"
 

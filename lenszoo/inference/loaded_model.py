@@ -17,9 +17,9 @@ from lenszoo.metrics.classification import log_softmax
 from lenszoo.metrics.prevalence import TRAINED_PREVALENCE, joint_prevalence
 from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
-from lenszoo.pretrained.ensembles import members
 from lenszoo.pretrained.learned import learned_classes, learned_prevalence
 from lenszoo.pretrained.loading import load_sources
+from lenszoo.pretrained.members import members
 from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve

@@ -1,20 +1,16 @@
 """Several trained classifiers as one model."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import keras
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.build import as_graph, check_logits
-
-if TYPE_CHECKING:  # which reads files of weights, which know their ensemble
-    from lenszoo.pretrained.source import WeightsSource
-
-NAME = "ensemble"
+from lenszoo.pretrained.members import NAME
+from lenszoo.pretrained.source import WeightsSource
 
 
-def ensemble(sources: "Sequence[WeightsSource]", models: Sequence[keras.Model]) -> keras.Model:
+def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) -> keras.Model:
     """Join several classifiers into one plain ``keras.Model``.
 
     Its answer, float32 ``(batch, classes)``, is the mean of the members' logits, whose softmax is
@@ -58,15 +54,8 @@ def ensemble(sources: "Sequence[WeightsSource]", models: Sequence[keras.Model]) 
     return keras.Model(images, mean(answers), name=NAME)
 
 
-def members(model: keras.Model) -> list[keras.Model]:
-    """Return the members of an ensemble; none of any other model."""
-    if model.name != NAME:
-        return []
-    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
-
-
 def _check_equal(
-    noun: str, source: "WeightsSource", first: "WeightsSource", value: tuple, reference: tuple
+    noun: str, source: WeightsSource, first: WeightsSource, value: tuple, reference: tuple
 ) -> None:
     if value == reference:
         return

@@ -12,7 +12,7 @@ import keras
 
 from lenszoo.layers import NonFiniteGuard
 from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
-from lenszoo.pretrained.ensembles import members
+from lenszoo.pretrained.members import members
 from lenszoo.pretrained.temperature import set_temperature, temperature_of, weights_checksum
 
 

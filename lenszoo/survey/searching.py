@@ -242,8 +242,7 @@ def _check_share(members: Members, lens_class: str) -> None:
 def _taken(members: Members, settings: Settings, pixels: Sequence[PixelSource]) -> dict[str, Any]:
     """Facts of how the cutouts were taken, for pages that show them and exports."""
     if isinstance(pixels[0], Tile):
-        known = members.opened[0].zero_point is not None
-        settings = replace(settings, reads_headers=known)
+        settings = replace(settings, reads_headers=members.opened[0].zero_point is not None)
     fit = fit_of(members.shape, settings)
     return taken_facts(fit, {"mask_value": settings.mask_value})
 

@@ -9,8 +9,8 @@ from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.metrics.prevalence import label_shift
 from lenszoo.metrics.temperature import settled_temperature
-from lenszoo.pretrained.ensembles import members
 from lenszoo.pretrained.learned import note_learned
+from lenszoo.pretrained.members import members
 from lenszoo.pretrained.temperature import set_temperature
 from lenszoo.tasks.base import Options
 from lenszoo.tasks.labelled import answer_labelled

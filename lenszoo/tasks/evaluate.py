@@ -15,8 +15,8 @@ from lenszoo.inference.preparing import Preparing
 from lenszoo.metrics.prevalence import check_prevalence
 from lenszoo.models.build import model_config
 from lenszoo.models.registry import CATALOG
-from lenszoo.pretrained.ensembles import members
 from lenszoo.pretrained.loading import load_model
+from lenszoo.pretrained.members import members
 from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.source import WeightsName
 from lenszoo.reporting.report import Report
