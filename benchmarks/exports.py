@@ -78,7 +78,8 @@ def main() -> None:
     for format in formats:
         whole = arguments.weights == "*" or format not in notes
         # of some rows alone: how the others were measured stays
-        notes[format] = note if whole else f"{notes[format]} `{arguments.weights}`: {note}"
+        part = f" `{arguments.weights}`: {note}"
+        notes[format] = note if whole else notes[format].replace(part, "") + part
     lines = [f"| weights | {' | '.join(FORMATS)} |", "|---|" + "---:|" * len(FORMATS)]
     for name in filter(cells.__contains__, list_weights()):
         row = " | ".join(cells[name].get(format, "") for format in FORMATS)

@@ -1,4 +1,4 @@
-"""Size of cutouts for results that do not tell: that of the weights, or 64 pixels with a warning."""
+"""Size of cutouts for results that do not tell: that of the weights, or 64 with a warning."""
 
 import pytest
 
