@@ -138,8 +138,8 @@ def read_fits_table(name: str) -> Any:
         _check_cells(file.hdus[named[0]], name)
         hdu = file.hdus[named[0]]
         masks = {column: missing_cells(hdu, column) for column in hdu.columns.names}
-        for column, mask in masks.items():
-            if mask is not None:
+        for column in masks:
+            if hdu.columns[column].null is not None:
                 hdu.data[column]  # is read while TNULL is known, which a table of text needs
                 hdu.columns[column].null = None  # astropy takes it for a value after TSCAL
         table = Table.read(hdu, character_as_bytes=False)

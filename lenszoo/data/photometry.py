@@ -170,10 +170,12 @@ def _measure(images: np.ndarray, scale: float, zero_point: float, radius: float)
 
 
 def _unit_of(images: np.ndarray) -> np.ndarray:
-    """Return a power of two (m,) near the noise of each cutout, or the brightest if it has none."""
-    sound = np.where(np.isfinite(images), np.abs(images), 0)
-    noise = np.nan_to_num(measure_sky(images).rms).max(axis=1)
-    return power_of_two(np.where(noise > 0, noise, sound.max((1, 2, 3))))
+    """Return a power of two (m,) near the brightest pixel of the middle of each cutout."""
+    height, width = images.shape[1:3]
+    light = np.where(np.isfinite(images), np.abs(images), 0)
+    middle = light[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    peak = middle.max((1, 2, 3))  # not that of a fill value at an edge
+    return power_of_two(np.where(peak > 0, peak, light.max((1, 2, 3))))
 
 
 def _above_sky(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
