@@ -19,7 +19,7 @@ from lenszoo.inference.preparing import Preparation
 TAKEN = "taken"
 """Key of these facts in the provenance of answers."""
 
-_Side = Annotated[int, Field(ge=1, le=10_000)]  # wider is nobody's cutout
+_Side = Annotated[int, Field(ge=1, le=100_000)]  # wider is nobody's image
 
 
 class _Facts(BaseModel):
@@ -84,13 +84,22 @@ def taken_facts(fit: Fit, before: Mapping[str, Any] | None = None) -> dict[str, 
         before: ``mask_value``, ``sky`` and ``zero_point`` of a catalogue that changed them first.
     """
     names, options = FirstChanged.model_fields, fit.preparation
-    first = {name: value for name, value in (before or {}).items() if name in names}
+    first = {name: _plain(value) for name, value in (before or {}).items() if name in names}
     facts = Taken(
-        shape=fit.shape, bands=fit.bands, resize=fit.resize, on_bad=fit.on_bad, crop=options.crop,
-        sky=options.sky, zero_point=options.zero_point, scaling=options.scaling,
-        target=options.target, reads_headers=options.reads_headers, first=FirstChanged(**first),
+        shape=fit.shape, bands=fit.bands and tuple(map(int, fit.bands)), resize=fit.resize,
+        on_bad=fit.on_bad, crop=options.crop, sky=options.sky,
+        zero_point=_plain(options.zero_point), scaling=_plain(options.scaling),
+        target=_plain(options.target), reads_headers=options.reads_headers,
+        first=FirstChanged(**first),
     )  # fmt: skip
     return facts.model_dump(mode="json")
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of NumPy, alone or in a pair, as Python's; text and None as they are."""
+    if value is None or isinstance(value, str):
+        return value
+    return tuple(map(float, value)) if np.ndim(value) else float(value)
 
 
 def read_facts(provenance: Mapping[str, Any]) -> Taken | None:

@@ -29,6 +29,15 @@ def test_images_are_read_again_as_they_were_taken(tmp_path):
     assert read_facts({}) is None
 
 
+def test_numbers_of_numpy_are_kept_as_numbers():
+    preparation = Preparation(zero_point=np.float32(22.5), scaling=(0, np.float32(2)), target=25)
+    bands = tuple(np.array([2, 0]))
+    kept = taken_facts(Fit((8, 8, 2), "a", bands=bands, preparation=preparation), {"mask_value": 0})
+    taken = read_facts({TAKEN: json.loads(json.dumps(kept))})
+    assert (taken.zero_point, taken.scaling, taken.bands) == (22.5, (0.0, 2.0), (2, 0))
+    assert taken.first.mask_value == 0.0
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"zero_point": "x"}, {"zero_point": True}, {"bands": 5}, {"bands": ["a"]}, {"shape": [8, 8]},
