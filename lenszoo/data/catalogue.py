@@ -235,7 +235,7 @@ class Catalogue:
         )
         self._check_bands(pixels[0], str(paths[0]))
         if settings.zero_point is not None:
-            pixels *= flux_factor(settings.zero_point)
+            pixels *= _flux_factor(settings.zero_point)
         if len(kept) < len(paths):
             notes.append(f"Objects with bad pixels, left out: {len(paths) - len(kept)}.")
         elif counts.any():
@@ -297,12 +297,7 @@ class Catalogue:
         """Mask, subtract the sky from and scale an image (H, W, bands), in place."""
         settings = self.settings()
         self._check_bands(image, str(self._folder))
-        if settings.mask_value is not None:
-            image[image == np.float32(settings.mask_value)] = np.nan
-        if self.sky is not None:
-            subtract_sky(image[None], self.sky)
-        if settings.zero_point is not None:
-            image *= flux_factor(settings.zero_point)
+        adjust_cutout(image, settings.mask_value, self.sky, settings.zero_point)
 
     def _check_bands(self, image: np.ndarray, name: str) -> None:
         bands = self.settings().bands
@@ -367,8 +362,29 @@ def _grouped(rows: Dataset, paths: Sequence[Any]) -> Dataset:
     return replace(rows, contents=np.array(contents), groups=same_rows(contents, *names))
 
 
-def flux_factor(zero_point: float) -> np.float32:
-    """Return what fluxes are multiplied by to bring a zero point [mag, AB] to 25."""
+def adjust_cutout(
+    image: np.ndarray,
+    mask_value: float | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+) -> None:
+    """Mask, subtract the sky from and scale an image (H, W, bands), in place.
+
+    Args:
+        image: as read.
+        mask_value: pixel value that becomes NaN.
+        sky: way to measure the sky level that is subtracted.
+        zero_point: AB magnitude of flux 1, which becomes 25.
+    """
+    if mask_value is not None:
+        image[image == np.float32(mask_value)] = np.nan
+    if sky is not None:
+        subtract_sky(image[None], sky)
+    if zero_point is not None:
+        image *= _flux_factor(zero_point)
+
+
+def _flux_factor(zero_point: float) -> np.float32:
     return np.float32(10 ** (0.4 * (ZERO_POINT - zero_point)))
 
 

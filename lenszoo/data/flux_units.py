@@ -16,9 +16,12 @@ _FLUX_OF_MAGNITUDE_0 = "FLUXMAG0"  # of the LSST pipelines
 _UNIT, _SR_A_PIXEL = "BUNIT", "PIXAR_SR"
 _MAGGIES = {"maggy": 0.0, "maggies": 0.0, "mgy": 0.0}
 _MAGGIES |= dict.fromkeys(("nanomaggy", "nanomaggies", "nmgy"), 22.5)
-_AGREE = 0.01  # mag
 # Cards that change by a power of the scale, where finer pixels keep the values of coarse ones.
 _FOLLOWING = {_FLUX_OF_MAGNITUDE_0: 2, "PHOTFLAM": -2, "PHOTFNU": -2}
+
+
+AGREE = 0.01
+"""Zero points [mag] that differ by no more are the same."""
 
 
 def read_zero_points(path: Any) -> tuple[float | None, ...] | None:
@@ -83,7 +86,7 @@ def zero_point_of(headers: Sequence[Any], name: str = "The header") -> float | N
             continue
         (first, value), *others = cards.items()
         for card, other in others:
-            if abs(other - value) > _AGREE:
+            if abs(other - value) > AGREE:
                 raise LenszooError(
                     f"{name}: {first} says that flux 1 is {value:g} mag, and {card} {other:g}; "
                     "say which with zero_point=."

@@ -9,15 +9,13 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from lenszoo.data.flux_units import read_zero_points
+from lenszoo.data.flux_units import AGREE, read_zero_points
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.scaling import ImageScaling, check_scaling, crop_image, scale_image
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
 
 log = logging.getLogger("lenszoo")
-
-_AGREE = 0.01  # mag
 
 
 class Preparing(TypedDict, total=False):
@@ -122,7 +120,7 @@ class Preparation:
         taken = [k for k in chosen or range(len(read)) if 0 <= k < len(read)] or [0]
         unknown = [files[k] for k in taken if read[k] is None and files[k] is not None]
         named = [value for value in (read[k] for k in taken) if value is not None]
-        if all(abs(value - self.target) <= _AGREE for value in named):
+        if all(abs(value - self.target) <= AGREE for value in named):
             self._compare(unknown, changed=False)
             return None
         if unknown:

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from lenszoo.data.catalogue import flux_factor
+from lenszoo.data.catalogue import adjust_cutout
 from lenszoo.data.checks import OnBad
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.readers import ImageFiles, ImagePath
-from lenszoo.data.sky import SkyMethod, subtract_sky
+from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError, one_line
 from lenszoo.inference.inputs import Fit, Images
 from lenszoo.inference.preparing import Preparation
@@ -41,12 +41,7 @@ class FirstChanged(_Facts):
 
     def apply(self, image: np.ndarray) -> None:
         """Change an image (H, W, bands) in place."""
-        if self.mask_value is not None:
-            image[image == np.float32(self.mask_value)] = np.nan
-        if self.sky is not None:
-            subtract_sky(image[None], self.sky)
-        if self.zero_point is not None:
-            image *= flux_factor(self.zero_point)
+        adjust_cutout(image, self.mask_value, self.sky, self.zero_point)
 
 
 class Taken(_Facts):
@@ -133,9 +128,7 @@ def read_taken(source: ImagePath, taken: Taken) -> np.ndarray:
         taken.crop, taken.sky, taken.zero_point, taken.scaling, any_scale=True,
         target=taken.target, reads_headers=taken.reads_headers,
     )  # fmt: skip
-    fit = Fit(
-        taken.shape, "the finder", taken.on_bad, taken.resize, taken.bands, preparation
-    )  # fmt: skip
+    fit = Fit(taken.shape, "the finder", taken.on_bad, taken.resize, taken.bands, preparation)
     files = ImageFiles([source], taken.first.apply)
     read = Images(Dataset(("",), files=files), fit).read(0)
     if read.image is None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lenszoo.data.fits import split_hdu
+from lenszoo.data.flux_units import AGREE
 from lenszoo.data.grids import Grid, read_grid
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.errors import LenszooError, unreadable
@@ -19,7 +20,6 @@ from lenszoo.files import replacing
 from lenszoo.survey.tiles import TileFiles
 
 _MARGIN = 1.02  # of a radius, for edges that bulge between corners
-_AGREE = 0.01  # mag
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _with_known_zero_points(
 ) -> list[Tile]:
     """Add a fault to tiles of unknown zero points, where those of others change fluxes."""
     others = [point for tile in tiles for point in tile.zero_points if point is not None]
-    other = next((point for point in others if abs(point - target) > _AGREE), None)
+    other = next((point for point in others if abs(point - target) > AGREE), None)
     if other is None:
         return list(tiles)
     checked = []

@@ -122,16 +122,21 @@ def _check_sky(rows: pa.RecordBatch, path: str | os.PathLike[str]) -> None:
         )
 
 
-def _tell_of_hours(points: np.ndarray, own: np.ndarray, radius: float) -> None:
-    """Warn where candidates would be listed lenses if these had their ra in hours."""
+def _nearest(points: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far [arcsec] the nearest of some points lies from each of others, and its row."""
     from scipy.spatial import cKDTree
 
+    chords, rows = cKDTree(points).query(own)
+    return np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600, rows
+
+
+def _tell_of_hours(points: np.ndarray, own: np.ndarray, radius: float) -> None:
+    """Warn where candidates would be listed lenses if these had their ra in hours."""
     ra = np.degrees(np.arctan2(points[:, 1], points[:, 0])) % 360
     dec = np.degrees(np.arcsin(np.clip(points[:, 2], -1, 1)))
     if ra.max() > 24:
         return
-    chords, _ = cKDTree(unit_vectors(15 * ra, dec)).query(own)
-    count = int((np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600 <= radius).sum())
+    count = int((_nearest(unit_vectors(15 * ra, dec), own)[0] <= radius).sum())
     if count:
         log.warning(
             "No candidate is a known lens, but %d would be if the list had ra in hours: lists are "
@@ -141,15 +146,12 @@ def _tell_of_hours(points: np.ndarray, own: np.ndarray, radius: float) -> None:
 
 def match_lenses(table: pa.Table, lenses: Lenses, radius: float = RADIUS) -> pa.Table:
     """Mark candidates within ``radius`` arcsec of a lens of a list: its name and separation."""
-    from scipy.spatial import cKDTree
-
     names, points = lenses
     separations = np.full(len(table), np.inf)
     nearest = np.zeros(len(table), np.int64)
     own, placed = _places(table)
     if len(points) and len(placed):
-        chords, nearest[placed] = cKDTree(points).query(own)
-        separations[placed] = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
+        separations[placed], nearest[placed] = _nearest(points, own)
         if (separations > radius).all():
             _tell_of_hours(points, own, radius)
     far = separations > radius

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from lenszoo.data.catalogue import adjust_cutout
 from lenszoo.data.checks import apply_policy
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.readers import ImageFiles
@@ -61,11 +62,7 @@ def as_images(
     """
     paths: list[Any] = list(cutouts.images(objects[PATH].to_pylist()))
     mask = settings.mask_value
-
-    def blank(image: np.ndarray) -> None:
-        image[image == np.float32(mask)] = np.nan
-
-    files = ImageFiles(paths, None if mask is None else blank)
+    files = ImageFiles(paths, None if mask is None else partial(adjust_cutout, mask_value=mask))
     fit = fit_of(shape, settings, strict)
     return Images(Dataset(tuple(objects["id"].to_pylist()), files=files), fit)
 
