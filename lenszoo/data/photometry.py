@@ -172,10 +172,15 @@ def _measure(images: np.ndarray, scale: float, zero_point: float, radius: float)
 def _unit_of(images: np.ndarray) -> np.ndarray:
     """Return a power of two (m,) near the brightest pixel of the middle of each cutout."""
     height, width = images.shape[1:3]
-    light = np.where(np.isfinite(images), np.abs(images), 0)
-    middle = light[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
-    peak = middle.max((1, 2, 3))  # not that of a fill value at an edge
-    return power_of_two(np.where(peak > 0, peak, light.max((1, 2, 3))))
+    middle = images[:, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    peak = _brightest(middle)  # not that of a fill value at an edge
+    empty = peak == 0
+    peak[empty] = _brightest(images[empty])
+    return power_of_two(peak)
+
+
+def _brightest(images: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(images), np.abs(images), 0).max((1, 2, 3))
 
 
 def _above_sky(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
