@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from tinysky import write_sky
 
+from lenszoo.inference.parts import write_part
+from lenszoo.inference.taken import TAKEN, Taken
 from lenszoo.vetting import open_session
 
 COUNT = 12
@@ -33,7 +34,9 @@ def write_results(folder: Path, ids=None) -> Path:
         "prob": 1 / (1 + np.exp(-logits)),
         "known": pa.array(marks, pa.string()),
     }
-    pq.write_table(pa.table(table), results / "candidates.parquet")
+    taken = Taken(shape=(64, 64, 3), on_bad="skip", target=25.0, reads_headers=True)
+    facts = {TAKEN: taken.model_dump(mode="json")}
+    write_part(results / "candidates.parquet", pa.table(table), facts)
     search = {
         "catalogue_sha256": "a" * 64,
         "weights_sha256": ["b" * 64],

@@ -22,7 +22,6 @@ from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.tiles import list_tiles
 from lenszoo.vetting.candidates import Candidates
-from lenszoo.vetting.trained import SIZE, trained_inputs
 
 log = logging.getLogger("lenszoo")
 
@@ -98,10 +97,13 @@ class TileImages:
         self.bands = tuple(search["bands"])
         taken = read_facts(candidates.facts)
         if taken is None:
-            self.shape, reads_headers = trained_inputs(search["weights"])
-        else:
-            height, width = taken.shape[:2]
-            self.shape, reads_headers = (height or SIZE[0], width or SIZE[1]), taken.reads_headers
+            raise LenszooError(
+                f"{candidates.source}: does not say how the finder took its cutouts; search again, "
+                "or pass images= with the folder of the cutouts."
+            )
+        height, width = taken.shape[:2]
+        assert height is not None and width is not None  # a search refuses any other weights
+        self.shape = (height, width)
         self._scale, self._target = search.get("pixel_scale"), search.get("target") or _ZERO_POINT
         self._mask, self._sky = search.get("mask_value"), search.get("sky")
         self._names = candidates.columns["tile"]
@@ -120,7 +122,7 @@ class TileImages:
             self.bands,
             index,
             lambda _: None,
-            reads_headers,
+            taken.reads_headers,
             mask_bits=search.get("mask_bits"),
             target=self._target,
         )

@@ -144,6 +144,13 @@ def test_cutouts_called_like_their_candidates_stand_in_for_tiles(tmp_path):
     one_line("neither tiles nor files", lambda: open_images(read_candidates(results)))
 
 
+def test_results_that_do_not_tell_how_cutouts_were_taken_are_refused(tmp_path):
+    results = write_results(tmp_path)
+    file = results / "candidates.parquet"
+    pq.write_table(pq.read_table(file).replace_schema_metadata(None), file)
+    one_line("does not say how the finder", lambda: open_images(read_candidates(results)))
+
+
 def test_candidates_of_stacks_are_shown_with_no_more_options(tmp_path):
     images = cutouts(6)
     for name in ("s.h5", "s.npy"):
