@@ -55,9 +55,10 @@ def measure(
     """Measure the object in the middle of each cutout.
 
     - ``mag_BAND``: asinh magnitude (Lupton, Gunn & Szalay 1999, astro-ph/9903081) of the flux f in
-      a circular aperture about the centroid; the softening b is the noise of that flux, so it is a
-      common magnitude for a bright object, and at f = 0 the magnitude of b. Without noise (b = 0)
-      it is -2.5 log10 f, NaN unless f > 0.
+      a circular aperture about the centroid; the softening b is the noise that the pixels give that
+      flux (the error of the sky level, a tenth more at 1.5 arcsec, is left out), so it is a common
+      magnitude for a bright object, and at f = 0 the magnitude of b. Without noise (b = 0) it is
+      -2.5 log10 f, NaN unless f > 0.
     - ``color_A_B``: mag_A - mag_B of neighbouring bands.
     - ``half_light_radius`` in arcsec: of the circle with half of the light within 1.5 Petrosian
       radii (eta = 0.2; Petrosian 1976, Conselice 2003, astro-ph/0303065).

@@ -16,7 +16,9 @@ class Kappa(NamedTuple):
     Attributes:
         value: 1 where two graders agree, 0 where they agree as often as by chance; NaN where both
             give one and the same grade to all.
-        low, high: 95 % interval by the bootstrap; NaN where it cannot be drawn.
+        low, high: 95 % interval by the bootstrap over the objects and one more, which is graded
+            as by chance: a few grades that all agree prove no kappa of 1. NaN where it cannot be
+            drawn.
         n: objects that both graded.
     """
 
@@ -59,7 +61,10 @@ def weighted_kappa(first: ArrayLike, second: ArrayLike, grades: int, seed: int =
     if not len(one):
         return Kappa(np.nan, np.nan, np.nan, 0)
     counts = np.bincount(one * grades + two, minlength=grades**2)
-    draws = np.random.default_rng(seed).multinomial(len(one), counts / len(one), _DRAWS)
+    table = counts.reshape(grades, grades) / len(one)
+    by_chance = np.outer(table.sum(1), table.sum(0))
+    shares = (len(one) * table + by_chance) / (len(one) + 1)
+    draws = np.random.default_rng(seed).multinomial(len(one), shares.ravel(), _DRAWS)
     value = float(_kappa(counts[None])[0])
     spread = _kappa(draws)
     spread = spread[np.isfinite(spread)]

@@ -53,6 +53,46 @@ def wilson_interval(successes: ArrayLike, trials: ArrayLike, level: float = 0.95
     return np.stack([low, high], axis=-1)
 
 
+def ratio_interval(
+    hits: int, trials: int, other_hits: int, other_trials: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Interval of the ratio of two independent shares, ``(hits / trials) / (the other)``.
+
+    Wilson's limits of the logarithms of both shares, joined in quadrature (Zou & Donner 2008, Stat.
+    Med. 27, 1693). Where a share is 0 its logarithm is that of half an event, and the limit on that
+    side is 0 or inf.
+
+    Args:
+        hits, trials: of the share above the line.
+        other_hits, other_trials: of the share below it.
+        level: probability that the interval covers.
+
+    Returns:
+        low and high; NaN without trials.
+
+    Example:
+        >>> [round(limit, 2) for limit in ratio_interval(20, 1000, 50, 100)]
+        [0.02, 0.06]
+        >>> ratio_interval(0, 1000, 50, 100)[0], ratio_interval(20, 1000, 0, 100)[1]
+        (0.0, inf)
+    """
+    if not trials or not other_trials:
+        return np.nan, np.nan
+    shares = [max(k, 0.5) / n for k, n in ((hits, trials), (other_hits, other_trials))]
+    limits = (
+        wilson_interval(hits, trials, level),
+        wilson_interval(other_hits, other_trials, level),
+    )
+    with np.errstate(divide="ignore"):
+        (above, down, up), (below, other_down, other_up) = (
+            np.log([share, *pair]) for share, pair in zip(shares, limits, strict=True)
+        )
+    middle = above - below
+    low = middle - np.hypot(above - down, other_up - below) if hits else -np.inf
+    high = middle + np.hypot(up - above, below - other_down) if other_hits else np.inf
+    return float(np.exp(low)), float(np.exp(high))
+
+
 def grouped_interval(hits: ArrayLike, groups: ArrayLike, level: float = 0.95) -> Floats:
     """Interval of a share where trials come in groups, such as lenses painted on one galaxy.
 

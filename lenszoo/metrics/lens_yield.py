@@ -13,7 +13,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.masked import unmasked
 from lenszoo.metrics.calibration import CalibrationBins, binned
 from lenszoo.metrics.classification import Floats, Ints
-from lenszoo.metrics.intervals import wilson_interval
+from lenszoo.metrics.intervals import ratio_interval, wilson_interval
 from lenszoo.metrics.lens_finding import check_scores
 from lenszoo.metrics.prevalence import (
     PREVALENCE,
@@ -58,7 +58,8 @@ def expected_counts(
 
     The rates are those of the data; none of a few thousand non-lenses passing does not mean that
     none of a million will, so that the false-positive rate has its Wilson interval, and false
-    positives and purity theirs from it.
+    positives theirs from it. Intervals of purity and inspections are those of the ratio of the two
+    rates (:func:`~lenszoo.metrics.intervals.ratio_interval`).
 
     Args:
         labels: shape (n,).
@@ -85,13 +86,15 @@ def expected_counts(
     lenses, others = check_prevalence(prevalence) * objects, (1 - prevalence) * objects
     passed = values >= threshold
     right, wrong = int((passed & positive).sum()), int((passed & ~positive).sum())
-    share = float(share_of(right, positive.sum()))
-    rate = float(share_of(wrong, (~positive).sum()))
-    low, high = wilson_interval(wrong, int((~positive).sum())).tolist()
+    m, n = int(positive.sum()), int((~positive).sum())
+    share, rate = float(share_of(right, m)), float(share_of(wrong, n))
+    low, high = wilson_interval(wrong, n).tolist()
+    # of false positives for each lens that is found
+    ratio = others / lenses * np.array(ratio_interval(wrong, n, right, m))
     return ExpectedCounts(
         threshold=float(threshold),
         completeness=share,
-        completeness_interval=_pair(wilson_interval(right, int(positive.sum()))),
+        completeness_interval=_pair(wilson_interval(right, m)),
         false_positive_rate=rate,
         false_positive_rate_interval=(low, high),
         lenses_in_survey=lenses,
@@ -99,9 +102,9 @@ def expected_counts(
         false_positives=rate * others,
         false_positives_interval=(low * others, high * others),
         purity=float(purity_at(share, rate, prevalence)),
-        purity_interval=_pair(purity_at(share, [high, low], prevalence)),
+        purity_interval=_pair(1 / (1 + ratio[::-1])),
         inspections_per_lens=float(inspections_per_lens(share, rate, prevalence)),
-        inspections_interval=_pair(inspections_per_lens(share, [low, high], prevalence)),
+        inspections_interval=_pair(1 + ratio),
     )
 
 

@@ -31,7 +31,7 @@ CHUNK = 20  # halos that one step of the compiled loop adds
 _SLOPE, _DENSITY, _GROWTH, _PIVOT = 1.9, 6.5, 0.29, 1e8
 HEAVIEST = 1e10  # solar masses; heavier halos hold galaxies, which would be seen
 # Concentration of halos of this mass, assumed. A core of two scale radii holds as much within one
-# of them as the NFW profile does: 0.2 of the mass
+# of them, seen in projection, about as the NFW profile does: 0.2 of the mass, not 0.17
 _CONCENTRATION, _CORE = 15.0, 2.0
 _CRITICAL = 2.775e11 * (H0 / 100) ** 2  # density today [solar masses / Mpc^3]
 _ARCSEC = math.pi / 180 / 3600

@@ -238,7 +238,7 @@ def field(
     red: float = 0.2,
     most: int = MAX_FIELD,
 ) -> list[Component]:
-    """Draw field galaxies: four per 100 arcsec^2 to r = 26 mag, most of them blue.
+    """Draw field galaxies: 1.75 per 100 arcsec^2 to r = 26 mag, most of them blue.
 
     Counts grow as 10^(0.33 m) (as in Capak et al. 2007, arXiv:0704.2430), so most are faint.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lenszoo.simulation.paint_draw import Painter, Painting
-from lenszoo.simulation.paint_galaxies import Galaxies
+from lenszoo.simulation.paint_galaxies import Galaxies, arc_signal_to_noise
 from lenszoo.simulation.paint_law import PaintLaw, check_index
 from lenszoo.simulation.paint_lens import largest_separation
 from lenszoo.simulation.paint_render import render_paintings, source_fluxes
@@ -201,9 +201,10 @@ def _names(survey: ImagingSurvey) -> tuple[str, ...]:
 
 
 def _signal_to_noise(galaxies: Galaxies, rows: np.ndarray, arcs: np.ndarray) -> np.ndarray:
-    """Signal-to-noise of arcs of known shape over all bands and sound pixels, (m,)."""
+    """Signal-to-noise of the arcs of each painting, (m,)."""
+    gain = galaxies.survey.gain
     result = np.empty(len(rows))
     for i, row in enumerate(rows):
-        squares = arcs[i].transpose(2, 0, 1).astype(np.float64) ** 2
-        result[i] = math.sqrt(float((squares * galaxies.light_and_weight(row)[1]).sum()))
+        own = arcs[i].transpose(2, 0, 1).astype(np.float64)
+        result[i] = arc_signal_to_noise(own, galaxies.light_and_weight(row)[1], gain)
     return result

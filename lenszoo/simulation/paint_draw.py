@@ -12,7 +12,7 @@ import numpy as np
 from lenszoo.simulation.lens_systems import bounded_power
 from lenszoo.simulation.observe import FWHM_TO_SIGMA
 from lenszoo.simulation.paint_companions import find_companions
-from lenszoo.simulation.paint_galaxies import Galaxies
+from lenszoo.simulation.paint_galaxies import Galaxies, arc_signal_to_noise
 from lenszoo.simulation.paint_law import PaintLaw
 from lenszoo.simulation.paint_lens import Lens, image_positions, largest_separation
 from lenszoo.simulation.paint_mass import (
@@ -28,7 +28,7 @@ from lenszoo.simulation.scene import ellipticity
 
 _GRID = 64  # samples a side of the coarse grid
 _SLOPE = 0.3  # of the counts of sources, log10 a magnitude; assumed
-_UNIT = 25.0  # magnitude at which floors are computed [mag]
+_UNIT = 25.0  # magnitude of the flux that others are multiples of [mag]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,11 +176,10 @@ class Painter:
         light = self._brightness(source, x - ax - bx, y - ay - by)
         if float(light.sum()) * step * step < law.magnification:
             return "magnification"
-        signal, contrast = self._observed(host, light, axis, source)
-        brighter = 10 ** (0.4 * (_UNIT - magnitude))
-        if signal * brighter < law.arc_signal_to_noise:
+        signal, contrast = self._observed(host, light, axis, source, magnitude)
+        if signal < law.arc_signal_to_noise:
             return "arc_signal_to_noise"
-        return "arc_contrast" if contrast * brighter < law.arc_contrast else ""
+        return "arc_contrast" if contrast < law.arc_contrast else ""
 
     def _brightness(self, source: Source, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.stamps is None:
@@ -188,9 +187,14 @@ class Painter:
         return self.stamps.brightness(source, x, y)
 
     def _observed(
-        self, host: _Host, light: np.ndarray, axis: np.ndarray, source: Source
+        self,
+        host: _Host,
+        light: np.ndarray,
+        axis: np.ndarray,
+        source: Source,
+        magnitude: float,
     ) -> tuple[float, float]:
-        """Signal-to-noise and contrast of the arcs of a source of magnitude 25."""
+        """Signal-to-noise and contrast of the arcs of a source of some magnitude."""
         step = axis[1] - axis[0]
         sigma = np.maximum(host.psf_fwhm * FWHM_TO_SIGMA, 0.5 * step)[:, None, None]
         near, blur = [], []
@@ -203,14 +207,14 @@ class Painter:
             # sums of denormal numbers, products of smaller ones, are slow
             kernel = np.exp(np.maximum(offset**2 * (-0.5 / sigma**2), -50.0))
             blur.append(kernel * (step * self._scale / math.sqrt(2 * math.pi) / sigma))
-        flux = self._unit_flux * 10 ** (-0.4 * source.colour)
+        flux = self._unit_flux * 10 ** (0.4 * (_UNIT - magnitude - source.colour))
         arcs = flux[:, None, None] * (blur[1] @ light @ blur[0].transpose(0, 2, 1))
         place = (slice(None), near[1], near[0])
         own, weight = host.light[place], host.weight[place]
         peaks = (arcs > 0.5 * arcs.max((1, 2), keepdims=True)) & (weight > 0)
         above, below = ((part * peaks).sum((1, 2)) for part in (arcs, own))
         contrast = np.where(below > 0, above / np.where(below > 0, below, 1.0), 0.0)
-        return math.sqrt(float((arcs * arcs * weight).sum())), float(contrast.max())
+        return arc_signal_to_noise(arcs, weight, self._gain), float(contrast.max())
 
 
 def _mass(

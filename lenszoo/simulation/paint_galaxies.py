@@ -139,6 +139,21 @@ class Galaxies:
         return np.where(sound, light, 0.0), weight
 
 
+def arc_signal_to_noise(arcs: np.ndarray, weight: np.ndarray, gain: np.ndarray) -> float:
+    """Signal-to-noise of arcs of known shape over all bands and sound pixels.
+
+    Args:
+        arcs: flux of the arcs, (bands, H, W).
+        weight: inverse variance of the pixels without them, (bands, H, W); 0 where masked.
+        gain: electrons a unit of flux, (bands,); the arcs' own photons are noise as well.
+
+    >>> arc_signal_to_noise(np.full((1, 2, 2), 3.0), np.full((1, 2, 2), 1.0), np.array([3.0]))
+    4.242640687119285
+    """
+    own = 1.0 + np.maximum(arcs, 0.0) * weight / gain[:, None, None]
+    return math.sqrt(float((arcs * arcs * weight / own).sum()))
+
+
 def make_galaxies(
     survey: str | ImagingSurvey,
     images: np.ndarray,

@@ -83,6 +83,12 @@ class MassPriors:
     def prior(self, redshift: float, dispersion: float, magnitude: np.ndarray) -> MassPrior:
         """Prior of a galaxy.
 
+        A redshift from colours is low where the template, which does not age, is redder than the
+        galaxies of its time: for red galaxies of mean luminosity in g, r and i by 0.02 at a
+        redshift of 0.4 and by 0.09 at 0.7. The luminosity function makes it lower for luminous
+        ones, by 0.08 and 0.15 at r = -22.6 mag, and their masses small: give redshifts where they
+        are known (``tests/simulation/test_paint_mass.py``).
+
         Args:
             redshift: or NaN.
             dispersion: [km/s] or NaN.

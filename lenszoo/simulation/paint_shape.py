@@ -7,7 +7,10 @@ from lenszoo.simulation.observe import FWHM_TO_SIGMA
 _ITERATIONS = 30
 _START = 1.0  # sigma of the first window [arcsec]
 _WANDER = 0.4  # largest distance of the light's centre from the cutout's [arcsec]
-_ROUNDEST, _FLATTEST = 0.0, 0.43  # ellipticities (1 - q) / (1 + q); the latter is q = 0.4
+_FLATTEST = 0.43  # largest ellipticity (1 - q) / (1 + q): q = 0.4
+_DILUTION = 0.89, 10.3  # by a PSF with wings: constant, and factor on the kurtosis of the light
+_MOST_BLURRED = 0.5  # share of the moments that is the PSF's; beyond it noise decides the shape
+_MOST_PEAKED = 0.25  # kurtosis of a de Vaucouleurs galaxy; noise gives larger ones
 
 
 def light_shapes(
@@ -16,7 +19,12 @@ def light_shapes(
     """Measure centre and ellipticity of the light in the middle, the PSF taken off.
 
     Second moments under a Gaussian window of the light's own shape (adaptive moments, Bernstein &
-    Jarvis 2002, astro-ph/0107431), exact for Gaussians; those of the PSF are subtracted.
+    Jarvis 2002, astro-ph/0107431), less those of the PSF. The wings of PSF and galaxy make it
+    rounder than that: the ellipticity is divided by a resolution as in Hirata & Seljak (2003,
+    astro-ph/0301054), here linear in the share of the moments that is the galaxy's own and in the
+    light's kurtosis. On galaxies of Sersic index 0.5 to 4 and half-light radius 0.4 to 1.6 arcsec
+    behind Moffat profiles to 1.1 arcsec, pixels of 0.2 and 0.26 arcsec, it is right to 5 % (one
+    standard deviation), 13 % at worst (``tests/simulation/test_paint_shape.py``).
 
     Args:
         light: (n, H, W) sky-subtracted brightness.
@@ -53,9 +61,12 @@ def light_shapes(
     blur = (np.asarray(psf_fwhm) * FWHM_TO_SIGMA) ** 2
     own_xx, own_yy = (np.maximum(moment - blur, floor) for moment in (xx, yy))
     trace = own_xx + own_yy
+    kurtosis = (weight * chi2 * chi2).sum((1, 2)) / (2 * total) - 1  # 0 for a Gaussian
+    blurred = np.minimum(1 - trace / (xx + yy), _MOST_BLURRED)
+    dilution = 1 + blurred * (_DILUTION[0] + _DILUTION[1] * np.clip(kurtosis, 0, _MOST_PEAKED))
     distortion = np.hypot(own_xx - own_yy, 2 * xy) / trace  # (1 - q^2) / (1 + q^2)
     distortion = np.clip(distortion, 0.0, 0.95)
     q = np.sqrt((1 - distortion) / (1 + distortion))
-    size = np.clip((1 - q) / (1 + q), _ROUNDEST, _FLATTEST)
+    size = np.minimum((1 - q) / (1 + q) * dilution, _FLATTEST)
     angle = np.arctan2(2 * xy, own_xx - own_yy)
     return centre, np.stack([size * np.cos(angle), size * np.sin(angle)], axis=1)

@@ -41,6 +41,10 @@ class Stamps:
     def __len__(self) -> int:
         return len(self.names)
 
+    def take(self, rows: np.ndarray) -> "Stamps":
+        """Return some of the stamps."""
+        return Stamps(self.images[rows], self.radius[rows], tuple(self.names[i] for i in rows))
+
     def sha256(self) -> str:
         """Hash of the images."""
         return hashlib.sha256(np.ascontiguousarray(self.images).tobytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 import csv
 import datetime
-import hashlib
 import io
 import json
 import math
@@ -24,6 +23,7 @@ from lenszoo.simulation.paint import failure_text, paint_some
 from lenszoo.simulation.paint_draw import Painter
 from lenszoo.simulation.paint_galaxies import Galaxies
 from lenszoo.simulation.paint_law import PaintLaw
+from lenszoo.simulation.paint_split import Side, split_sides
 from lenszoo.simulation.paint_stamps import Stamps
 from lenszoo.simulation.sample import SPLIT_START
 
@@ -53,27 +53,6 @@ class PaintedSummary:
     not_painted: int
 
 
-def split_galaxies(galaxies: Galaxies, fraction: float) -> tuple[Galaxies, Galaxies]:
-    """Split galaxies into training and held-out ones by their ids, both in the old order.
-
-    The ids decide, not the order of the catalogue: a galaxy stays on its side when others come.
-
-    Args:
-        galaxies: at least two.
-        fraction: share of the held-out ones; at least one is, and one is not.
-
-    Raises:
-        LenszooError: a single galaxy.
-    """
-    n = len(galaxies)
-    if n < 2:
-        raise LenszooError("One galaxy cannot be split into two sides; paint on more of them.")
-    digests = [hashlib.sha256(name.encode()).digest() for name in galaxies.ids]
-    order = np.array(sorted(range(n), key=digests.__getitem__))
-    held = min(max(round(fraction * n), 1), n - 1)
-    return galaxies.take(np.sort(order[held:])), galaxies.take(np.sort(order[:held]))
-
-
 def write_paintings(
     galaxies: Galaxies,
     out: str | os.PathLike[str],
@@ -87,11 +66,12 @@ def write_paintings(
 ) -> PaintedSummary:
     """Paint lenses into ``train/lens`` and ``val/lens``, beside their galaxies in ``nonlens``.
 
-    The galaxies are split between training and validation in the ratio of the lenses, so that none
-    is on both sides; each stands once among the non-lenses, as it is. Galaxies of a kind are no
-    hosts, and those of the kind ``lens`` are left out. Images are ``ID.npy`` and
-    ``ID_lensN.npy``, (bands, H, W) float32 in the cutouts' unit of flux. ``truth.parquet`` has a
-    row an image, ``not_painted.csv`` the paintings that were given up, and ``dataset.json``
+    The galaxies, and the stamps of sources, are split between training and validation in the ratio
+    of the lenses, so that none is on both sides; each galaxy stands once among the non-lenses, as
+    it is. Galaxies of a kind are no hosts, and those of the kind ``lens`` are left out. Images are
+    ``ID.npy`` and ``ID_lensN.npy``, (bands, H, W) float32 in the cutouts' unit of flux.
+    ``truth.parquet`` has a row an image, with the file of its source's stamp in ``source_stamp``,
+    ``not_painted.csv`` the paintings that were given up, and ``dataset.json``
     says how all was made.
 
     Args:
@@ -120,7 +100,7 @@ def write_paintings(
     counts = {"train": n_train, "val": n_val}
     if min(counts.values()) < 0 or not sum(counts.values()):
         raise LenszooError(f"n_train={n_train} and n_val={n_val} make no dataset.")
-    sides = _sides(galaxies, counts)
+    sides = _sides(galaxies, stamps, counts)
     try:
         out.mkdir(parents=True, exist_ok=True)
         sweep(out, 0)
@@ -130,7 +110,7 @@ def write_paintings(
         facts = _facts(galaxies, counts, seed, law, stamps)
         with replacing(out / RECORD) as (_, stream):
             stream.write((json.dumps(facts, indent=2) + "\n").encode())
-        rows, given_up, written = _write_images(sides, counts, out, seed, law, stamps, progress)
+        rows, given_up, written = _write_images(sides, counts, out, seed, law, progress)
         if not any(split[LENS] for split in written.values()):
             raise LenszooError(_none_passes(given_up, law))
         _write_failures(given_up, law, out / NOT_PAINTED)
@@ -140,20 +120,19 @@ def write_paintings(
     return PaintedSummary(out, written, len(given_up))
 
 
-def _sides(galaxies: Galaxies, counts: dict[str, int]) -> dict[str, Galaxies]:
+def _sides(galaxies: Galaxies, stamps: Stamps | None, counts: dict[str, int]) -> dict[str, Side]:
     if not all(counts.values()):
-        return {split: galaxies for split, n in counts.items() if n}
+        return {split: (galaxies, stamps) for split, n in counts.items() if n}
     fraction = counts["val"] / sum(counts.values())
-    return dict(zip(("train", "val"), split_galaxies(galaxies, fraction), strict=True))
+    return dict(zip(("train", "val"), split_sides(galaxies, stamps, fraction), strict=True))
 
 
 def _write_images(
-    sides: dict[str, Galaxies],
+    sides: dict[str, Side],
     counts: dict[str, int],
     out: Path,
     seed: int,
     law: PaintLaw,
-    stamps: Stamps | None,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str, int, str]], dict[str, dict[str, int]]]:
     """Write all images; return rows of the truth, what was given up, and counts."""
@@ -161,7 +140,7 @@ def _write_images(
     given_up: list[tuple[str, str, int, str]] = []
     written = {split: {NONLENS: 0, LENS: 0} for split in sides}
     done, total = 0, sum(counts.values())
-    for split, galaxies in sides.items():
+    for split, (galaxies, stamps) in sides.items():
         for name in (NONLENS, LENS):
             (out / split / name).mkdir(parents=True)
         others, hosts = galaxies.non_lenses(), galaxies.hosts()
@@ -176,6 +155,8 @@ def _write_images(
                 turn = (int(index) - start) // len(hosts) + 1
                 row = _write(out, split, LENS, f"{galaxy}_lens{turn}", galaxy, image)
                 values = {name: column[k] for name, column in lenses.truth.items() if name != "id"}
+                stamp = values.pop("source_stamp")  # its place among those of this side
+                values["source_stamp"] = None if stamps is None else stamps.names[stamp]
                 rows.append(row | {"seed": seed, "index": int(index)} | values)
             for index, floor in lenses.failures.items():
                 given_up.append((split, hosts.ids[index % len(hosts)], index, floor))

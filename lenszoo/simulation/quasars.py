@@ -12,7 +12,7 @@ from lenszoo.simulation.survey import Survey
 
 MOST_IMAGES = 4
 _BRIGHT, _FAINT, _SLOPE = 17.0, 23.0, 0.35  # unlensed r [mag], and log10 of the counts a magnitude
-_SECOND = 21.5  # r of the second brightest image, at least [mag]
+_SECOND = 21.5  # r of the second brightest image, at least, before microlensing [mag]
 _MICROLENSING = 0.25  # scatter of ln(flux) of an image, and of its colours below
 _COLOURS = 0.04
 
@@ -21,7 +21,7 @@ def quasar_images(rng: np.random.Generator, s: LensSystem, survey: Survey) -> li
     """Draw a quasar in the place of the source of a system: its images, as stars.
 
     Positions solve the lens equation and fluxes are those of their magnifications, with scatter as
-    by microlensing. At least two images are brighter than r = 21.5 mag.
+    by microlensing. Before that scatter two images at least are brighter than r = 21.5 mag.
 
     Returns:
         Two to four stars; none where the source has a single image.

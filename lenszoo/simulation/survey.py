@@ -31,7 +31,8 @@ class Band:
     Attributes:
         name: as in tables and headers.
         psf_fwhm: median full width at half maximum of the effective PSF [arcsec].
-        depth: magnitude measured in the aperture at ``depth_snr`` [mag].
+        depth: magnitude measured in the aperture at ``depth_snr`` [mag], for white noise of the
+            pixels; where neighbours are correlated, apertures are some 0.3 mag less deep.
         depth_snr: signal-to-noise ratio at that depth.
         aperture: diameter of the aperture [arcsec].
         sky: surface brightness of the sky [mag/arcsec^2].

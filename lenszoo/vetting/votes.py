@@ -22,7 +22,7 @@ from lenszoo.vetting.images import Images
 log = logging.getLogger("lenszoo")
 
 LENS, OTHER = 1.5, 0.5
-"""Mean points of a candidate from which on it counts as a lens, and up to which as none."""
+"""Mean points of a candidate above which it counts as a lens, and below which as none."""
 
 _SAFE = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{0,99}")
 
@@ -49,7 +49,7 @@ class VotesWritten(NamedTuple):
     Attributes:
         table: the catalogue to train on.
         lenses, others: candidates in it by label.
-        undecided: candidates whose mean grade is about C.
+        undecided: candidates whose mean grade is about C, an A and an X among them.
         faults: candidates without a usable image, and why.
     """
 
@@ -74,7 +74,7 @@ def consensus(grades: Iterable[Grade]) -> list[Vote]:
     votes = []
     for candidate, values in points.items():
         mean = float(np.mean(values))
-        label = 1 if mean >= LENS else 0 if mean <= OTHER else None
+        label = 1 if mean > LENS else 0 if mean < OTHER else None
         votes.append(Vote(candidate, mean, len(values), label))
     return votes
 

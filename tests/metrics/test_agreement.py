@@ -34,3 +34,24 @@ def test_grades_that_do_not_belong_together_are_refused():
     one_line("not of the same objects", lambda: weighted_kappa([1, 2], [1], 4))
     one_line("from 0 to 3", lambda: weighted_kappa([4], [1], 4))
     one_line("whole numbers", lambda: weighted_kappa([0.9, 1.9, 0.2], [0, 1, 0], 4))
+
+
+def test_a_few_grades_that_agree_prove_no_perfect_agreement():
+    kappa = weighted_kappa([0, 1, 2, 3, 3], [0, 1, 2, 3, 3], 4)
+    assert kappa.value == 1 and kappa.low < 0.8 and kappa.high == 1
+
+
+@pytest.mark.parametrize("agree", [0.9, 0.3])
+def test_the_interval_covers_the_kappa_of_the_graders(agree):
+    habits = np.array([0.1, 0.2, 0.3, 0.4])
+    distance = np.abs(np.subtract.outer(range(4), range(4)))
+    shares = np.where(distance, (1 - agree) / np.maximum(distance, 1), agree)
+    shares *= (habits / shares.sum(1))[:, None]
+    rng = np.random.default_rng(1)
+    many = np.divmod(rng.choice(16, 200_000, p=shares.ravel()), 4)
+    truth = cohen_kappa_score(*many, weights="quadratic")
+    covered = []
+    for _ in range(200):
+        kappa = weighted_kappa(*np.divmod(rng.choice(16, 20, p=shares.ravel()), 4), 4)
+        covered.append(kappa.low <= truth <= kappa.high)
+    assert np.mean(covered) > 0.9

@@ -10,6 +10,7 @@ from lenszoo.metrics.intervals import (
     auc_interval,
     bootstrap_interval,
     grouped_interval,
+    ratio_interval,
     sum_interval,
     widened_interval,
     wilson_interval,
@@ -194,3 +195,18 @@ class TestGroupedInterval:
         even = np.tile([True, False], 20)
         low, high = grouped_interval(even, np.arange(40) // 2)
         assert low < wilson_interval(20, 40)[0] and high > wilson_interval(20, 40)[1]
+
+
+@pytest.mark.parametrize(
+    ("trials", "share", "others", "rate"),
+    [(20, 0.3, 20_000, 1e-3), (45, 0.4, 5_000, 2e-3), (10, 0.1, 1_000, 5e-3)],
+)
+def test_the_interval_of_a_ratio_covers_it(trials, share, others, rate):
+    rng = np.random.default_rng(0)
+    hits, wrong = rng.binomial(trials, share, 800), rng.binomial(others, rate, 800)
+    limits = np.array(
+        [ratio_interval(b, others, a, trials) for a, b in zip(hits, wrong, strict=True)]
+    )
+    covered = (limits[:, 0] <= rate / share) & (rate / share <= limits[:, 1])
+    assert 0.925 < covered.mean() < 0.985
+    assert np.isnan(ratio_interval(0, 0, 1, 2)).all()

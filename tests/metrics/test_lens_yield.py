@@ -52,6 +52,24 @@ def test_no_false_positive_here_is_not_none_in_a_survey():
     assert got.purity_interval[0] < 0.03
 
 
+def test_intervals_of_purity_know_that_lenses_are_few():
+    # 3 of 10 lenses and 20 of 20,000 others pass: the completeness is known worse than the rate
+    labels = np.repeat([1, 0], [10, 20_000])
+    scores = np.concatenate([np.repeat([1.0, 0.0], [3, 7]), np.repeat([1.0, 0.0], [20, 19_980])])
+    got = ly.expected_counts(labels, scores, 0.5)
+    low, high = got.inspections_interval
+    assert low < got.inspections_per_lens < high and (high - 1) / (low - 1) > 5
+    assert got.purity_interval == pytest.approx((1 / high, 1 / low))
+
+
+def test_of_no_lens_that_is_found_the_purity_may_be_above_none():
+    labels, scores = np.repeat([1, 0], [10, 1000]), np.repeat([0.0, 1.0, 0.0], [10, 5, 995])
+    got = ly.expected_counts(labels, scores, 0.5)
+    assert got.purity == 0 and got.purity_interval[0] == 0 < got.purity_interval[1] < 0.5
+    nothing = ly.expected_counts(labels, np.zeros(1010), 0.5)
+    assert nothing.purity_interval == (0, 1) and nothing.inspections_interval == (1, np.inf)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"prevalence": 1.0}, "prevalence is 1.0"), ({"objects": 0}, "survey of 0")],

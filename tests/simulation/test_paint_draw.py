@@ -35,7 +35,8 @@ class TestFloors:
         ],
     )
     def test_failing_floor_is_named(self, galaxies, change, floor):
-        law = SMALL.model_copy(update={"tries": 8} | change)
+        others = {"tries": 8, "magnification": 0.0}
+        law = SMALL.model_copy(update=others | change)
         done = paint(galaxies, 4, seed=1, law=law)
         assert len(done) == 0 and done.images.shape == (0, 64, 64, 3)
         assert done.failures == dict.fromkeys(range(4), floor)

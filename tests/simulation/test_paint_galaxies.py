@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lenszoo.simulation import make_galaxies
+from lenszoo.simulation.paint_galaxies import arc_signal_to_noise
 
 SURVEY = "legacy_grz"
 
@@ -40,3 +41,12 @@ def test_hash_is_that_of_all_that_paintings_depend_on(parts):
         replace(before, kinds=np.array(["host", "ring", "host"], object)),
     ]
     assert len({before.sha256(), *(galaxies.sha256() for galaxies in changed)}) == 7
+
+
+def test_photons_of_the_arcs_are_noise_of_their_signal():
+    arcs, gain = np.full((1, 4, 4), 40.0), np.array([2.0])
+    faint_noise, loud_noise = (np.full((1, 4, 4), rms**-2.0) for rms in (0.01, 1e4))
+    # bright arcs: the root of their electrons; faint ones: that of the pixels' noise
+    bright = arc_signal_to_noise(arcs, faint_noise, gain)
+    assert bright == pytest.approx(np.sqrt(arcs.sum() * 2.0), rel=1e-4)
+    assert arc_signal_to_noise(arcs, loud_noise, gain) == pytest.approx(4 * 40 / 1e4, rel=1e-4)

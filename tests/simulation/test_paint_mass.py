@@ -84,3 +84,21 @@ def test_redshift_from_colours(priors):
         prior = priors.prior(np.nan, np.nan, nothing)
         medians.append(np.median([prior.draw(rng)[0] for _ in range(300)]))
     assert medians[0] < medians[1]
+
+
+@pytest.mark.parametrize(
+    ("absolute", "least", "most"), [(-21.15, -0.1, 0.0), (-22.6, -0.16, -0.04)]
+)
+def test_redshifts_from_colours_are_low_by_no_more_than_documented(absolute, least, most):
+    """Of galaxies with the colours of Eisenstein et al. (2001), which age."""
+    from lenszoo.simulation import colours
+    from lenszoo.simulation.cosmology import comoving_distance
+    from lenszoo.simulation.paint_mass import _Z
+
+    priors = MassPriors(get_survey("kids_ugri").with_bands(("g", "r", "i")))
+    for z in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7):
+        g_r, r_i = (np.interp(z, colours._TRACK[:, 0], colours._TRACK[:, k]) for k in (2, 3))
+        modulus = 5 * np.log10((1 + z) * comoving_distance(z) * 1e5)
+        r = absolute + modulus + colours.k_correction(z)
+        prior = priors.prior(np.nan, np.nan, np.array([r + g_r, r, r - r_i]))
+        assert least < (prior.weight * _Z).sum() - z < most

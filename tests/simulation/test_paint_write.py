@@ -8,8 +8,14 @@ from oneline import one_line
 
 from lenszoo.data import read_image
 from lenszoo.data.names import galaxy_kind
-from lenszoo.simulation import PaintLaw, paint, simulate_galaxies, write_paintings
-from lenszoo.simulation.paint_write import split_galaxies
+from lenszoo.simulation import (
+    PaintLaw,
+    make_stamps,
+    paint,
+    simulate_galaxies,
+    write_paintings,
+)
+from lenszoo.simulation.paint_split import split_sides
 
 SMALL = PaintLaw(einstein_radius_arcsec=(0.8, 2.4))
 
@@ -45,7 +51,7 @@ def _given_up(painted, side):
 
 def test_images_and_truth(painted, galaxies):
     rows = pq.read_table(painted.path / "truth.parquet").to_pylist()
-    train, _ = split_galaxies(galaxies, 0.2)
+    (train, _), _ = split_sides(galaxies, None, 0.2)
     lenses = paint(train, 16, seed=5, law=SMALL)
     images = dict(zip(lenses.index.tolist(), lenses.images, strict=True))
     for row in rows:
@@ -64,12 +70,20 @@ def test_images_and_truth(painted, galaxies):
     assert PaintLaw.model_validate(facts["law"]) == SMALL
 
 
-def test_split_does_not_depend_on_the_order(galaxies):
-    train, val = split_galaxies(galaxies, 0.3)
-    other_train, other_val = split_galaxies(galaxies.take(range(9, -1, -1)), 0.3)
-    assert set(train.ids) == set(other_train.ids) and set(val.ids) == set(other_val.ids)
-    assert len(val) == 3
-    one_line("split into two sides", lambda: split_galaxies(galaxies.take([0]), 0.3))
+def test_stamps_of_sources_are_on_one_side(galaxies, tmp_path):
+    x, y = np.meshgrid(np.arange(-40, 41), np.arange(-40, 41))
+    stamps = make_stamps([np.exp(-np.hypot(x, y) / r) for r in (4.0, 5.0, 6.0)], ["a", "b", "c"])
+    law = SMALL.model_copy(update={"arc_signal_to_noise": 0.0, "arc_contrast": 0.0})
+    done = write_paintings(
+        galaxies, tmp_path / "sky", n_train=6, n_val=3, seed=1, law=law, stamps=stamps
+    )
+    rows = pq.read_table(done.path / "truth.parquet").to_pylist()
+    used = {
+        split: {row["source_stamp"] for row in rows if row["split"] == split and row["label"]}
+        for split in ("train", "val")
+    }
+    assert all(used.values()) and not used["train"] & used["val"]
+    assert used["train"] | used["val"] <= {"a", "b", "c"}
 
 
 def test_bad_input(galaxies, painted, tmp_path):

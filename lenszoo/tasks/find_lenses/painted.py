@@ -22,7 +22,7 @@ from lenszoo.simulation.paint import failure_text
 from lenszoo.simulation.paint_draw import Painter, Painting
 from lenszoo.simulation.paint_galaxies import Galaxies
 from lenszoo.simulation.paint_render import TILE, render_paintings
-from lenszoo.simulation.paint_write import split_galaxies
+from lenszoo.simulation.paint_split import split_sides
 from lenszoo.simulation.random import scene_generator
 from lenszoo.tasks.find_lenses.batches import as_targets
 from lenszoo.tasks.find_lenses.recipe import LensData, Negatives
@@ -62,9 +62,9 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
     law = data.law or PaintLaw()
     train, val = (
         PaintedSide(
-            side, law, stamps, negatives, str(data.galaxies), real_share=data.real_lenses or 0.0
+            side, law, own, negatives, str(data.galaxies), real_share=data.real_lenses or 0.0
         )
-        for side in split_galaxies(galaxies, data.val_fraction)
+        for side, own in split_sides(galaxies, stamps, data.val_fraction)
     )
 
     def epoch(e: int, batch_size: int, augment: str | None) -> PaintedBatches:

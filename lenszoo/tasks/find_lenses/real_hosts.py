@@ -9,7 +9,8 @@ from lenszoo.data import Dataset
 from lenszoo.errors import LenszooError
 from lenszoo.simulation import PaintLaw, get_survey, read_galaxies, read_stamps
 from lenszoo.simulation.paint_galaxies import Galaxies
-from lenszoo.simulation.paint_write import split_galaxies
+from lenszoo.simulation.paint_split import split_sides
+from lenszoo.simulation.paint_stamps import Stamps
 from lenszoo.simulation.preset import Preset
 from lenszoo.tasks.find_lenses.painted import PaintedSide
 from lenszoo.tasks.find_lenses.recipe import Negatives, RealSky
@@ -61,11 +62,11 @@ def open_hosts(real: RealSky, preset: Preset) -> tuple[RealHosts, RealHosts]:
     stamps = None if real.stamps is None else read_stamps(real.stamps)
     law = real.law or PaintLaw()
 
-    def open_side(part: Galaxies) -> RealHosts:
-        side = PaintedSide(part, law, stamps, Negatives(), str(real.catalogue))
+    def open_side(part: Galaxies, own: Stamps | None) -> RealHosts:
+        side = PaintedSide(part, law, own, Negatives(), str(real.catalogue))
         return RealHosts(side, Dataset(part.ids, part.images * side.factor, bands=preset.bands))
 
-    train, held = (open_side(part) for part in split_galaxies(galaxies, HELD_OUT))
+    train, held = (open_side(*side) for side in split_sides(galaxies, stamps, HELD_OUT))
     return train, held
 
 

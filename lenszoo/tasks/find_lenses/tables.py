@@ -246,7 +246,7 @@ def _survey(values: Mapping[str, Any]) -> Table:
     note = (
         f"Thresholds of {values['main']} set on these data, and the yield to expect where "
         f"{odds(values['prevalence'])} objects is a lens, if its lenses and non-lenses are like "
-        "these. In brackets 95 % Wilson intervals of the false-positive rate."
+        "these. In brackets 95 % intervals, for the numbers of lenses and non-lenses here."
     )
     step = _moved(0.0, values)
     note += (
