@@ -1,7 +1,9 @@
 """Errors of user input: one line with the object, the fault and the remedy."""
 
 import difflib
+import operator
 from collections.abc import Iterable
+from typing import Any
 
 
 class LenszooError(ValueError):
@@ -41,6 +43,24 @@ def unknown(kind: str, name: str, legal: Iterable[str], hint: str = "") -> Lensz
     meant = f" Did you mean {near[0]!r}?" if near else ""
     message = f"Unknown {kind} {name!r}.{meant} Legal: {listed if shown else 'none.'}"
     return LenszooError(f"{message} {hint}".strip())
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return a whole number that was given as an argument, of Python or NumPy.
+
+    >>> whole_number("batch_size", 128)
+    128
+
+    Raises:
+        LenszooError: it is none, such as 2.0 or True, or smaller than ``least``.
+    """
+    try:
+        number = least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise LenszooError(f"{name} must be a whole number, at least {least}, not {value!r}.")
+    return number
 
 
 def counted(count: int, noun: str) -> str:

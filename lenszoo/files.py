@@ -104,12 +104,14 @@ def write_bytes(target: Path, content: bytes) -> None:
         stream.write(content)
 
 
-def expanded(path: str | os.PathLike[str]) -> Path:
+def at_home(path: str | os.PathLike[str]) -> str:
     """Return a path with the user's home in the place of ``~``; as it is where there is none."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # no such user
-        return Path(path)
+    return os.path.expanduser(os.fspath(path))  # noqa: PTH111 a Path would drop ./
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return the :class:`~pathlib.Path` of :func:`at_home`."""
+    return Path(at_home(path))
 
 
 def has_file(path: str | os.PathLike[str]) -> bool:
@@ -155,12 +157,12 @@ def check_output(
     Raises:
         LenszooError: the target is an input or a run folder, or is there already.
     """
-    path = Path(target)
+    path = expanded(target)
     place = path.resolve()
     for each in inputs:
-        if each is None or not (has_file(each) or has_folder(each)):
+        if each is None or not (has_file(at_home(each)) or has_folder(at_home(each))):
             continue
-        if place == Path(each).resolve():
+        if place == expanded(each).resolve():
             raise LenszooError(f"{path}: is an input itself; choose another name or folder.")
     if any((path / name).is_file() for name in RUN_FILES):
         raise LenszooError(
@@ -182,8 +184,8 @@ def check_beside(target: str | os.PathLike[str], inputs: Iterable[str | os.PathL
 
     The next call would read the outputs too.
     """
-    for each in map(Path, inputs):
-        if has_folder(each) and Path(target).resolve().is_relative_to(each.resolve()):
+    for each in map(expanded, inputs):
+        if has_folder(each) and expanded(target).resolve().is_relative_to(each.resolve()):
             raise LenszooError(
                 f"{target}: lies within the folder of inputs {each}; choose a folder outside it."
             )

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 from lenszoo.inference import open_model, predict, write_table
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.reporting.report import Card, Figure, Report, Table, interval, number
@@ -65,7 +66,7 @@ def quickstart(
     """
     scale = scale or Scale()
     story = _Story(console or Console(highlight=False, soft_wrap=True), 6)
-    out = _fresh(Path(folder))
+    out = _fresh(expanded(folder))
     with story.step(f"Simulate a folder of lens images: {out / 'images'}"):
         _simulate(story, out / "images", scale)
     with story.step(f"Load pretrained weights by name: {weights}"):

@@ -1,4 +1,7 @@
-from lenszoo.errors import LenszooError, one_line, unknown, unreadable
+import numpy as np
+import pytest
+
+from lenszoo.errors import LenszooError, one_line, unknown, unreadable, whole_number
 
 
 def test_few_names_are_all_listed_and_the_nearest_is_offered():
@@ -32,3 +35,10 @@ def test_files_that_cannot_be_read_are_named():
 def test_a_name_may_neither_break_the_line_nor_steer_the_terminal():
     text = str(LenszooError("a\nb\x1b[31m\udcff\u2028\u00e9 \u661f: no such file."))
     assert text == "a\\nb\\x1b[31m\\udcff\\u2028\u00e9 \u661f: no such file."
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, "2", True, None])
+def test_what_is_no_whole_number_is_refused_by_its_name(value):
+    assert whole_number("batch_size", np.int64(128)) == 128 and whole_number("n", 0, 0) == 0
+    with pytest.raises(LenszooError, match=r"^batch_size must be a whole number, at least 1, not"):
+        whole_number("batch_size", value)

@@ -200,3 +200,18 @@ def test_temporaries_of_others_are_swept_only_where_nobody_else_writes(tmp_path,
     other.write_bytes(b"half")
     with files.hold(tmp_path, "folder", ".lock", "busy", alone=alone):
         assert other.exists() != alone
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert files.expanded("~/a.csv") == tmp_path / "a.csv"
+    assert [files.at_home(name) for name in ("./a", "a~", "~no one/a")] == [
+        "./a",
+        "a~",
+        "~no one/a",
+    ]
+    (tmp_path / "a.csv").write_text("x")
+    with pytest.raises(LenszooError, match=r"a\.csv: is there already"):
+        files.check_output("~/a.csv")
+    with pytest.raises(LenszooError, match=r"a\.csv: is an input itself"):
+        files.check_output(tmp_path / "a.csv", ["~/a.csv"], overwrite=True)

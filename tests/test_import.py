@@ -1,4 +1,5 @@
 import ast
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -66,6 +67,13 @@ def test_names_are_the_stubs_and_all_can_be_had():
     assert imported == set(lenszoo.__all__) == set(dir(lenszoo))
     for name in lenszoo.__all__:
         assert getattr(lenszoo, name) is not None
+
+
+@pytest.mark.parametrize("name", ["data", "layers", "pretrained", "simulation", "training"])
+def test_tab_completes_public_names_alone(name):
+    package = importlib.import_module(f"lenszoo.{name}")
+    assert dir(package) == sorted(package.__all__)
+    assert all(hasattr(package, each) for each in dir(package))
 
 
 def test_unknown_names_are_attribute_errors():

@@ -50,3 +50,8 @@ __all__ = [
     "read_images",
     "read_pairs",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, which Tab completes, without the modules below."""
+    return __all__

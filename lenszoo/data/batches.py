@@ -10,7 +10,7 @@ from lenszoo.data.augment import check_square, d4
 from lenszoo.data.dataset import Dataset, as_inputs
 from lenszoo.data.epochs import d4_elements, epoch_order
 from lenszoo.data.patches import training_pairs
-from lenszoo.errors import LenszooError, unknown
+from lenszoo.errors import LenszooError, unknown, whole_number
 
 _THREADS = 2  # with one, Keras prepares nothing ahead of the step that needs it
 
@@ -112,8 +112,7 @@ def feed(batches: Any) -> Any:
 
 def check_arguments(batch_size: int, seed: int | None, augment: str | None) -> None:
     """Raise LenszooError where batches cannot be made like that."""
-    if batch_size < 1:
-        raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
+    whole_number("batch_size", batch_size)
     if augment not in (None, "d4"):
         raise unknown("augmentation", str(augment), ["d4"])
     if augment and seed is None:

@@ -14,6 +14,7 @@ from lenszoo.data.columns import find_id, read_labels, read_numbers
 from lenszoo.data.content import check_one_label, hash_files, same_rows
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import read_pixel_scale, split_hdu
+from lenszoo.data.flux_units import check_zero_point
 from lenszoo.data.layouts import Layout, find_layout
 from lenszoo.data.matching import ObjectFiles, match_by_name, match_by_pattern
 from lenszoo.data.memory_table import describe, is_table
@@ -23,7 +24,7 @@ from lenszoo.data.readers import ImageFiles, read_images
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.data.table import MISSING, check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, counted, unknown
-from lenszoo.files import sha256_of
+from lenszoo.files import expanded, sha256_of
 
 logger = logging.getLogger("lenszoo")
 
@@ -97,9 +98,11 @@ class Catalogue:
         """Return the layout with everything in place that this catalogue sets.
 
         Raises:
-            LenszooError: an unknown layout, policy or way to measure the sky.
+            LenszooError: an unknown layout, policy or way to measure the sky, or a zero point that
+                is no magnitude.
         """
         check_sky(self.sky)
+        check_zero_point(self.zero_point)
         if self.on_missing is not None and self.on_missing not in get_args(OnMissing):
             legal = get_args(OnMissing)
             raise unknown("policy for missing images (on_missing)", self.on_missing, legal)
@@ -249,7 +252,7 @@ class Catalogue:
 
     @property
     def _folder(self) -> Path:
-        return folder_of(self.path) if self.images is None else Path(self.images)
+        return folder_of(self.path) if self.images is None else expanded(self.images)
 
     @property
     def source(self) -> str:

@@ -18,7 +18,7 @@ from lenszoo.data.npy import image_layout
 from lenszoo.data.pickled import unpickle_arrays
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line, unreadable
-from lenszoo.files import disk_error, has_file, has_folder, is_written, replacing
+from lenszoo.files import disk_error, expanded, has_file, has_folder, is_written, replacing
 
 TABLE = "masses.csv"
 _COLUMNS = ("id", "path", "axion_mass")
@@ -77,7 +77,7 @@ def convert(
         >>> np.load(conversion.written[0]).shape
         (1, 8, 8)
     """
-    source, target = Path(path), Path(out)
+    source, target = expanded(path), expanded(out)
     root = source if has_folder(source) else source.parent
     if target.resolve() == root.resolve():
         raise LenszooError(f"{target}: is the folder that is read; write to another one.")

@@ -4,6 +4,7 @@ import functools
 import math
 import os
 from collections.abc import Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -179,5 +180,11 @@ def _of_unit(text: str, steradians: Any) -> float | None:
     return round(8.90 - 2.5 * math.log10(jansky), 4) if jansky > 0 else None
 
 
+def check_zero_point(zero_point: Any) -> None:
+    """Raise LenszooError unless a zero point is None or a magnitude, not its text or NaN."""
+    if zero_point is not None and not _is_number(zero_point):
+        raise LenszooError(f"zero_point must be a magnitude such as 25.0, not {zero_point!r}.")
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

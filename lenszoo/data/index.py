@@ -26,7 +26,7 @@ from lenszoo.data.stacks import open_stack
 from lenszoo.data.table import MISSING, check_ids, check_rows, folder_of, read_table
 from lenszoo.data.written import check_whole
 from lenszoo.errors import LenszooError, counted
-from lenszoo.files import has_file
+from lenszoo.files import at_home, expanded, has_file
 
 logger = logging.getLogger("lenszoo")
 
@@ -117,7 +117,7 @@ class DatasetIndex:
                 ``lenszoo simulate`` began and did not finish.
         """
         check_whole(root)
-        top, folders, files = open_folder(Path(root))
+        top, folders, files = open_folder(expanded(root))
         if not folders:
             if not files:
                 raise LenszooError(
@@ -147,7 +147,7 @@ class DatasetIndex:
         Raises:
             LenszooError: no files, one that does not exist, or one given twice.
         """
-        ids = tuple(os.fspath(file) for file in files)
+        ids = tuple(map(at_home, files))
         if not ids:
             raise LenszooError("There are no files to index.")
         check_ids(ids, _FILES)
@@ -190,7 +190,7 @@ class DatasetIndex:
             LenszooError: no such file or column, a row without a value, an id twice, a file that
                 does not exist or has two labels, or a label that is none of ``classes``.
         """
-        table = describe(csv) if is_table(csv) else os.fspath(csv)
+        table = describe(csv) if is_table(csv) else at_home(csv)
         path_columns = [path_column] if isinstance(path_column, str) else list(path_column)
         read = read_table(csv)
         if group_column is None and label_column is not None and GROUP in read.columns:
@@ -202,7 +202,7 @@ class DatasetIndex:
         columns = [column for _, column in named if column is not None]
         check_rows(read)
         cells = {column: read.filled(column) for column in columns}
-        base = Path(root) if root is not None else folder_of(csv)
+        base = expanded(root) if root is not None else folder_of(csv)
         files = zip(*(cells[c] for c in path_columns), strict=True)
         bands = [tuple(base / file for file in row) for row in files]
         paths: tuple[IndexPath, ...] = tuple(b[0] if len(b) == 1 else b for b in bands)
@@ -250,7 +250,7 @@ class DatasetIndex:
             LenszooError: no such file, a file of a single image, or labels that are none of
                 ``classes``.
         """
-        name = os.fspath(path)
+        name = at_home(path)
         stack = open_stack(name)
         if stack is None:
             raise LenszooError(

@@ -17,7 +17,7 @@ from lenszoo.data.stacks import is_stack_file, is_store, open_stack
 from lenszoo.data.table import TABLE_SUFFIXES, column_names, is_table_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
-from lenszoo.files import has_folder
+from lenszoo.files import expanded, has_folder
 
 Inputs: TypeAlias = (
     str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray | Any
@@ -65,7 +65,7 @@ def as_index(
         if len(inputs) != 1:
             return _from_files(inputs)
         inputs = inputs[0]
-    path = Path(inputs)
+    path = expanded(inputs)
     if has_folder(path) and not is_store(path):
         return _from_folder(path)
     if is_stack_file(path) and open_stack(os.fspath(path)) is not None:

@@ -18,6 +18,7 @@ from lenszoo.data.stacks import is_stack_file, is_store, open_stack
 from lenszoo.data.walk import walk_files
 from lenszoo.data.written import check_whole
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 
 FWHM_TO_SIGMA = 1.0 / (2.0 * math.sqrt(2.0 * math.log(2.0)))
 
@@ -51,7 +52,7 @@ def read_pairs(
         >>> read_pairs("low", "high").targets.shape
         (1, 16, 16, 1)
     """
-    files = [_named_files(Path(folder)) for folder in (low, high)]
+    files = [_named_files(expanded(folder)) for folder in (low, high)]
     for here, there, folder in ((files[0], files[1], high), (files[1], files[0], low)):
         alone = [name for name in here if name not in there]
         if alone:
@@ -104,7 +105,7 @@ def make_pairs(
     if isinstance(high, np.ndarray):
         images, ids, bad = high.astype(np.float32), tuple(map(str, range(len(high)))), 0
     else:
-        files = _named_files(Path(high))
+        files = _named_files(expanded(high))
         images, kept, counts = read_images(list(files.values()), on_bad=on_bad)
         names = list(files)
         ids, bad = tuple(names[i] for i in kept), int(counts.sum())

@@ -21,6 +21,7 @@ from lenszoo.data.npy import read_npy
 from lenszoo.data.part import ImagePart
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
+from lenszoo.files import at_home
 
 ImagePath = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | None]
 """One file (or an :class:`lenszoo.data.part.ImagePart` of one), or the files that hold the bands of
@@ -85,7 +86,7 @@ def _read_file(path: Any) -> np.ndarray:
     try:
         if isinstance(path, ImagePart):
             return path.read()
-        name = os.fspath(path)
+        name = at_home(path)
         return find_format(name).read(name)
     except MemoryError as error:
         raise LenszooError(f"{path}: too large for the memory; cut it into parts.") from error

@@ -16,6 +16,7 @@ from lenszoo.data.fits import split_hdu
 from lenszoo.data.memory_table import as_arrow, describe, is_table
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line, unreadable
+from lenszoo.files import at_home, expanded
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 """File name endings of Parquet tables, in lower case."""
@@ -197,7 +198,7 @@ def _as_numbers(table: Table, name: str, cells: Any) -> Any:
 
 def is_table_file(name: str | os.PathLike[str]) -> bool:
     """Whether a file is a table by its ending, or a FITS file of tables without images."""
-    file = os.fspath(name)
+    file = at_home(name)
     if split_hdu(file)[0].lower().endswith(FITS_SUFFIXES):
         return holds_table(file)
     return file.lower().endswith(TABLE_SUFFIXES)
@@ -218,7 +219,7 @@ def read_table(source: Any) -> Table:
     """
     if is_table(source):
         return Table(describe(source), as_arrow(source))
-    name = os.fspath(source)
+    name = at_home(source)
     file = split_hdu(name)[0].lower()
     try:
         for suffixes, read in _READERS:
@@ -231,7 +232,7 @@ def read_table(source: Any) -> Table:
 
 def folder_of(source: Any) -> Path:
     """Return the folder of a table; of one in memory the current one."""
-    return Path() if is_table(source) else Path(source).parent
+    return Path() if is_table(source) else expanded(source).parent
 
 
 def column_names(source: Any) -> list[str]:
@@ -242,7 +243,7 @@ def column_names(source: Any) -> list[str]:
     try:
         if is_table(source) or not os.fspath(source).lower().endswith((".csv", *PARQUET_SUFFIXES)):
             return list(read_table(source).columns)
-        with open_regular(source) as raw:
+        with open_regular(at_home(source)) as raw:
             stream = io.BufferedReader(raw)
             if not os.fspath(source).lower().endswith(".csv"):
                 return pq.read_schema(stream).names

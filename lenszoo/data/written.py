@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lenszoo.errors import LenszooError
-from lenszoo.files import read_json
+from lenszoo.files import expanded, read_json
 
 RECORD, TRUTH = "dataset.json", "truth.parquet"
 SPLITS = ("train", "val")
@@ -86,7 +86,7 @@ def written_galaxies(
         return None
     table = pq.read_table(root / TRUTH, columns=["path", "galaxy"]).to_pydict()
     galaxies = dict(zip(table["path"], map(str, table["galaxy"]), strict=True))
-    within = Path(folder).resolve().relative_to(root.resolve())
+    within = expanded(folder).resolve().relative_to(root.resolve())
     shown = [galaxies.get((within / name).as_posix()) for name in ids]
     return None if None in shown else np.array(shown)
 
@@ -104,7 +104,7 @@ def _root(folder: str | os.PathLike[str] | None) -> Path | None:
     """The folder, or that with its ``train`` or ``val``, that has a record."""
     if folder is None:
         return None
-    own = Path(folder)
+    own = expanded(folder)
     places = [own, *own.resolve().parents[:2]]
     if len(places) > 2 and places[1].name not in SPLITS:
         del places[2]

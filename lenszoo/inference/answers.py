@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from lenszoo.chatter import without_retracing
-from lenszoo.errors import LenszooError, counted
+from lenszoo.errors import LenszooError, counted, whole_number
 from lenszoo.inference.candidates import Candidates
 from lenszoo.inference.inputs import Batch
 
@@ -103,9 +103,7 @@ def answer_batches(
     Raises:
         LenszooError: as :func:`run`.
     """
-    if batch_size < 1:
-        raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
-    size = min(batch_size, len(candidates))
+    size = min(whole_number("batch_size", batch_size), len(candidates))
     for batch in candidates.batches(size, start):
         values = np.full((len(batch.rows), model.output_shape[-1]), np.nan, np.float32)
         errors = list(batch.errors)

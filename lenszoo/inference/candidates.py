@@ -17,7 +17,8 @@ from lenszoo.data.layouts import find_layout
 from lenszoo.data.listing import ImageTable, Inputs, as_index
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.table import column_names, is_table_file
-from lenszoo.errors import LenszooError, counted
+from lenszoo.errors import LenszooError, counted, whole_number
+from lenszoo.inference.doubtful import check_rounding, note_axes
 from lenszoo.inference.inputs import Batch, Fit, Images, as_plain
 from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.pixel_scale import check_pixel_scale
@@ -217,6 +218,8 @@ def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None
         check_pixel_scale(images, opened.pixel_scale, pixel_scale),
         check_brightness(opened, images) or check_observation(opened, images),
         check_scale(opened, images),
+        check_rounding(images),
+        note_axes(images),
     )
     images.notes += [note for note in notes if note is not None]
 
@@ -303,7 +306,7 @@ def _chosen_bands(
 ) -> tuple[int, ...] | None:
     """Positions of the model's bands, by name where both sides name them and none were chosen."""
     if chosen is not None:
-        return tuple(map(int, chosen))
+        return _positions(chosen)
     if not have or not opened.bands:
         return None
     names = [name.casefold() for name in have]
@@ -316,6 +319,16 @@ def _chosen_bands(
         )
     positions = tuple(names.index(key) for key in keys)
     return None if positions == tuple(range(len(names))) else positions
+
+
+def _positions(chosen: Any) -> tuple[int, ...]:
+    """Return positions of bands as Python's integers; names, fractions and masks are none."""
+    try:
+        return tuple(whole_number("bands", band, 0) for band in chosen)
+    except (TypeError, LenszooError):
+        raise LenszooError(
+            f"bands must be a list of positions, such as [0, 1] for the first two, not {chosen!r}."
+        ) from None
 
 
 def _listed(opened: OpenedModel) -> str:

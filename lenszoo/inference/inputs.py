@@ -18,7 +18,7 @@ from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.paired import is_pipeline, read_pipeline
 from lenszoo.data.readers import ImageFiles, image_name
-from lenszoo.errors import LenszooError, counted
+from lenszoo.errors import LenszooError, counted, whole_number
 from lenszoo.inference.preparing import Preparation
 from lenszoo.masked import unmasked
 
@@ -106,7 +106,7 @@ class Images:
 
     def __init__(self, inputs: Inputs | Dataset, fit: Fit) -> None:
         check_policy(fit.on_bad)
-        self.dataset = inputs if isinstance(inputs, Dataset) else _as_dataset(inputs)
+        self.dataset = inputs if isinstance(inputs, Dataset) else _as_dataset(inputs, fit)
         self.ids = self.dataset.ids
         self.paths = None if self.dataset.files is None else self.dataset.files.paths
         self.fit, self.notes = fit, list[str]()
@@ -211,8 +211,7 @@ class Images:
 
     def batches(self, batch_size: int, first: int = 0) -> Iterator[Batch]:
         """Yield all images from a row on; the next batch is read while one is in use."""
-        if batch_size < 1:
-            raise LenszooError(f"batch_size must be at least 1, not {batch_size}.")
+        batch_size = whole_number("batch_size", batch_size)
         ahead: deque[tuple[range, list[Future[Read]]]] = deque()
         pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1))
         try:
@@ -307,24 +306,27 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _as_dataset(inputs: Inputs) -> Dataset:
+def _as_dataset(inputs: Inputs, fit: Fit) -> Dataset:
     if isinstance(inputs, np.ndarray):
-        array = _as_stack(inputs)
+        array = _as_stack(inputs, fit.shape[2])
         return Dataset(tuple(map(str, range(len(array)))), array)
     index = as_index(inputs)
     return Dataset(index.ids, files=ImageFiles(index.paths), beside=index.beside)
 
 
-def _as_stack(array: np.ndarray) -> np.ndarray:
-    if array.ndim == 3:  # n images of one band, or one image (H, W, 1)
-        array = array[None] if array.shape[-1] == 1 else array[..., None]
-    array = unmasked(array)
-    if array.ndim != 4 or array.dtype.kind not in "fiub" or 0 in array.shape:
+def _as_stack(array: np.ndarray, bands: int) -> np.ndarray:
+    """Return (n, H, W, bands) from that, from (n, H, W) of one band or from one image (H, W, 1)."""
+    one = {2: "image[None, ..., None]"}.get(array.ndim)
+    if array.ndim == 3 and array.shape[-1] == bands > 1:
+        one = "image[None]"
+    if one or array.ndim not in (3, 4) or array.dtype.kind not in "fiub" or 0 in array.shape:
         raise LenszooError(
             f"The array has shape {array.shape} and type {array.dtype}; give numbers of shape "
-            "(images, height, width, bands)."
+            f"(images, height, width, bands){f': for one image {one}' if one else ''}."
         )
-    return array
+    if array.ndim == 3:
+        array = array[None] if array.shape[-1] == 1 else array[..., None]
+    return unmasked(array)
 
 
 def _take_bands(image: np.ndarray, fit: Fit, name: str) -> np.ndarray:

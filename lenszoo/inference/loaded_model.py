@@ -1,8 +1,7 @@
 """A model together with the names, classes and hashes that its answers are labelled with."""
 
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -171,7 +170,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
     stored = stored or learned_classes(model)
     if not stored and _finds_lenses(model):
         stored = LENS_CLASSES
-    names = tuple(map(str, stored if classes is None else classes))
+    names = _names(stored if classes is None else classes)
     _note_other_names(names, stored, label)
     named = classes is not None or len(names) == count
     names = names if named else tuple(map(str, range(count)))
@@ -203,7 +202,7 @@ def _load(source: Any) -> tuple[keras.Model, list[WeightsSource]]:
     """Return the network and the weights that it holds, as far as they are known."""
     if isinstance(source, keras.Model):
         return _graph(source), recall(source) or []
-    one = isinstance(source, str | os.PathLike | WeightsSource)
+    one = isinstance(source, str) or not isinstance(source, Iterable)
     sources = [resolve(name) for name in ([source] if one else source)]
     return _graph(load_sources(sources, one=len(sources) == 1)), sources
 
@@ -231,11 +230,17 @@ def _note_other_names(names: Sequence[str], stored: Sequence[str], label: str) -
 
 
 def _renamed(opened: OpenedModel, classes: Sequence[str]) -> OpenedModel:
-    names = tuple(map(str, classes))
+    names = _names(classes)
     if opened.named:
         _note_other_names(names, opened.classes, opened.name)
     _check_classes(names, len(opened.classes), opened.name)
     return replace(opened, classes=names, named=True)
+
+
+def _names(classes: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(classes, str):  # its letters would be names
+        raise LenszooError(f"classes must be a list of names, such as [{classes!r}], not a text.")
+    return tuple(map(str, classes))
 
 
 def _check_classes(names: Sequence[str], count: int, label: str) -> None:

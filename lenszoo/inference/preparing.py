@@ -9,11 +9,11 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from lenszoo.data.flux_units import AGREE, read_zero_points
+from lenszoo.data.flux_units import AGREE, check_zero_point, read_zero_points
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.scaling import ImageScaling, check_scaling, crop_image, scale_image
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, whole_number
 
 log = logging.getLogger("lenszoo")
 
@@ -63,10 +63,9 @@ class Preparation:
     def __post_init__(self) -> None:
         check_sky(self.sky)
         check_scaling(self.scaling)
-        if self.crop is not None and (not isinstance(self.crop, int) or self.crop < 1):
-            raise LenszooError(f"crop must be a number of pixels, at least 1, not {self.crop!r}.")
-        if self.zero_point is not None and not np.isfinite(self.zero_point):
-            raise LenszooError(f"zero_point must be a magnitude, not {self.zero_point!r}.")
+        if self.crop is not None:
+            whole_number("crop", self.crop)
+        check_zero_point(self.zero_point)
 
     def facts(self) -> dict[str, Any]:
         """Return what was asked for, by name."""

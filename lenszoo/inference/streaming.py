@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from lenszoo.data.stacks import is_store, stack_file
 from lenszoo.errors import LenszooError
-from lenszoo.files import check_output, hold, write_bytes
+from lenszoo.files import check_output, expanded, hold, write_bytes
 from lenszoo.inference.answers import (
     Answerer,
     Answers,
@@ -136,7 +136,7 @@ class Prediction:
                 process is writing them; the file cannot be written.
             PredictionStopped: after Ctrl-C.
         """
-        target = Path(output.path)
+        target = expanded(output.path)
         folder = target.with_name(f"{target.name}.parts")
         busy = f"{folder}: another process is writing it; wait for it, or choose another name."
         counts: Counter[str | None] = Counter()

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from lenszoo.data.fits import opened_hdus
 from lenszoo.errors import LenszooError, one_line, unknown
-from lenszoo.files import is_writable, replacing
+from lenszoo.files import at_home, expanded, is_writable, replacing
 
 CsvFormulas = Literal["keep", "quote"]
 KEY = b"lenszoo"
@@ -29,7 +29,7 @@ def check_target(path: str | os.PathLike[str], endings: tuple[str, ...] = TABLES
     Raises:
         LenszooError: the ending is none of ``endings``, or the folder cannot be written.
     """
-    target = Path(path)
+    target = expanded(path)
     if target.suffix.lower() not in endings:
         listed = ", ".join(endings[:-1])
         listed = f"{listed} or {endings[-1]}" if listed else endings[-1]
@@ -263,12 +263,12 @@ def provenance_of(source: pa.Table | str | os.PathLike[str]) -> dict[str, Any]:
     if isinstance(source, pa.Table):
         metadata = source.schema.metadata
     elif os.fspath(source).lower().endswith((".fits", ".ecsv")):
-        return _stored_facts(os.fspath(source))
+        return _stored_facts(at_home(source))
     else:
         import pyarrow.parquet as pq
 
         try:
-            metadata = pq.read_schema(Path(source)).metadata
+            metadata = pq.read_schema(expanded(source)).metadata
         except (OSError, pa.ArrowException) as error:
             raise LenszooError(f"{source}: no readable Parquet file ({error}).") from error
     return json.loads((metadata or {}).get(KEY, b"{}"))

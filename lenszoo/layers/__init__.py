@@ -72,3 +72,8 @@ __all__ = [
     "TokenMean",
     "Unfold",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, which Tab completes, without the modules below."""
+    return __all__

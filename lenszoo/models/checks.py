@@ -1,6 +1,6 @@
 """Checks of the options that several families share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -31,6 +31,19 @@ def check_all_positive(name: str, values: Any, count: int | None = None) -> None
     if not listed or not all(map(is_positive, values)):
         number = f"{count} " if count else "one or more "
         raise LenszooError(f"{name} must be {number}positive integers, got {values!r}.")
+
+
+def check_names(name: str, values: Any) -> tuple[str, ...]:
+    """Return names as they are; raise LenszooError unless they are a list of distinct texts.
+
+    >>> check_names("columns", ["mag_g", "ellipticity"])
+    ('mag_g', 'ellipticity')
+    """
+    names = tuple(values) if isinstance(values, Sequence) and not isinstance(values, str) else ("",)
+    sound = all(isinstance(each, str) and each for each in names)
+    if not sound or len(set(names)) < len(names):
+        raise LenszooError(f"{name} must be a list of names that differ, got {values!r}.")
+    return names
 
 
 def check_rate(**options: Any) -> None:

@@ -19,7 +19,7 @@ from lenszoo.layers import (
     Temperature,
     TokenMean,
 )
-from lenszoo.models.checks import check_heads, check_positive, check_rate
+from lenszoo.models.checks import check_heads, check_names, check_positive, check_rate
 from lenszoo.models.factory import InputShape
 from lenszoo.models.registry import model_info
 
@@ -92,7 +92,7 @@ def lens_finder(
         >>> lens_finder((64, 64, 4), columns=["mag_g", "ellipticity"]).output_shape
         (None, 1)
     """
-    n_columns = columns if isinstance(columns, int) else len(columns)
+    n_columns = columns if isinstance(columns, int) else len(check_names("columns", columns))
     if use is None:
         use = "both" if n_columns else "image"
     _check(use, n_columns, dim, heads, dropout)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -29,7 +29,7 @@ from lenszoo.pretrained.ensembles import ensemble
 from lenszoo.pretrained.learned import note_learned, restore_temperature
 from lenszoo.pretrained.origin import remember
 from lenszoo.pretrained.saving import load_keras, load_weights, save_weights
-from lenszoo.pretrained.source import WeightsName, WeightsSource, config_of, resolve
+from lenszoo.pretrained.source import WeightsName, WeightsSource, check_name, config_of, resolve
 from lenszoo.pretrained.temperature import set_temperature, temperature_of
 
 __all__ = [
@@ -101,6 +101,7 @@ def build_model(
     spec = model_info(name)
     if weights is None:
         return build(check_config(spec, input_shape, num_classes, options))
+    check_name(weights)
     # Late, here and below: other networks' files concern few who load weights.
     from lenszoo.pretrained.imported import fill, is_published
 
@@ -141,9 +142,9 @@ def load_model(name_or_path: WeightsName | Sequence[WeightsName]) -> keras.Model
         >>> model.output_shape
         (None, 3)
     """
-    if isinstance(name_or_path, str | os.PathLike):
-        return load_sources([resolve(name_or_path)], one=True)
-    return load_sources([resolve(name) for name in name_or_path])
+    if isinstance(name_or_path, Iterable) and not isinstance(name_or_path, str):
+        return load_sources([resolve(name) for name in name_or_path])
+    return load_sources([resolve(name_or_path)], one=True)
 
 
 def load_sources(sources: Sequence[WeightsSource], one: bool = False) -> keras.Model:

@@ -18,7 +18,7 @@ import numpy as np
 
 from lenszoo.data.untrusted import READ_ERRORS, open_hdf5, open_zip
 from lenszoo.errors import LenszooError, counted, one_line, unreadable
-from lenszoo.files import has_file, write_bytes
+from lenszoo.files import expanded, has_file, write_bytes
 from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
 from lenszoo.models.build import check_channels, model_config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
@@ -67,7 +67,7 @@ def save_weights(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         LenszooError: when the name does not end in ``.weights.h5``, the model is not one of
             lenszoo, or the file cannot be written.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.name.endswith(WEIGHTS):
         raise LenszooError(f"Cannot save weights as {path}: the name must end in {WEIGHTS}.")
     identity = json.dumps(model_config(model), sort_keys=True)

@@ -200,6 +200,7 @@ def resolve(weights: "WeightsName | WeightsSource", model: str | None = None) ->
     """
     if isinstance(weights, WeightsSource):
         return weights
+    check_name(weights)
     path = as_path(weights)
     if path is not None and isinstance(weights, str) and weights == path.name:
         published = {entry.name for entry in load_manifest().entries}
@@ -213,6 +214,15 @@ def resolve(weights: "WeightsName | WeightsSource", model: str | None = None) ->
         return WeightsSource(entry.name, entry)
     file = _weights_file(path)
     return WeightsSource(str(path), local=file, stamp=_stamp(file))
+
+
+def check_name(weights: Any) -> None:
+    """Raise LenszooError for a name of weights that is neither text nor a path, or empty."""
+    if not isinstance(weights, str | os.PathLike) or not os.fspath(weights):
+        raise LenszooError(
+            "Weights are a name such as 'resnet18_slim.common_test_sim_v2', a run folder or a "
+            f"file, not {weights!r:.60}."
+        )
 
 
 def as_path(name: WeightsName) -> Path | None:

@@ -23,7 +23,7 @@ import numpy as np
 
 from lenszoo._version import __version__
 from lenszoo.errors import LenszooError
-from lenszoo.files import write_bytes
+from lenszoo.files import expanded, write_bytes
 from lenszoo.reporting.style import CSS
 from lenszoo.reporting.text import interval, listed, number
 
@@ -263,7 +263,7 @@ class Report:
         Raises:
             LenszooError: the folder cannot be made or written.
         """
-        target = Path(folder)
+        target = expanded(folder)
         try:
             target.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -45,3 +45,8 @@ __all__ = [
     "write_dataset",
     "write_paintings",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, which Tab completes, without the modules below."""
+    return __all__

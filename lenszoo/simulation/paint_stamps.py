@@ -5,7 +5,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -14,6 +13,7 @@ from lenszoo.data.formats import is_image_file
 from lenszoo.data.readers import read_image
 from lenszoo.data.sky import measure_sky
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 from lenszoo.simulation.paint_source import Source
 
 SIDE = 128  # pixels a side of a prepared stamp
@@ -107,7 +107,7 @@ def read_stamps(folder: str | os.PathLike[str]) -> Stamps:
         >>> len(read_stamps("stamps"))
         1
     """
-    root = Path(folder)
+    root = expanded(folder)
     if not root.is_dir():
         raise LenszooError(f"{folder}: no such folder of stamps.")
     paths = sorted(str(path) for path in root.iterdir() if is_image_file(path.name))

@@ -18,7 +18,7 @@ from lenszoo._version import __version__
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.data.written import RECORD, TRUTH
 from lenszoo.errors import LenszooError
-from lenszoo.files import replacing, sweep
+from lenszoo.files import expanded, replacing, sweep
 from lenszoo.simulation.paint import failure_text, paint_some
 from lenszoo.simulation.paint_draw import Painter
 from lenszoo.simulation.paint_galaxies import Galaxies
@@ -96,7 +96,7 @@ def write_paintings(
         >>> sorted(path.name for path in summary.path.iterdir())[:2]
         ['dataset.json', 'not_painted.csv']
     """
-    law, out = law or PaintLaw(), Path(out)
+    law, out = law or PaintLaw(), expanded(out)
     counts = {"train": n_train, "val": n_val}
     if min(counts.values()) < 0 or not sum(counts.values()):
         raise LenszooError(f"n_train={n_train} and n_val={n_val} make no dataset.")

@@ -9,7 +9,7 @@ from lenszoo.data.batches import ThreadedDataset
 from lenszoo.data.epochs import d4_elements, epoch_order
 from lenszoo.data.patches import training_pairs
 from lenszoo.data.tf_data import from_batches
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, whole_number
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.sample import check_draw, sample_scenes
@@ -67,8 +67,8 @@ class SimulatedDataset(ThreadedDataset):
         epoch: int = 0,
     ):
         super().__init__()
-        if n < 1 or batch_size < 1:
-            raise LenszooError(f"n and batch_size must be at least 1, not {n} and {batch_size}.")
+        whole_number("n", n)
+        whole_number("batch_size", batch_size)
         if augment not in (None, "d4"):
             raise LenszooError(f"augment must be 'd4' or None, not {augment!r}.")
         self.preset = get_preset(preset)

@@ -19,7 +19,7 @@ import numpy as np
 from lenszoo._version import __version__
 from lenszoo.data.written import RECORD, TRUTH
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.files import read_json, replacing, sweep
+from lenszoo.files import expanded, read_json, replacing, sweep
 from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.presets import get_preset
 from lenszoo.simulation.sample import (
@@ -111,7 +111,7 @@ def write_dataset(
     splits = {"train": n_train, "val": n_val}
     _check(preset, splits, format)
     check_draw(preset, seed, strength)
-    out = Path(out)
+    out = expanded(out)
     facts = {
         "preset": preset.name,
         "seed": int(seed),

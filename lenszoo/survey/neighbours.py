@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lenszoo.errors import LenszooError, one_line
+from lenszoo.files import expanded
 from lenszoo.inference.tables import FEATURES, features_of
 from lenszoo.survey.plan import answer_files
 
@@ -59,8 +60,8 @@ def similar(results: str | os.PathLike[str], id: str, count: int = COUNT) -> pa.
     """
     if count < 1:
         raise LenszooError(f"count must be at least 1, not {count}.")
-    files = _files(Path(results))
-    query = _query(files, Path(results), id)
+    files = _files(expanded(results))
+    query = _query(files, expanded(results), id)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         best = list(pool.map(lambda file: _best(file, query, id, count), files))
     similarities = np.concatenate([each.similarities for each in best])

@@ -17,7 +17,7 @@ from lenszoo.data.fits import missing_cells, quiet
 from lenszoo.data.names import natural_key
 from lenszoo.data.table import PARQUET_SUFFIXES, Table
 from lenszoo.errors import LenszooError, one_line, unreadable
-from lenszoo.files import sha256_of
+from lenszoo.files import expanded, sha256_of
 
 BATCH_ROWS = 1 << 17
 """Rows read at a time."""
@@ -81,7 +81,7 @@ class Positions:
         Raises:
             LenszooError: there are none, or of a kind that is not read.
         """
-        path = Path(self.path)
+        path = expanded(self.path)
         if path.is_dir():
             folder = path / "dataset" if (path / "dataset").is_dir() else path
             for endings in (PARQUET_SUFFIXES, _CSV):

@@ -20,7 +20,7 @@ from lenszoo.data.readers import ImagePath
 from lenszoo.data.stacks import Stack, is_stack_file, is_store, open_stack, split_row, stack_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError, unreadable
-from lenszoo.files import has_folder
+from lenszoo.files import expanded, has_folder
 from lenszoo.survey.footprints import Tile
 from lenszoo.survey.positions import BATCH_ROWS, Positions, content_hash, native
 
@@ -119,7 +119,7 @@ def find_cutouts(
     Raises:
         LenszooError: there is neither, a pattern for a stack, or one without ``{id}``.
     """
-    text = str(Path(path).resolve())
+    text = str(expanded(path).resolve())
     if not has_folder(text) or is_store(text):
         if not is_stack_file(text):
             raise LenszooError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lenszoo.errors import LenszooError, counted
+from lenszoo.files import expanded
 from lenszoo.survey.cutouts import suits
 from lenszoo.survey.footprints import Tile, read_tiles
 from lenszoo.survey.positions import Positions
@@ -94,7 +95,7 @@ def on_tiles(
     source, first, label = tiles, members.opened[0], " + ".join(members.names)
     positions = Positions(catalogue, columns, members.columns)
     settings = _fitted(settings, members, str(catalogue), options.resample)
-    places = {"tiles": str(Path(tiles).resolve()), **vars(options)}
+    places = {"tiles": str(expanded(tiles).resolve()), **vars(options)}
     del places["resample"]  # the pixel scale of the settings tells
 
     def opened(folder: Path) -> list[PixelSource]:

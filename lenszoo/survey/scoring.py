@@ -11,9 +11,10 @@ import pyarrow as pa
 from lenszoo.data.catalogue import Catalogue
 from lenszoo.data.checks import check_policy
 from lenszoo.data.dataset import as_inputs
+from lenszoo.data.flux_units import check_zero_point
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.sky import check_sky
-from lenszoo.errors import LenszooError
+from lenszoo.errors import LenszooError, whole_number
 from lenszoo.inference.answers import answer
 from lenszoo.inference.engines.opening import COST, EngineName, Precision, open_engine
 from lenszoo.inference.features import logits_and_features, whole_model
@@ -136,8 +137,8 @@ def trained_settings(opened: OpenedModel, catalogue: str, settings: Settings) ->
     check_sky(settings.sky)
     if settings.on_bad == "raise":
         raise LenszooError("A search goes on past bad pixels: on_bad is skip, zero or fill.")
-    if settings.batch_size < 1:
-        raise LenszooError(f"batch_size must be at least 1, not {settings.batch_size}.")
+    whole_number("batch_size", settings.batch_size)
+    check_zero_point(settings.zero_point)
     chosen = Catalogue(
         catalogue, bands=settings.bands, zero_point=settings.zero_point,
         mask_value=settings.mask_value, sky=settings.sky,

@@ -14,7 +14,7 @@ import pyarrow as pa
 from lenszoo.data.checks import OnBad
 from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
-from lenszoo.files import check_output, is_writable, write_bytes
+from lenszoo.files import check_output, expanded, is_writable, write_bytes
 from lenszoo.inference.engines.opening import EngineName, Precision
 from lenszoo.inference.taken import TAKEN, taken_facts
 from lenszoo.interrupt import heard
@@ -162,7 +162,7 @@ def search(
         >>> result.scored, result.complete
         (8, True)
     """
-    folder = Path(out)
+    folder = expanded(out)
     if top < 1 or workers < 0 or part_rows < 1:
         raise LenszooError("top and part_rows are at least 1, workers at least 0.")
     if ray is not None and workers:

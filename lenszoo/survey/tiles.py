@@ -13,6 +13,7 @@ from lenszoo.data.matching import match_by_pattern
 from lenszoo.data.stacks import SUFFIXES as STACK_SUFFIXES
 from lenszoo.data.table import PARQUET_SUFFIXES, read_table
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 
 PATTERN = "{tile}/{band}.fits"
 _COLUMNS = ("tile", "band", "path")
@@ -63,7 +64,7 @@ def list_tiles(
     Raises:
         LenszooError: no such folder or table, no tile in it, a pattern without ``{tile}``.
     """
-    path = Path(source)
+    path = expanded(source)
     if path.is_dir():
         tiles = _of_folder(path, bands, pattern or PATTERN, zero_point, weight_maps, masks)
     elif not path.exists():

@@ -18,7 +18,7 @@ from lenszoo.data.paired import as_labels, is_pipeline, read_pipeline
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError
-from lenszoo.files import has_folder
+from lenszoo.files import expanded, has_folder
 from lenszoo.inference.answers import run
 from lenszoo.inference.candidates import Candidates, open_inputs, reads_catalogue
 from lenszoo.inference.gathered import Gathered
@@ -209,7 +209,8 @@ def read_index(path: Any, classes: Sequence[str] | None = None) -> DatasetIndex:
     """Index a table or a folder of class folders; of one with ``train`` and ``val``, the latter."""
     if is_table(path) or is_table_file(path):
         return ImageTable(path).index(classes)
-    folder = Path(path) / "val" if _has_parts(path) else Path(path)
+    folder = expanded(path)
+    folder = folder / "val" if _has_parts(path) else folder
     return DatasetIndex.from_directory(folder, classes=classes)
 
 
@@ -223,7 +224,7 @@ def part_notes(data: Any) -> list[str]:
 
 
 def _has_parts(path: Any) -> bool:
-    return all(has_folder(Path(path, part)) for part in ("train", "val"))
+    return all(has_folder(expanded(path) / part) for part in ("train", "val"))
 
 
 def _scene_name(scene: int) -> str:

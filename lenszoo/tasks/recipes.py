@@ -17,7 +17,7 @@ from pydantic import (
 
 from lenszoo import tasks
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.files import has_file, has_folder
+from lenszoo.files import expanded, has_file, has_folder
 from lenszoo.tasks.recipe_tables import EarlyStopping, Optimizer, Stage, Strict
 
 
@@ -209,7 +209,7 @@ class Recipe:
     @staticmethod
     def load(source: str | os.PathLike[str]) -> RecipeBase:
         """Read a TOML file, or the packaged recipe of that name (``lenszoo/recipes``)."""
-        path = Path(source)
+        path = expanded(source)
         if path.suffix != ".toml" and not has_file(path):  # a run's folder may be called like it
             packaged = {p.stem: p for p in recipe_files()}
             if str(source) not in packaged:

@@ -4,7 +4,6 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lenszoo.data import Dataset, DatasetIndex, Leak
@@ -13,6 +12,7 @@ from lenszoo.data.cutting import Cut
 from lenszoo.data.fits import read_pixel_scale
 from lenszoo.data.scaling import prepared
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 from lenszoo.simulation import SPLIT_START, Sample, SimulatedDataset, get_preset, sample
 from lenszoo.simulation.preset import Preset
 from lenszoo.tasks.checks import check_classes
@@ -185,7 +185,7 @@ def split_folder(
         index = DatasetIndex.from_stack(data.stack, classes)
         need_labels(index)
         return index.split(data.val_fraction, seed)
-    root = Path(data.directory or "")
+    root = expanded(data.directory or "")
     if (root / "train").is_dir() and (root / "val").is_dir():
         train = DatasetIndex.from_directory(root / "train", classes=classes)
         return train, DatasetIndex.from_directory(root / "val", classes=train.class_names)

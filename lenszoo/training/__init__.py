@@ -24,3 +24,8 @@ __all__ = [
     "nested_subsets",
     "train",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, which Tab completes, without the modules below."""
+    return __all__

@@ -8,7 +8,7 @@ import numpy as np
 
 from lenszoo import tasks
 from lenszoo.errors import LenszooError
-from lenszoo.files import write_bytes
+from lenszoo.files import expanded, write_bytes
 from lenszoo.tasks.recipes import RecipeBase, as_recipe
 from lenszoo.training.kept_tables import name_tables
 from lenszoo.training.loop import train
@@ -53,7 +53,8 @@ def cross_validate(
         >>> sorted(scores)[:2]  # doctest: +SKIP
         ['folds', 'mean']
     """
-    named, tables = name_tables(recipe, Path(out))
+    out = expanded(out)
+    named, tables = name_tables(recipe, out)
     for kept in tables:
         kept.write()
     base = as_recipe(named)
@@ -61,7 +62,7 @@ def cross_validate(
         folds = getattr(base, "folds", None) or DEFAULT_FOLDS
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
         raise LenszooError(f"A cross-validation has two folds or more, not {folds!r}.")
-    kind, out, rows = tasks.find(base.task).task, Path(out), []
+    kind, out, rows = tasks.find(base.task).task, out, []
     for k, task in enumerate(kind.folds(base, folds), start=1):
         result = train(task.recipe, out / f"fold_{k}", task=task)
         row = {name: result.metrics[name] for name in kind.fold_scores}

@@ -13,6 +13,7 @@ import keras
 
 from lenszoo import tasks
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 from lenszoo.interrupt import heard
 from lenszoo.pretrained.loading import load_model
 from lenszoo.tasks.base import Task
@@ -111,7 +112,7 @@ def train(
         >>> (result.run_dir / "best.weights.h5").is_file()
         True
     """
-    folder = Path(out)
+    folder = expanded(out)
     named, tables = name_tables(recipe, folder)
     plan: RecipeBase = as_recipe(named)
     folds = getattr(plan, "folds", None)

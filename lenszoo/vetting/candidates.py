@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from lenszoo.data.table import PARQUET_SUFFIXES, read_table
 from lenszoo.errors import LenszooError, one_line, unreadable
-from lenszoo.files import read_json
+from lenszoo.files import expanded, read_json
 from lenszoo.inference.tables import provenance_of
 
 TOP = 10_000
@@ -69,7 +69,7 @@ def read_candidates(results: str | os.PathLike[str], top: int = TOP) -> Candidat
         LenszooError: no such folder or table, a search that is not finished, no candidates, an id
             twice.
     """
-    path = Path(results)
+    path = expanded(results)
     search: dict[str, Any] = {}
     if path.is_dir():
         file = path / "candidates.parquet"

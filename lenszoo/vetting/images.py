@@ -16,7 +16,7 @@ from lenszoo.data.readers import ImagePath, image_name, read_image
 from lenszoo.data.sky import subtract_sky
 from lenszoo.data.stacks import Stack, is_stack_file, open_stack, split_row, stack_file
 from lenszoo.errors import LenszooError
-from lenszoo.files import has_file, has_folder
+from lenszoo.files import at_home, expanded, has_file, has_folder
 from lenszoo.inference.taken import Taken, read_facts, read_taken
 from lenszoo.survey.cutouts import TileCutter
 from lenszoo.survey.footprints import Tile, read_tiles
@@ -303,10 +303,10 @@ def open_images(
     Raises:
         LenszooError: there are no images, or none where they should be.
     """
-    if images is not None and not has_folder(images):
+    if images is not None and not has_folder(at_home(images)):
         raise LenszooError(f"{images}: no such folder of images.")
     if images is not None and (pattern is not None or candidates.paths is None):
-        root = Path(images)
+        root = expanded(images)
         ids = candidates.ids
         if pattern is not None:
             files = match_by_pattern(root, ids, pattern, list(bands)).files
@@ -337,7 +337,7 @@ def _named_files(
     """Return the images that a table of predictions names, below a folder or beside the table."""
     assert candidates.paths is not None
     beside = candidates.source if candidates.source.is_dir() else candidates.source.parent
-    roots = [Path(images)] if images is not None else [beside, Path()]
+    roots = [expanded(images)] if images is not None else [beside, Path()]
     planes = None
     if "cutouts" in candidates.search:  # a search knows where they lie, and which bands it took
         planes = candidates.search.get("planes")

@@ -3,6 +3,7 @@ import pytest
 from astropy.io import fits
 
 from lenszoo.data.flux_units import (
+    check_zero_point,
     finer_pixels,
     is_per_area,
     read_zero_points,
@@ -95,3 +96,11 @@ def test_flux_per_area_and_counts_stay_as_they_are():
 
 def test_magnitudes_are_no_fluxes():
     assert zero_point_of([{"BUNIT": "mag(AB)"}]) is None
+
+
+@pytest.mark.parametrize("zero_point", ["22", float("nan"), float("inf"), True])
+def test_a_zero_point_is_a_magnitude(zero_point):
+    check_zero_point(None)
+    check_zero_point(np.float32(22.5))
+    with pytest.raises(LenszooError, match=r"^zero_point must be a magnitude such as 25\.0, not"):
+        check_zero_point(zero_point)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from oneline import one_line
 
-from lenszoo.data import DatasetIndex
-from lenszoo.data.listing import as_index
+from lenszoo.data import DatasetIndex, read_image
+from lenszoo.data.listing import ImageTable, as_index
+from lenszoo.data.table import read_table
 from lenszoo.errors import LenszooError
 
 
@@ -62,3 +63,17 @@ def test_names_that_no_file_can_have(tmp_path, name):
             as_index(inputs)
     (tmp_path / "t.csv").write_text(f"id,path\na,{name}\n")
     one_line("no such file", lambda: as_index(tmp_path / "t.csv"))
+
+
+def test_a_tilde_is_the_home_of_the_user_wherever_files_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("a.npy", "sky/no/b.npy", "sky/vort/c.npy"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / name, noise(4, 4))
+    (tmp_path / "t.csv").write_text("id,path\nx,a.npy\n")
+    for inputs in ("~/a.npy", ["~/a.npy"], "~/t.csv", ImageTable("~/t.csv", label_column=None)):
+        assert list(as_index(inputs).paths) in ([tmp_path / "a.npy"], [str(tmp_path / "a.npy")])
+    assert as_index("~/sky").paths[0] == tmp_path / "sky" / "no" / "b.npy"
+    assert DatasetIndex.from_directory("~/sky").class_names == ("no", "vort")
+    assert read_image(["~/a.npy", "~/a.npy"]).shape == (4, 4, 2)
+    assert read_table("~/t.csv").source == str(tmp_path / "t.csv")

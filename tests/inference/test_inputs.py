@@ -31,6 +31,16 @@ def test_arrays_that_are_no_stack_of_images(shape):
     one_line("give numbers", lambda: Images(np.full((2, 4, 4, 1), "a"), fit()))
 
 
+@pytest.mark.parametrize(
+    ("shape", "bands", "remedy"),
+    [((6, 6), 1, "image[None, ..., None]"), ((6, 6, 2), 2, "image[None]")],
+)
+def test_one_image_as_an_array_is_told_how_to_be_a_stack(shape, bands, remedy):
+    one_line(f"bands): for one image {remedy}.", lambda: Images(noise(*shape), fit(bands=bands)))
+    stack = noise(*shape)[None, ..., None] if bands == 1 else noise(*shape)[None]
+    assert len(Images(stack, fit(bands=bands))) == 1
+
+
 class Tensor:
     """What NumPy sees of a tensor of any library."""
 

@@ -151,6 +151,11 @@ def test_a_prediction_parses_the_manifest_once(zoo, stack, monkeypatch):
     assert len(calls) == 1
 
 
+def test_classes_are_a_list_of_names_and_no_text_whose_letters_are_as_many(zoo, stack):
+    one_line(r"classes must be a list", lambda: predict(zoo.run, stack[0][:2], classes="abc"))
+    one_line(r"classes must be a list", lambda: open_model(open_model(zoo.run), classes="abc"))
+
+
 def test_known_classes_get_other_names_with_a_note_and_no_other_order(zoo, stack, caplog):
     table = predict(zoo.run, stack[0][:2], classes=["a", "b", "c"])
     assert "logit_c" in table.column_names

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from oneline import one_line
 from tinyzoo import CLASSES, NAME, SIZE
 
 from lenszoo import embed, load_model, predict
@@ -43,6 +44,19 @@ def test_answers_do_not_depend_on_the_batch(opened, stack, batch_size):
     whole = predict(opened, images, batch_size=10)
     parts = predict(opened, images, batch_size=batch_size)
     np.testing.assert_allclose(logits_of(parts), logits_of(whole), atol=1e-5)
+
+
+@pytest.mark.parametrize("bands", ["g", ["g"], 0, [0.9], [True], [-1]])
+def test_bands_are_a_list_of_positions(opened, stack, bands):
+    images = stack[0][:2]
+    assert predict(opened, images, bands=np.array([0]))["id"].to_pylist() == ["0", "1"]
+    one_line("bands must be a list of positions", lambda: predict(opened, images, bands=bands))
+
+
+@pytest.mark.parametrize("size", [0, 2.0, "2"])
+def test_a_batch_has_a_whole_number_of_images(opened, stack, size):
+    line = f"batch_size must be a whole number, at least 1, not {size!r}."
+    one_line(line, lambda: predict(opened, stack[0], batch_size=size))
 
 
 def test_eight_looks_are_one_answer(zoo, opened, stack):

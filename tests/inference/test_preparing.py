@@ -89,9 +89,10 @@ def test_images_of_unknown_zero_points_among_others_are_told_of_once(tmp_path, c
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"crop": 0}, "crop must be a number of pixels"),
-        ({"crop": 2.5}, "crop must be a number of pixels"),
+        ({"crop": 0}, "crop must be a whole number, at least 1, not 0"),
+        ({"crop": 2.5}, "crop must be a whole number, at least 1, not 2.5"),
         ({"zero_point": float("nan")}, "zero_point must be a magnitude"),
+        ({"zero_point": "22"}, "zero_point must be a magnitude such as 25.0, not '22'"),
         ({"sky": "mean"}, "mean"),
         ({"scaling": "log"}, "log"),
     ],

@@ -40,6 +40,15 @@ def test_a_file_holds_the_table_in_row_groups(opened, stack, expected, tmp_path)
     assert pq.read_metadata(out).num_rows == 3
 
 
+def test_inputs_and_outputs_may_lie_in_the_home_of_the_user(opened, stack, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "a.npy", stack[0][:2])
+    assert predict(opened, "~/a.npy", out="~/t.csv") == tmp_path / "t.csv"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "t.csv"]
+    one_line("is an input itself", lambda: predict(opened, "~/t.csv", out=tmp_path / "t.csv"))
+
+
 def test_other_formats_and_a_sorted_table(opened, stack, expected, tmp_path):
     csv = predict(opened, stack[0], out=tmp_path / "t.csv").read_text().splitlines()
     assert len(csv) == 31 and [line.split(",")[0] for line in csv[1:3]] == ['"0"', '"1"']

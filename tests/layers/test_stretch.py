@@ -4,7 +4,7 @@ import pytest
 from oneline import one_line
 
 from lenszoo.layers import Stretch
-from lenszoo.layers.stretch import edge_sky
+from lenszoo.layers.stretch import edge_sky, elementary_asinh
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +109,12 @@ def test_what_is_refused(images):
     dead = images.copy()
     dead[..., 1] = 0.0
     one_line("Band 1 of the images has no noise", lambda: layer.adapt(dead))
+
+
+def test_asinh_from_elementary_functions_is_odd_and_never_overflows():
+    x = np.concatenate([np.geomspace(1e-38, 3e38, 2000), [0.0]]).astype(np.float32)
+    values = np.asarray(elementary_asinh(keras.ops.convert_to_tensor(x)))
+    np.testing.assert_allclose(values, np.arcsinh(x), rtol=2e-6, atol=2e-7)
+    mirrored = np.asarray(elementary_asinh(keras.ops.convert_to_tensor(-x)))
+    np.testing.assert_array_equal(mirrored, -values)
+    assert np.isnan(np.asarray(elementary_asinh(keras.ops.convert_to_tensor([np.nan])))).all()

@@ -1,7 +1,7 @@
 import pytest
 
 from lenszoo.errors import LenszooError
-from lenszoo.models.checks import check_positive, check_rate
+from lenszoo.models.checks import check_names, check_positive, check_rate
 from lenszoo.pretrained.loading import build_model
 
 
@@ -17,6 +17,13 @@ def test_only_rates_pass(value):
     check_rate(dropout=0, other=0.99)
     with pytest.raises(LenszooError, match=r"^dropout .*, got "):
         check_rate(dropout=value)
+
+
+@pytest.mark.parametrize("names", ["abc", ["a", "a"], ["a", 1], ["a", ""], None, 5.0])
+def test_only_lists_of_distinct_names_pass(names):
+    assert check_names("columns", ["a", "b"]) == ("a", "b")
+    with pytest.raises(LenszooError, match=r"^columns "):
+        check_names("columns", names)
 
 
 # row: options that are illegal there, the option at fault first
@@ -85,6 +92,8 @@ ILLEGAL = {
     "lens_finder": [
         {"use": "table"},
         {"use": "tabel", "columns": 2},
+        {"columns": "mag_r"},
+        {"columns": ["mag_r", "mag_r"]},
         {"backbone": "srcnn"},
         {"dim": 30},
         {"dropout": 1.0},

@@ -8,8 +8,9 @@ from tinyzoo import CLASSES, NAME
 
 from lenszoo.errors import LenszooError
 from lenszoo.files import sha256_of
+from lenszoo.inference import open_model
 from lenszoo.pretrained import manifest, source
-from lenszoo.pretrained.loading import build_model, save_weights
+from lenszoo.pretrained.loading import build_model, load_model, save_weights
 from lenszoo.pretrained.source import as_path, resolve
 
 
@@ -130,6 +131,14 @@ def test_names_that_no_weights_can_have(name):
     with pytest.raises(LenszooError) as caught:
         resolve(name)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("weights", [5, True, None, "", [None], [""]])
+@pytest.mark.parametrize("load", [load_model, open_model])
+def test_what_is_no_name_of_weights_is_said_in_one_line(load, weights):
+    one_line("Weights are a name such as", lambda: load(weights))
+    if weights is not None:  # a random start
+        one_line("Weights are a name such as", lambda: build_model("vit_ti16", weights=weights))
 
 
 @pytest.mark.parametrize(

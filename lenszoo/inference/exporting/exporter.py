@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
-from lenszoo.files import check_output
+from lenszoo.files import check_output, expanded
 from lenszoo.inference.exporting.formats import FORMATS, Arrays, Format
 from lenszoo.inference.exporting.quantizing import MAX_AUC_LOSS, check_quantize, write_int8
 from lenszoo.inference.loaded_model import OpenedModel, open_model
@@ -79,7 +79,7 @@ def export(
         >>> path.name
         'srcnn'
     """
-    out = Path(out)
+    out = expanded(out)
     row = _row(out, format)
     row.check()
     if quantize is not None:

@@ -1,8 +1,9 @@
 """Formats of other runtimes: how a model is written, noted and run, one row each."""
 
+import contextlib
 import importlib.util
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ import numpy as np
 from lenszoo.errors import LenszooError
 from lenszoo.inference.exporting.onnx_graph import name_sizes, replace_erfc, restore_where
 from lenszoo.inference.exporting.torch_program import run_program, write_program
+from lenszoo.layers import Stretch
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
 FACTS = "lenszoo"
@@ -128,8 +130,22 @@ def _run_openvino(path: Path, arrays: Arrays) -> np.ndarray:
     return np.asarray(network(dict(arrays))[0])
 
 
+@contextlib.contextmanager
+def _without_asinh(model: keras.Model) -> Iterator[None]:
+    """Have the stretches of a model compute asinh from logarithm and root meanwhile."""
+    stretches = [layer for layer in model._flatten_layers() if isinstance(layer, Stretch)]
+    for layer in stretches:
+        layer.elementary = True
+    try:
+        yield
+    finally:
+        for layer in stretches:
+            layer.elementary = False
+
+
 def _write_litert(model: keras.Model, path: Path, facts: str) -> None:
-    model.export(str(path), format="litert", verbose=False)
+    with _without_asinh(model):  # LiteRT has none
+        model.export(str(path), format="litert", verbose=False)
     # readers of the format find files that belong to a model in an archive behind it
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(f"{FACTS}.json", facts)

@@ -15,7 +15,7 @@ from lenszoo.data.part import ImagePart
 from lenszoo.data.readers import image_name
 from lenszoo.data.stacks import is_stack_file, open_stack, stack_file
 from lenszoo.errors import LenszooError, unknown
-from lenszoo.files import is_writable, is_written, replacing
+from lenszoo.files import at_home, expanded, is_writable, is_written, replacing
 from lenszoo.inference.upscaling.checks import check_like_training, check_range
 from lenszoo.inference.upscaling.formats import open_image, suffixes_out
 from lenszoo.inference.upscaling.pixels import Scaling
@@ -126,8 +126,9 @@ def upscale(
     if png_out not in get_args(PngOut):
         raise unknown("png_out", str(png_out), get_args(PngOut))
     settings = Settings(scaling, tile, overlap, batch_size, conserve_flux, flux)
-    with _without_traces(Path(out)):
-        jobs = _plan(inputs, Path(out), png_out, path_column)
+    out = expanded(out)
+    with _without_traces(out):
+        jobs = _plan(inputs, out, png_out, path_column)
         if not (overwrite or skip_existing):
             _refuse_existing(jobs)
         upscaler = open_upscaler(model, scale)
@@ -262,7 +263,7 @@ def _only_name(inputs: Any) -> str:
     """Return the name of the only input; empty where there are several, or none by name."""
     if isinstance(inputs, list | tuple) and len(inputs) == 1:
         inputs = inputs[0]
-    return os.fspath(inputs) if isinstance(inputs, str | os.PathLike) else ""
+    return at_home(inputs) if isinstance(inputs, str | os.PathLike) else ""
 
 
 def _root(source: Path) -> Path | None:

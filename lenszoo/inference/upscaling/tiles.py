@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 
 from lenszoo.data.sky import measure_sky
-from lenszoo.errors import LenszooError, counted, unknown
+from lenszoo.errors import LenszooError, counted, unknown, whole_number
 from lenszoo.inference.upscaling.pixels import (
     Scaling,
     ValueRange,
@@ -54,10 +54,8 @@ class Settings:
         if self.flux not in get_args(Flux):
             raise unknown("flux", str(self.flux), get_args(Flux))
         for name, least in (("tile", 1), ("overlap", 0), ("batch_size", 1)):
-            value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if value is not None and not (whole and value >= least):
-                raise LenszooError(f"{name} must be a whole number >= {least}, not {value!r}.")
+            if (value := getattr(self, name)) is not None:
+                whole_number(name, value, least)
 
 
 def upscale_array(

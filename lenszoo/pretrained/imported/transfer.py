@@ -36,7 +36,7 @@ def transfer(
         row: what messages call the model; by default its name.
 
     Raises:
-        LenszooError: when a tensor is missing, left over, or of another shape.
+        LenszooError: when a tensor is missing, left over, of another shape, or of integers.
     """
     row = row or model.name
     variables = backbone_variables(model)
@@ -60,6 +60,11 @@ def transfer(
     for path, variable in variables.items():
         name, convert = names[path]
         tensor, shape = np.asarray(tensors[name]), tuple(variable.shape)
+        if tensor.dtype.kind in "iub":
+            raise LenszooError(
+                f"{where}: {name} holds {tensor.dtype}, which are no weights without their scale: "
+                "get the file in float32 or float16."
+            )
         try:
             value = convert(tensor)
         except LenszooError as error:

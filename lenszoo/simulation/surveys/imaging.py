@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from lenszoo.errors import LenszooError, one_line, unknown, unreadable
+from lenszoo.files import at_home
 from lenszoo.simulation.psf import MOFFAT_2_5, MOFFAT_3_5, PSF
 
 PROFILES = {"gaussian": PSF(0.0, 2.0), "moffat_3.5": MOFFAT_3_5, "moffat_2.5": MOFFAT_2_5}
@@ -266,7 +267,7 @@ def read_survey(path: str | os.PathLike[str]) -> ImagingSurvey:
         >>> read_survey("mine.toml").name
         'mine'
     """
-    name = os.fspath(path)
+    name = at_home(path)
     try:
         fields = tomllib.loads(Path(name).read_text(encoding="utf-8"))
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ import numpy as np
 from lenszoo.data import Dataset, DatasetIndex
 from lenszoo.data.observation import summarise
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 from lenszoo.inference.gathered import LOOKS
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.inference.tta import tta_logits
@@ -166,7 +166,7 @@ class ClassifyTask(Task):
             index = DatasetIndex.from_stack(data.stack, data.classes)
             need_labels(index)
         else:
-            root = Path(data.directory or "")
+            root = expanded(data.directory or "")
             root = root / "train" if (root / "train").is_dir() else root
             index = DatasetIndex.from_directory(root, classes=data.classes)
         # part of each run's recipe, so that a folder of 5 folds does not go on as one of 4

@@ -19,7 +19,7 @@ from lenszoo._version import __version__
 from lenszoo.data.checks import OnBad
 from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.errors import LenszooError
-from lenszoo.files import hold, write_bytes
+from lenszoo.files import expanded, hold, write_bytes
 from lenszoo.inference.loaded_model import ModelLike, open_model
 from lenszoo.inference.parts import check_same, count_rows, write_part
 from lenszoo.inference.predictor import BATCH_SIZE
@@ -146,7 +146,7 @@ def completeness(
     preparing = {"zero_point": ZERO_POINT} | preparing
     grid = _Grid.of(galaxies, law or PaintLaw(), stamps, axes, per_bin, seed)
     scorer = Scorer(opened, galaxies, batch_size, on_bad, preparing)
-    folder = Path(out)
+    folder = expanded(out)
     with hold(folder, "results folder", ".completeness.lock", f"{folder}: in use by another call."):
         facts = grid.facts() | scorer.facts()
         _check_folder(folder, facts)

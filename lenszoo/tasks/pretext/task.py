@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +15,7 @@ from lenszoo.data.listing import as_index
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import column_names, is_table_file
 from lenszoo.errors import LenszooError
+from lenszoo.files import expanded
 from lenszoo.inference.features import feature_model
 from lenszoo.inference.loaded_model import open_model
 from lenszoo.layers import LensAugmentation
@@ -302,7 +302,7 @@ def _read(data: Any, on_bad: OnBad, seed: int) -> tuple[Dataset, str]:
                 f"A backbone is not scored on a {type(data).__name__}: give a folder, a table, a "
                 "stack in a file, or lenszoo.data.Dataset(ids, images, labels=labels)."
             )
-        path = Path(data)
+        path = expanded(data)
         folders = path.is_dir() and any(part.is_dir() for part in path.iterdir())
         labelled = folders or (is_table_file(path) and "label" in column_names(path))
         index = read_index(path) if labelled else as_index(os.fspath(path))

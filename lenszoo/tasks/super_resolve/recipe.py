@@ -1,10 +1,10 @@
 """Recipe of the super-resolution task."""
 
-from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from lenszoo.files import expanded
 from lenszoo.tasks.recipe_tables import DataTable, Strict
 from lenszoo.tasks.recipes import RecipeBase
 
@@ -57,7 +57,7 @@ class PairData(DataTable):
     @classmethod
     def from_path(cls, path: str) -> dict[str, str]:
         """A folder of fine images, or of the folders ``low`` and ``high``."""
-        pair = {name: Path(path, name) for name in ("low", "high")}
+        pair = {name: expanded(path) / name for name in ("low", "high")}
         if all(folder.is_dir() for folder in pair.values()):
             return {name: str(folder) for name, folder in pair.items()}
         return {"high": path}

@@ -3,11 +3,14 @@
 import json
 import zipfile
 
+import keras
+import numpy as np
 import pytest
 from oneline import one_line
 from tinynetworks import images, network
 
 from lenszoo.inference.exporting.formats import FACTS, FORMATS, Format
+from lenszoo.layers import Stretch
 
 FACTS_TEXT = json.dumps({"classes": ["no", "sphere"], "note": "é"})
 
@@ -64,3 +67,15 @@ def test_facts_are_read_back(model, tmp_path, name, read):
         pytest.importorskip(module)
     row.write(model, tmp_path / f"net{row.ending}", FACTS_TEXT)
     assert json.loads(read(tmp_path / f"net{row.ending}")) == json.loads(FACTS_TEXT)
+
+
+def test_litert_has_no_asinh_and_answers_as_a_network_that_has(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    images = keras.Input((6, 6, 2), name="images")
+    model = keras.Model(images, Stretch("asinh", name="stretch")(images))
+    row, path = FORMATS["litert"], tmp_path / "net.tflite"
+    row.write(model, path, FACTS_TEXT)
+    assert not model.get_layer("stretch").elementary
+    pixels = 50 * np.random.default_rng(0).standard_normal((3, 6, 6, 2)).astype(np.float32)
+    pixels[0, 0, 0, 0] = np.nan
+    np.testing.assert_allclose(row.run(path, {"images": pixels}), np.arcsinh(pixels), atol=1e-5)

@@ -336,10 +336,10 @@ class TestBadInput:
             ({"scaling": (0, 1, 2)}, "scaling must be"),
             ({"scaling": None}, "scaling must be"),
             ({"flux": "counts"}, "Unknown flux 'counts'. Legal: per_pixel, surface_brightness"),
-            ({"tile": 0}, "tile must be a whole number >= 1, not 0"),
-            ({"overlap": -1}, "overlap must be a whole number >= 0"),
+            ({"tile": 0}, "tile must be a whole number, at least 1, not 0"),
+            ({"overlap": -1}, "overlap must be a whole number, at least 0"),
             ({"overlap": 2.5}, "overlap must be a whole number"),
-            ({"batch_size": True}, "batch_size must be a whole number >= 1"),
+            ({"batch_size": True}, "batch_size must be a whole number, at least 1"),
             (
                 {"tile": 2 * REACH},
                 "a tile of 12 pixels has no middle between two margins of 6.*24",

@@ -86,6 +86,7 @@ def test_every_tensor_is_accounted_for_both_ways(tmp_path):
     cases = {
         "lacks": {k: v for k, v in tensors.items() if k != name},
         "place for: extra": tensors | {"extra": np.zeros(2, np.float32)},
+        "holds int8, which are no weights": tensors | {name: tensors[name].astype(np.int8)},
         "has the shape": tensors | {name: np.ascontiguousarray(turned)},
     }
     for message, changed in cases.items():
