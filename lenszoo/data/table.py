@@ -1,5 +1,6 @@
 """Tables of objects from files and from memory, column by column."""
 
+import contextlib
 import csv
 import io
 import os
@@ -34,8 +35,10 @@ _TRUTH = {"true": "1", "false": "0"}
 _NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE
 )
-_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 _PADDED = re.compile(r"[+-]?0[0-9]")
+# 12e5, as catalogues call fields: programs write numbers with a point, or a sign after the e
+_CODE = re.compile(r"[+-]?[0-9]+(?:[eE][0-9]+)?")
 _SHOWN = 50  # columns in a message
 # A table of strangers: bytes of values that may always come, and for each byte of the file; rows
 # that are decoded at once.
@@ -130,7 +133,8 @@ class Table:
     def typed(self, columns: Iterable[str]) -> Any:
         """Return some columns as a ``pyarrow.Table``; the text of a CSV as the numbers that it is.
 
-        Whole numbers stay whole; a column with a leading zero, as in 007, stays text.
+        Whole numbers stay whole, with every digit. Text stay columns with a leading zero, as in
+        007, codes such as 12e5, and whole numbers that no 64 bits hold.
         """
         import pyarrow as pa
 
@@ -183,17 +187,35 @@ def _as_numbers(table: Table, name: str, cells: Any) -> Any:
     texts = table.text(name)
     values = [None if text in MISSING else text for text in texts]
     there = [text for text in values if text is not None]
-    if there and all(_WHOLE.fullmatch(text) for text in there):
-        return pa.array([None if text is None else int(text) for text in values], pa.int64())
     if not there or any(_PADDED.match(text) for text in there):
         return cells
+    if all(_CODE.fullmatch(text) for text in there):
+        whole = _as_whole(values)
+        return cells if whole is None else whole
     try:
         numbers = table.numbers(name)
     except NotNumbersError:
         return cells
-    if any(text.lower() in _TRUTH for text in there):
+    if any(text.lower() in _TRUTH or _is_rounded(text) for text in there):
         return cells
     return pa.array(numbers, mask=np.isnan(numbers))
+
+
+def _as_whole(values: Sequence[str | None]) -> Any:
+    """Return whole numbers as int64 or uint64; None for codes, and where neither holds them."""
+    import pyarrow as pa
+
+    if not all(text is None or _WHOLE.fullmatch(text) for text in values):
+        return None
+    for kind in (pa.int64(), pa.uint64()):
+        with contextlib.suppress(OverflowError, ValueError):  # too large; for Python's int too
+            return pa.array([None if text is None else int(text) for text in values], kind)
+    return None
+
+
+def _is_rounded(text: str) -> bool:
+    """Whether a whole number would lose digits as a float64, which holds few of more than 22."""
+    return _WHOLE.fullmatch(text) is not None and (len(text) > 23 or float(text) != int(text))
 
 
 def is_table_file(name: str | os.PathLike[str]) -> bool:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from lenszoo.data.stacks import is_store, stack_file
 from lenszoo.errors import LenszooError
-from lenszoo.files import check_output, expanded, hold, write_bytes
+from lenszoo.files import check_output, expanded, has_folder, hold, write_bytes
 from lenszoo.inference.answers import (
     Answerer,
     Answers,
@@ -141,6 +142,7 @@ class Prediction:
         busy = f"{folder}: another process is writing it; wait for it, or choose another name."
         counts: Counter[str | None] = Counter()
         held = False
+        _check_own(folder)
         try:
             with hold(folder, "folder of parts", ".lock", busy):
                 held = True
@@ -215,6 +217,17 @@ class Prediction:
             raise PredictionStopped(done) from stop
         keep()
         return starts
+
+
+def _check_own(folder: Path) -> None:
+    """Raise LenszooError where a folder of parts holds something else, which would be lost."""
+    own = re.compile(rf"[0-9]{{12}}\.parquet|{re.escape(_IDENTITY)}|\..*")
+    for path in sorted(folder.iterdir()) if has_folder(folder) else ():
+        if not own.fullmatch(path.name):
+            raise LenszooError(
+                f"{folder}: holds {path.name}, which is no part of a prediction and would be lost; "
+                "move it, or choose another name."
+            )
 
 
 def _remove(folder: Path) -> None:

@@ -23,6 +23,7 @@ PART_ROWS = 8192
 
 _VERSION = 1  # of the plan's files
 _FILE = "plan.json"
+_DIGEST = "[0-9a-f]" * 12  # as glob reads it
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def make_plan(
 
 def sweep_plans(out: Path, keep: Path) -> None:
     """Remove plans that were cut off, and plans for tiles as they were before."""
-    for folder in (*out.glob(".plan-*"), *out.glob("plan-*")):
+    for folder in (*out.glob(".plan-*"), *out.glob(f"plan-{_DIGEST}")):
         if folder != keep:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -129,6 +129,29 @@ def test_ids_that_went_through_a_float(tmp_path):
     one_line("an id is NaN", lambda: check_ids(["1", "NaN"], "t.csv"))
 
 
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1237648720693755918", "1237648720693755919", ""], pa.int64()),  # of SDSS
+        (["-9223372036854775808", "1", "2"], pa.int64()),
+        (["18446744073709551615", "0", "1"], pa.uint64()),
+        (["18446744073709551616", "0", "1"], pa.string()),
+        (["9" * 5000, "0", "1"], pa.string()),
+        (["1237648720693755919", "0.5", "1"], pa.string()),  # a float64 would round it
+        (["007", "8", "9"], pa.string()),
+        (["0e5", "1e5", "12e5"], pa.string()),  # names of fields
+        (["1e-05", "1e+20", "2"], pa.float64()),
+        (["1e5", "2.5", ""], pa.float64()),
+    ],
+)
+def test_columns_of_a_csv_lose_no_digit(tmp_path, cells, kind):
+    table = _csv(tmp_path, "x,y\n" + "".join(f"{cell},1\n" for cell in cells))
+    column = table.typed(["x"])["x"]
+    assert column.type == kind
+    if not pa.types.is_floating(kind):
+        assert ["" if cell is None else str(cell) for cell in column.to_pylist()] == cells
+
+
 @pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("us"), pa.duration("ns")])
 def test_times_beyond_those_of_python(tmp_path, kind):
     pq.write_table(pa.table({"t": pa.array([2**62], kind)}), tmp_path / "t.parquet")

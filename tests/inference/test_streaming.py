@@ -89,6 +89,18 @@ def test_after_ctrl_c_the_same_call_goes_on(opened, stack, expected, tmp_path, m
     assert pq.read_table(out).equals(expected)
 
 
+def test_a_folder_of_somebody_else_is_no_folder_of_parts(opened, stack, tmp_path):
+    notes = tmp_path / "t.csv.parts" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("mine")
+    options = {"out": tmp_path / "t.csv", "overwrite": True}
+    one_line(
+        "t.csv.parts: holds notes.txt, which is no part",
+        lambda: predict(opened, stack[0], **options),
+    )
+    assert notes.read_text() == "mine"
+
+
 def test_changed_files_are_other_inputs(opened, zoo, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

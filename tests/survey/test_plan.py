@@ -39,8 +39,10 @@ def test_plans_that_were_cut_off_or_refused_leave_nothing(tmp_path):
     out = tmp_path / "out"
     (out / ".plan-0123-abc").mkdir(parents=True)
     refusal(lambda: make_plan(out, positions, [source]), "29 rows")
+    for name in ("plan-0123456789ab", "plan-for-2027"):
+        (out / name).mkdir()
     sweep_plans(out, out / "plan-none")
-    assert not list(out.iterdir())
+    assert [path.name for path in out.iterdir()] == ["plan-for-2027"]  # no plan of a search
 
 
 def test_answers_of_former_plans_are_passed_over_and_go_when_the_new_are_complete(tmp_path):

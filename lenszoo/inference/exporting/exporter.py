@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from lenszoo.errors import LenszooError, one_line
-from lenszoo.files import check_output, expanded
+from lenszoo.files import check_output, expanded, has_folder
 from lenszoo.inference.exporting.formats import FORMATS, Arrays, Format
 from lenszoo.inference.exporting.quantizing import MAX_AUC_LOSS, check_quantize, write_int8
 from lenszoo.inference.loaded_model import OpenedModel, open_model
@@ -30,6 +30,9 @@ TOLERANCE = 1e-4
 """Largest difference from the answers in Keras, times the largest answer where that is above 1."""
 _SIDE = 48  # pixels of test images where a model takes any size
 _BATCH = 4  # another than 1, to see that the size of a batch is open
+_SAVED_MODEL = frozenset(
+    ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra", ".DS_Store")
+)
 
 
 def export(
@@ -61,7 +64,8 @@ def export(
             :mod:`lenszoo.inference.exporting.quantizing`. Its cost in AUC is measured on
             simulated scenes of the weights' sky, and stands in the metadata under ``int8``.
         max_auc_loss: the most that int8 may cost in AUC.
-        overwrite: whether the file may be there already.
+        overwrite: whether the file, or a SavedModel, may be there already. A folder that holds
+            anything else is never replaced.
 
     Returns:
         The path of the file.
@@ -84,10 +88,12 @@ def export(
     row.check()
     if quantize is not None:
         check_quantize(quantize, row, max_auc_loss)
-    inputs = [model] if isinstance(model, str | os.PathLike) else []
-    check_output(out, inputs, overwrite=overwrite)
-    if row.ending == ".xml":  # OpenVINO's numbers lie beside it
-        check_output(out.with_suffix(".bin"), inputs, overwrite=overwrite)
+    each = model if isinstance(model, list | tuple) else [model]
+    inputs = [one for one in each if isinstance(one, str | os.PathLike)]
+    beside = [out.with_suffix(".bin")] if row.ending == ".xml" else []  # OpenVINO's numbers
+    for target in (out, *beside):
+        check_output(target, inputs, overwrite=overwrite)
+        _check_folder(target, row)
     network, opened, facts = _opened(model)
     label = str(facts["weights"])
     if quantize is not None and opened is None:
@@ -110,7 +116,7 @@ def export(
             _check(exact, source, arrays, expected, label)
             write_int8(opened, source, staged, row, facts, max_auc_loss)
         for path in sorted(Path(folder).iterdir()):
-            _move(path, out.parent / path.name)
+            _move(path, out.parent / path.name, row)
     return out
 
 
@@ -131,6 +137,20 @@ def _row(out: Path, name: str | None) -> Format:
         kind = f"a file {row.ending}" if row.ending else "a folder"
         raise LenszooError(f"{out}: {row.title} is {kind}; choose another name.")
     return row
+
+
+def _check_folder(target: Path, row: Format) -> None:
+    """Raise LenszooError where a folder is in the place, unless one SavedModel follows another."""
+    if not has_folder(target):
+        return
+    if row.ending:
+        raise LenszooError(f"{target}: is a folder; give the name of a file.")
+    other = sorted(path.name for path in target.iterdir() if path.name not in _SAVED_MODEL)
+    if other:
+        raise LenszooError(
+            f"{target}: holds {other[0]}, which is no part of a SavedModel and would be lost; "
+            "choose another folder."
+        )
 
 
 def _opened(model: Any) -> tuple[keras.Model, OpenedModel | None, dict[str, Any]]:
@@ -241,8 +261,9 @@ def difference(answers: np.ndarray, expected: np.ndarray) -> float:
     return float(np.nanmax(np.abs(answers - expected), initial=0.0))
 
 
-def _move(source: Path, target: Path) -> None:
-    """Move a file or folder into place, and what is there out of the way."""
+def _move(source: Path, target: Path, row: Format) -> None:
+    """Move a file or folder into place, and a SavedModel that is there out of the way."""
+    _check_folder(target, row)  # once more: the export took time
     try:
         if target.is_dir():
             shutil.rmtree(target)

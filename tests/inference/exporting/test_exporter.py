@@ -135,3 +135,37 @@ def test_a_folder_is_replaced_when_told_to(tmp_path):
         "is not empty; choose another folder",
         lambda: export(model, tmp_path / "net", format="tf_saved_model"),
     )
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".git/config", "runs/r0/run.json"])
+def test_a_folder_with_anything_else_in_it_is_never_replaced(tmp_path, name):
+    path = tmp_path / "net" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    (tmp_path / "net" / "saved_model.pb").touch()
+    one_line(
+        f"net: holds {name.partition('/')[0]}, which is no part of a SavedModel and would be lost",
+        lambda: export(
+            network("simple_cnn", width=2),
+            tmp_path / "net",
+            format="tf_saved_model",
+            overwrite=True,
+        ),
+    )
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.bin"])
+def test_a_folder_is_never_replaced_by_a_file(tmp_path, name):
+    (tmp_path / name).mkdir()
+    out = tmp_path / ("net.onnx" if name == "net.onnx" else "net.xml")
+    one_line(
+        f"{name}: is a folder; give the name of a file",
+        lambda: export(network("simple_cnn", width=2), out, overwrite=True),
+    )
+
+
+def test_a_member_of_an_ensemble_is_no_place_for_it(tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"weights")
+    one_line("is an input itself", lambda: export([NAME, str(path)], path, overwrite=True))
