@@ -286,7 +286,7 @@ def lacks_a_class(images):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (lacks_validation, "validation images show nothing of dot"),
+        (lacks_validation, "validation examples show nothing of dot"),
         (lacks_a_class, "all of one class, bar"),
         (lambda images: SKY, "val_images 2 are too few for the 3 classes of common_test_sim"),
     ],
@@ -305,7 +305,7 @@ def test_a_class_whose_validation_images_are_all_bad_is_told(images, fields, tmp
     other = Path(data["directory"]) / "val" / "dot"
     other.mkdir()
     np.save(other / "0.npy", np.full((1, 24, 24), np.nan))
-    with pytest.raises(LenszooError, match="validation images show nothing of dot"):
+    with pytest.raises(LenszooError, match="validation examples show nothing of dot"):
         train(fields | {"data": data | {"on_bad": "skip"}}, tmp_path / "run")
 
 
