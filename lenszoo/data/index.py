@@ -17,7 +17,7 @@ from lenszoo.data.cutting import Cut
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.memory_table import describe, is_table
-from lenszoo.data.names import GROUP, find_class, name_classes
+from lenszoo.data.names import GROUP, find_class, find_label, name_classes
 from lenszoo.data.paired import as_labels, stack_classes
 from lenszoo.data.part import ImagePart
 from lenszoo.data.readers import image_name, read_images
@@ -178,8 +178,8 @@ class DatasetIndex:
                 memory the current folder.
             id_column: the column of unique ids; None takes the path as id.
             path_column: the column of paths, or a list of columns, one for each band.
-            label_column: the column of class names or of integer positions in ``classes``; None
-                for a table without labels.
+            label_column: the column of class names or of positions in ``classes``, where ``2.0``
+                counts as 2; None for a table without labels.
             group_column: the column of groups that no split may divide; by default "group" where
                 there is one beside labels.
             classes: a model's class names, as in :meth:`from_directory`.
@@ -216,7 +216,7 @@ class DatasetIndex:
             texts = cells[label_column]
             if classes is None:
                 names = name_classes(set(texts), table)
-            positions = {t: _label(t, names, table, classes is not None) for t in set(texts)}
+            positions = {text: find_label(text, names, table) for text in set(texts)}
             labels = np.array([positions[t] for t in texts], np.int32)
         others = [column for column in read.columns if column not in columns]
         groups = () if group_column is None else tuple(cells[group_column])
@@ -392,12 +392,6 @@ class DatasetIndex:
         """
         rows = fold_rows(self, k, seed)
         return ((self.subset(train), self.subset(held_out)) for train, held_out in rows)
-
-
-def _label(text: str, classes: Sequence[str], source: str, positions: bool) -> int:
-    if positions and text not in classes and text.isdecimal() and int(text) < len(classes):
-        return int(text)
-    return find_class(text, classes, source)
 
 
 def _check_exist(index: DatasetIndex, hint: str) -> None:

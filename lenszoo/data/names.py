@@ -68,7 +68,8 @@ def name_classes(names: Iterable[str], source: str) -> tuple[str, ...]:
     """Return the class names of a dataset without a model, in the order of their labels.
 
     They are sorted with aliases in one place; but where they are a lens class and a non-lens class,
-    they become :data:`LENS_CLASSES`.
+    they become :data:`LENS_CLASSES`. Whole numbers lose the point that a float has: ``2.0`` is the
+    class ``2``.
 
     Args:
         names: the names that occur, each once.
@@ -96,7 +97,25 @@ def name_classes(names: Iterable[str], source: str) -> tuple[str, ...]:
     ordered = sorted(names, key=lambda name: natural_key(canonical_class(name)))
     if sorted(map(canonical_class, ordered)) == sorted(LENS_CLASSES):
         return LENS_CLASSES
+    if all("." in name and _WHOLE.fullmatch(name.strip()) for name in ordered):
+        return tuple(map(canonical_class, ordered))
     return tuple(ordered)
+
+
+def find_label(text: str, classes: Sequence[str], source: str) -> int:
+    """Return the position of a label's class, by its name or alias, or else the whole number it is.
+
+    Raises:
+        LenszooError: it is none of ``classes`` and no position among them.
+
+    >>> find_label("2.0", ("no", "sphere", "vort"), "t.csv"), find_label("2", ("2", "1", "0"), "")
+    (2, 0)
+    """
+    number = canonical_class(text)
+    is_name = number in map(canonical_class, classes)
+    if not is_name and number.isdecimal() and int(number) < len(classes):
+        return int(number)
+    return find_class(text, classes, source)
 
 
 def find_class(name: str, classes: Sequence[str], source: str) -> int:

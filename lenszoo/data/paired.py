@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lenszoo.data.names import find_class, name_classes
+from lenszoo.data.names import find_label, name_classes
 from lenszoo.errors import LenszooError
 
 
@@ -54,7 +54,8 @@ def as_labels(values: Any, classes: Sequence[str], count: int) -> np.ndarray:
     """Return labels (n,) int64 as positions in the classes.
 
     Args:
-        values: n positions in ``classes``, n of their names, or (n, classes) of 0 and one 1 a row.
+        values: n positions in ``classes`` (texts too), n of their names, or (n, classes) of 0 and
+            one 1 a row.
         classes: names of the classes.
         count: n, the number of images.
 
@@ -73,7 +74,7 @@ def as_labels(values: Any, classes: Sequence[str], count: int) -> np.ndarray:
         )
     if labels.dtype.kind in "OUS":
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in labels]
-        places = {name: find_class(name, classes, "the labels") for name in set(names)}
+        places = {name: find_label(name, classes, "the labels") for name in set(names)}
         return np.array([places[name] for name in names], np.int64)
     whole = labels.astype(np.int64) if labels.dtype.kind in "biuf" else None
     if whole is None or (whole != labels).any() or not np.isin(whole, range(len(classes))).all():

@@ -30,7 +30,7 @@ def images_shape(input_shape: Sequence[int] | None, shape: Shape | None) -> Shap
 
 
 def check_classes(labels: np.ndarray, class_names: Sequence[str]) -> None:
-    """Raise LenszooError unless validation images show two classes or more, and all of them."""
+    """Raise LenszooError unless validation examples show two classes or more, and all of them."""
     if len(class_names) < 2:
         raise LenszooError(
             f"The images are all of one class, {class_names[0]}: a classifier needs two or more."
@@ -38,8 +38,8 @@ def check_classes(labels: np.ndarray, class_names: Sequence[str]) -> None:
     lacking = [n for k, n in enumerate(class_names) if not np.any(np.asarray(labels) == k)]
     if lacking:
         raise LenszooError(
-            f"The validation images show nothing of {', '.join(lacking)}, and a score needs every "
-            "class: give some of each, or leave out what does not exist."
+            f"The validation examples show nothing of {', '.join(lacking)}, and a score needs "
+            "every class: give some of each, or leave out what does not exist."
         )
 
 

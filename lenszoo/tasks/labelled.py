@@ -91,6 +91,7 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
 
     columns = opened.columns or (objects.columns if objects is not None else ())
     truth = objects.truth if objects is not None else None
+    stored = candidates.images is not None and not isinstance(data, Sample)
     examples = Dataset(
         tuple(labels.ids[int(i)] for i in rows),
         at(gathered.images),
@@ -102,7 +103,7 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
         notes=(
             *part_notes(data),
             *_left_out(answers.errors, answers.kept, labels.values),
-            *seen_notes(opened.run_dir, candidates.paths),
+            *(seen_notes(opened.run_dir, candidates.paths) if stored else ()),
             *(candidates.images.notes if candidates.images is not None else ()),
         ),
         provenance={"data": labels.source if objects is None else objects.provenance},

@@ -117,27 +117,36 @@ def _by_id(parts: Parts) -> dict[str, tuple[str, ...]]:
     return facts
 
 
+_UNSEEN = (
+    "No image is recognised as one of the training. Those of the training that are stored in "
+    "another way now (another format, a stack in place of files, arrays in memory) would not be."
+)
+
+
 def seen_notes(run_dir: Path | None, paths: Sequence[Any] | None) -> list[str]:
     """Say how many images a run has trained on, or chose its best epoch by.
+
+    Images are recognised as they were stored in training. Where none is, a note says so.
 
     Args:
         run_dir: the run folder; None where the model is of none.
         paths: files of the images that it is to be scored on; None for images in memory.
     """
-    if run_dir is None or paths is None or not (run_dir / SPLIT_FILE).is_file():
+    if run_dir is None or not (run_dir / SPLIT_FILE).is_file():
         return []
-    parts = read_parts(run_dir / SPLIT_FILE)
+    parts, paths = read_parts(run_dir / SPLIT_FILE), () if paths is None else paths
     scored = Part(tuple(map(str, paths)), hash_files(paths))
     told = {
         TRAIN: "it was trained on: the scores are too good for others",
         VALIDATION: "chose its best epoch: the scores are a little too good for others",
     }
     counts = {part: overlap(parts[part], scored) for part in told if part in parts}
-    return [
+    notes = [
         f"{n} of {len(paths)} images are among those that {told[part]} (the first: {first})."
         for part, (n, first) in counts.items()
         if n
     ]
+    return notes or ([_UNSEEN] if counts else [])
 
 
 def overlap(first: Part, second: Part) -> tuple[int, str]:

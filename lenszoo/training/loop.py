@@ -265,22 +265,28 @@ def _is_best(task: Task, progress: Progress) -> bool:
             f"{task.monitor} is not a number: with these validation data no epoch can be called "
             "the best."
         )
-    stopping = task.recipe.early_stopping
-    margin = stopping.min_delta if stopping else 0.0
-    rises = progress.best is None or score > progress.best + margin
-    better = rises
-    if not rises and score == progress.best and LOG_LOSS in row:
+    better = progress.best is None or score > progress.best
+    if score == progress.best and LOG_LOSS in row:
         better = row[LOG_LOSS] < progress.scores(progress.best_epoch)[LOG_LOSS]
     if better:
         progress.best, progress.best_epoch = score, progress.epoch
-    if stopping and not rises:
+    stopping = task.recipe.early_stopping
+    if stopping:
         # a phase or a stage is over when its epochs are, however flat its scores
         staged = sum(stage.epochs for stage in task.recipe.curriculum)
-        rows = [*([progress.start] if progress.start else []), *progress.history]
-        reached = next(r["epoch"] for r in rows if r[task.monitor] == progress.best)
-        since = max(reached, task.phases[-1], staged)
+        rise = _last_rise(progress, task.monitor, stopping.min_delta)
+        since = max(rise, task.phases[-1], staged)
         progress.stopped = progress.epoch - since >= stopping.patience
     return better
+
+
+def _last_rise(progress: Progress, monitor: str, margin: float) -> int:
+    """Last epoch (1-based, 0 for the start) whose score rose by more than a margin."""
+    height, epoch = -math.inf, 0
+    for row in [*([progress.start] if progress.start else []), *progress.history]:
+        if row[monitor] > height + margin:
+            height, epoch = row[monitor], row["epoch"]
+    return epoch
 
 
 def _tensorboard(folder: Path) -> Callable[[dict[str, float]], None]:

@@ -147,6 +147,18 @@ def test_integer_labels_are_positions(table):
     assert "'2'" in text
 
 
+def test_floats_of_whole_numbers_are_positions(table):
+    """A table that had a missing label once holds all of its labels as floats."""
+    csv = table("id,path,label\n1,set/no/0.npy,2.0\n2,set/no/1.npy,0.0\n")
+    assert DatasetIndex.from_csv(csv, classes=MODEL_CLASSES).labels.tolist() == [2, 0]
+    named = DatasetIndex.from_csv(csv, classes=("2", "1", "0"))
+    assert named.labels.tolist() == [0, 2]  # a name comes first
+    alone = DatasetIndex.from_csv(csv)
+    assert alone.class_names == ("0", "2") and alone.labels.tolist() == [1, 0]
+    half = table("id,path,label\n1,set/no/0.npy,0.5\n")
+    one_line("'0.5'", lambda: DatasetIndex.from_csv(half, classes=MODEL_CLASSES))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -38,6 +38,7 @@ def test_a_pipeline_that_cannot_be_read_is_refused():
         np.eye(3)[LABELS],
         [CLASSES[k] for k in LABELS],
         ["axion", "no_sub", "cdm", b"cdm", "no"],
+        ["2.0", "0.0", "1.0", b"1", "0"],
     ],
 )
 def test_labels_are_positions_names_aliases_or_one_hot(values):

@@ -1,6 +1,7 @@
 """Parts of a run's data: scored on by name, and noticed when they are scored on again."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from tinyrun import recipe_fields, write_images
 from lenszoo import evaluate
 from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
+from lenszoo.simulation import sample
 from lenszoo.tasks.parts import SPLIT_FILE, Part, encode_parts, read_parts
 from lenszoo.training import cross_validate, train
 
@@ -70,7 +72,21 @@ def test_scoring_on_images_of_the_training_is_told(trained, tmp_path):
     others = write_images(tmp_path / "others", per_class=3)
     for file in others.rglob("*.npy"):
         np.save(file, np.load(file) * 0.9)
-    assert not any("among those" in n for n in evaluate(run, others).notes)
+    notes = evaluate(run, others).notes
+    assert not any("among those" in n for n in notes)
+    assert any("No image is recognised as one of the training" in n for n in notes)
+
+
+def test_images_of_the_training_in_memory_are_said_to_be_unrecognised(trained):
+    images, _, run = trained
+    loaded = DatasetIndex.from_directory(images).load()
+    notes = evaluate(run, (loaded.images, loaded.labels)).notes
+    assert any("No image is recognised as one of the training" in n for n in notes)
+    sky = sample("common_test_sim", 6)
+    sky = replace(
+        sky, images=sky.images[:, :24, :24], labels=sky.labels % 2, class_names=("bar", "dot")
+    )
+    assert not any("recognised" in n for n in evaluate(run, sky, any_scale=True).notes)
 
 
 def test_images_in_train_and_val_are_counted_and_told(trained, tmp_path, caplog):

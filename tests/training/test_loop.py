@@ -143,24 +143,33 @@ def test_early_stopping_counts_epochs_without_a_better_score(fields, tmp_path):
     assert len(result.history) == 3
 
 
+class Scored(ClassifyTask):
+    """A training whose epochs get these scores."""
+
+    def __init__(self, recipe, scores, losses):
+        super().__init__(recipe)
+        self.scores = iter(zip(scores, losses, strict=True))
+
+    def validate(self, model):
+        score, loss = next(self.scores)
+        return super().validate(model) | {"val_auc": score, "val_log_loss": loss}
+
+
+def test_a_smallest_rise_is_for_patience_alone(fields, tmp_path):
+    stopping = {"patience": 2, "min_delta": 0.05}
+    recipe = Recipe(**fields | {"epochs": 9, "early_stopping": stopping})
+    scores = [0.80, 0.84, 0.86, 0.87, 0.85]  # two small rises make a large one
+    result = train(recipe, tmp_path / "run", task=Scored(recipe, scores, [0.5] * 5))
+    assert len(result.history) == 5 and read_progress(tmp_path / "run").best_epoch == 4
+
+
 def test_the_lowest_log_loss_is_the_best_of_equal_scores(fields, tmp_path):
     losses = [0.5, 0.3, 0.4, 0.2, 0.1]
     scores = [1.0, 1.0, 1.0, 0.9, 1.0]
-
-    class Tied(ClassifyTask):
-        def validate(self, model):
-            epoch = len(seen)
-            seen.append(epoch)
-            return super().validate(model) | {
-                "val_auc": scores[epoch],
-                "val_log_loss": losses[epoch],
-            }
-
     for epochs, best in ((3, 2), (5, 5)):
-        seen: list[int] = []
         recipe = Recipe(**fields | {"epochs": epochs, "early_stopping": {"patience": 4}})
         run = tmp_path / str(epochs)
-        result = train(recipe, run, task=Tied(recipe))
+        result = train(recipe, run, task=Scored(recipe, scores, losses))
         assert read_progress(run).best_epoch == best
         assert len(result.history) == epochs  # a tie is no reason to wait longer
 
@@ -277,7 +286,7 @@ def lacks_a_class(images):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (lacks_validation, "validation images show nothing of dot"),
+        (lacks_validation, "validation examples show nothing of dot"),
         (lacks_a_class, "all of one class, bar"),
         (lambda images: SKY, "val_images 2 are too few for the 3 classes of common_test_sim"),
     ],
@@ -296,7 +305,7 @@ def test_a_class_whose_validation_images_are_all_bad_is_told(images, fields, tmp
     other = Path(data["directory"]) / "val" / "dot"
     other.mkdir()
     np.save(other / "0.npy", np.full((1, 24, 24), np.nan))
-    with pytest.raises(LenszooError, match="validation images show nothing of dot"):
+    with pytest.raises(LenszooError, match="validation examples show nothing of dot"):
         train(fields | {"data": data | {"on_bad": "skip"}}, tmp_path / "run")
 
 

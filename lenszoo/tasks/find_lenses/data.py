@@ -13,6 +13,7 @@ from lenszoo.data.written import WrittenFacts, written_facts
 from lenszoo.errors import LenszooError, counted
 from lenszoo.simulation import SPLIT_START, SimulatedDataset
 from lenszoo.simulation.cutouts import chosen_bands, chosen_columns, lens_sky, sample_cutouts
+from lenszoo.tasks.checks import check_classes
 from lenszoo.tasks.find_lenses.batches import StreamedBatches, as_targets
 from lenszoo.tasks.find_lenses.painted import open_painted
 from lenszoo.tasks.find_lenses.real_sky import open_mixed
@@ -132,6 +133,7 @@ def _folder(index: DatasetIndex, data: LensData, facts: WrittenFacts) -> Dataset
 
 
 def _held(train: Dataset, val: Dataset, seed: int, allow_leaks: bool) -> TrainingData:
+    check_classes(val.known_labels(), LENS_CLASSES)
     parts = held_parts(train, val)
     lens_share = float(train.known_labels().mean())
     return TrainingData(

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenszoo.data import Dataset
 from lenszoo.data.batches import Batches, ThreadedDataset
+from lenszoo.data.content import hash_arrays, same_rows
 from lenszoo.data.epochs import randomness
 from lenszoo.data.listing import as_index
 from lenszoo.errors import LenszooError
@@ -52,7 +53,7 @@ def _simulated(recipe: PretextRecipe) -> TrainingData:
 
 
 def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any]) -> TrainingData:
-    """Return images in memory as training data, some of them held out.
+    """Return images in memory as training data, some of them held out; copies stay together.
 
     Args:
         recipe: what to hold out, seed and batch size.
@@ -63,17 +64,22 @@ def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any
         LenszooError: too few of them.
     """
     seed, n = recipe.data_seed, len(images)
-    held = max(2, round(recipe.data.val_fraction * n))
-    if n < held + 2:
-        raise LenszooError(f"{n} images are too few to learn from and to hold {held} out.")
+    distinct, image = np.unique(same_rows(hash_arrays(images)), return_inverse=True)
+    held = max(2, round(recipe.data.val_fraction * len(distinct)))
+    if len(distinct) < held + 2:
+        different = "images" if n == len(distinct) else "different images"
+        raise LenszooError(
+            f"{len(distinct)} {different} are too few to learn from and to hold {held} out."
+        )
     if held < _FEW:
         log.warning(
             "%d images are held out: the score that chooses the best epoch is rough. Learn from "
             "more images, or hold more out, data.val_fraction.", held,
         )  # fmt: skip
-    order = randomness(seed, _SPLIT).permutation(n)
+    order = randomness(seed, _SPLIT).permutation(len(distinct))
+    held_out = np.isin(image, order[:held])
     everything = Dataset(tuple(map(str, range(n))), images)
-    train = everything.take(np.sort(order[held:]))
+    train = everything.take(~held_out)
 
     def epoch(e: int, augment: str | None) -> Batches:
         return Batches(train, recipe.batch_size, seed=seed, epoch=e, augment=augment)
@@ -81,7 +87,7 @@ def held_pool(recipe: PretextRecipe, images: np.ndarray, describe: dict[str, Any
     return TrainingData(
         len(train),
         epoch,
-        lambda: everything.take(np.sort(order[:held])),
+        lambda: everything.take(held_out),
         None,
         describe | {"images": n, "seed": seed},
         image_shape=images.shape[1:],

@@ -60,13 +60,15 @@ def _from_files(recipe: SuperResolveRecipe) -> TrainingData:
     else:
         pairs = make_pairs(data.high or "", **how, seed=seed, on_bad=data.on_bad)
     contents = hash_arrays(pairs.images, pairs.targets)
+    # copies of a fine image are one object, though each was given noise of its own
+    groups = same_rows(hash_arrays(pairs.images), hash_arrays(pairs.targets))
     images, targets = normalise(pairs.images, pairs.targets)
     pairs = replace(
         pairs,
         images=images,
         targets=targets,
         contents=np.array(contents),
-        groups=same_rows(contents),
+        groups=groups,
     )
     if len(pairs) < 2:
         raise LenszooError(

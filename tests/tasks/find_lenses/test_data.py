@@ -39,6 +39,16 @@ def test_a_stack_of_candidates(tmp_path):
     one_line("hold no table", lambda: open_lenses(data, "both", 0))
 
 
+def test_validation_of_one_class_is_told_before_training(tmp_path):
+    rng = np.random.default_rng(0)
+    for place in ("train/nonlens", "train/lens", "val/lens"):
+        (tmp_path / place).mkdir(parents=True)
+        for k in range(3):
+            np.save(tmp_path / place / f"{k}.npy", rng.random((1, 12, 12)))
+    data = LensData(directory=str(tmp_path))
+    one_line("show nothing of nonlens", lambda: open_lenses(data, "image", 0))
+
+
 def test_a_painted_folder_says_what_its_images_are(tmp_path):
     out = tmp_path / "painted"
     done = write_paintings(simulate_galaxies("kids_ugri", 6, 1), out, n_train=20, n_val=6)

@@ -1,6 +1,7 @@
 """Training pairs of a sky."""
 
 import numpy as np
+import pytest
 
 from lenszoo.tasks.super_resolve.data import open_pairs
 from lenszoo.training import Recipe
@@ -21,3 +22,17 @@ def test_streamed_pairs_never_repeat():
     np.testing.assert_array_equal(first[1], source.epoch(0)[0][1])
     held = source.validation()
     assert held.truth["noiseless"].shape == held.targets.shape == (2, 150, 150, 1)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_copies_of_a_fine_image_stay_on_one_side(tmp_path, noise):
+    """Each coarse image has noise of its own."""
+    rng = np.random.default_rng(0)
+    for k in range(10):
+        image = rng.random((1, 24, 24))
+        for copy in "ab":
+            np.save(tmp_path / f"{k}{copy}.npy", image)
+    data = {"high": str(tmp_path), "patch": 8, "degrade": {"noise": noise}}
+    source = open_pairs(Recipe(task="super_resolve", model="srcnn", batch_size=4, data=data))
+    sides = [{name[:-1] for name in source.parts[part].ids} for part in ("train", "validation")]
+    assert sides[0] and sides[1] and not sides[0] & sides[1]
