@@ -145,4 +145,9 @@ class EarlyStopping(Strict):
     """Stop when the exact validation score no longer rises; not before all layers train."""
 
     patience: int = Field(ge=1, description="Epochs without a better score.")
-    min_delta: float = Field(0.0, ge=0, description="Smallest rise of the score that counts.")
+    min_delta: float = Field(
+        0.0,
+        ge=0,
+        description="Rise of the score beyond which patience begins anew; the best weights are "
+        "kept all the same.",
+    )

@@ -264,22 +264,27 @@ def _is_best(task: Task, progress: Progress) -> bool:
             f"{task.monitor} is not a number: with these validation data no epoch can be called "
             "the best."
         )
-    stopping = task.recipe.early_stopping
-    margin = stopping.min_delta if stopping else 0.0
-    rises = progress.best is None or score > progress.best + margin
-    better = rises
-    if not rises and score == progress.best and LOG_LOSS in row:
+    better = progress.best is None or score > progress.best
+    if score == progress.best and LOG_LOSS in row:
         better = row[LOG_LOSS] < progress.scores(progress.best_epoch)[LOG_LOSS]
     if better:
         progress.best, progress.best_epoch = score, progress.epoch
-    if stopping and not rises:
+    if stopping := task.recipe.early_stopping:
         # a phase or a stage is over when its epochs are, however flat its scores
         staged = sum(stage.epochs for stage in task.recipe.curriculum)
         rows = [*([progress.start] if progress.start else []), *progress.history]
-        reached = next(r["epoch"] for r in rows if r[task.monitor] == progress.best)
-        since = max(reached, task.phases[-1], staged)
+        since = max(_last_rise(rows, task.monitor, stopping.min_delta), task.phases[-1], staged)
         progress.stopped = progress.epoch - since >= stopping.patience
     return better
+
+
+def _last_rise(rows: Sequence[dict[str, Any]], monitor: str, margin: float) -> int:
+    """Find the last epoch whose score rose by more than a margin over that of the rise before."""
+    best, epoch = -math.inf, 0
+    for row in rows:
+        if row[monitor] > best + margin:
+            best, epoch = row[monitor], row["epoch"]
+    return epoch
 
 
 def _tensorboard(folder: Path) -> Callable[[dict[str, float]], None]:

@@ -143,6 +143,20 @@ def test_early_stopping_counts_epochs_without_a_better_score(fields, tmp_path):
     assert len(result.history) == 3
 
 
+def test_small_rises_keep_their_weights_and_try_patience(fields, tmp_path):
+    scores = [0.8, 0.84, 0.845, 0.83, 0.9]
+
+    class Rising(ClassifyTask):
+        def validate(self, model):
+            return super().validate(model) | {"val_auc": scores.pop(0)}
+
+    stopping = {"patience": 3, "min_delta": 0.05}
+    recipe = Recipe(**fields | {"epochs": 5, "early_stopping": stopping})
+    result = train(recipe, tmp_path / "run", task=Rising(recipe))
+    assert len(result.history) == 4  # of three epochs none has risen by 0.05 over the first
+    assert read_progress(tmp_path / "run").best_epoch == 3
+
+
 def test_the_lowest_log_loss_is_the_best_of_equal_scores(fields, tmp_path):
     losses = [0.5, 0.3, 0.4, 0.2, 0.1]
     scores = [1.0, 1.0, 1.0, 0.9, 1.0]
