@@ -35,6 +35,7 @@ log = logging.getLogger("lenszoo")
 
 _DRAW, _COPIES = 2**61, 2**61 + 1  # numbers of draws of a split, far from those of its scenes
 _COMPARED = 64  # galaxies whose scale is measured
+_OF_SCENES = ("frames", *RealSky.parts["frames"], "white", *RealSky.parts["white"])
 _SHIFT = 2  # pixels by which copies of real galaxies are moved, at most
 
 
@@ -161,8 +162,7 @@ def mixed_scenes(
     # classes alternate: non-lenses have even numbers; real galaxies replace the last of each class
     simulated = (n + 1) // 2 - copies, n // 2 - lensed
     numbers = [i for i in range(n) if i // 2 < simulated[i % 2]]
-    looks = real.model_copy(update={"catalogue": "", "folder": None, "survey": None})
-    looks = looks.model_copy(update={"stamps": None, "law": None})
+    looks = RealSky(catalogue="", **{name: getattr(real, name) for name in _OF_SCENES})
     scenes, labels = _scenes(preset.name, looks.model_dump_json(), tuple(numbers), seed, split)
     images, names = [scenes], [f"{split}/{i}" for i in numbers]
     groups = list(names)
