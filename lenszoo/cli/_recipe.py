@@ -63,7 +63,7 @@ def run_recipe(
     kind, page = tasks.find(recipe.task), out / "report.html"
     metrics = finished_metrics(out, recipe)
     before = "" if metrics is None else "finished already; nothing trained. "
-    if metrics is None or recipe.data.preset is None:  # files may have changed since
+    if metrics is None or recipe.reads_files:  # files may have changed since
         start_backend()
         from lenszoo.training import cross_validate, train
 

@@ -120,8 +120,7 @@ class Galaxies:
             elif field.name in ("ids", "kinds"):
                 digest.update(json.dumps([field.name, list(value)]).encode())
         for psf in self.psfs:
-            digest.update(repr((psf.fwhm, psf.profile)).encode())
-            digest.update(b"" if psf.image is None else np.ascontiguousarray(psf.image).tobytes())
+            digest.update(psf.content())
         return digest.hexdigest()
 
     def light_and_weight(self, row: int) -> tuple[np.ndarray, np.ndarray]:

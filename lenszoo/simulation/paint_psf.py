@@ -39,6 +39,11 @@ class BandPSF:
     profile: PSF | None
     image: np.ndarray | None = None
 
+    def content(self) -> bytes:
+        """Bytes that are the same for the same PSF alone."""
+        image = b"" if self.image is None else np.ascontiguousarray(self.image).tobytes()
+        return repr((self.fwhm, self.profile)).encode() + image
+
     @property
     def terms(self) -> int:
         """Separable kernels that make up the PSF."""

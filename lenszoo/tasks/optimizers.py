@@ -1,6 +1,7 @@
 """Optimizers and learning-rate schedules from a recipe."""
 
 import functools
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,8 @@ import keras
 from keras import ops
 
 from lenszoo.tasks.recipe_tables import Optimizer
+
+log = logging.getLogger("lenszoo")
 
 # a regular expression for the names of variables that are no kernels
 _NO_KERNEL = "^(?!.*kernel)"
@@ -131,11 +134,17 @@ def build_optimizer(
         first_epoch: epoch (0-based) in which this optimizer takes over.
         rates: share of the learning rate by ``variable.path``, where they differ.
     """
+    steps = epochs * steps_per_epoch
+    if recipe.warmup_steps >= steps and not first_epoch:
+        log.warning(
+            "optimizer.warmup_steps %d: the run has %d steps, too few to reach learning_rate; "
+            "warm up over fewer.", recipe.warmup_steps, steps,
+        )  # fmt: skip
     rate = LearningRate(
         recipe.schedule,
         recipe.learning_rate,
         recipe.min_learning_rate,
-        total_steps=epochs * steps_per_epoch,
+        total_steps=steps,
         cycle_steps=max(1.0, recipe.cycle_epochs * steps_per_epoch),
         warmup_steps=recipe.warmup_steps,
         first_step=first_epoch * steps_per_epoch,

@@ -112,8 +112,8 @@ def _by_id(parts: Parts) -> dict[str, tuple[str, ...]]:
     for name, part in parts.items():
         labels, rows = (each or ("",) * len(part.ids) for each in (part.labels, part.rows))
         for example, *own in zip(part.ids, part.contents, labels, rows, strict=True):
-            # a source sky of an adaptation may have ids of its own
-            facts[example if name != "source" else f"source {example}"] = (name, *own)
+            # a source sky, stamps and the like may have ids of their own
+            facts[example if name in (TRAIN, VALIDATION) else f"{name} {example}"] = (name, *own)
     return facts
 
 

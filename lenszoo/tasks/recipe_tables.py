@@ -1,5 +1,6 @@
 """Tables of recipes that tasks share: data, optimizer, stages of a curriculum, early stopping."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,17 +17,50 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def check_effects(self, uses: Mapping[str, tuple[str, ...]], *chosen: str) -> None:
+        """Raise ValueError where fields are set that have no effect with the choices made.
+
+        Values that are the default pass: run folders keep the recipe with all of its fields.
+
+        Args:
+            uses: names of fields by the choice that they have an effect with.
+            *chosen: the choices that this table makes.
+        """
+        changed = {
+            name
+            for name, field in type(self).model_fields.items()
+            if getattr(self, name) != field.get_default(call_default_factory=True)
+        }
+        for name in without_effect(uses, *chosen):
+            if name in changed:
+                users = ", ".join(choice for choice, names in uses.items() if name in names)
+                raise ValueError(f"{name} has an effect with {users} alone: leave it out")
+
+
+def without_effect(uses: Mapping[str, tuple[str, ...]], *chosen: str) -> list[str]:
+    """List the fields that have an effect with other choices alone."""
+    effective = {name for choice in chosen for name in uses[choice]}
+    names = dict.fromkeys(name for names in uses.values() for name in names)
+    return [name for name in names if name not in effective]
+
+
+SIMULATED = ("images", "fresh", "val_images", "test_images")
+"""Fields of data that have an effect with a simulated sky alone."""
+FILES = ("val_fraction", "on_bad")
+"""Fields of data that have an effect with files alone."""
+
 
 class DataTable(Strict):
     """Table ``data`` of a recipe: fields that every task shares.
 
-    A task's own table names its ``sources`` of data, of which a recipe gives exactly one, and
-    says in ``from_path`` which of them a path on the command line stands for.
+    A task's own table names its ``sources`` of data, of which a recipe gives exactly one, each
+    with the fields that have an effect with it and not with all others. ``from_path`` says which
+    of them a path on the command line stands for.
     """
 
-    sources: ClassVar[tuple[str, ...]] = ("preset",)
+    sources: ClassVar[Mapping[str, tuple[str, ...]]] = {"preset": SIMULATED}
     partners: ClassVar[tuple[str, ...]] = ()
-    """Fields that go with a source, and away with it."""
+    """Further places of a source's files, which go away with it."""
 
     preset: str | None = Field(
         None, description="Simulated sky, see `lenszoo.simulation.list_presets()`."
@@ -60,12 +94,22 @@ class DataTable(Strict):
             raise ValueError(
                 f"give exactly one of {', '.join(self.sources)} (now: {', '.join(named) or 'none'})"
             )
+        self.check_effects(self.sources, *named)
         return self
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether any of the data lie in files, which may change."""
+        return self.preset is None
 
     @classmethod
     def from_path(cls, path: str) -> dict[str, str]:
         """Fields that ``--data PATH`` stands for."""
         raise LenszooError(f"--data {path}: this task learns from --preset alone.")
+
+
+PREPARED = (*FILES, "crop", "scaling")
+"""Fields of data that have an effect with images in files."""
 
 
 class FileImages(DataTable):
@@ -82,15 +126,18 @@ class FileImages(DataTable):
 
     @model_validator(mode="after")
     def _prepares_files(self) -> Self:
-        lost = [name for name in ("crop", "scaling") if getattr(self, name) is not None]
-        if self.preset is not None and lost:
-            raise ValueError(f"{', '.join(lost)}: images of a preset are as they are")
         check_scaling(self.scaling)
         return self
 
 
 class Optimizer(Strict):
     """The optimizer and its learning rate over the run."""
+
+    schedules: ClassVar = {
+        "cosine": ("min_learning_rate",),
+        "cyclic": ("min_learning_rate", "cycle_epochs"),
+        "constant": (),
+    }
 
     name: Literal["adamw", "adam"] = Field("adamw", description="AdamW or Adam.")
     learning_rate: float = Field(
@@ -126,6 +173,7 @@ class Optimizer(Strict):
 
     @model_validator(mode="after")
     def _falls(self) -> Self:
+        self.check_effects(self.schedules, self.schedule)
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(
                 f"min_learning_rate, {self.min_learning_rate:g}, lies above learning_rate, "

@@ -151,6 +151,11 @@ class RecipeBase(Strict):
             raise ValueError("curriculum is longer than epochs")
         return self
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether any of the data lie in files, which may change."""
+        return self.data.reads_files
+
     def strength(self, epoch: int) -> float:
         """Substructure strength of an epoch (0-based)."""
         for stage in self.curriculum:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.models.registry import CATALOG
 from lenszoo.tasks import DEFAULT, find
+from lenszoo.tasks.recipe_tables import without_effect
 from lenszoo.tasks.recipes import Recipe, recipe_files
 
 
@@ -41,9 +42,12 @@ def set_source(fields: dict[str, Any], data: str | None, preset: str | None) -> 
         raise LenszooError("Give --data or --preset, not both.")
     if data is not None or preset is not None:
         new = {"preset": preset} if data is None else kind.from_path(data)
-        table = {k: v for k, v in table.items() if k not in (*kind.sources, *kind.partners)} | new
-        # a sky has fresh images in place of folds; files have no strength to change
-        fields.pop("folds" if data is None else "curriculum", None)
+        source = next(name for name in kind.sources if name in new)
+        gone = {*kind.sources, *kind.partners, *without_effect(kind.sources, source)}
+        table = {name: value for name, value in table.items() if name not in gone} | new
+        # a sky has fresh images in place of folds; files have no scenes to draw or to change
+        for name in ("folds",) if data is None else ("curriculum", "corpus"):
+            fields.pop(name, None)
     if all(table.get(name) is None for name in kind.sources):
         raise LenszooError("Nothing to train on: give --data FOLDER-or-CSV or --preset NAME.")
     fields["data"] = table

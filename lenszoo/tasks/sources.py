@@ -187,6 +187,11 @@ def split_folder(
         return index.split(data.val_fraction, seed)
     root = expanded(data.directory or "")
     if (root / "train").is_dir() and (root / "val").is_dir():
+        if data.val_fraction != type(data).model_fields["val_fraction"].default:
+            raise LenszooError(
+                f"{root}: its folders train and val are the split already; leave out "
+                f"data.val_fraction = {data.val_fraction:g}."
+            )
         train = DatasetIndex.from_directory(root / "train", classes=classes)
         return train, DatasetIndex.from_directory(root / "val", classes=train.class_names)
     return DatasetIndex.from_directory(root, classes=classes).split(data.val_fraction, seed)

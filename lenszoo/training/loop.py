@@ -128,7 +128,7 @@ def train(
         progress = read_progress(folder)
         if progress is not None and progress.finished:
             metrics = read_metrics(folder)
-            if moved or plan.data.preset is None:  # scores of other files would be no answer
+            if moved or plan.reads_files:  # scores of other files would be no answer
                 check_same(folder, task or tasks.find(plan.task).task(plan))
             log.info("%s: finished already; nothing trained", folder)
             return TrainingResult(folder, metrics, progress.history)

@@ -53,12 +53,12 @@ class TestTrain:
     def test_on_a_catalogue(self, lenszoo, survey, tmp_path):
         (tmp_path / "r.toml").write_text(
             'task = "find_lenses"\n[options]\nwidth = 4\ndim = 8\nheads = 2\n'
-            '[data]\npreset = "lens_finding_easy"\nval_fraction = 0.5\n'
+            '[data]\npreset = "lens_finding_easy"\nval_images = 9\n'
         )
         done = lenszoo(
             "train", tmp_path / "r.toml", "--data", survey.table, *of_recipe(survey),
             *fields("data.label=is_lens", "data.columns=colour, size"),
-            *fields("data.missing_values=-99,99"),
+            *fields("data.missing_values=-99,99", "data.val_fraction=0.5"),
             "--epochs", 1, "--batch-size", 10, "--out", tmp_path / "run",
         )  # fmt: skip
         line = done.stdout.strip().splitlines()[-1]
@@ -99,7 +99,7 @@ class TestTrain:
             ("lens_finder --preset common_test_sim", "is no sky of lenses"),
             (
                 "lens_finder --preset lens_finding_easy --set data.layout=bologna_ground",
-                "only a catalogue is read with that",
+                "layout has an effect with catalogue alone",
             ),
             ("lens_finder --preset lens_finding_easy --set data.columns=mag_x", "'mag_"),
             ("simple_cnn --data {images} --set data.folder=x", "field 'data.folder'"),

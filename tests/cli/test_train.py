@@ -56,7 +56,8 @@ class TestTrain:
         again = predict(load_model(tmp_path / "run"), [images / f"{k}.npy" for k in range(8)])
         assert sorted(again["logit_no"].to_pylist()) == pytest.approx(sorted(as_scaled), abs=1e-5)
         preset = ("train", "simple_cnn", "--preset", "common_test_sim", "--out", tmp_path / "b")
-        assert "images of a preset are as they are" in refused(*preset, "--set", "data.crop=20")
+        line = refused(*preset, "--set", "data.crop=20")
+        assert "crop has an effect with directory, csv, stack alone" in line
 
     @pytest.mark.slow
     def test_learns_from_teachers(self, lenszoo, zoo, tmp_path):

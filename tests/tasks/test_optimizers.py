@@ -77,6 +77,13 @@ def test_a_later_optimizer_goes_on_in_the_schedule():
     )
 
 
+@pytest.mark.parametrize(("warmup", "lines"), [(39, 0), (40, 1), (10**5, 1)])
+def test_a_warm_up_as_long_as_the_run_is_told_of(warmup, lines, caplog):
+    build_optimizer(Optimizer(warmup_steps=warmup), 4, 10)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * lines
+    assert all(f"warmup_steps {warmup}: the run has 40 steps" in m for m in caplog.messages)
+
+
 def numpy_adamw(weights, gradients, rate, decay):
     """AdamW as in algorithm 2 of Loshchilov & Hutter 2017, arXiv:1711.05101."""
     m = v = np.zeros_like(weights)

@@ -4,6 +4,7 @@ import pytest
 
 from lenszoo.errors import LenszooError
 from lenszoo.models.registry import CATALOG
+from lenszoo.tasks.recipes import recipe_files
 from lenszoo.tasks.settings import set_field, set_source, set_text, starting_fields
 from lenszoo.training import Recipe
 
@@ -50,9 +51,9 @@ def test_a_recipe_by_name_and_by_file(tmp_path):
 )
 def test_data_takes_the_place_of_any_source(task, path, data):
     before = {"preset": "a_sky", "low": "l", "high": "h"} if task == "super_resolve" else {}
-    fields = {"task": task, "data": {"preset": "a_sky", "on_bad": "skip"} | before}
-    assert with_source(fields, path)["data"] == data | {"on_bad": "skip"}
-    assert with_source(fields, preset="other")["data"] == {"preset": "other", "on_bad": "skip"}
+    fields = {"task": task, "data": {"preset": "a_sky", "seed": 3} | before}
+    assert with_source(fields, path)["data"] == data | {"seed": 3}
+    assert with_source(fields, preset="other")["data"] == {"preset": "other", "seed": 3}
     assert with_source(fields)["data"] == fields["data"]
 
 
@@ -68,6 +69,14 @@ def test_fields_that_do_not_go_with_a_source_leave():
     sky = with_source({"folds": 5, "data": {"csv": "t.csv"}}, preset="common_test_sim")
     files = with_source({"curriculum": [1], "data": {"preset": "a"}}, "folder")
     assert "folds" not in sky and "curriculum" not in files
+
+
+@pytest.mark.parametrize("path", [p.stem for p in recipe_files()])
+def test_packaged_recipes_learn_from_other_data(path):
+    """Fields that only their own data have use for leave with these."""
+    for source in ({"data": "elsewhere"}, {"preset": "other"}):
+        fields = with_source(starting_fields(path), **source)
+        assert Recipe(**fields).data.preset == source.get("preset")
 
 
 def test_no_source_or_two_are_refused():

@@ -38,8 +38,18 @@ def test_a_table_has_columns_of_any_name(tmp_path):
     assert source.train_images == plain.train_images
     one_line("id_column=", lambda: open_source(Recipe(**recipe, data={"csv": str(table)})))
     one_line(
-        "only a table (csv) has columns",
+        "path_column has an effect with csv alone",
         lambda: Recipe(**recipe, data={"directory": str(folder), "path_column": "file"}),
+    )
+
+
+def test_folders_that_are_split_already_have_no_fraction(tmp_path):
+    for part in ("train", "val"):
+        write_images(tmp_path / part, per_class=2)
+    data = {"directory": str(tmp_path), "val_fraction": 0.9}
+    one_line(
+        "its folders train and val are the split already",
+        lambda: open_source(Recipe(model="simple_cnn", data=data)),
     )
 
 
@@ -84,6 +94,6 @@ def test_cutouts_at_the_positions_of_a_table_train(tmp_path):
     one_line("no columns x and y", lambda: open_source(Recipe(model="simple_cnn", data=data)))
     for wrong, message in (
         ({"csv": "t.csv", "positions": {"x": "a", "y": "b"}}, "cutout_size says how much"),
-        ({"directory": ".", "cutout_size": 24}, "cutout_size: only a table"),
+        ({"directory": ".", "cutout_size": 24}, "cutout_size has an effect with csv alone"),
     ):
         one_line(message, lambda w=wrong: Recipe(model="simple_cnn", data=w))

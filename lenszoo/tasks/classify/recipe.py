@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from lenszoo.data.cutting import MAX_SIZE
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
-from lenszoo.tasks.recipe_tables import FileImages, Strict
+from lenszoo.tasks.recipe_tables import PREPARED, SIMULATED, FileImages, Strict
 from lenszoo.tasks.recipes import RecipeBase
 
 COLUMNS = ("id_column", "path_column", "label_column")
@@ -16,7 +16,12 @@ COLUMNS = ("id_column", "path_column", "label_column")
 class Data(FileImages):
     """Where labelled images come from: a simulated sky, or files. Give exactly one of the four."""
 
-    sources: ClassVar = ("preset", "directory", "csv", "stack")
+    sources: ClassVar = {
+        "preset": SIMULATED,
+        "directory": (*PREPARED, "classes"),
+        "csv": (*PREPARED, "classes", *COLUMNS, "cutout_size", "positions"),
+        "stack": (*PREPARED, "classes"),
+    }
 
     directory: str | None = Field(
         None,
@@ -54,11 +59,7 @@ class Data(FileImages):
         return {"csv" if is_table_file(path) else "directory": path}
 
     @model_validator(mode="after")
-    def _columns_of_a_table(self) -> Self:
-        lost = [n for n in COLUMNS if getattr(self, n) != type(self).model_fields[n].default]
-        lost += ["cutout_size"] * (self.cutout_size is not None)
-        if self.csv is None and lost:
-            raise ValueError(f"{', '.join(lost)}: only a table (csv) has columns")
+    def _positions_of_cutouts(self) -> Self:
         if self.positions and self.cutout_size is None:
             raise ValueError("positions: they say where to cut; cutout_size says how much")
         return self
@@ -137,6 +138,8 @@ class ClassifyRecipe(RecipeBase):
             return self
         if self.data.preset is None or not self.data.fresh:
             raise ValueError("corpus needs data.preset and data.fresh")
+        if self.corpus.turns > 1 and self.distill is None:
+            raise ValueError("corpus.turns counts answers of a teacher: leave it out, or distill")
         if self.corpus.scenes % self.data.images:
             raise ValueError(
                 f"corpus.scenes {self.corpus.scenes} is no multiple of data.images "

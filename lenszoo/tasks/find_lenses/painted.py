@@ -5,6 +5,7 @@ The galaxies are split by their ids before anything is painted, so that none is 
 
 import functools
 import math
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from lenszoo.tasks.sources import TrainingData
 _FIRST = 1024  # examples that scales are taken from, of lenses that are new every epoch
 _ATTEMPTS = 16  # galaxies tried for a lens
 _STRIDE = 2**32 + 1  # from one attempt to the next, on another galaxy
+_ROW = ("redshift", "velocity_dispersion", "magnitude", "psf_fwhm", "rms")  # of a galaxy
 _TILES = 6  # of lenses, kept while batches of them are put together
 
 
@@ -79,7 +81,7 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
             augment=augment,
         )
 
-    parts = {TRAIN: _part(train.galaxies), VALIDATION: _part(val.galaxies)}
+    parts = painted_parts(train, val)
     # adapt learns from those that are held
     held = min(data.images, _FIRST) if data.fresh else data.images
     survey = galaxies.survey
@@ -104,9 +106,22 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
     )  # fmt: skip
 
 
+def painted_parts(train: "PaintedSide", val: "PaintedSide") -> dict[str, Part]:
+    """Return the galaxies of both sides, the stamps and the survey, which paintings depend on."""
+    parts = {TRAIN: _part(train.galaxies), VALIDATION: _part(val.galaxies)}
+    if (stamps := train.painter.stamps) is not None:
+        parts["stamp"] = Part(tuple(map(str, range(len(stamps)))), hash_arrays(stamps.images))
+    survey = train.galaxies.survey
+    psfs = b"".join(psf.content() for psf in train.galaxies.psfs)
+    content = sha256(survey.model_dump_json().encode() + psfs).hexdigest()
+    return parts | {"survey": Part((survey.name,), (content,))}
+
+
 def _part(galaxies: Galaxies) -> Part:
     """Galaxies of one side of the split, their kinds in place of classes."""
-    return Part(galaxies.ids, hash_arrays(galaxies.images), tuple(map(str, galaxies.kinds)))
+    rows = hash_arrays(*(getattr(galaxies, name) for name in _ROW))
+    kinds = tuple(map(str, galaxies.kinds))
+    return Part(galaxies.ids, hash_arrays(galaxies.images), kinds, rows)
 
 
 class PaintedSide:

@@ -1,6 +1,5 @@
 """Real galaxies beside a simulated sky: hosts of painted lenses, and non-lenses as they are."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,9 +67,3 @@ def open_hosts(real: RealSky, preset: Preset) -> tuple[RealHosts, RealHosts]:
 
     train, held = (open_side(*side) for side in split_sides(galaxies, stamps, HELD_OUT))
     return train, held
-
-
-def hosts_digest(hosts: tuple[RealHosts, RealHosts]) -> str:
-    """Digest of the pixels of all galaxies, for the record of a run."""
-    pixels = b"".join(part.others.images.tobytes() for part in hosts)
-    return hashlib.sha256(pixels).hexdigest()[:16]

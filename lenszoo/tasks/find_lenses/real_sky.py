@@ -5,7 +5,6 @@ part of the lenses may be painted on these. No real lens is learned from.
 """
 
 import functools
-import hashlib
 import json
 import logging
 from dataclasses import replace
@@ -16,6 +15,7 @@ import numpy as np
 from lenszoo.data import Dataset, read_catalogue
 from lenszoo.data.batches import Batches
 from lenszoo.data.colour_pictures import through_picture
+from lenszoo.data.content import hash_arrays
 from lenszoo.data.input_scale import compare_scale, measure_scale
 from lenszoo.data.names import LENS_CLASSES
 from lenszoo.errors import LenszooError, counted
@@ -27,14 +27,17 @@ from lenszoo.simulation.preset import Preset
 from lenszoo.simulation.random import scene_generator
 from lenszoo.simulation.sample import sample, sample_scenes
 from lenszoo.tasks.find_lenses.batches import as_targets
-from lenszoo.tasks.find_lenses.real_hosts import RealHosts, hosts_digest, open_hosts
+from lenszoo.tasks.find_lenses.painted import painted_parts
+from lenszoo.tasks.find_lenses.real_hosts import RealHosts, open_hosts
 from lenszoo.tasks.find_lenses.recipe import LensData, RealSky
+from lenszoo.tasks.parts import TRAIN, Part, digest
 from lenszoo.tasks.sources import TrainingData, describe_sky
 
 log = logging.getLogger("lenszoo")
 
 _DRAW, _COPIES = 2**61, 2**61 + 1  # numbers of draws of a split, far from those of its scenes
 _COMPARED = 64  # galaxies whose scale is measured
+_OF_SCENES = ("frames", *RealSky.parts["frames"], "white", *RealSky.parts["white"])
 _SHIFT = 2  # pixels by which copies of real galaxies are moved, at most
 
 
@@ -68,15 +71,19 @@ def open_mixed(data: LensData, use: str, seed: int) -> TrainingData:
     mix = functools.partial(mixed_scenes, preset, real)
     seen, held = (others, None) if hosts is None else hosts
     train = functools.cache(lambda: mix(seen, data.images, seed, "train"))
-    describe: dict[str, Any] = describe_sky(preset, seed) | {"real": real.model_dump(mode="json")}
+    facts: dict[str, Any] = real.model_dump(mode="json")
+    parts: dict[str, Part] = {}
     if others is not None:
-        describe["real"] |= {"others": len(others), "others_digest": _digest(others.images)}
+        facts |= {"others": len(others)}
+        parts = {TRAIN: Part(others.ids, hash_arrays(others.images))}
     if hosts is not None:
         counts = [len(part.others) for part in hosts]
-        describe["real"] |= {"hosts": counts[0], "held_out_hosts": counts[1]}
-        describe["real"] |= {"others": counts[0], "others_digest": hosts_digest(hosts)}
+        facts |= {"hosts": counts[0], "held_out_hosts": counts[1], "others": counts[0]}
+        parts = painted_parts(*(part.side for part in hosts))
     if frames is not None:
-        describe["real"] |= {"frames_digest": _digest(frames.pixels)}
+        bands = np.moveaxis(frames.pixels, -1, 0)
+        parts |= {"frame": Part(preset.bands, hash_arrays(bands))}
+    facts |= {"digest": digest(parts, LENS_CLASSES)}
 
     def epoch(e: int, batch_size: int, augment: str | None) -> Batches:
         return Batches(train(), batch_size, seed=seed, epoch=e, augment=augment, answers=as_targets)
@@ -86,16 +93,13 @@ def open_mixed(data: LensData, use: str, seed: int) -> TrainingData:
         epoch,
         functools.cache(lambda: mix(held, data.val_images, seed, "val")),
         functools.cache(lambda: mix(held, data.test_images, seed, "test")),
-        describe,
+        describe_sky(preset, seed) | {"real": facts},
         image_shape=preset.image_shape,
         class_names=LENS_CLASSES,
         bands=preset.bands,
         first=train,
+        parts=parts,
     )
-
-
-def _digest(pixels: np.ndarray) -> str:
-    return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
 
 
 def _frames(real: RealSky, preset: Preset) -> Frames | None:
@@ -161,8 +165,7 @@ def mixed_scenes(
     # classes alternate: non-lenses have even numbers; real galaxies replace the last of each class
     simulated = (n + 1) // 2 - copies, n // 2 - lensed
     numbers = [i for i in range(n) if i // 2 < simulated[i % 2]]
-    looks = real.model_copy(update={"catalogue": "", "folder": None, "survey": None})
-    looks = looks.model_copy(update={"stamps": None, "law": None})
+    looks = RealSky(catalogue="", **{name: getattr(real, name) for name in _OF_SCENES})
     scenes, labels = _scenes(preset.name, looks.model_dump_json(), tuple(numbers), seed, split)
     images, names = [scenes], [f"{split}/{i}" for i in numbers]
     groups = list(names)

@@ -11,7 +11,7 @@ from lenszoo.data.names import HOST, LENS, galaxy_kind
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.data.table import is_table_file
 from lenszoo.simulation.paint_law import PaintLaw
-from lenszoo.tasks.recipe_tables import FileImages, Optimizer, Strict
+from lenszoo.tasks.recipe_tables import PREPARED, SIMULATED, FileImages, Optimizer, Strict
 from lenszoo.tasks.recipes import RecipeBase
 
 
@@ -55,6 +55,13 @@ class Negatives(Strict):
 
 class RealSky(Strict):
     """Real galaxies and real sky beside a simulated sky; no lens among them is learned from."""
+
+    parts: ClassVar = {
+        "catalogue": ("folder", "pattern", "zero_point", "sky", "share", "survey"),
+        "survey": ("lensed", "stamps", "law"),
+        "frames": ("frames_zero_point", "painted"),
+        "white": ("pictures",),
+    }
 
     catalogue: str | None = Field(
         None, description="Table of objects that are known to be no lenses, such as look-alikes."
@@ -106,18 +113,28 @@ class RealSky(Strict):
     def _something(self) -> Self:
         if self.catalogue is None and self.frames is None:
             raise ValueError("data.real names a catalogue of non-lenses, frames of sky, or both")
-        if self.survey is not None and self.catalogue is None:
-            raise ValueError("data.real.survey is that of the catalogue's objects; name one")
-        if self.survey is None and (self.stamps is not None or self.law is not None):
-            raise ValueError("data.real.stamps and law are for lenses on objects; name the survey")
+        self.check_effects(self.parts, *(n for n in self.parts if getattr(self, n) is not None))
+        if self.survey is not None and self.zero_point is not None:
+            raise ValueError("zero_point: the survey names that of its bands; leave it out")
         return self
 
 
 class LensData(FileImages):
     """Where lens candidates come from. Give exactly one of the five."""
 
-    sources: ClassVar = ("preset", "catalogue", "directory", "stack", "galaxies")
-    partners: ClassVar = ("survey", "stamps", "law", "negatives", "real_lenses")
+    sources: ClassVar = {
+        "preset": (*SIMULATED, "columns", "real"),
+        "catalogue": (
+            *PREPARED, "folder", "layout", "pattern", "id", "label", "columns", "missing_values",
+            "mask_value", "zero_point", "sky", "on_missing",
+        ),
+        "directory": PREPARED,
+        "stack": PREPARED,
+        "galaxies": (
+            "survey", "stamps", "law", "negatives", "real_lenses", "images", "fresh", "val_images",
+            "val_fraction", "folder", "pattern", "id", "sky",
+        ),
+    }  # fmt: skip
 
     catalogue: str | None = Field(
         None, description="Table of objects: CSV, Parquet, FITS, VOTable or ECSV."
@@ -206,26 +223,17 @@ class LensData(FileImages):
         return named
 
     @model_validator(mode="after")
-    def _goes_with_a_catalogue(self) -> Self:
-        lost = [
-            name
-            for name in _OF_CATALOGUES
-            if getattr(self, name) != type(self).model_fields[name].default
-        ]
-        if self.galaxies is not None:
-            lost = [name for name in lost if name not in ("folder", "pattern", "id", "sky")]
-        if self.catalogue is None and lost:
-            raise ValueError(f"{', '.join(lost)}: only a catalogue is read with that")
+    def _painted_lenses(self) -> Self:
         if (self.galaxies is None) != (self.survey is None):
             raise ValueError("galaxies and survey go together")
         if self.real_lenses is not None and (self.negatives or Negatives()).column is None:
             raise ValueError("real_lenses are galaxies of a kind; name data.negatives.column")
-        if self.real is not None and self.preset is None:
-            raise ValueError("data.real stands beside a preset")
-        stray = [name for name in self.partners if getattr(self, name) is not None]
-        if self.galaxies is None and stray:
-            raise ValueError(f"{', '.join(stray)}: only lenses on galaxies are painted with that")
         return self
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether any of the data lie in files: real galaxies and frames beside a sky do, too."""
+        return self.preset is None or self.real is not None
 
     @classmethod
     def from_path(cls, path: str) -> dict[str, str]:
@@ -234,20 +242,6 @@ class LensData(FileImages):
             return {"stack": path}
         table = is_table_file(path)
         return {"catalogue" if table else "directory": path}
-
-
-_OF_CATALOGUES = (
-    "folder",
-    "layout",
-    "pattern",
-    "id",
-    "label",
-    "missing_values",
-    "mask_value",
-    "zero_point",
-    "sky",
-    "on_missing",
-)
 
 
 def _not_finite(value: Any) -> bool:
@@ -333,8 +327,14 @@ class FindLensesRecipe(RecipeBase):
     adapt_scales: bool = Field(
         False,
         description="From weights: take the scales of the stretch anew from the training images, "
-        "as for a survey of another depth.",
+        "as for a survey of another depth. Needs weights.",
     )
+
+    @model_validator(mode="after")
+    def _scales_of_weights(self) -> Self:
+        if self.adapt_scales and self.weights is None:
+            raise ValueError("adapt_scales needs weights: without, the scales are new anyway")
+        return self
 
 
 class AdaptRecipe(RecipeBase):
@@ -393,3 +393,8 @@ class AdaptRecipe(RecipeBase):
         if any(part is not None and part.fresh for part in (self.source, self.data)):
             raise ValueError("fresh is for find_lenses: a few labels of an endless sky are no few")
         return self
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether any of the data of either sky lie in files, which may change."""
+        return any(part is not None and part.reads_files for part in (self.source, self.data))

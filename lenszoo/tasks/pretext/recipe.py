@@ -4,14 +4,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lenszoo.tasks.recipe_tables import DataTable, Strict
+from lenszoo.tasks.recipe_tables import FILES, SIMULATED, DataTable, Strict
 from lenszoo.tasks.recipes import RecipeBase
 
 
 class PoolData(DataTable):
     """Where images without labels come from. Give exactly one of preset and images_in."""
 
-    sources: ClassVar = ("preset", "images_in")
+    sources: ClassVar = {"preset": SIMULATED, "images_in": FILES}
 
     images_in: str | None = Field(
         None, description="Folder with images in it or below, or CSV with a column path."
@@ -63,6 +63,11 @@ class Contrastive(TwoViews):
         1.0, gt=0, le=2, description="Distance on the unit sphere beyond which others do no harm."
     )
     temperature: float = Field(0.2, gt=0, description="Divides the cosines of nt_xent.")
+
+    @model_validator(mode="after")
+    def _of_the_loss(self) -> Self:
+        self.check_effects({"margin": ("margin",), "nt_xent": ("temperature",)}, self.loss)
+        return self
 
 
 class SimSiam(TwoViews):

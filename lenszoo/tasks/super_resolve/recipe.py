@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from lenszoo.files import expanded
-from lenszoo.tasks.recipe_tables import DataTable, Strict
+from lenszoo.tasks.recipe_tables import FILES, SIMULATED, DataTable, Strict
 from lenszoo.tasks.recipes import RecipeBase
 
 
@@ -22,7 +22,7 @@ class Degrade(Strict):
 class PairData(DataTable):
     """Where pairs of coarse and fine images come from. Give exactly one of preset and high."""
 
-    sources: ClassVar = ("preset", "high")
+    sources: ClassVar = {"preset": SIMULATED, "high": (*FILES, "low", "degrade", "pixel_scale")}
     partners: ClassVar = ("low",)
 
     high: str | None = Field(None, description="Folder of the fine images.")
@@ -45,13 +45,17 @@ class PairData(DataTable):
     def _whole_images(cls, values: Any) -> Any:
         """TOML has no null: `patch = "none"` stands for whole images."""
         if isinstance(values, dict) and values.get("patch", 0) in ("none", None):
-            return {**values, "patch": None, "patches": 1}
+            return {"patches": 1, **values, "patch": None}
         return values
 
     @model_validator(mode="after")
-    def _low_needs_high(self) -> Self:
-        if self.low is not None and self.high is None:
-            raise ValueError("low needs high, the folder of the fine images")
+    def _no_stray_values(self) -> Self:
+        if self.low is not None and self.degrade != Degrade():
+            raise ValueError("degrade makes coarse images, which low holds: give one of the two")
+        if self.patch is None and self.patches != 1:
+            raise ValueError(
+                f"patches {self.patches}: whole images (patch none) are one patch each"
+            )
         return self
 
     @classmethod

@@ -128,7 +128,7 @@ def test_the_stages_of_a_curriculum_are_streamed_before_it(fields):
 
 
 def test_without_a_teacher_labels_alone_are_kept(fields):
-    del fields["distill"]
+    del fields["distill"], fields["corpus"]["turns"]
     recipe = Recipe(**fields)
     corpus = open_corpus(recipe, ClassifyTask(recipe)._teacher)
     assert corpus.answers is None

@@ -32,6 +32,7 @@ def test_one_teacher_is_a_list_of_one():
         ({"folds": 5}, "folds needs files"),
         ({"corpus": {"scenes": 150}}, "corpus.scenes 150 is no multiple of data.images 100"),
         ({"corpus": {"scenes": 100}, "data": {"csv": "a.csv"}}, "corpus needs data.preset"),
+        ({"corpus": {"scenes": 100, "turns": 8}}, "corpus.turns counts answers of a teacher"),
     ],
 )
 def test_bad_recipes_are_one_line(fields, message):

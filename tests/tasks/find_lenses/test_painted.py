@@ -1,15 +1,17 @@
 """Painted training data: ratio, parts, sides of the split, and the same batches again."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from oneline import one_line
 
 from lenszoo.inference import open_model
-from lenszoo.simulation import simulate_galaxies
+from lenszoo.simulation import simulate_galaxies, surveys
 from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.tasks.find_lenses.recipe import Negatives
+from lenszoo.tasks.parts import first_change
 from lenszoo.training import Recipe, train
 
 N = 24
@@ -171,7 +173,7 @@ def test_real_lenses_are_a_share_of_the_lenses(with_lenses):
         ({"real_lenses": 0.5, "negatives": None}, "name data.negatives.column"),
         ({"negatives": {"column": "kind", "parts": {"lenses": 1.0}}}, "are lenses"),
         ({"survey": None}, "galaxies and survey go together"),
-        ({"label": "x"}, "only a catalogue is read with that"),
+        ({"label": "x"}, "label has an effect with catalogue alone"),
         ({"negatives": {"parts": {"ring": 1.0}}}, "name their column too"),
         ({"negatives": {"column": "kind", "parts": {"ring": 1.0}}}, "no galaxy of kind 'ring'"),
         ({"negatives": {"column": "type"}}, "no column 'type'"),
@@ -191,6 +193,31 @@ def test_bad_input(folder, changes, message):
 
 def test_without_a_table(folder):
     one_line("painted lenses have no table", lambda: source(folder, use="both"))
+
+
+def test_a_run_notices_a_changed_row_survey_and_stamp(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "galaxies")
+    survey, stamps, table = (copy / name for name in ("mine.toml", "stamps", "galaxies.csv"))
+    shutil.copy(Path(surveys.__file__).with_name("cfhtls_gri.toml"), survey)
+    stamps.mkdir()
+    x, y = np.meshgrid(np.arange(-40, 41), np.arange(-40, 41))
+    np.save(stamps / "disc.npy", np.exp(-np.hypot(x, y) / 5.0))
+
+    def parts():
+        return source(copy, survey=str(survey), stamps=str(stamps)).parts
+
+    before = parts()
+    assert first_change(before, parts()) is None
+    np.save(stamps / "disc.npy", np.exp(-np.hypot(x, y) / 6.0))
+    assert first_change(before, parts()) == "stamp 0 has another content now"
+    before = parts()
+    survey.write_text("mask_value = -99.0\n" + survey.read_text())
+    assert first_change(before, parts()) == "survey mine has another content now"
+    before = parts()
+    row = next(line for line in table.read_text().splitlines() if line.startswith("g3,"))
+    _, redshift, rest = row.split(",", 2)
+    table.write_text(table.read_text().replace(row, f"g3,{float(redshift) + 0.2},{rest}"))
+    assert first_change(before, parts()) == "g3 has another row now"
 
 
 @pytest.mark.usefixtures("blank_figures")

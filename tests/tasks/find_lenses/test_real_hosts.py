@@ -1,5 +1,7 @@
 """Real galaxies beside a simulated sky that lenses are painted on: shares, sides, refusals."""
 
+import shutil
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -8,6 +10,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.simulation import get_survey, simulate_galaxies
 from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.tasks.find_lenses.recipe import LensData, RealSky
+from lenszoo.tasks.parts import first_change
 
 SKY, SURVEY, N = "lens_finding_des", "des_grizY", 7
 
@@ -44,7 +47,7 @@ def test_lenses_are_painted_on_the_galaxies_of_their_own_side(folder):
     assert of_hosts(val).sum() == 2 + 3
     assert not set(train.groups[hosts]) & set(val.groups[of_hosts(val)])
     about = source.describe["real"]
-    assert (about["hosts"], about["held_out_hosts"]) == (5, 2) and len(about["others_digest"]) == 16
+    assert (about["hosts"], about["held_out_hosts"]) == (5, 2) and len(about["digest"]) == 16
 
 
 def test_a_painted_galaxy_has_the_light_of_the_galaxy_and_of_the_arcs(folder):
@@ -72,7 +75,23 @@ def test_hosts_at_fault_are_refused(folder):
         opened(folder, survey="kids_ugri")
     with pytest.raises(LenszooError, match="no such folder of stamps"):
         opened(folder, stamps=str(folder / "none"))
-    with pytest.raises(ValidationError, match="that of the catalogue's objects"):
+    with pytest.raises(ValidationError, match="survey has an effect with catalogue alone"):
         RealSky(frames="field_{band}.fits", survey=SURVEY)
-    with pytest.raises(ValidationError, match="name the survey"):
+    with pytest.raises(ValidationError, match="law has an effect with survey alone"):
         RealSky(catalogue="hosts.csv", law={})
+    with pytest.raises(ValidationError, match="painted has an effect with frames alone"):
+        RealSky(catalogue="hosts.csv", painted=0.9)
+    with pytest.raises(ValidationError, match="zero_point: the survey names that of its bands"):
+        RealSky(catalogue="hosts.csv", survey=SURVEY, zero_point=30.0)
+
+
+def test_a_run_notices_each_file_that_its_paintings_depend_on(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "hosts")
+    before = opened(copy).parts
+    assert first_change(before, opened(copy).parts) is None
+    table = copy / "hosts.csv"
+    table.write_text(table.read_text().replace("host2,0.4", "host2,0.6"))
+    assert first_change(before, opened(copy).parts) == "host2 has another row now"
+    shutil.copy(folder / "hosts.csv", table)
+    np.save(copy / "host3.npy", np.load(copy / "host3.npy") * 1.01)
+    assert first_change(before, opened(copy).parts).startswith("host3 has another")

@@ -1,6 +1,7 @@
 """A simulated sky with real galaxies and real sky: shares, repeats, and what is refused."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from lenszoo.simulation import sample_cutouts
 from lenszoo.tasks.find_lenses.data import open_lenses
 from lenszoo.tasks.find_lenses.recipe import LensData, RealSky
 from lenszoo.tasks.find_lenses.task import FindLensesTask
+from lenszoo.tasks.parts import first_change
 from lenszoo.training import Recipe, train
 
 SKY = "lens_finding_cfhtls"
@@ -81,17 +83,29 @@ def test_a_mixture_at_fault_is_refused(folder, tmp_path):
         opened(folder, real={"catalogue": str(tmp_path / "others.csv")})
     with pytest.raises(ValidationError, match="catalogue of non-lenses, frames of sky"):
         RealSky()
-    with pytest.raises(ValidationError, match="stands beside a preset"):
+    with pytest.raises(ValidationError, match="real has an effect with preset alone"):
         LensData(directory=str(folder), real={"catalogue": "others.csv"})
 
 
-def test_a_finder_trains_on_the_mixture(folder, tmp_path):
+def test_a_finder_trains_on_the_mixture_and_notices_other_galaxies(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "real")
     recipe = Recipe(
-        task="find_lenses", use="image", data=data(folder), epochs=1, batch_size=16,
+        task="find_lenses", use="image", data=data(copy), epochs=1, batch_size=16,
         options={"width": 4, "dim": 8, "heads": 1},
     )  # fmt: skip
     result = train(recipe, tmp_path / "run")
-    assert (tmp_path / "run" / "run.json").is_file() and result is not None
+    assert train(recipe, tmp_path / "run").metrics == result.metrics
+    np.save(copy / "b.npy", np.load(copy / "a.npy"))
+    with pytest.raises(LenszooError, match="data changed since this run began: b has another"):
+        train(recipe, tmp_path / "run")
+
+
+def test_frames_of_other_pixels_are_noticed(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "real")
+    real = {"frames": str(copy / "field_{band}.npy"), "frames_zero_point": 30.0}
+    before = opened(copy, real=real).parts
+    np.save(copy / "field_r.npy", 1.01 * np.load(copy / "field_r.npy"))
+    assert first_change(before, opened(copy, real=real).parts) == "frame r has another content now"
 
 
 def test_scales_of_the_stretch_are_those_of_the_new_sky(folder):

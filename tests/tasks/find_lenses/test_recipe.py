@@ -39,12 +39,13 @@ def test_a_number_that_is_none_masks_nothing():
     ("changes", "message"),
     [
         ({"data": {"catalogue": "a.csv", "preset": "lens_finding_easy"}}, "give exactly one of"),
+        ({"adapt_scales": True}, "adapt_scales needs weights"),
         ({"lora": 4}, "lora needs weights"),
         ({"lora": 4, "weights": "x", "freeze": 1}, "lora freezes the backbone"),
         ({"curriculum": [{"epochs": 1, "strength": 2}]}, "curriculum is for classifiers"),
         (
             {"data": {"directory": "x", "sky": "border", "zero_point": 30}},
-            "zero_point, sky: only a catalogue is read with that",
+            "zero_point has an effect with catalogue alone",
         ),
     ],
 )
