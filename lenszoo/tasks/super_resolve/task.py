@@ -70,8 +70,8 @@ class SuperResolveTask(Task):
                 f"The recipe's options.scale {options['scale']} is not that of the pairs, "
                 f"{source.scale}; leave it out to take the pairs' own."
             )
-        *_, bands = images_shape(recipe.input_shape, source.image_shape)
-        shape = (None, None, bands)  # patches train, whole images validate
+        images_shape(recipe.input_shape, source.image_shape)
+        shape = (None, None, source.image_shape[2])  # patches train, whole images validate
         with precision(recipe.mixed_precision):
             model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
             if recipe.grow is not None:
