@@ -20,6 +20,7 @@ from lenszoo.data.matching import ObjectFiles, match_by_name, match_by_pattern
 from lenszoo.data.memory_table import describe, is_table
 from lenszoo.data.names import GROUP
 from lenszoo.data.photometry import ZERO_POINT
+from lenszoo.data.pixel_scale import check_band_scales
 from lenszoo.data.readers import ImageFiles, read_images
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.data.table import MISSING, check_ids, check_rows, folder_of, read_table
@@ -243,6 +244,8 @@ class Catalogue:
             notes.append(f"Objects with bad pixels, left out: {len(paths) - len(kept)}.")
         elif counts.any():
             notes.append(f"Images with bad pixels (on_bad={on_bad!r}): {(counts > 0).sum()}.")
+        if (apart := check_band_scales(paths[0])) is not None:
+            notes.append(apart)
         chosen = _grouped(rows.take(present[kept]), [paths[i] for i in kept])
         facts = {"pixel_scale": read_pixel_scale(paths[0]), "on_bad": on_bad, "on_missing": policy}
         return replace(

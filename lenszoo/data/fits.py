@@ -176,20 +176,26 @@ def read_pixel_scale(path: Any) -> float | None:
         cannot be read, which reading its pixels will tell.
     """
     parts = [path] if isinstance(path, str | os.PathLike) else [p for p in path if p is not None]
-    if not parts or not split_hdu(os.fspath(parts[0]))[0].lower().endswith(SUFFIXES):
+    scales = axis_scales(parts[0]) if parts else None
+    return None if scales is None else math.sqrt(scales[0] * scales[1])
+
+
+def axis_scales(file: str | os.PathLike[str]) -> tuple[float, float] | None:
+    """Return the arcsec a pixel of one file along its columns and rows; None as above."""
+    if not split_hdu(os.fspath(file))[0].lower().endswith(SUFFIXES):
         return None
     from astropy.wcs import WCS
     from astropy.wcs.utils import proj_plane_pixel_scales
 
     try:
-        with _opened(os.fspath(parts[0])) as chosen:
+        with _opened(os.fspath(file)) as chosen:
             coordinates = WCS(chosen.hdu.header, naxis=2)
             if not coordinates.has_celestial:
                 return None
-            scale = float(np.sqrt(np.prod(proj_plane_pixel_scales(coordinates)))) * _ARCSEC
+            along = [float(scale) * _ARCSEC for scale in proj_plane_pixel_scales(coordinates)]
     except Exception:  # astropy raises nearly anything for odd coordinates
         return None
-    return scale if np.isfinite(scale) and scale > 0 else None
+    return (along[0], along[1]) if all(0 < scale < math.inf for scale in along) else None
 
 
 class ImagePlace(NamedTuple):

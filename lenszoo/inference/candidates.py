@@ -215,7 +215,7 @@ def _check(opened: OpenedModel, images: Images, pixel_scale: float | None = None
     """Check that images are of the kind that a model learned on; warnings become their notes."""
     images.check_bands()  # before warnings of images that do not fit at all
     notes = (
-        check_pixel_scale(images, opened.pixel_scale, pixel_scale),
+        *check_pixel_scale(images, opened.pixel_scale, pixel_scale),
         check_brightness(opened, images) or check_observation(opened, images),
         check_scale(opened, images),
         check_rounding(images),

@@ -139,9 +139,8 @@ class Images:
 
         Left out are images that cannot be read, have other bands, or another size than the first.
         """
-        rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), count)).astype(int))
         images: list[np.ndarray] = []
-        for row in rows.tolist():
+        for row in self.spread(count):
             if self._is_missing(row):
                 continue
             try:
@@ -167,9 +166,14 @@ class Images:
             return
         _take_bands(image, self.fit, self.name(row))
 
-    def height(self, row: int) -> int:
-        """Return how many pixels high an image is before it is made to fit."""
-        return int(self._raw(row).shape[0])
+    def size(self, row: int) -> tuple[int, int]:
+        """Return how many pixels high and wide an image is before it is made to fit."""
+        height, width = self._raw(row).shape[:2]
+        return int(height), int(width)
+
+    def spread(self, count: int) -> list[int]:
+        """Return some rows, evenly over all."""
+        return np.unique(np.linspace(0, len(self) - 1, min(len(self), count)).astype(int)).tolist()
 
     def read(self, row: int) -> Read:
         """Read one image and make it fit.

@@ -11,14 +11,13 @@ import numpy as np
 
 from lenszoo.data.names import LENS_CLASSES, canonical_class
 from lenszoo.errors import LenszooError
-from lenszoo.layers import Stretch
 from lenszoo.metrics.classification import log_softmax
 from lenszoo.metrics.prevalence import TRAINED_PREVALENCE, joint_prevalence
 from lenszoo.models.build import PROBABILITIES, as_graph, last_activation, model_config, row_name
 from lenszoo.models.registry import CATALOG
 from lenszoo.pretrained.learned import learned_classes, learned_prevalence
 from lenszoo.pretrained.loading import load_sources
-from lenszoo.pretrained.members import members
+from lenszoo.pretrained.members import measures_each_image, members
 from lenszoo.pretrained.origin import recall
 from lenszoo.pretrained.saving import broken_weights
 from lenszoo.pretrained.source import WeightsName, WeightsSource, resolve
@@ -76,8 +75,7 @@ class OpenedModel:
     @property
     def measures_each_image(self) -> bool:
         """Whether a stretch takes level and scale from each image, whatever its unit and sky."""
-        layers = [layer for layer in self.model.layers if isinstance(layer, Stretch)]
-        return any(layer.of_each_image for layer in layers)
+        return measures_each_image(self.model)
 
     @property
     def finds_lenses(self) -> bool:
@@ -166,8 +164,7 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
             "to weights from before."
         )
     count = max(2, _count_outputs(model))
-    stored: Sequence[str] = next((one.classes for one in sources if one.classes), ())
-    stored = stored or learned_classes(model)
+    stored: Sequence[str] = _first_of(sources, "classes") or learned_classes(model)
     if not stored and _finds_lenses(model):
         stored = LENS_CLASSES
     names = _names(stored if classes is None else classes)
@@ -183,16 +180,21 @@ def open_model(source: ModelLike, classes: Sequence[str] | None = None) -> Opene
         named,
         provenance() | {"model": row_name(model)} | single,
         run_dir=sources[0].run_dir if len(sources) == 1 else None,
-        bands=sources[0].bands if sources else (),
-        pixel_scale=sources[0].pixel_scale if sources else None,
-        inputs=sources[0].inputs if sources else None,
-        observation=sources[0].observation if sources else None,
+        bands=_first_of(sources, "bands") or (),
+        pixel_scale=_first_of(sources, "pixel_scale"),
+        inputs=_first_of(sources, "inputs"),
+        observation=_first_of(sources, "observation"),
         temperature=temperature_of(model),
         prevalence=joint_prevalence([s.prevalence for s in sources])
         if sources and not sources[0].is_model
         else learned_prevalence(model),
         preset=sources[0].preset if len({source.preset for source in sources}) == 1 else None,
     )
+
+
+def _first_of(sources: Sequence[WeightsSource], field: str) -> Any:
+    """Return what the first weights that know a field say: members of an ensemble agree."""
+    return next((value for one in sources if (value := getattr(one, field))), None)
 
 
 _UNKNOWN = dict.fromkeys(("weights", "weights_sha256", "recipe", "seed"))

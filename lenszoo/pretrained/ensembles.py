@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from lenszoo.data.flux_units import AGREE
+from lenszoo.data.pixel_scale import same_scale
 from lenszoo.errors import LenszooError
 from lenszoo.models.build import as_graph, check_logits
 from lenszoo.pretrained.members import NAME
@@ -24,7 +26,7 @@ def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) ->
 
     Raises:
         LenszooError: there are none, a member answers probabilities, or the members differ in
-            image size, bands or classes.
+            image size, bands, classes, pixel scale or zero point.
     """
     if not models:
         raise LenszooError("An ensemble needs a list of weights' names or paths, and got none.")
@@ -44,6 +46,7 @@ def ensemble(sources: Sequence[WeightsSource], models: Sequence[keras.Model]) ->
                 _check_equal("classes", source, first, source.classes, first.classes)
             if source.bands and first.bands:
                 _check_equal("bands", source, first, source.bands, first.bands)
+            _check_scales(source, first)
     images = keras.Input(members[0].input_shape[1:], name="images")
     # two runs of one architecture share a name, which a graph allows only once
     answers = [
@@ -67,3 +70,19 @@ def _check_equal(
         f"An ensemble needs members that agree: the {noun} of {source.label} are {texts[0]}, "
         f"those of {first.label} {texts[1]}."
     )
+
+
+def _check_scales(source: WeightsSource, first: WeightsSource) -> None:
+    """Raise LenszooError where two members learned at other pixel scales or zero points."""
+    scales = [one.pixel_scale for one in (source, first)]
+    points = [None if one.inputs is None else one.inputs.zero_point for one in (source, first)]
+    for noun, (own, other), agree in (
+        ("pixels [arcsec]", scales, same_scale),
+        ("zero points", points, lambda own, other: abs(own - other) <= AGREE),
+    ):
+        if own is not None and other is not None and not agree(own, other):
+            raise LenszooError(
+                f"An ensemble needs members that agree: the {noun} of {source.label} are "
+                f"{own:.4g}, those of {first.label} {other:.4g}; predict with each on images as it "
+                "learned on, and average the logits."
+            )

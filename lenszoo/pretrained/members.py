@@ -2,6 +2,8 @@
 
 import keras
 
+from lenszoo.layers import Stretch
+
 NAME = "ensemble"
 """Name of a model that :func:`lenszoo.pretrained.ensembles.ensemble` made."""
 
@@ -11,3 +13,14 @@ def members(model: keras.Model) -> list[keras.Model]:
     if model.name != NAME:
         return []
     return [layer for layer in model.layers if isinstance(layer, keras.Model)]
+
+
+def measures_each_image(model: keras.Model) -> bool:
+    """Whether a stretch takes level and scale from each image, whatever its unit and sky.
+
+    Of an ensemble, whether one does in every member.
+    """
+    return all(
+        any(isinstance(layer, Stretch) and layer.of_each_image for layer in network.layers)
+        for network in members(model) or [model]
+    )

@@ -19,6 +19,7 @@ import numpy as np
 from lenszoo.data.untrusted import READ_ERRORS, open_hdf5, open_zip
 from lenszoo.errors import LenszooError, counted, one_line, unreadable
 from lenszoo.files import expanded, has_file, write_bytes
+from lenszoo.layers import NonFiniteGuard
 from lenszoo.metrics.prevalence import TRAINED_PREVALENCE
 from lenszoo.models.build import check_channels, model_config
 from lenszoo.pretrained.claims import check_claims, stored_sizes
@@ -134,6 +135,24 @@ def read_prevalence(path: Path) -> float | None:
     if share is not None and not (isinstance(share, float) and 0 < share < 1):
         raise LenszooError(f"{path}: its share of lenses {share!r} is none between 0 and 1.")
     return None if share is None else float(share)
+
+
+def read_noted(path: Path) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """Return the ``model_config`` and the classes noted in a ``.keras`` file, before it is loaded.
+
+    None and no classes where they are not there, or cannot be read, which loading will tell.
+    """
+    with contextlib.suppress(LenszooError, *READ_ERRORS, RecursionError):
+        with open_zip(path) as archive:
+            parts = [json.loads(archive.read("config.json"))]
+        for part in parts:  # which grows: layers of a model come before those of models in it
+            if isinstance(part, dict) and part.get("class_name") == NonFiniteGuard.__name__:
+                guard = NonFiniteGuard.from_config(part["config"])
+                identity = check_identity(guard.identity, str(path))
+                return identity, tuple(map(str, (guard.learned or {}).get("classes", ())))
+            if isinstance(part, dict | list):
+                parts.extend(part.values() if isinstance(part, dict) else reversed(part))
+    return None, ()
 
 
 def broken_weights(model: keras.Model) -> list[str]:

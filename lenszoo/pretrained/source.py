@@ -23,6 +23,7 @@ from lenszoo.pretrained.saving import (
     WEIGHTS,
     check_identity,
     read_identity,
+    read_noted,
     read_prevalence,
 )
 from lenszoo.pretrained.store import fetch_weights
@@ -76,14 +77,22 @@ class WeightsSource:
         if self.local is None:
             return {}
         run = _read_run(self.local.with_name(RUN_FILE))
-        if not run or self.is_model or self.local.name == BEST:
+        if not run or self.local.name == BEST:
             return run
-        own, model = read_identity(self.local), run.get("model") or {}
-        if own is None or all(own[key] == model.get(key, own[key]) for key in _KIND):
+        if self.is_model:
+            own, classes = read_noted(self.local)
+        else:
+            own, classes = read_identity(self.local), ()
+        model, learned = run.get("model") or {}, run.get("classes") or ()
+        if own is not None and any(own[key] != model.get(key, own[key]) for key in _KIND):
+            other = "another network"
+        elif classes and learned and not _are_same(classes, learned):
+            other = "other classes"
+        else:
             return run
         log.warning(
-            "%s holds another network than the run of its folder (%s), whose classes and bands are "
-            "not its own.", self.local, RUN_FILE,
+            "%s holds %s than the run of its folder (%s), whose classes, bands and pixel scale are "
+            "not its own.", self.local, other, RUN_FILE,
         )  # fmt: skip
         return {}
 
@@ -184,7 +193,7 @@ class WeightsSource:
 
     def has_classes(self, classes: Sequence[str]) -> bool:
         """Tell whether ``classes`` are these classes in this order, by whatever alias."""
-        return list(map(canonical_class, self.classes)) == list(map(canonical_class, classes))
+        return _are_same(self.classes, classes)
 
 
 def resolve(weights: "WeightsName | WeightsSource", model: str | None = None) -> WeightsSource:
@@ -260,6 +269,10 @@ def _weights_file(path: Path) -> Path:
     if not path.name.endswith((WEIGHTS, MODEL)):
         raise LenszooError(f"{path} is not a file of weights: expected {WEIGHTS} or {MODEL}.")
     return path
+
+
+def _are_same(classes: Sequence[str], others: Sequence[str]) -> bool:
+    return list(map(canonical_class, classes)) == list(map(canonical_class, others))
 
 
 def _stamp(file: Path) -> int:

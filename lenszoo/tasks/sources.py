@@ -10,6 +10,7 @@ from lenszoo.data import Dataset, DatasetIndex, Leak
 from lenszoo.data.batches import Batches
 from lenszoo.data.cutting import Cut
 from lenszoo.data.fits import read_pixel_scale
+from lenszoo.data.pixel_scale import check_band_scales
 from lenszoo.data.scaling import prepared
 from lenszoo.errors import LenszooError
 from lenszoo.files import expanded
@@ -232,7 +233,8 @@ def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> Tr
     for part in (train, val):
         need_labels(part)
     parts = held_parts(train, val)
-    notes = overlap_notes(parts)
+    apart = check_band_scales(train.paths[0])
+    notes = (*overlap_notes(parts), *([] if apart is None else [apart]))
     looks = recipe.data.crop, recipe.data.scaling
     loaded = prepared(train.load(recipe.data.on_bad), *looks)
     if recipe.weights is not None:

@@ -10,8 +10,8 @@ from astropy.io import fits
 from oneline import one_line
 
 from lenszoo import build_model, predict
-from lenszoo.data import Cutouts, Dataset
-from lenszoo.inference import open_model
+from lenszoo.data import Cutouts, Dataset, DatasetIndex
+from lenszoo.inference import open_model, provenance_of
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +111,44 @@ def test_images_of_other_bands_are_refused_before_anything_is_told_of_them(opene
     with caplog.at_level(logging.WARNING, "lenszoo"):
         one_line("image a: 3 bands, but", lambda: predict(opened, given))
     assert not caplog.records
+
+
+def told(opened, inputs, caplog):
+    """Lines that a prediction logs, and the notes that its table keeps."""
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "lenszoo"):
+        table = predict(opened, inputs)
+    lines = [record.getMessage() for record in caplog.records]
+    assert provenance_of(table)["notes"] == lines
+    return lines
+
+
+def write(path, columns, rows=None):
+    head = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"})
+    head.update({"CDELT1": -columns / 3600, "CDELT2": (rows or columns) / 3600})
+    pixels = np.random.default_rng(0).random((16, 16), np.float32)
+    fits.writeto(path, pixels, head)
+    return path
+
+
+def test_images_behind_the_first_are_looked_at_too(opened, tmp_path, caplog):
+    same, other = write(tmp_path / "a.fits", 0.2), write(tmp_path / "b.fits", 0.8)
+    np.save(tmp_path / "c.npy", np.random.default_rng(0).random((16, 16)))
+    (line,) = told(opened, [same, other], caplog)
+    assert "b.fits (1 of 2 images looked at): 0.8 arcsec a pixel, but simple_cnn learned" in line
+    (line,) = told(opened, [tmp_path / "c.npy", other], caplog)
+    assert "b.fits: 0.8 arcsec" in line
+
+
+def test_each_axis_is_compared(opened, tmp_path, caplog):
+    (line,) = told(opened, write(tmp_path / "a.fits", 0.1, 0.4), caplog)  # 0.2 in the mean
+    assert "0.1 x 0.4 arcsec a pixel, but simple_cnn learned at 0.2" in line
+    assert "will take all for 2 x 0.5 times as large" in line
+
+
+def test_bands_of_two_scales_are_told_of(tmp_path, caplog):
+    model = open_model(build_model("simple_cnn", input_shape=(16, 16, 2), width=4))
+    bands = write(tmp_path / "g.fits", 0.2), write(tmp_path / "r.fits", 0.6)
+    index = DatasetIndex(("a",), (bands,), source="two files")
+    (line,) = told(model, index, caplog)
+    assert "r.fits: 0.6 arcsec a pixel, but" in line and "another band of the same image" in line

@@ -10,6 +10,7 @@ from oneline import one_line
 
 from lenszoo import build_model, predict
 from lenszoo.errors import LenszooError
+from lenszoo.inference import open_model
 from lenszoo.pretrained.loading import load_model, save_weights
 
 SHAPE = (20, 20, 1)
@@ -128,3 +129,36 @@ def test_members_of_other_bands_are_named(tmp_path):
 
 def test_an_ensemble_has_members():
     one_line("needs a list", lambda: load_model([]))
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        (
+            ({"pixel_scale": 0.1}, {"pixel_scale": 0.3}),
+            r"pixels \[arcsec\] of .* 0.3, those of .* 0.1",
+        ),
+        (({"inputs": 25.0}, {"inputs": 31.4}), r"zero points of .* 31.4, those of .* 25; predict"),
+    ],
+)
+def test_members_that_learned_on_other_pixels_are_named(runs, message, tmp_path):
+    scale = {"noise": [1.0], "sky": [0.0], "peak": [9.0]}
+    paths = [write(tmp_path / name) for name in "ab"]
+    for path, run in zip(paths, runs, strict=True):
+        if "inputs" in run:
+            run = {"inputs": scale | {"zero_point": run["inputs"]}}
+        path.with_name("run.json").write_text(json.dumps(run))
+    for order in (paths, paths[::-1]):
+        with pytest.raises(LenszooError, match=message if order is paths else "members that agree"):
+            load_model(order)
+
+
+def test_an_ensemble_knows_what_any_of_its_members_knows(tmp_path):
+    paths = [write(tmp_path / name, shape=(20, 20, 2)) for name in "ab"]
+    scale = {"noise": [1.0] * 2, "sky": [0.0] * 2, "peak": [9.0] * 2, "zero_point": 25.0}
+    facts = {"bands": ["g", "r"], "pixel_scale": 0.2, "inputs": scale}
+    paths[1].with_name("run.json").write_text(json.dumps(facts))
+    for order in (paths, paths[::-1]):
+        opened = open_model(order)
+        assert (opened.bands, opened.pixel_scale) == (("g", "r"), 0.2)
+        assert opened.zero_point == 25.0

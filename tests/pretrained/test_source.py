@@ -178,3 +178,31 @@ def test_weights_of_another_network_have_no_classes_of_the_run_beside_them(zoo, 
     assert resolve(tmp_path / "run").classes == tuple(run["classes"])
     assert resolve(tmp_path / "run" / "mine.weights.h5").classes == ()
     assert "holds another network than the run of its folder" in caplog.text
+
+
+def _keras_beside_a_run(zoo, folder, classes, **settings):
+    """A ``.keras`` file with the tiny zoo's classes, in the folder of a run with others."""
+    shutil.copytree(zoo.run, folder)
+    run = json.loads((folder / "run.json").read_text()) | settings
+    (folder / "run.json").write_text(json.dumps(run | {"classes": classes}))
+    load_model(NAME).save(folder / "mine.keras")
+    return folder / "mine.keras"
+
+
+def test_a_keras_file_has_its_own_classes_in_the_folder_of_another_run(zoo, tmp_path, caplog):
+    settings = {"bands": ["z"], "pixel_scale": 0.2}
+    path = _keras_beside_a_run(zoo, tmp_path / "a", [*reversed(CLASSES)], **settings)
+    opened = open_model(path)
+    assert (opened.classes, opened.bands, opened.pixel_scale) == (CLASSES, (), None)
+    assert "mine.keras holds other classes than the run of its folder" in caplog.text
+    caplog.clear()
+    model = build_model("simple_cnn", input_shape=(16, 16, 1), num_classes=3, width=4)
+    model.save(path.with_name("other.keras"))
+    assert resolve(path.with_name("other.keras")).bands == ()
+    assert "other.keras holds another network than the run of its folder" in caplog.text
+
+
+def test_a_keras_file_of_the_run_is_known_by_it(zoo, tmp_path, caplog):
+    path = _keras_beside_a_run(zoo, tmp_path / "a", list(CLASSES), bands=["z"])
+    assert open_model(path).bands == ("z",)
+    assert not caplog.records

@@ -4,10 +4,10 @@ import logging
 
 import numpy as np
 
-from lenszoo.data.fits import read_pixel_scale
+from lenszoo.data.fits import axis_scales
 from lenszoo.data.input_scale import measure_each
+from lenszoo.data.pixel_scale import same_scale, shown_scales
 from lenszoo.errors import LenszooError
-from lenszoo.inference.pixel_scale import TOLERANCE
 from lenszoo.inference.upscaling.pixels import Scaling, blocks, find_bad, find_range
 from lenszoo.inference.upscaling.upscaler import Upscaler
 
@@ -15,29 +15,37 @@ NOISE_TOLERANCE = 3.0
 """Factor between two noise levels, either way, from which on a warning is due."""
 
 _MOST = 64
+_NOISE = "noise"
 
 log = logging.getLogger("lenszoo")
 
 
-def check_like_training(upscaler: Upscaler, image: np.ndarray, scaling: Scaling, name: str) -> None:
+def check_like_training(
+    upscaler: Upscaler, image: np.ndarray, scaling: Scaling, name: str, told: set[str]
+) -> None:
     """Warn, in a line each, where pixel scale or noise are not those of a model's training.
 
     Args:
         upscaler: the model; nothing is checked that it does not know.
         image: float32 (H, W, bands), as read.
         scaling: how its values become the model's.
-        name: the file.
+        name: the file, with the HDU in brackets where one was chosen.
+        told: grows by what was warned of: each pixel scale once, and noise once.
     """
-    scale, trained = read_pixel_scale(name), upscaler.pixel_scale
-    if scale is not None and trained is not None and abs(scale / trained - 1) > TOLERANCE:
-        log.warning(
-            "%s: %.3g arcsec a pixel, but %s learned at %.3g: what it adds is detail of another "
-            "camera.", name, scale, upscaler.name, trained,
-        )  # fmt: skip
-    if upscaler.inputs is None:
+    scales, trained = axis_scales(name), upscaler.pixel_scale
+    if scales is not None and trained is not None:
+        shown = shown_scales(*scales)
+        if shown not in told and not all(same_scale(along, trained) for along in scales):
+            told.add(shown)
+            log.warning(
+                "%s: %s arcsec a pixel, but %s learned at %.3g: what it adds is detail of another "
+                "camera.", name, shown, upscaler.name, trained,
+            )  # fmt: skip
+    if upscaler.inputs is None or _NOISE in told:
         return
     noise, learned = _noise(image, scaling), float(np.median(upscaler.inputs.noise))
     if noise is not None and not 1 / NOISE_TOLERANCE <= noise / learned <= NOISE_TOLERANCE:
+        told.add(_NOISE)
         log.warning(
             "%s: the noise of a pixel is %.2g of the range that the model sees as 0 to 1, but %s "
             "learned at %.2g: do not trust the details; another range, scaling=, may help.",

@@ -133,14 +133,14 @@ def upscale(
             _refuse_existing(jobs)
         upscaler = open_upscaler(model, scale)
         results: list[Upscaled] = []
+        told: set[str] = set()
         for source, target in jobs:
             if skip_existing and not overwrite and is_written(target):
                 results.append(Upscaled(source, target, "kept"))
             else:
                 tiles = progress if len(jobs) == 1 else None
                 try:
-                    first = not any(result.status == "written" for result in results)
-                    _upscale_file(upscaler, source, target, settings, hdu, tiles, first)
+                    _upscale_file(upscaler, source, target, settings, hdu, tiles, told)
                     results.append(Upscaled(source, target, "written"))
                 except LenszooError as error:
                     if on_error == "raise":
@@ -174,7 +174,7 @@ def _upscale_file(
     settings: Settings,
     hdu: int | str | None,
     progress: Progress | None,
-    first: bool,
+    told: set[str],
 ) -> None:
     try:
         stack = open_stack(source) if is_stack_file(source) else None
@@ -185,8 +185,8 @@ def _upscale_file(
             return
         image = open_image(source, target, upscaler.scale, hdu, settings.flux)
         check_range(image.pixels, source)
-        if first:
-            check_like_training(upscaler, image.pixels, settings.scaling, source)
+        name = source if hdu is None or split_hdu(source)[1] is not None else f"{source}[{hdu}]"
+        check_like_training(upscaler, image.pixels, settings.scaling, name, told)
         upscaled = upscale_one(upscaler, image.pixels, settings, progress=progress, name=source)
         _make_folder(target.parent)
         with replacing(target) as (_, stream):

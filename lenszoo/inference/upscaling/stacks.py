@@ -24,11 +24,11 @@ def upscale_stack(
     Raises:
         LenszooError: an image cannot be read or upscaled; messages name its row.
     """
+    told: set[str] = set()
     for done, image in enumerate(stack.images):
         pixels = image.read()
         check_range(pixels, str(image))
-        if not done:
-            check_like_training(upscaler, pixels, settings.scaling, str(image))
+        check_like_training(upscaler, pixels, settings.scaling, str(image), told)
         fine = upscale_one(upscaler, pixels, settings, name=str(image))
         row = np.ascontiguousarray(image.as_stored(fine), "<f4")
         if not done:
