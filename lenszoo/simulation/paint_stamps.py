@@ -4,7 +4,8 @@ import hashlib
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -119,7 +120,9 @@ def read_stamps(folder: str | os.PathLike[str]) -> Stamps:
         if image.shape[2] != 1:
             raise LenszooError(f"{path}: {image.shape[2]} bands; a stamp has one.")
         images.append(image[..., 0])
-    return make_stamps(images, paths)
+    stamps = make_stamps(images, paths)
+    # by which stamps are split: the same wherever the folder lies
+    return replace(stamps, names=tuple(Path(path).name for path in paths))
 
 
 def _prepared(image: np.ndarray, name: str) -> np.ndarray:

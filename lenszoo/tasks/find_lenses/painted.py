@@ -109,8 +109,9 @@ def open_painted(data: LensData, use: str, seed: int) -> TrainingData:
 def painted_parts(train: "PaintedSide", val: "PaintedSide") -> dict[str, Part]:
     """Return the galaxies of both sides, the stamps and the survey, which paintings depend on."""
     parts = {TRAIN: _part(train.galaxies), VALIDATION: _part(val.galaxies)}
-    if (stamps := train.painter.stamps) is not None:
-        parts["stamp"] = Part(tuple(map(str, range(len(stamps)))), hash_arrays(stamps.images))
+    for name, side in (("stamp", train), ("held-out stamp", val)):
+        if (stamps := side.painter.stamps) is not None:
+            parts[name] = Part(stamps.names, hash_arrays(stamps.images))
     survey = train.galaxies.survey
     psfs = b"".join(psf.content() for psf in train.galaxies.psfs)
     content = sha256(survey.model_dump_json().encode() + psfs).hexdigest()

@@ -201,16 +201,19 @@ def test_a_run_notices_a_changed_row_survey_and_stamp(folder, tmp_path):
     shutil.copy(Path(surveys.__file__).with_name("cfhtls_gri.toml"), survey)
     stamps.mkdir()
     x, y = np.meshgrid(np.arange(-40, 41), np.arange(-40, 41))
-    np.save(stamps / "disc.npy", np.exp(-np.hypot(x, y) / 5.0))
+    for name in ("disc.npy", "other.npy"):
+        np.save(stamps / name, np.exp(-np.hypot(x, y) / 5.0))
 
     def parts():
         return source(copy, survey=str(survey), stamps=str(stamps)).parts
 
     before = parts()
     assert first_change(before, parts()) is None
-    np.save(stamps / "disc.npy", np.exp(-np.hypot(x, y) / 6.0))
-    assert first_change(before, parts()) == "stamp 0 has another content now"
-    before = parts()
+    for name in ("disc.npy", "other.npy"):  # one trains, one validates
+        np.save(stamps / name, np.exp(-np.hypot(x, y) / 6.0))
+        change = first_change(before, parts())
+        assert change.endswith(f"stamp {name} has another content now")
+        before = parts()
     survey.write_text("mask_value = -99.0\n" + survey.read_text())
     assert first_change(before, parts()) == "survey mine has another content now"
     before = parts()
