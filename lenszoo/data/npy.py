@@ -18,6 +18,9 @@ from lenszoo.errors import LenszooError, one_line, unreadable
 MAX_BANDS = 10
 """The most bands an image may have; it tells the band axis of a 3-D array from rows and columns."""
 
+BANDS_FIRST = (1, 2, 0)
+"""Order of axes that brings (bands, H, W) to (H, W, bands)."""
+
 # A header is padded to 64 bytes and describes one array; this is hundreds of times that.
 _MAX_HEADER = 2**16
 _MAGIC = b"\x93NUMPY"
@@ -65,7 +68,7 @@ def image_layout(shape: tuple[int, ...]) -> tuple[tuple[int, int, int], tuple[in
         raise ValueError(f"shape {shape} has no axis of at most {MAX_BANDS} bands")
     if first == last:
         raise ValueError(f"shape {shape} may be (C, H, W) as well as (H, W, C)")
-    return (first, middle, last), ((1, 2, 0) if first < last else (0, 1, 2))
+    return (first, middle, last), (BANDS_FIRST if first < last else (0, 1, 2))
 
 
 def as_stored(pixels: np.ndarray, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lenszoo.data.chunked import Arrays, by_chunks
-from lenszoo.data.npy import as_stored, image_layout
+from lenszoo.data.npy import BANDS_FIRST, as_stored, image_layout, read_header
 from lenszoo.data.part import ImagePart
 from lenszoo.data.regular import open_regular
 from lenszoo.errors import LenszooError, one_line
@@ -269,6 +269,26 @@ def _npy(path: Path) -> Stack | None:
     if array.ndim == 3 and _is_no_image(array.shape):
         return Stack(_rows(str(path), array))
     return None
+
+
+def note_bands_first(path: Any) -> str | None:
+    """Say of an ``.npy`` of few planes that it is one image of many bands; None of any other image.
+
+    In memory, an array (n, H, W) is n images of one band.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path).lower().endswith(".npy"):
+        return None
+    try:
+        header = read_header(path)
+    except LenszooError:  # reading it will tell
+        return None
+    count, height, width = header.hwc_shape
+    if len(header.shape) != 3 or count == 1 or header.hwc_axes != BANDS_FIRST:
+        return None
+    return (
+        f"{os.fspath(path)}: {header.shape} is read as one image of {count} bands; for {count} "
+        f"images save it as {(count, height, width, 1)}."
+    )
 
 
 def _is_no_image(shape: tuple[int, ...]) -> bool:

@@ -18,6 +18,7 @@ from lenszoo.data.listing import Inputs, as_index
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.paired import is_pipeline, read_pipeline
 from lenszoo.data.readers import ImageFiles, image_name
+from lenszoo.data.stacks import note_bands_first
 from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.preparing import Preparation
 from lenszoo.masked import unmasked
@@ -110,6 +111,11 @@ class Images:
         self.ids = self.dataset.ids
         self.paths = None if self.dataset.files is None else self.dataset.files.paths
         self.fit, self.notes = fit, list[str]()
+        one_file = self.dataset is not inputs and self.paths is not None and len(self) == 1
+        note = note_bands_first(self.paths[0]) if one_file and self.paths else None
+        if note is not None:
+            log.warning("%s", note)
+            self.notes.append(note)
         if None in fit.shape[:2]:
             self.fit = self._sized(fit)
 

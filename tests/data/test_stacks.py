@@ -7,11 +7,12 @@ from oneline import one_line
 from tinyfixtures import opened, own_manifest, stack, zoo
 from tinyzoo import CLASSES
 
-from lenszoo import evaluate, predict
+from lenszoo import build_model, evaluate, predict
 from lenszoo.data import DatasetIndex, make_pairs, read_pairs
 from lenszoo.data.listing import as_index
-from lenszoo.data.stacks import open_stack
+from lenszoo.data.stacks import note_bands_first, open_stack
 from lenszoo.errors import LenszooError
+from lenszoo.inference import open_model, provenance_of
 
 __all__ = ["opened", "own_manifest", "stack", "zoo"]
 
@@ -140,3 +141,17 @@ def test_pairs_of_stacks_are_matched_by_number(write):
     assert pairs.ids == ("0", "1", "2") and pairs.targets.shape == (3, 8, 8, 1)
     made = make_pairs(write("fine.npz", fine), 2)
     np.testing.assert_allclose(made.images, pairs.images, rtol=1e-6)
+
+
+def test_a_file_of_few_planes_is_one_image_and_says_so(write, caplog):
+    model = open_model(build_model("simple_cnn", input_shape=(16, 16, 4), width=4))
+    pixels = np.random.default_rng(0).random((4, 16, 16), np.float32)
+    table = predict(model, write("q.npy", pixels))
+    (note,) = provenance_of(table)["notes"]
+    assert len(table) == 1 and note in caplog.text
+    assert note.endswith(
+        "q.npy: (4, 16, 16) is read as one image of 4 bands; for 4 images save it as "
+        "(4, 16, 16, 1)."
+    )
+    for shape in ((1, 16, 16), (1, 4, 16, 16), (16, 16, 4), (16, 16), (12, 16, 16)):
+        assert note_bands_first(write("r.npy", np.zeros(shape))) is None
