@@ -17,7 +17,7 @@ from lenszoo.data.stacks import is_stack_file, is_store, open_stack
 from lenszoo.data.table import TABLE_SUFFIXES, column_names, is_table_file
 from lenszoo.data.walk import walk_files
 from lenszoo.errors import LenszooError
-from lenszoo.files import expanded, has_folder
+from lenszoo.files import at_home, expanded, has_folder
 
 Inputs: TypeAlias = (
     str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | DatasetIndex | np.ndarray | Any
@@ -120,7 +120,7 @@ def _kind(inputs: object) -> str:
 
 def _from_files(files: Sequence[str | os.PathLike[str]]) -> DatasetIndex:
     for file in files:
-        if has_folder(file) or str(file).lower().endswith(TABLE_SUFFIXES):
+        if has_folder(at_home(file)) or str(file).lower().endswith(TABLE_SUFFIXES):
             raise LenszooError(f"{file}: give one folder, one table, or image files.")
     return DatasetIndex.from_files(files)
 

@@ -228,7 +228,7 @@ def read_into(
         if not whole or not os.fspath(path).lower().endswith(".npy"):  # type: ignore[arg-type]
             image = read_image(path)
         else:
-            image = read_npy(path, out=out)  # type: ignore[arg-type]
+            image = read_npy(_name(path), out=out)
     except LenszooError as error:
         if on_bad != "skip":
             raise
@@ -269,7 +269,7 @@ class ImageNames(Sequence[str]):
 
 
 def _name(path: Any) -> str:
-    return str(path) if isinstance(path, ImagePart) else os.fspath(path)
+    return str(path) if isinstance(path, ImagePart) else at_home(path)
 
 
 def _is_bands(path: ImagePath) -> bool:

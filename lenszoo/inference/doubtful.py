@@ -45,6 +45,8 @@ def note_axes(images: Images) -> str | None:
 def check_rounding(images: Images) -> str | None:
     """Warn of images with one value in nearly all pixels of a band; return the line."""
     looked_at = images.sample(_LOOKED_AT)
+    if not len(looked_at):  # none can be read, which reading them will tell
+        return None
     middle = np.median(looked_at, axis=(1, 2), keepdims=True)
     shares = np.mean(looked_at == middle, axis=(1, 2))
     flat = np.argwhere((shares > NEARLY_ALL) & (shares < 1.0))  # constant bands are refused

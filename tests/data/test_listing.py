@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from oneline import one_line
 
-from lenszoo.data import DatasetIndex, read_image
+from lenszoo.data import DatasetIndex, read_image, read_images
 from lenszoo.data.listing import ImageTable, as_index
 from lenszoo.data.table import read_table
 from lenszoo.errors import LenszooError
@@ -76,4 +76,5 @@ def test_a_tilde_is_the_home_of_the_user_wherever_files_are_named(tmp_path, monk
     assert as_index("~/sky").paths[0] == tmp_path / "sky" / "no" / "b.npy"
     assert DatasetIndex.from_directory("~/sky").class_names == ("no", "vort")
     assert read_image(["~/a.npy", "~/a.npy"]).shape == (4, 4, 2)
+    assert read_images(["~/a.npy", "~/sky/no/b.npy"])[0].shape == (2, 4, 4, 1)
     assert read_table("~/t.csv").source == str(tmp_path / "t.csv")

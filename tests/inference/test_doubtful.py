@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tinyzoo import SIZE
 
+from lenszoo.data import Dataset
 from lenszoo.inference import predict, provenance_of
 from lenszoo.inference.doubtful import check_rounding, note_axes
 from lenszoo.inference.inputs import Fit, Images
@@ -53,6 +54,7 @@ def test_images_rounded_to_whole_numbers_are_told_of(caplog):
     line = check_rounding(images(stack, bands=2))
     assert line.startswith("image 0 and others: nearly all pixels are 0 (1 of 5 images looked at")
     assert caplog.messages == [line]
+    assert check_rounding(images(Dataset((), stack[:0]), bands=2)) is None
     stack[1, ..., 1] = 0.0  # a constant band, which is refused
     assert check_rounding(images(stack, bands=2)) is None
 

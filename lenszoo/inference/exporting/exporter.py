@@ -219,8 +219,10 @@ def write_network(row: Format, model: keras.Model, path: Path, facts: str) -> No
             warnings.simplefilter("ignore")
             row.write(model, path, facts)
     except Exception as error:
+        others = ", ".join(key for key, other in FORMATS.items() if other is not row)
         raise LenszooError(
-            f"{model.name} cannot be exported to {row.title}: {one_line(error)}."
+            f"{model.name} cannot be exported to {row.title}: {one_line(error)}. Try another "
+            f"format: {others}."
         ) from error
     finally:
         converter.setLevel(level)
