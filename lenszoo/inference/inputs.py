@@ -106,7 +106,7 @@ class Images:
 
     def __init__(self, inputs: Inputs | Dataset, fit: Fit) -> None:
         check_policy(fit.on_bad)
-        self.dataset = inputs if isinstance(inputs, Dataset) else _as_dataset(inputs)
+        self.dataset = as_dataset(inputs)
         self.ids = self.dataset.ids
         self.paths = None if self.dataset.files is None else self.dataset.files.paths
         self.fit, self.notes = fit, list[str]()
@@ -307,7 +307,14 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _as_dataset(inputs: Inputs) -> Dataset:
+def as_dataset(inputs: Inputs | Dataset) -> Dataset:
+    """List the images of files or an array as a data set; those of files are not read yet.
+
+    Raises:
+        LenszooError: no inputs, or an array of another kind.
+    """
+    if isinstance(inputs, Dataset):
+        return inputs
     if isinstance(inputs, np.ndarray):
         array = _as_stack(inputs)
         return Dataset(tuple(map(str, range(len(array)))), array)
