@@ -45,6 +45,7 @@ from lenszoo.tasks.find_lenses.selection_axes import (
 )
 from lenszoo.tasks.find_lenses.selection_scores import Scorer
 from lenszoo.tasks.find_lenses.selection_table import completeness_table, joint_intervals
+from lenszoo.tasks.parts import real_notes
 
 log = logging.getLogger("lenszoo")
 
@@ -162,7 +163,8 @@ def completeness(
         write_bytes(folder / FACTS, json.dumps(facts, indent=1, default=str).encode())
         lenses = _lenses(folder, grid, scorer, progress)
         table = completeness_table(lenses, grid.axes, grid.cells, at.logit, grid.law)
-        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": at.notes}
+        notes = [*at.notes, *real_notes(opened.model)]
+        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": notes}
         about["intervals"] = joint_intervals(lenses, grid.axes, grid.cells, at.logit)
         write_part(folder / LENSES, lenses, about)
         write_part(folder / TABLE, table, about)
