@@ -203,7 +203,7 @@ def _fine_tune(story: _Story, out: Path, weights: str, opened: OpenedModel, scal
         aucs = ", ".join(f"{row['val_auc']:.3f}" for row in results[name].history)
         start_text = "from the weights " if start else "from scratch     "
         story.say(f"{start_text}  AUC on held-out images by epoch: {aucs}")
-    report = evaluate(out / "finetuned", out / "images", seed=scale.seed)
+    report = evaluate(out / "finetuned", out / "images" / "val", seed=scale.seed)
     base = report.metrics["shortcut"]["macro_ovr_auc"]
     story.say(f"shortcut baseline  {number(base, 3)}")
     return _Tuned(report, results["scratch"])

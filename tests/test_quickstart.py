@@ -1,5 +1,6 @@
 import io
 import json
+import logging
 import re
 
 import pytest
@@ -17,10 +18,17 @@ def told(tmp_path_factory, blank):
     story = io.StringIO()
     folder = tmp_path_factory.mktemp("story") / "quickstart"
     scale = Scale(test_images=30, train_images=24, val_images=12, epochs=1)
+    logger, beside = logging.getLogger("lenszoo"), logging.StreamHandler(io.StringIO())
+    level = logger.level
+    logger.addHandler(beside)
+    logger.setLevel(logging.INFO)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "png", blank)
         page = quickstart(folder, scale=scale, console=Console(file=story, width=100))
+    logger.removeHandler(beside)
+    logger.setLevel(level)
     assert page == folder / "report.html"
+    assert beside.stream.getvalue() == ""  # no line that stands out from the story
     return folder, story.getvalue()
 
 

@@ -106,7 +106,7 @@ class Images:
 
     def __init__(self, inputs: Inputs | Dataset, fit: Fit) -> None:
         check_policy(fit.on_bad)
-        self.dataset = inputs if isinstance(inputs, Dataset) else _as_dataset(inputs, fit)
+        self.dataset = as_dataset(inputs, fit.shape[2])
         self.ids = self.dataset.ids
         self.paths = None if self.dataset.files is None else self.dataset.files.paths
         self.fit, self.notes = fit, list[str]()
@@ -310,18 +310,29 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _as_dataset(inputs: Inputs, fit: Fit) -> Dataset:
+def as_dataset(inputs: Inputs | Dataset, bands: int | None = None) -> Dataset:
+    """List the images of files or an array as a data set; those of files are not read yet.
+
+    Args:
+        inputs: what there is.
+        bands: that the model takes; an array (H, W, bands) is then told how to be one image.
+
+    Raises:
+        LenszooError: no inputs, or an array of another kind.
+    """
+    if isinstance(inputs, Dataset):
+        return inputs
     if isinstance(inputs, np.ndarray):
-        array = _as_stack(inputs, fit.shape[2])
+        array = _as_stack(inputs, bands)
         return Dataset(tuple(map(str, range(len(array)))), array)
     index = as_index(inputs)
     return Dataset(index.ids, files=ImageFiles(index.paths), beside=index.beside)
 
 
-def _as_stack(array: np.ndarray, bands: int) -> np.ndarray:
+def _as_stack(array: np.ndarray, bands: int | None) -> np.ndarray:
     """Return (n, H, W, bands) from that, from (n, H, W) of one band or from one image (H, W, 1)."""
     one = {2: "image[None, ..., None]"}.get(array.ndim)
-    if array.ndim == 3 and array.shape[-1] == bands > 1:
+    if array.ndim == 3 and bands is not None and array.shape[-1] == bands > 1:
         one = "image[None]"
     if one or array.ndim not in (3, 4) or array.dtype.kind not in "fiub" or 0 in array.shape:
         raise LenszooError(

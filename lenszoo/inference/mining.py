@@ -1,18 +1,19 @@
 """Mine hard negatives: objects that a lens finder takes for lenses and that are none."""
 
 import logging
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.columns import is_lens
+from lenszoo.data.scaling import ImageScaling
+from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError, counted
 from lenszoo.inference.candidates import PredictInputs
 from lenszoo.inference.loaded_model import ModelLike, open_model
 from lenszoo.inference.predictor import BATCH_SIZE, Progress, predict
-from lenszoo.inference.preparing import Preparing
 
 log = logging.getLogger("lenszoo")
 
@@ -29,7 +30,11 @@ def mine(
     on_bad: OnBad | None = "skip",
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
-    **preparing: Unpack[Preparing],
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
 ) -> pa.Table:
     """Score objects with a lens finder and keep the hardest false positives, for its next training.
 
@@ -44,7 +49,8 @@ def mine(
         n: the most objects to keep.
         label: column of the inputs' table that says which objects are lenses, which are left out;
             an empty cell is no lens. None: no lens among them is known.
-        on_bad, batch_size, progress, **preparing: as for :func:`lenszoo.predict`.
+        on_bad, batch_size, progress, crop, sky, zero_point, scaling, any_scale: as for
+            :func:`lenszoo.predict`.
 
     Returns:
         ``id``, ``path``, ``kind`` ("mined"), ``logit_lens`` and ``prob_lens``, hardest first; then
@@ -68,8 +74,9 @@ def mine(
     if not opened.finds_lenses:
         raise LenszooError(f"{opened.name} finds no lenses: mine with a lens finder.")
     table = predict(
-        opened, inputs, on_bad=on_bad, batch_size=batch_size, progress=progress, **preparing
-    )
+        opened, inputs, on_bad=on_bad, batch_size=batch_size, progress=progress, crop=crop, sky=sky,
+        zero_point=zero_point, scaling=scaling, any_scale=any_scale,
+    )  # fmt: skip
     scores = table["logit_lens"].to_numpy() - table["logit_nonlens"].to_numpy()
     scores = np.where(np.isfinite(scores), scores, -np.inf)
     if label is not None:

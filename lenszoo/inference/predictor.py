@@ -10,12 +10,14 @@ import pyarrow as pa
 from lenszoo.data.checks import OnBad
 from lenszoo.data.cutting import Cutout
 from lenszoo.data.readers import image_name
+from lenszoo.data.scaling import ImageScaling
+from lenszoo.data.sky import SkyMethod
 from lenszoo.inference.answers import Answers, Progress
 from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
 from lenszoo.inference.engines.opening import EngineName, Precision, open_engine
 from lenszoo.inference.features import feature_model
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
-from lenszoo.inference.preparing import Preparing
+from lenszoo.inference.preparing import Preparing, preparing_of
 from lenszoo.inference.streaming import Output, Prediction
 from lenszoo.inference.tables import FEATURES
 from lenszoo.inference.taken import TAKEN, taken_facts
@@ -41,7 +43,11 @@ def predict(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **preparing: Unpack[Preparing],
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
 ) -> Any:
     """Classify images or lens candidates and return a table, a row each, in their order.
 
@@ -95,9 +101,15 @@ def predict(
         out: a ``.parquet``, ``.csv``, ``.fits`` or ``.ecsv`` file to write, whose path is returned.
         overwrite: replace a file that is there, and finished rows of another prediction.
         progress: is told (images done, images in all).
-        **preparing: how images are prepared, see :class:`lenszoo.inference.preparing.Preparing`:
-            ``crop``, ``sky``, ``zero_point``, ``scaling``, and ``any_scale``. Where the weights
-            know them, noise and sky level of the images are compared with those of the training.
+        crop: pixels a side of the central square that is cut out, before anything else.
+        sky: subtract the sky level of each band, measured by "border" or "median".
+        zero_point: AB magnitude of flux 1 in the images; fluxes are multiplied so that it becomes
+            that of the model's training (25 where the model does not know). By default what the
+            FITS header says, where the model knows its own.
+        scaling: "minmax" maps each image to [0, 1], "zscale" each of its bands by IRAF's limits,
+            and (low, high) those two values to 0 and 1.
+        any_scale: go on, with a warning, where noise or sky level of the images are far from those
+            of the training, which are compared where the weights know them.
 
     Returns:
         The ``pyarrow.Table``; with ``out`` the path of its file.
@@ -123,7 +135,8 @@ def predict(
         output.check(_each(model, inputs))
     work = prediction(
         model, inputs, batch_size=batch_size, on_bad=on_bad, classes=classes, resize=resize,
-        bands=bands, tta=tta, engine=engine, precision=precision, **preparing,
+        bands=bands, tta=tta, engine=engine, precision=precision,
+        **preparing_of(crop, sky, zero_point, scaling, any_scale),
     )  # fmt: skip
     return work.table(progress) if output is None else work.write(output, progress).path
 
@@ -195,7 +208,11 @@ def embed(
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **preparing: Unpack[Preparing],
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
 ) -> Any:
     """Return each image's feature vector: the last layer of a classifier before its head.
 
@@ -204,7 +221,8 @@ def embed(
             whose members have features each of their own.
         tta: the mean over the quarter turns and flips of each image, in eight times the time; worth
             it before a head that learns from few labels, see ``docs/results/label_efficiency.md``.
-        engine, precision, overwrite, progress, preparing: as in :func:`predict`.
+        engine, precision, overwrite, progress: as in :func:`predict`.
+        crop, sky, zero_point, scaling, any_scale: likewise.
         out: a file to write batch by batch, as :func:`predict` does, whose path is returned:
             ``.parquet``, or ``.npy`` with the vectors alone.
 
@@ -227,7 +245,8 @@ def embed(
         output.check(_each(model, inputs), VECTORS)
     work = embedding(
         model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands,
-        tta=tta, engine=engine, precision=precision, **preparing,
+        tta=tta, engine=engine, precision=precision,
+        **preparing_of(crop, sky, zero_point, scaling, any_scale),
     )  # fmt: skip
     return work.answers(progress).values if output is None else work.write(output, progress).path
 
@@ -244,12 +263,17 @@ def embedding_table(
     engine: EngineName = "keras",
     precision: Precision = "auto",
     progress: Progress | None = None,
-    **preparing: Unpack[Preparing],
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
 ) -> pa.Table:
     """As :func:`embed`, as a table: ``id``, ``path``, ``features``, ``bad_pixels``, ``error``."""
     return embedding(
         model, inputs, batch_size=batch_size, on_bad=on_bad, resize=resize, bands=bands,
-        tta=tta, engine=engine, precision=precision, **preparing,
+        tta=tta, engine=engine, precision=precision,
+        **preparing_of(crop, sky, zero_point, scaling, any_scale),
     ).table(progress)  # fmt: skip
 
 

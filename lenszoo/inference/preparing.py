@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -19,25 +19,32 @@ log = logging.getLogger("lenszoo")
 
 
 class Preparing(TypedDict, total=False):
-    """Options of ``predict``, ``embed`` and ``evaluate`` that prepare images, in this order.
-
-    Attributes:
-        crop: pixels a side of the central square that is cut out.
-        sky: subtract the sky level of each band, measured by "border" or "median".
-        zero_point: AB magnitude of flux 1 in the images; fluxes are multiplied so that it becomes
-            that of the model's training (25 where the model does not know). By default what the
-            FITS header says, where the model knows its own.
-        scaling: "minmax" maps each image to [0, 1], "zscale" each of its bands by IRAF's limits,
-            and (low, high) those two values to 0 and 1.
-        any_scale: go on, with a warning, where the images' noise or sky are far from what the model
-            learned on.
-    """
+    """Options that prepare images, in this order; see :func:`lenszoo.predict`."""
 
     crop: int | None
     sky: SkyMethod | None
     zero_point: float | None
     scaling: ImageScaling | None
     any_scale: bool
+
+
+def preparing_of(
+    crop: int | None,
+    sky: SkyMethod | None,
+    zero_point: float | None,
+    scaling: ImageScaling | None,
+    any_scale: bool,
+) -> Preparing:
+    """Collect the options that were asked for."""
+    options = Preparing(
+        crop=crop, sky=sky, zero_point=zero_point, scaling=scaling, any_scale=any_scale
+    )
+    settings = {
+        name: value
+        for name, value in options.items()
+        if value is not None and value is not False  # 0 is a zero point
+    }
+    return cast(Preparing, settings)
 
 
 @dataclass(frozen=True)

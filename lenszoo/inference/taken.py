@@ -52,7 +52,7 @@ class Taken(_Facts):
         bands: positions of the bands of an image that it takes; None for all.
         resize: whether images of another size are interpolated.
         on_bad: policy for bad pixels.
-        crop, sky, zero_point, scaling: as in :class:`lenszoo.inference.preparing.Preparing`.
+        crop, sky, zero_point, scaling: as for :func:`lenszoo.predict`.
         target: AB magnitude of flux 1 in its training.
         reads_headers: whether zero points are read from FITS headers.
         first: what came before.

@@ -170,6 +170,22 @@ class WeightsSource:
         return preset if isinstance(preset, str) else None
 
     @property
+    def real_galaxies(self) -> dict[str, int]:
+        """Count the real galaxies that trainings mixed into a simulated sky, by their weights.
+
+        The trainings are that of these weights and those of published ones that it started from.
+        """
+        data = _table(self.entry.data if self.entry else self.run.get("data"))
+        others = _table(data.get("real")).get("others")
+        counts = {self.label: others} if isinstance(others, int) and others > 0 else {}
+        starts = [_table(each).get("sha256") for each in _table(self.run.get("start")).values()]
+        starts.append(data.get("weights"))
+        for entry in load_manifest().entries:
+            if entry.name in starts or entry.sha256 in starts:
+                counts |= WeightsSource(entry.name, entry).real_galaxies
+        return counts
+
+    @property
     def recipe(self) -> str | None:
         """The recipe that makes the weights: its name, or its file in a run folder."""
         if self.entry is not None:
@@ -295,6 +311,10 @@ def _read_run(path: Path) -> dict[str, Any]:
         if run.get(field) is not None and not is_sound(run[field]):
             raise LenszooError(f"{path} is damaged: its field {field!r} is not what a run writes.")
     return run
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _are_names(value: Any) -> bool:

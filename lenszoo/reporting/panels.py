@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 N_NAMED = 12  # ROC curves in a legend
 N_CURVE_POINTS = 200  # of a curve in report.json
+_LEAST = 5  # objects of a bin whose share is drawn
 _FEW = 12  # points of a line that the text for the blind lists
 History = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]]
 
@@ -231,16 +232,19 @@ def reliability_panel(
         before: of the model before it was calibrated.
         quantities: the stated and the observed share, as the axes call them.
     """
-    lines = [Line("perfect calibration", [0, 1], [0, 1], FAINT, "dashed")]
+    lines, few = [Line("perfect calibration", [0, 1], [0, 1], FAINT, "dashed")], False
     models = [(bins, "model", 0), *([(before, "before temperature", 1)] if before else [])]
     for each, name, colour in models:
-        full = each.counts > 0
+        full = each.counts >= _LEAST
+        few |= bool(np.any((each.counts > 0) & ~full))
         share = each.accuracy[full]
         # binomial standard errors: a stray point of few images is not a fault of the model
         error = np.sqrt(share * (1 - share) / each.counts[full])
         bounds = np.stack([share - error, share + error], axis=1)
         label = f"{name}, expected error {each.error:.4f}"
         lines.append(Line(label, each.confidence[full], share, colour, "marked", bounds))
+    if few:
+        caption += f" Bins of fewer than {_LEAST} have no point."
     bars = Line("", bins.edges, bins.counts, 0, "bars")
     plots = [
         Plot("", quantities[1], lines, y_range=(-0.02, 1.05)),

@@ -25,7 +25,7 @@ from lenszoo._version import __version__
 from lenszoo.errors import LenszooError
 from lenszoo.files import expanded, write_bytes
 from lenszoo.reporting.style import CSS
-from lenszoo.reporting.text import interval, listed, number
+from lenszoo.reporting.text import UNDEFINED, interval, listed, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -216,7 +216,7 @@ class Report:
             f'<dl class="card{" warning" if c.warning else ""}">'
             f'<dt>{escape(c.label)}</dt><dd class="value">{escape(c.value)}</dd>'
             f'<dd class="soft">{escape(c.detail)}</dd></dl>'
-            for c in self.cards
+            for c in sorted(self.cards, key=lambda card: card.value == UNDEFINED)  # these last
         )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         provenance = Table("Provenance", ("", ""), _flat(self.provenance), text=True)

@@ -56,7 +56,9 @@ CSS = """
   padding: 6px 14px 6px 0; border: 0; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; white-space: nowrap; color: inherit; background: transparent;
 }
-.lenszoo-report thead th { color: var(--soft); font-weight: 500; }
+.lenszoo-report thead th {
+  color: var(--soft); font-weight: 500; white-space: normal; vertical-align: bottom;
+}
 .lenszoo-report th:first-child { text-align: left; white-space: normal; }
 .lenszoo-report tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 9em; }
 .lenszoo-report table.text thead th { text-align: left; }

@@ -1,12 +1,17 @@
 """Fit a temperature to a trained model on a user's labelled images, and keep it in the model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from lenszoo.data.checks import OnBad
+from lenszoo.data.scaling import ImageScaling
+from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
 from lenszoo.inference.loaded_model import open_model
+from lenszoo.inference.preparing import preparing_of
 from lenszoo.metrics.prevalence import label_shift
 from lenszoo.metrics.temperature import settled_temperature
 from lenszoo.pretrained.learned import note_learned
@@ -16,7 +21,21 @@ from lenszoo.tasks.base import Options
 from lenszoo.tasks.labelled import answer_labelled
 
 
-def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
+def calibrate(
+    model: keras.Model,
+    data: Any,
+    *,
+    batch_size: int | None = None,
+    on_bad: OnBad | None = None,
+    classes: Sequence[str] | None = None,
+    resize: bool = False,
+    bands: Sequence[int] | None = None,
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
+) -> float:
     """Calibrate the probabilities of a classifier or a lens finder, in place.
 
     ``predict`` then gives probabilities at the fitted temperature, and
@@ -29,7 +48,8 @@ def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
         model: a model in memory, from ``load_model`` or ``build_model``. Trained further, it needs
             a new temperature.
         data: labelled images that it did not learn from, as for :func:`lenszoo.evaluate`.
-        **options: ``on_bad``, ``resize``, ``bands``, ``classes`` and ``batch_size``, likewise.
+        batch_size, on_bad, classes, resize, bands: likewise.
+        crop, sky, zero_point, scaling, any_scale: likewise.
 
     Returns:
         The temperature (Guo et al. 2017, arXiv:1706.04599); 1 where the data do not settle one.
@@ -45,8 +65,10 @@ def calibrate(model: keras.Model, data: Any, **options: Any) -> float:
         >>> 0.5 < calibrate(model, sample("common_test_sim", 96, seed=8)) < 2
         True
     """
-    opened = open_model(model, options.get("classes"))
-    answers = answer_labelled(opened, data, Options(**options))
+    opened = open_model(model, classes)
+    preparing = preparing_of(crop, sky, zero_point, scaling, any_scale)
+    options = Options(batch_size, on_bad, classes, resize, bands, preparing=preparing)
+    answers = answer_labelled(opened, data, options)
     logits, labels = answers.logits, np.asarray(answers.examples.labels)
     if opened.finds_lenses:
         if members(model):

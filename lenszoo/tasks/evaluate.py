@@ -2,16 +2,18 @@
 
 import csv
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Unpack
+from typing import Any, Literal
 
 import keras
 
 from lenszoo import tasks
 from lenszoo.data.checks import OnBad
+from lenszoo.data.scaling import ImageScaling
+from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
 from lenszoo.files import read_json
 from lenszoo.inference.loaded_model import OpenedModel
-from lenszoo.inference.preparing import Preparing
+from lenszoo.inference.preparing import preparing_of
 from lenszoo.metrics.prevalence import check_prevalence
 from lenszoo.models.build import model_config
 from lenszoo.models.registry import CATALOG
@@ -49,7 +51,11 @@ def evaluate(
     title: str | None = None,
     provenance: dict[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    **preparing: Unpack[Preparing],
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
 ) -> Report:
     """Score a model of any task on data or on a simulated sky, exactly and beside baselines.
 
@@ -80,7 +86,7 @@ def evaluate(
             per lens and probabilities are reported; by default 1e-3.
         title: heading of the report.
         provenance: more to say of where the data come from.
-        **preparing: how images are prepared, as in :func:`lenszoo.predict`.
+        crop, sky, zero_point, scaling, any_scale: as in :func:`lenszoo.predict`.
 
     Returns:
         The report of the model's task; ``save`` writes it.
@@ -106,6 +112,7 @@ def evaluate(
     if isinstance(model, list | tuple) and len(model) == 1:
         model = model[0]  # no ensemble
     loaded = model if isinstance(model, keras.Model | OpenedModel) else load_model(model)
+    preparing = preparing_of(crop, sky, zero_point, scaling, any_scale)
     if split is not None:
         options = Options(None, on_bad, classes, resize, bands, tta, preparing=preparing)
         options.refuse("is scored on a part of its own data", *vars(options))

@@ -27,7 +27,7 @@ from lenszoo.inference.loaded_model import OpenedModel
 from lenszoo.inference.predictor import BATCH_SIZE
 from lenszoo.simulation import SPLIT_START, Sample
 from lenszoo.tasks.base import Options
-from lenszoo.tasks.parts import seen_notes
+from lenszoo.tasks.parts import real_notes, seen_notes
 
 Labelled: TypeAlias = DatasetIndex | Sample | Dataset | Catalogue | str | os.PathLike[str] | Any
 
@@ -91,7 +91,8 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
 
     columns = opened.columns or (objects.columns if objects is not None else ())
     truth = objects.truth if objects is not None else None
-    stored = candidates.images is not None and not isinstance(data, Sample)
+    simulated = _is_simulated(data)
+    stored = candidates.images is not None and not simulated
     examples = Dataset(
         tuple(labels.ids[int(i)] for i in rows),
         at(gathered.images),
@@ -104,6 +105,7 @@ def answer_labelled(opened: OpenedModel, data: Labelled, options: Options) -> An
             *part_notes(data),
             *_left_out(answers.errors, answers.kept, labels.values),
             *(seen_notes(opened.run_dir, candidates.paths) if stored else ()),
+            *([] if simulated else real_notes(opened.model)),
             *(candidates.images.notes if candidates.images is not None else ()),
         ),
         provenance={"data": labels.source if objects is None else objects.provenance},
@@ -222,6 +224,10 @@ def part_notes(data: Any) -> list[str]:
     note = f"{data} holds train and val: val is scored (for the other, give {Path(data, 'train')})."
     log.info("%s", note)
     return [note]
+
+
+def _is_simulated(data: Any) -> bool:
+    return isinstance(data, Sample) or (isinstance(data, Dataset) and "preset" in data.provenance)
 
 
 def _has_parts(path: Any) -> bool:

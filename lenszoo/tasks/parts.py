@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from lenszoo.data import Dataset, DatasetIndex
 from lenszoo.data.content import hash_arrays, hash_files
 from lenszoo.errors import LenszooError
 from lenszoo.files import read_json
+from lenszoo.pretrained.origin import recall
 
 SPLIT_FILE = "split.json"
 """In a run folder: ids, contents and labels of each part, in order."""
@@ -147,6 +149,18 @@ def seen_notes(run_dir: Path | None, paths: Sequence[Any] | None) -> list[str]:
         if n
     ]
     return notes or ([_UNSEEN] if counts else [])
+
+
+def real_notes(model: keras.Model) -> list[str]:
+    """Say how many real galaxies the weights of a model have learned from."""
+    counts: dict[str, int] = {}
+    for source in recall(model) or ():
+        counts |= source.real_galaxies
+    return [
+        f"{name} learned from {count:,} real galaxies (see its card or recipe): if yours are "
+        "among them, the scores are too good."
+        for name, count in counts.items()
+    ]
 
 
 def overlap(first: Part, second: Part) -> tuple[int, str]:

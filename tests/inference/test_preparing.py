@@ -1,5 +1,6 @@
 """Cut, sky, zero point and scaling come in this order, and each does what its name says."""
 
+import inspect
 import logging
 
 import numpy as np
@@ -7,8 +8,17 @@ import pytest
 from astropy.io import fits
 from oneline import one_line
 
+import lenszoo
 from lenszoo.errors import LenszooError
-from lenszoo.inference.preparing import prepare
+from lenszoo.evaluation import calibrate
+from lenszoo.inference import embedding_table
+from lenszoo.inference.mining import mine
+from lenszoo.inference.preparing import Preparing, prepare, preparing_of
+
+TAKE_OPTIONS = (
+    lenszoo.predict, lenszoo.embed, lenszoo.evaluate, lenszoo.realism, lenszoo.completeness,
+    embedding_table, mine, calibrate,
+)  # fmt: skip
 
 
 def draw(side=12, bands=2):
@@ -99,3 +109,19 @@ def test_images_of_unknown_zero_points_among_others_are_told_of_once(tmp_path, c
 )
 def test_an_illegal_option_is_refused(options, message):
     one_line(message, lambda: prepare(options, 25.0))
+
+
+@pytest.mark.parametrize("function", TAKE_OPTIONS)
+def test_signatures_name_every_option_and_take_no_other(function):
+    parameters = inspect.signature(function).parameters
+    assert Preparing.__annotations__.keys() <= parameters.keys()
+    assert inspect.Parameter.VAR_KEYWORD not in {each.kind for each in parameters.values()}
+    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) got .* 'band_names'"):
+        function(band_names=["g", "r"])
+
+
+def test_options_left_at_their_defaults_are_not_asked_for():
+    assert preparing_of(None, None, None, None, False) == {}
+    assert preparing_of(8, None, 0.0, None, True) == {
+        "crop": 8, "zero_point": 0.0, "any_scale": True
+    }  # fmt: skip

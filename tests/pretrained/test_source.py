@@ -39,6 +39,19 @@ def test_a_name_and_a_run_folder_tell_the_same(zoo):
     assert resolve(run) is run
 
 
+def test_real_galaxies_of_a_training_and_of_the_one_before_are_counted(zoo, tmp_path, monkeypatch):
+    monkeypatch.delenv("LENSZOO_MANIFEST")
+    painted = resolve("lens_finder.des_griz_painted")
+    assert painted.real_galaxies == {painted.label: 32}
+    assert resolve("simple_cnn.common_test_sim").real_galaxies == {}
+    run = shutil.copytree(zoo.run, tmp_path / "run")
+    facts = json.loads((run / "run.json").read_text())
+    facts["data"] = {"real": {"others": 5}}
+    facts["start"] = {"weights": {"name": "mine", "sha256": painted.sha256}}
+    (run / "run.json").write_text(json.dumps(facts))
+    assert resolve(run).real_galaxies == {str(run): 5, painted.label: 32}
+
+
 def test_nothing_is_fetched_or_hashed_before_it_is_asked_for(monkeypatch):
     def fetch(name):
         raise AssertionError(name)

@@ -84,11 +84,17 @@ def test_the_confusion_matrix_shows_counts_and_shares():
     assert len(panel.png) > 5000
 
 
-def test_reliability_shows_full_bins_only():
-    bins = calibration_bins([1, 1, 0], [5.0, 5.1, 5.2])
-    axes = panels.reliability_panel(bins, "", bins).draw().axes[0]
+def test_reliability_shows_bins_of_five_and_more():
+    bins = calibration_bins([1, 1, 0] * 2 + [0] * 4, [5.0, 5.1, 5.2] * 2 + [0.1] * 4)
+    panel = panels.reliability_panel(bins, "Shares.", bins)
+    axes = panel.draw().axes[0]
     assert len(axes.containers) == 2  # the model and before
     np.testing.assert_allclose(axes.containers[0].lines[0].get_ydata(), [2 / 3])
+    assert panel.caption == "Shares. Bins of fewer than 5 have no point."
+    full = calibration_bins([1, 1, 0] * 2, [5.0, 5.1, 5.2] * 2)
+    assert panels.reliability_panel(full, "Shares.").caption == "Shares."
+    few = calibration_bins([1, 0], [5.0, 5.1])  # no bin is full
+    assert panels.reliability_panel(few, "").draw().axes
 
 
 def test_history_as_rows_or_columns():

@@ -50,6 +50,15 @@ def model(trained):
     return build_plain(trained)
 
 
+def test_images_are_prepared_as_for_predict(model, noisy):
+    images = noisy.load()
+    padded = np.pad(images.images, ((0, 0), (4, 4), (4, 4), (0, 0)), constant_values=9.0)
+    with pytest.raises(LenszooError, match="32 x 32"):
+        calibrate(model, (padded, images.labels), classes=CLASSES)
+    fitted = calibrate(model, (padded, images.labels), classes=CLASSES, crop=24)
+    assert fitted == pytest.approx(calibrate(model, noisy, classes=CLASSES), rel=1e-4)
+
+
 def columns(table, kind):
     return np.stack([table[f"{kind}_{name}"].to_numpy() for name in CLASSES], axis=1)
 

@@ -10,8 +10,9 @@ from tinyrun import recipe_fields, write_images
 from lenszoo import evaluate
 from lenszoo.data import DatasetIndex
 from lenszoo.errors import LenszooError
-from lenszoo.simulation import sample
-from lenszoo.tasks.parts import SPLIT_FILE, Part, encode_parts, read_parts
+from lenszoo.inference import open_model
+from lenszoo.simulation import sample, sample_cutouts
+from lenszoo.tasks.parts import SPLIT_FILE, Part, encode_parts, read_parts, real_notes
 from lenszoo.training import cross_validate, train
 
 SKY = {"preset": "common_test_sim", "images": 6, "val_images": 6, "test_images": 9}
@@ -122,6 +123,17 @@ def test_split_is_for_runs_whose_data_are_unchanged(trained, tmp_path):
     (moved / "dot" / "1.npy").unlink()
     with pytest.raises(LenszooError, match=r"no longer those it was trained with: dot/1\.npy"):
         evaluate(run, split="val")
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_real_galaxies_that_weights_learned_from_are_told_of_unless_the_sky_is_simulated():
+    weights, sky = "lens_finder.cfhtls_gri_painted", "lens_finding_cfhtls"
+    model, cutouts = open_model(weights), sample_cutouts(sky, 8, seed=1)
+    note = f"{weights} learned from 118 real galaxies (see its card or recipe): "
+    own = evaluate(model, (cutouts.images, cutouts.labels)).notes
+    assert [each.startswith(note) for each in own].count(True) == 1
+    assert not any("real galaxies" in each for each in evaluate(model, preset=sky, images=8).notes)
+    assert real_notes(open_model("simple_cnn.common_test_sim").model) == []
 
 
 @pytest.mark.slow

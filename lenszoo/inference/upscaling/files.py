@@ -1,4 +1,4 @@
-"""Upscale image files: one, several, or a folder."""
+"""Upscale images: files, a folder, or what is in memory."""
 
 import contextlib
 import logging
@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
+
+from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
 from lenszoo.data.index import DatasetIndex
 from lenszoo.data.listing import as_index
@@ -16,8 +19,10 @@ from lenszoo.data.readers import image_name
 from lenszoo.data.stacks import is_stack_file, open_stack, stack_file
 from lenszoo.errors import LenszooError, unknown
 from lenszoo.files import at_home, expanded, is_writable, is_written, replacing
+from lenszoo.inference.inputs import as_plain
 from lenszoo.inference.upscaling.checks import check_like_training, check_range
 from lenszoo.inference.upscaling.formats import open_image, suffixes_out
+from lenszoo.inference.upscaling.memory import upscale_images
 from lenszoo.inference.upscaling.pixels import Scaling
 from lenszoo.inference.upscaling.stacks import upscale_stack
 from lenszoo.inference.upscaling.tiles import Flux, Progress, Settings, upscale_one
@@ -50,8 +55,8 @@ class Upscaled(NamedTuple):
 
 def upscale(
     model: UpscalerLike,
-    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    out: str | os.PathLike[str],
+    inputs: Any,
+    out: str | os.PathLike[str] | None = None,
     *,
     scale: int | None = None,
     hdu: int | str | None = None,
@@ -67,8 +72,11 @@ def upscale(
     skip_existing: bool = False,
     on_error: OnError = "raise",
     progress: Progress | None = None,
-) -> list[Upscaled]:
-    """Upscale image files with a super-resolution model, into one float32 file each.
+) -> Any:
+    """Upscale images with a super-resolution model: to an array, or with ``out`` file by file.
+
+    Without ``out`` the images, of one size, become an array. With it each file becomes one of
+    float32:
 
     - ``.npy`` becomes ``.npy`` with the axes in the order of the input.
     - A stack, many images in ``.npy``, ``.npz`` or HDF5, becomes one ``.npy`` stack with the axes
@@ -86,11 +94,13 @@ def upscale(
     Args:
         model: a weights' name, a run folder, a ``.weights.h5`` or ``.keras`` file, or a model.
         inputs: an image file, a stack, a list of image files, a folder (with all below it), or a
-            table of paths. ``file.fits[SCI]`` names one HDU.
+            table of paths. ``file.fits[SCI]`` names one HDU. Without ``out`` also an array
+            (n, H, W, bands) or (n, H, W), and all else in memory that :func:`lenszoo.predict` takes
+            for images.
         out: a folder, made where missing, in which outputs have the inputs' names (below a folder
             of inputs also their subfolders); or for one input the name of a file.
         scale: refuse weights of another scale than this.
-        hdu: number or name of the HDU, for FITS files with several images.
+        hdu: with ``out``, number or name of the HDU, for FITS files with several images.
         scaling, tile, overlap, batch_size, conserve_flux, flux: as in
             :func:`lenszoo.inference.upscaling.upscale_array`.
         png_out: format of the outputs of PNG and JPEG files in a folder: "npy" or "png", which
@@ -104,19 +114,24 @@ def upscale(
         progress: is told (inputs done, inputs in all), for a single input (tiles done, all).
 
     Returns:
-        The outcome of each input, in order.
+        float32 (n, scale * H, scale * W, bands); with ``out`` the outcome of each input, a list of
+        :class:`Upscaled`. Both in the order of the inputs.
 
     Raises:
         LenszooError: in one line: weights that do not load, do not upscale, or have another scale;
             no inputs, or an input that is damaged, pickled, of another kind, or of other bands
-            than the model takes; a FITS file with several images and no choice; an ``out`` that
-            cannot be written, would replace an input, or holds outputs already. Under
+            than the model takes; a FITS file with several images and no choice; without ``out``,
+            images of several sizes, and options of written files; an ``out`` that cannot be
+            written, would replace an input, or holds outputs already. Under
             on_error="skip" only when every input fails.
 
     Example:
         >>> import numpy as np
         >>> from lenszoo import upscale
-        >>> np.save("stamp.npy", np.random.default_rng(0).random((20, 20), "float32"))
+        >>> images = np.random.default_rng(0).random((1, 20, 20), "float32")
+        >>> upscale("srcnn.sr_75_150_sim", images).shape
+        (1, 40, 40, 1)
+        >>> np.save("stamp.npy", images[0])
         >>> written = upscale("srcnn.sr_75_150_sim", "stamp.npy", "fine.npy")
         >>> np.load("fine.npy").shape[-2:]
         (40, 40)
@@ -126,6 +141,15 @@ def upscale(
     if png_out not in get_args(PngOut):
         raise unknown("png_out", str(png_out), get_args(PngOut))
     settings = Settings(scaling, tile, overlap, batch_size, conserve_flux, flux)
+    inputs = as_plain(inputs)
+    if out is None:
+        _refuse_options(
+            hdu=hdu is not None, png_out=png_out != "npy", overwrite=overwrite,
+            skip_existing=skip_existing, on_error=on_error != "raise",
+        )  # fmt: skip
+        return upscale_images(open_upscaler(model, scale), inputs, settings, path_column, progress)
+    if isinstance(inputs, np.ndarray | Dataset):
+        raise LenszooError("out= is for files: leave it out for images in memory, and save those.")
     out = expanded(out)
     with _without_traces(out):
         jobs = _plan(inputs, out, png_out, path_column)
@@ -152,6 +176,14 @@ def upscale(
         if all(result.status == "failed" for result in results):
             raise LenszooError(f"None of {len(jobs)} inputs could be upscaled: {results[0].error}")
         return results
+
+
+def _refuse_options(**options: bool) -> None:
+    """Raise LenszooError where an option of written files is chosen and none are written."""
+    for name, is_chosen in options.items():
+        if is_chosen:
+            instead = ", or file.fits[SCI] for an HDU" if name == "hdu" else ""
+            raise LenszooError(f"{name}= is for files: give out= too{instead}.")
 
 
 @contextlib.contextmanager
@@ -232,7 +264,7 @@ def _plan(
         if isinstance(path, ImagePart):
             raise LenszooError(
                 f"{path}: whole files are upscaled, or a stack by its name; write the image to a "
-                "file of its own, or give its pixels to upscale_array."
+                "file of its own, or leave out out=, for an array."
             )
         if not isinstance(path, str | os.PathLike):
             raise LenszooError(f"{image_name(path)}: one file a time is upscaled, not its bands.")

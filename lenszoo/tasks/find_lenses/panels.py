@@ -22,7 +22,7 @@ from lenszoo.reporting.plots import COLOURS, FAINT, SOFT, Line, Plot, count_scal
 from lenszoo.reporting.report import Figure
 from lenszoo.reporting.text import percent, probability
 from lenszoo.tasks.find_lenses.candidates import PROPERTIES, Candidates
-from lenszoo.tasks.find_lenses.tables import odds, rate_text
+from lenszoo.tasks.find_lenses.tables import odds, rate_text, shares_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -245,17 +245,19 @@ def galleries(
     rows_by_name: Mapping[str, Sequence[int]],
     images: NDArray[Any],
     bands: Sequence[str] | None,
+    trained_prevalence: float,
 ) -> list[Figure]:
-    """Images of false positives, missed and found lenses."""
+    """Images of false positives, missed and found lenses, with probabilities as in training."""
     chosen = colour_bands(bands, images.shape[3] if images.ndim == 4 else 1)
     colours = "Greys"
     if chosen is not None:
         names = [str(bands[k]) if bands else f"band {k}" for k in chosen]
         colours = f"Red, green and blue are {', '.join(names)}"
+    shares = shares_text(trained_prevalence)
     figures = []
     for key, rows in rows_by_name.items():
         title, order = _GALLERIES[key]
-        caption = f"{order}. {colours}; brightness is stretched (asinh)."
+        caption = f"{order}. {colours}; brightness is stretched (asinh). {shares}"
         lines = [_lines(objects.describe(row)) for row in rows]
         pictures = [np.asarray(images[row]) for row in rows]
         shown = partial(colour_image, bands=bands)

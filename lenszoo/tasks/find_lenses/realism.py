@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lenszoo.data.checks import OnBad
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.names import LENS_CLASSES, canonical_class
+from lenszoo.data.scaling import ImageScaling
+from lenszoo.data.sky import SkyMethod
 from lenszoo.data.written import written_galaxies
 from lenszoo.errors import LenszooError
 from lenszoo.inference.answers import run
@@ -18,7 +20,7 @@ from lenszoo.inference.features import feature_model
 from lenszoo.inference.gathered import Gathered
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
 from lenszoo.inference.predictor import BATCH_SIZE
-from lenszoo.inference.preparing import Preparing
+from lenszoo.inference.preparing import Preparing, preparing_of
 from lenszoo.metrics.frechet import frechet
 from lenszoo.metrics.intervals import auc_interval
 from lenszoo.metrics.shortcut import shortcut_baseline
@@ -49,7 +51,11 @@ def realism(
     bands: Sequence[int] | None = None,
     title: str | None = None,
     progress: Callable[[int, int], None] | None = None,
-    **preparing: Unpack[Preparing],
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float | None = None,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
 ) -> RealismReport:
     """Measure how far painted lenses can be told from real ones.
 
@@ -69,9 +75,10 @@ def realism(
         painted: images of painted lenses, of the same size and bands.
         model: a network whose layer ``features`` embeds them.
         seed: of the folds and splits.
-        batch_size, on_bad, resize, bands, preparing: as for :func:`lenszoo.embed`.
+        batch_size, on_bad, resize, bands: as for :func:`lenszoo.embed`.
         title: of the report.
         progress: called as ``progress(done, total)``.
+        crop, sky, zero_point, scaling, any_scale: as for :func:`lenszoo.embed`.
 
     Returns:
         The report; ``metrics`` holds ``probe_auc`` with its ``probe_interval``, ``statistics_auc``,
@@ -92,6 +99,7 @@ def realism(
         True
     """
     opened = open_model(model)
+    preparing = preparing_of(crop, sky, zero_point, scaling, any_scale)
     options = _Options(on_bad, resize, bands, batch_size, preparing, progress)
     sets = [
         _embedded(opened, name, inputs, options)

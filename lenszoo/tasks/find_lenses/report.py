@@ -170,7 +170,7 @@ def lens_finding_report(
     if checked.kinds():
         figures.append(panels.kinds(checked))
     if stack is not None:
-        figures += panels.galleries(checked, shown, stack, bands)
+        figures += panels.galleries(checked, shown, stack, bands, trained_prevalence)
     figures += history_panels(epochs)
     if roc:
         figures.append(panels.roc(roc, _roc_curves(_baseline_curves(regressions, y)), values))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +18,14 @@ import pyarrow.parquet as pq
 from lenszoo._version import __version__
 from lenszoo.data.checks import OnBad
 from lenszoo.data.photometry import ZERO_POINT
+from lenszoo.data.scaling import ImageScaling
+from lenszoo.data.sky import SkyMethod
 from lenszoo.errors import LenszooError
 from lenszoo.files import expanded, hold, write_bytes
 from lenszoo.inference.loaded_model import ModelLike, open_model
 from lenszoo.inference.parts import check_same, count_rows, write_part
 from lenszoo.inference.predictor import BATCH_SIZE
-from lenszoo.inference.preparing import Preparing
+from lenszoo.inference.preparing import preparing_of
 from lenszoo.simulation import PaintLaw, read_galaxies, read_stamps
 from lenszoo.simulation.paint import paint_some
 from lenszoo.simulation.paint_draw import Painter
@@ -43,6 +45,7 @@ from lenszoo.tasks.find_lenses.selection_axes import (
 )
 from lenszoo.tasks.find_lenses.selection_scores import Scorer
 from lenszoo.tasks.find_lenses.selection_table import completeness_table, joint_intervals
+from lenszoo.tasks.parts import real_notes
 
 log = logging.getLogger("lenszoo")
 
@@ -74,7 +77,11 @@ def completeness(
     batch_size: int = BATCH_SIZE,
     on_bad: OnBad = "raise",
     progress: Callable[[int, int], None] | None = None,
-    **preparing: Unpack[Preparing],
+    crop: int | None = None,
+    sky: SkyMethod | None = None,
+    zero_point: float = ZERO_POINT,
+    scaling: ImageScaling | None = None,
+    any_scale: bool = False,
 ) -> pa.Table:
     """Measure the selection function of a lens finder: the share of lenses found, bin by bin.
 
@@ -103,8 +110,10 @@ def completeness(
             the galaxies, without a painted lens, pass.
         false_positive_rate: sets the threshold.
         seed: of the paintings.
-        batch_size, on_bad, preparing: as for :func:`lenszoo.predict`.
+        batch_size, on_bad: as for :func:`lenszoo.predict`.
         progress: called as ``progress(done, total)``.
+        crop, sky, zero_point, scaling, any_scale: as for :func:`lenszoo.predict`; images are
+            painted at zero point 25.
 
     Returns:
         A row a bin: ``NAME_low`` and ``NAME_high`` of each axis; ``lenses`` that passed the floors,
@@ -143,7 +152,7 @@ def completeness(
         raise LenszooError(f"The galaxies are of {galaxies.survey.name}, not of {chosen.name}.")
     if stamps is not None and not isinstance(stamps, Stamps):
         stamps = read_stamps(stamps)
-    preparing = {"zero_point": ZERO_POINT} | preparing
+    preparing = preparing_of(crop, sky, zero_point, scaling, any_scale)
     grid = _Grid.of(galaxies, law or PaintLaw(), stamps, axes, per_bin, seed)
     scorer = Scorer(opened, galaxies, batch_size, on_bad, preparing)
     folder = expanded(out)
@@ -154,7 +163,8 @@ def completeness(
         write_bytes(folder / FACTS, json.dumps(facts, indent=1, default=str).encode())
         lenses = _lenses(folder, grid, scorer, progress)
         table = completeness_table(lenses, grid.axes, grid.cells, at.logit, grid.law)
-        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": at.notes}
+        notes = [*at.notes, *real_notes(opened.model)]
+        about = facts | {"threshold": at.logit, "threshold_rule": at.rule, "notes": notes}
         about["intervals"] = joint_intervals(lenses, grid.axes, grid.cells, at.logit)
         write_part(folder / LENSES, lenses, about)
         write_part(folder / TABLE, table, about)

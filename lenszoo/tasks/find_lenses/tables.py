@@ -23,6 +23,7 @@ from lenszoo.tasks.find_lenses.decisions import (
 
 EVEN = "even odds (logit 0)"
 _FIRST = [Column("tpr0", "TPR0"), Column("tpr10", "TPR10")]
+_SHARE = Column("tpr10", "TPR10", ".1%", ".1%")
 _OVERALL = [Column("average_precision", "average precision"), Column("auc", "AUC")]
 _GAINS = [column._replace(form="+.4f", interval_form="+.3f") for column in (*_FIRST, *_OVERALL)]
 _QUALITY = [
@@ -36,6 +37,11 @@ _REGRESSION = "logistic regression on "
 def odds(prevalence: float) -> str:
     """A share of lenses in words: ``1 in 1,000``."""
     return f"1 in {1 / prevalence:,.0f}" if prevalence < 0.1 else percent(prevalence, 0)
+
+
+def shares_text(trained: float) -> str:
+    """A sentence on the share of lenses that probabilities are meant for."""
+    return f"Probabilities are those where {percent(trained, 0)} of the objects are lenses."
 
 
 def rate_text(rate: float) -> str:
@@ -110,6 +116,7 @@ def cards(values: Mapping[str, Any], objects: Candidates) -> list[Card]:
     measured = any(np.isfinite(values[column.key]) for column in RATE_COLUMNS)
     shown = [
         *rate_cards(values),
+        panels.score_card("TPR10", values["tpr10"], bounds.get("tpr10"), _SHARE),
         *([] if measured else [Card("Completeness", percent(point["completeness"]), where)]),
         Card("Purity in a survey", purity_text(point), f"{odds(values['prevalence'])} a lens"),
         Card(
@@ -177,7 +184,8 @@ def tables(
             for x in map(objects.describe, false_positives)
         ]
         heads = ["object", "kind", "logit", "probability"]
-        shown.append(Table("Most confident false positives", heads, cells, text=True))
+        note = shares_text(values["trained_prevalence"])
+        shown.append(Table("Most confident false positives", heads, cells, note, text=True))
     return shown
 
 
@@ -254,7 +262,7 @@ def _survey(values: Mapping[str, Any]) -> Table:
         f"which the logits are calibrated: {'subtract' if step < 0 else 'add'} {abs(step):.2f}."
     )
     lenses = count(values["prevalence"] * values["objects"])
-    columns = ["threshold", "logit", "probability", "completeness"]
+    columns = ["threshold", "logit", "probability in the survey", "completeness"]
     return Table(
         f"In a survey of {values['objects']:,} objects with {lenses} lenses",
         [*columns, "false positives", "purity", "inspections per lens"],

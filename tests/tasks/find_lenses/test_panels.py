@@ -48,3 +48,4 @@ def test_memory_maps_and_float32_are_fine(tmp_path):
     report = shown(labels=given["labels"], scores=given["scores"], images=images, bands=BANDS)
     captions = [figure.caption for figure in report.figures]
     assert any("Red, green and blue are i, r, g" in caption for caption in captions)
+    assert any("where 50 % of the objects are lenses" in caption for caption in captions)

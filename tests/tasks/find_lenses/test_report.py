@@ -242,7 +242,10 @@ def test_figures_that_decide_come_first_and_the_auc_last():
         "TPR at 0.01 %",
     ]
     assert report.cards[2].value == "n/a" and "36,887" in report.cards[2].detail
-    assert report.cards[-1].label == "AUC"
+    assert (report.cards[3].label, report.cards[-1].label) == ("TPR10", "AUC")
+    page = report.to_html()
+    headings = [page.index(f"<dt>{label}</dt>") for label in ("TPR10", "AUC", "TPR at 0.01 %")]
+    assert headings == sorted(headings)  # without a value it comes last
     assert report.tables[0].columns[1:] == ["TPR at 1 %", "TPR at 0.1 %", "TPR0", "TPR10"]
     assert all(
         table.columns[-1] != "AUC" or "TPR at 1 %" not in table.columns for table in report.tables
@@ -253,7 +256,14 @@ def test_figures_that_decide_come_first_and_the_auc_last():
 @pytest.mark.parametrize(("trained", "step"), [(0.5, 6.91), (1 / 26, 3.69)])
 def test_probabilities_are_moved_from_the_share_in_training(trained, step):
     given = finds(60)
-    report = shown(labels=given["labels"], scores=given["scores"], trained_prevalence=trained)
-    survey = next(t for t in report.tables if "survey" in t.title)
+    report = shown(
+        labels=given["labels"], scores=given["scores"], trained_prevalence=trained,
+        false_positive_rate=0.2,
+    )  # fmt: skip
+    survey, wrong = (
+        next(t for t in report.tables if w in t.title) for w in ("survey", "confident")
+    )
+    assert survey.columns[2] == "probability in the survey"
+    assert f"where {100 * trained:.0f} % of the objects" in wrong.note
     assert f"subtract {step:.2f}" in survey.note
     assert report.metrics["trained_prevalence"] == trained

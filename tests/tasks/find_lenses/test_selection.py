@@ -1,6 +1,7 @@
 """Selection function: lenses in their bins, a stopped call that goes on, and bad input."""
 
 import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -51,6 +52,15 @@ def test_every_lens_lies_in_its_bin(measured):
                 assert row[f"{name}_low"] <= lens[name] <= row[f"{name}_high"]
     assert sum(row["lenses"] for row in rows) == sum(x["floor"] is None for x in lenses) > 20
     assert (out / "report.html").is_file() and (out / "report.json").is_file()
+
+
+def test_galaxies_that_the_weights_learned_from_are_told_of(tmp_path):
+    weights, galaxies = "lens_finder.cfhtls_gri_painted", simulate_galaxies("cfhtls_gri", 6, seed=1)
+    axes = ["einstein_radius=1,2"]
+    table = completeness(weights, "cfhtls_gri", galaxies, tmp_path / "w1", axes=axes, per_bin=2)
+    facts = json.loads(table.schema.metadata[b"lenszoo"])
+    assert any("learned from 118 real galaxies" in note for note in facts["notes"])
+    assert facts["preparing"] == {"zero_point": 25.0}
 
 
 def test_the_threshold_decides(finder, survey, galaxies, measured):
