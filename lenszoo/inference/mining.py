@@ -44,7 +44,8 @@ def mine(
         n: the most objects to keep.
         label: column of the inputs' table that says which objects are lenses, which are left out;
             an empty cell is no lens. None: no lens among them is known.
-        on_bad, batch_size, progress, **preparing: as for :func:`lenszoo.predict`.
+        on_bad, batch_size, progress: as for :func:`lenszoo.predict`.
+        **preparing: likewise, how images are prepared.
 
     Returns:
         ``id``, ``path``, ``kind`` ("mined"), ``logit_lens`` and ``prob_lens``, hardest first; then
