@@ -153,8 +153,13 @@ def table(points: dict[tuple[str, float], Point], classes: tuple[str, ...], plai
 def figure(points: dict[tuple[str, float], Point], classes: tuple[str, ...], title: str):
     """One panel a factor: macro AUC and its interval, classes thin, the trained value ringed."""
     shown = [name for name in FACTORS if any(key[0] == name for key in points)]
-    page = new_figure(2.45 * len(shown) + 0.5, 3.3)
-    panels = page.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
+    page = new_figure(2.6 * columns + 0.4, 2.5 * rows + 0.6)
+    grid = page.subplots(rows, columns, sharey=True, squeeze=False)
+    panels = grid.flat[: len(shown)]
+    for unused in grid.flat[len(shown) :]:
+        unused.set_axis_off()
     for axes, name in zip(panels, shown, strict=True):
         factor = FACTORS[name]
         own = [points[name, value] for value in factor.values]
@@ -172,7 +177,7 @@ def figure(points: dict[tuple[str, float], Point], classes: tuple[str, ...], tit
         axes.axhline(0.5, color=FAINT, lw=1, ls="--", zorder=0)
         axes.set(title=factor.title, xlabel=factor.axis)
         axes.set_xticks(at, [f"{value:g}" for value in factor.values])
-    panels[0].set_ylabel("ROC-AUC, one against the rest")
+    page.supylabel("ROC-AUC, one against the rest", fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
     page.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     page.suptitle(title, x=0.01, ha="left", fontsize=10)

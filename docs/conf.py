@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "generated_tables",
+    "line_breaks",
     "offline_pages",
     "short_signatures",
 ]

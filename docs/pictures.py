@@ -44,6 +44,7 @@ TEST = SPLIT_START["test"]
 TITLES = {"no": "no substructure", "sphere": "CDM subhalos", "vort": "vortex"}
 KINDS = ("companion", "spiral", "ring", "merger", "elliptical")  # of non-lenses
 COLUMNS = 8
+GAP = 40  # pixels between two sections of a page, at least
 
 
 def grid(rows: int, columns: int, width: float, height: float) -> tuple[plt.Figure, np.ndarray]:
@@ -177,6 +178,15 @@ def photograph(page: Path, width: int, height: int) -> Image.Image:
     return Image.open(png).convert("RGB")
 
 
+def whole_sections(page: Image.Image) -> Image.Image:
+    """A picture of a page without what its lower edge cuts: it ends in the last wide gap."""
+    pixels = np.asarray(page)
+    inked = np.flatnonzero((pixels != pixels[0, 0]).any((1, 2)))
+    gaps = np.flatnonzero(np.diff(inked) > GAP)
+    cut = bool(len(gaps)) and inked[-1] == len(pixels) - 1
+    return page.crop((0, 0, page.width, int(inked[gaps[-1]]) + GAP)) if cut else page
+
+
 def report() -> Image.Image:
     """The page of a classifier's report."""
     sky = sample("common_test_sim", 600, seed=20, start=TEST)
@@ -187,7 +197,7 @@ def report() -> Image.Image:
     )
     with tempfile.TemporaryDirectory() as folder:
         page.save(folder)
-        return photograph(Path(folder, "report.html"), 1000, 1500)
+        return whole_sections(photograph(Path(folder, "report.html"), 1000, 1500))
 
 
 def candidates() -> Image.Image:

@@ -1,7 +1,9 @@
 from lenszoo import data as data
 from lenszoo import evaluation as evaluation
 from lenszoo import simulation as simulation
+from lenszoo import survey as survey
 from lenszoo import training as training
+from lenszoo import vetting as vetting
 from lenszoo._version import __version__ as __version__
 from lenszoo.inference import embed as embed
 from lenszoo.inference import predict as predict
@@ -39,7 +41,9 @@ __all__ = [
     "realism",
     "sample",
     "simulation",
+    "survey",
     "train",
     "training",
     "upscale",
+    "vetting",
 ]

@@ -11,7 +11,7 @@ import pytest
 import lenszoo
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"data", "evaluation", "simulation", "training"}
+PACKAGES = {"data", "evaluation", "simulation", "survey", "training", "vetting"}
 HEAVY = ("keras", "tensorflow", "jax", "torch", "numpy", "pydantic", "h5py", "matplotlib")
 
 

@@ -52,11 +52,12 @@ def sections(entry: WeightsEntry) -> Iterable[tuple[str, str]]:
     yield "Licence and citing", _citing(entry)
 
 
-_STRETCHES = {
-    "noise": "The model itself measures sky level and noise of each band of each image along its "
-    "edges, and stretches the band (asinh) in these units: neither the unit of flux nor a constant "
-    "sky matters. An image without noise at its edges has no answer."
-}
+_ANY_UNIT = (
+    "Values: linear in flux, the candidate in the middle, not scaled image by image. Any unit and "
+    "any constant sky will do (trained at AB zero point 25): the model itself measures sky level "
+    "and noise of each band along the edges of each image, and stretches the band (asinh) in these "
+    "units. An image without noise at its edges has no answer."
+)
 
 
 def _input(entry: WeightsEntry) -> Iterable[str]:
@@ -69,17 +70,16 @@ def _input(entry: WeightsEntry) -> Iterable[str]:
         size = f"{height} x {width} pixels" if height and width else "of any size, pixels"
         scale = f" of {entry.pixel_scale:g} arcsec" if entry.pixel_scale else ""
         yield f"Images: float32, channels last, {size}{scale}, {bands} band{plural}{listed}."
-    preset = entry.data.get("preset")
+    preset, any_unit = entry.data.get("preset"), options.get("stretch") == "noise"
     if preset and options.get("use") != "table":
-        yield f"Values as in training: {sky_of(preset).scaling}."
+        yield _ANY_UNIT if any_unit else f"Values as in training: {sky_of(preset).scaling}."
     if which == "find_lenses":
-        if options.get("use") != "table":
-            yield _STRETCHES.get(
-                options["stretch"],
+        if options.get("use") != "table" and not any_unit:
+            yield (
                 f"The model itself stretches each band ({options['stretch']}), in units of the "
                 "noise of its training images: flux in another unit is another brightness to it. "
                 "`predict` compares noise and sky level with those of the training; "
-                "`zero_point=22.5` brings nanomaggies to its unit, `sky='border'` subtracts a sky.",
+                "`zero_point=22.5` brings nanomaggies to its unit, `sky='border'` subtracts a sky."
             )
         if options.get("columns"):
             columns = ", ".join(f"`{name}`" for name in options["columns"])
@@ -130,10 +130,18 @@ def _scores(entry: WeightsEntry) -> str:
         part = f", {tested:,} of them scored" if tested != known["images"] else ""
         text += (
             f"\n\nMeasured on {known['images']:,} scenes of the test split, seed {known['seed']}, "
-            f"never trained on{part}; {known['date']}, on {machine(entry)}, by"
-            f"\n\n{code(known['command'])}"
+            f"never trained on{part}; {known['date']}, on {machine(entry)}, by "
+            f"`{known['command']}`. Score these weights yourself, on the same scenes:"
+            f"\n\n{code(scoring(entry))}"
         )
     return text
+
+
+def scoring(entry: WeightsEntry) -> str:
+    """The command that scores weights on the scenes of their own figures."""
+    known = entry.metrics["measured"]
+    scenes = f"--preset {entry.data['preset']} --images {known['images']} --seed {known['seed']}"
+    return f"lenszoo evaluate {entry.name} \\\n    {scenes} --out REPORT"
 
 
 def machine(entry: WeightsEntry) -> str:
@@ -227,17 +235,25 @@ def _training(entry: WeightsEntry) -> str:
     if data.get("trained_on"):
         took = counted(data["hours"], "hour") if "hours" in data else "time not recorded"
         lines.append(f"{data['trained_on']}; {took}.")
-    commands = {
-        f"lenszoo train {entry.recipe.removesuffix('.toml')} --out RUN": "train it again",
-        f"make reproduce NAME={entry.name}": "and score it beside these weights",
-    }
-    if not fields:
-        commands = {
-            f"lenszoo train {entry.recipe} --out RUN": "with the recipe's file, train again"
-        }
-    width = max(map(len, commands))
-    shell = "\n".join(f"{line:<{width}}  # {why}" for line, why in commands.items())
+    if files := _real_files(entry):
+        listed = ", ".join(f"`{file}`" for file in files)
+        lines.append(
+            f"Needs files that are not part of lenszoo ({listed}): the head of the recipe says "
+            "which."
+        )
+    shell = f"# with the recipe's file, train again\nlenszoo train {entry.recipe} --out RUN"
+    if fields:
+        shell = (
+            f"# train it again\nlenszoo train {entry.recipe.removesuffix('.toml')} --out RUN\n"
+            f"# and score it beside these weights\nmake reproduce NAME={entry.name}"
+        )
     return f"{bullets(lines)}\n\n{code(shell)}"
+
+
+def _real_files(entry: WeightsEntry) -> list[str]:
+    """Real data that a training read, as its recipe names them."""
+    real = entry.data.get("real") or {}
+    return [real[key] for key in ("catalogue", "folder", "stamps", "frames") if real.get(key)]
 
 
 def recipe_fields(entry: WeightsEntry) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from card_sections import sections
 from markdown_text import code, markdown_table
+from result_tables import superseded
 from scores import headline, kind, task_of
 
 from lenszoo.models.registry import model_info
@@ -61,21 +62,26 @@ def index(entries: Iterable[WeightsEntry]) -> str:
         "`lenszoo weights show NAME` prints the same. All are trained on simulated skies, "
         "some with real galaxies beside: read under Limits where not to trust them.",
     ]
-    for which in _TITLES:
-        rows = [
-            (
-                f"[`{entry.name}`]({entry.name}.md)",
-                f"`{entry.data.get('preset', '?')}`",
-                headline(entry) or "not scored",
-                f"{entry.bytes / 2**20:.2f} MiB",
-            )
-            for entry in entries
-            if kind(entry) == which
-        ]
-        if rows:
-            lines += ["", f"## {_TITLES[which]}", "", markdown_table(_INDEX, rows)]
-    lines += ["", "```{toctree}", ":hidden:", ":glob:", "", "*.*", "```"]
+    earlier = superseded(entries)
+    newest = [entry for entry in entries if entry.name not in earlier]
+    older = [entry for entry in entries if entry.name in earlier]
+    for part, suffix in ((newest, ""), (older, ": earlier versions")):
+        for which, title in _TITLES.items():
+            rows = [_index_row(entry) for entry in part if kind(entry) == which]
+            if rows:
+                lines += ["", f"## {title}{suffix}", "", markdown_table(_INDEX, rows)]
+    names = [entry.name for entry in (*newest, *older)]
+    lines += ["", "```{toctree}", ":hidden:", "", *names, "```"]
     return "\n".join(lines) + "\n"
+
+
+def _index_row(entry: WeightsEntry) -> tuple[str, ...]:
+    return (
+        f"[`{entry.name}`]({entry.name}.md)",
+        f"`{entry.data.get('preset', '?')}`",
+        headline(entry) or "not scored",
+        f"{entry.bytes / 2**20:.2f} MiB",
+    )
 
 
 _TITLES = {

@@ -54,9 +54,11 @@ def page(entries: Sequence[WeightsEntry], folder: Path) -> str:
         "Made by `make results` from `weights_manifest.json`; the figures in it were written by "
         "the commands below, when the weights were released. The same in tidy rows: "
         "[results.csv](results.csv). What each file of weights is good for: "
-        "[model cards](../cards/index.md). `make reproduce NAME=srcnn.sr_75_150_sim` trains "
-        "one again from its recipe and compares. All intervals are of 95 %, over other scenes of "
-        "the same sky.",
+        "[model cards](../cards/index.md). All intervals are of 95 %, over other scenes of the "
+        "same sky.\n\nScore any of them yourself on the same scenes; its card has the command with "
+        "its sky and number of scenes:\n\n```sh\nlenszoo evaluate srcnn.sr_75_150_sim \\\n    "
+        "--preset sr_75_150 --images 1500 --seed 2026 --out REPORT\n```\n\n"
+        "`make reproduce NAME=srcnn.sr_75_150_sim` trains one again from its recipe and compares.",
     ]
     earlier = superseded(entries)
     for which, table in TABLES.items():

@@ -322,13 +322,15 @@ def _fields_in_rst(model: type[BaseModel]) -> str:
 
 
 class Api(Generated):
-    """``.. api:: PACKAGE``: a summary and the docstring of every public name of a package."""
+    """``.. api:: MODULE [NAME ...]``: a summary and docstrings of all public names, or these."""
+
+    optional_arguments = 16
 
     def text(self) -> str:
         """Write reStructuredText, functions before classes."""
-        package = self.arguments[0]
+        package, *names = self.arguments
         module = importlib.import_module(package)
-        names = [name for name in module.__all__ if name != "__version__"]
+        names = names or [name for name in module.__all__ if name != "__version__"]
         objects = {name: getattr(module, name) for name in names}
         objects = {name: value for name, value in objects.items() if not inspect.ismodule(value)}
         functions = [n for n, v in objects.items() if inspect.isroutine(v)]

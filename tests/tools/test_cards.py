@@ -92,6 +92,32 @@ def test_real_data_and_scores_on_real_skies_are_said():
     assert "Little transfers" not in text
 
 
+def test_a_finder_that_measures_the_noise_takes_any_unit():
+    plain, measured = (
+        card(FINDER.model_copy(update={"options": FINDER.options | {"stretch": stretch}}))
+        for stretch in ("asinh", "noise")
+    )
+    assert "AB zero point 25 (flux 1" in plain and "Any unit" not in plain
+    assert "Any unit and any constant sky will do" in measured
+    assert "flux 1" not in measured and "zero_point=" not in measured
+
+
+def test_the_real_files_that_a_training_needs_are_said():
+    real = {"catalogue": "hosts.csv", "stamps": "stamps", "folder": None, "hosts": 32}
+    real |= {"lensed": 0.25, "share": 0.25}
+    text = card(FINDER.model_copy(update={"data": FINDER.data | {"real": real}}))
+    assert "Needs files that are not part of lenszoo (`hosts.csv`, `stamps`)" in text
+    assert "not part of lenszoo (" not in card(FINDER)
+
+
+def test_the_list_of_cards_ends_with_earlier_versions():
+    names = ["resnet18_slim.a_sim", "resnet18_slim.a_sim_v2", "resnet18_slim.b_sim"]
+    text = index([CLASSIFIER.model_copy(update={"name": name}) for name in names])
+    newest, earlier = text.split("## Classifiers: earlier versions")
+    assert "a_sim.md" not in newest and "a_sim.md" in earlier
+    assert text.split("\n")[-5:-2] == [names[1], names[2], names[0]]
+
+
 def test_known_lenses_of_pan_starrs_are_said():
     def part(n, found):
         shares = {"found": found, "found_among_early_types": 0.4, "above_half": 0.5}
