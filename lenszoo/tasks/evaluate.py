@@ -63,8 +63,8 @@ def evaluate(
             classes are matched by name or alias, whatever their order. Of a lens finder also
             candidates with labels: ``Cutouts``, a :class:`lenszoo.data.Catalogue` or its table. Of
             a super-resolution network, a folder with ``low`` and ``high``, or one of fine images,
-            which are averaged to coarse ones. Of a backbone that learned without labels, as for a
-            classifier, or a folder of images without labels.
+            of which coarse ones are made as in training, else by means. Of a backbone that learned
+            without labels, as for a classifier, or a folder of images without labels.
         preset: a simulated sky in place of ``data``; its test split is drawn.
         split: the part of a run folder's own data in place of ``data``: the images that it trained
             on, those that chose its best epoch, or its test scenes. The data must be unchanged.

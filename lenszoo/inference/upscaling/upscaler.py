@@ -1,6 +1,7 @@
 """A super-resolution model together with what upscaling must know of it."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
@@ -35,6 +36,7 @@ class Upscaler:
         facts: lenszoo's version and backend, weights and their sha256 (None where unknown).
         pixel_scale: arcsec a pixel of the coarse images of its training; None where unknown.
         inputs: noise and sky level of these images, in [0, 1]; None where unknown.
+        run_dir: the run folder that the weights lie in; None where they lie in none.
     """
 
     model: keras.Model
@@ -46,6 +48,7 @@ class Upscaler:
     facts: dict[str, Any] = field(default_factory=dict)
     pixel_scale: float | None = None
     inputs: InputScale | None = None
+    run_dir: Path | None = None
     _compiled: dict[tuple[int, ...], keras.Model] = field(default_factory=dict, repr=False)
 
     def answer(self, batch: np.ndarray) -> np.ndarray:
@@ -110,6 +113,7 @@ def open_upscaler(source: UpscalerLike, scale: int | None = None) -> Upscaler:
         facts,
         pixel_scale=None if one is None else one.pixel_scale,
         inputs=None if one is None else one.inputs,
+        run_dir=None if one is None else one.run_dir,
     )
 
 

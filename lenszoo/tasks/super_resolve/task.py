@@ -1,5 +1,6 @@
 """Super-resolution: a network of the zoo on a simulated sky of pairs or on files."""
 
+import logging
 import os
 from dataclasses import asdict, replace
 from typing import Any
@@ -8,9 +9,9 @@ import keras
 import numpy as np
 
 from lenszoo.data import Dataset, make_pairs, normalise, read_pairs
-from lenszoo.data.checks import OnBad
 from lenszoo.data.input_scale import measure_scale
 from lenszoo.errors import LenszooError, counted
+from lenszoo.files import has_file, read_json
 from lenszoo.inference.upscaling.upscaler import Upscaler, open_upscaler
 from lenszoo.metrics import image_quality
 from lenszoo.models.in_batches import in_batches
@@ -18,15 +19,18 @@ from lenszoo.models.registry import model_info
 from lenszoo.pretrained.loading import build_model, load_model
 from lenszoo.simulation import Sample
 from lenszoo.tasks.base import Options, Task
-from lenszoo.tasks.checks import check_answers
+from lenszoo.tasks.checks import check_answers, images_shape
 from lenszoo.tasks.compute import precision
 from lenszoo.tasks.grow import grow_from
+from lenszoo.tasks.recipes import validate
 from lenszoo.tasks.sources import TrainingData, as_dataset
 from lenszoo.tasks.super_resolve.adversarial import AdversarialModel
 from lenszoo.tasks.super_resolve.data import open_pairs
 from lenszoo.tasks.super_resolve.losses import feature_extractor, image_loss
 from lenszoo.tasks.super_resolve.recipe import PairData, SuperResolveRecipe
 from lenszoo.tasks.super_resolve.report import SuperResolutionReport, super_resolution_report
+
+log = logging.getLogger("lenszoo")
 
 PREDICT_BATCH = 16
 SCALE_OF = 256  # images that noise, sky and peak are measured on
@@ -66,7 +70,8 @@ class SuperResolveTask(Task):
                 f"The recipe's options.scale {options['scale']} is not that of the pairs, "
                 f"{source.scale}; leave it out to take the pairs' own."
             )
-        shape = recipe.input_shape or (None, None, source.image_shape[2])
+        images_shape(recipe.input_shape, source.image_shape)
+        shape = (None, None, source.image_shape[2])  # patches train, whole images validate
         with precision(recipe.mixed_precision):
             model = build_model(recipe.model, input_shape=shape, weights=recipe.weights, **options)
             if recipe.grow is not None:
@@ -145,20 +150,21 @@ class SuperResolveTask(Task):
         """Score a network on a sample of pairs, or on a folder of images.
 
         The folder holds ``low`` and ``high`` with files of the same names, or fine images, of
-        which blocks of ``scale`` by ``scale`` pixels are averaged to coarse ones.
+        which coarse ones are made as in the run's training; where it made none, blocks of
+        ``scale`` by ``scale`` pixels are averaged.
         """
         options.refuse("super-resolves images", "classes", "tta", "resize", "bands", "preparing")
         upscaler = open_upscaler(model)
-        held, origin = _read(data, upscaler, options.on_bad or "raise")
+        held, origin = _read(data, upscaler, options)
         more = about.get("provenance") or {}
         about["title"] = about.get("title") or f"{upscaler.name} on {len(held.ids):,} pairs"
         about["provenance"] = upscaler.facts | {"data": origin} | more
         return cls.score(upscaler.model, held, **about)
 
 
-def _read(data: Any, upscaler: Upscaler, on_bad: OnBad) -> tuple[Dataset, str]:
+def _read(data: Any, upscaler: Upscaler, options: Options) -> tuple[Dataset, str]:
     """Return pairs in [0, 1], and where they come from."""
-    origin = "a simulated sample"
+    origin, on_bad = "a simulated sample", options.on_bad or "raise"
     if isinstance(data, Sample):
         data = as_dataset(data, tuple(map(str, range(len(data.images)))))
     elif not isinstance(data, Dataset):
@@ -171,8 +177,9 @@ def _read(data: Any, upscaler: Upscaler, on_bad: OnBad) -> tuple[Dataset, str]:
         if "low" in where:
             pairs = read_pairs(where["low"], where["high"], on_bad)
         else:
-            pairs = make_pairs(where["high"], upscaler.scale, on_bad=on_bad)
-            where["low"] = f"means of {upscaler.scale} x {upscaler.scale} pixels"
+            how = _degraded(upscaler)
+            pairs = make_pairs(where["high"], **how, seed=options.seed, on_bad=on_bad)
+            where["low"] = _told(**how)
         images, targets = normalise(pairs.images, pairs.targets)
         data, origin = replace(pairs, images=images, targets=targets), str(where)
     if data.images is None or data.targets is None:
@@ -189,6 +196,28 @@ def _read(data: Any, upscaler: Upscaler, on_bad: OnBad) -> tuple[Dataset, str]:
             f"{fine[0]} x {fine[1]}: give pairs of that scale."
         )
     return data, origin
+
+
+def _degraded(upscaler: Upscaler) -> dict[str, Any]:
+    """Return how coarse images are made of fine ones: as in the run's training, else by means."""
+    plain = {"factor": upscaler.scale, "psf_fwhm": 0.0, "noise": 0.0}
+    file = None if upscaler.run_dir is None else upscaler.run_dir / "recipe.json"
+    if file is None or not has_file(file):
+        return plain
+    data = validate(read_json(file), str(file)).data
+    if data.high is None or data.low is not None:
+        return plain
+    how = data.degrade.model_dump()
+    log.info("Coarse images are made as in training: %s.", _told(**how))
+    return how
+
+
+def _told(factor: int, psf_fwhm: float, noise: float) -> str:
+    """Say how coarse images are made of fine ones."""
+    steps = [f"means of {factor} x {factor} pixels"]
+    steps += [f"blurred first (FWHM of {psf_fwhm:g} fine pixels)"] * bool(psf_fwhm)
+    steps += [f"noise of {noise:g} added"] * bool(noise)
+    return ", ".join(steps)
 
 
 def super_resolve(model: keras.Model, images: np.ndarray) -> np.ndarray:

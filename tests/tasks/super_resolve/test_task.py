@@ -1,9 +1,14 @@
+import logging
+
 import numpy as np
 import pytest
 from cutshort import train_whole_and_cut
 
-from lenszoo.data import degrade
+from lenszoo import evaluate
+from lenszoo.data import degrade, make_pairs, normalise
 from lenszoo.errors import LenszooError
+from lenszoo.metrics import image_quality
+from lenszoo.metrics.interpolation import bicubic
 from lenszoo.pretrained.loading import build_model, load_model
 from lenszoo.simulation import sample
 from lenszoo.tasks.super_resolve.data import open_pairs
@@ -74,11 +79,27 @@ def test_pairs_made_of_fine_images(folder):
     assert model(low).shape == high.shape
 
 
+def test_fine_images_are_degraded_as_in_training_when_they_are_scored(folder, tmp_path, caplog):
+    how = {"factor": 2, "psf_fwhm": 3.0, "noise": 0.01}
+    data = {"high": str(folder / "high"), "degrade": how, "patch": 12, "patches": 2}
+    train(fields(folder, epochs=1, data=data), tmp_path / "run")
+    with caplog.at_level(logging.INFO, "lenszoo"):
+        report = evaluate(tmp_path / "run", folder / "high", seed=7)
+    told = "means of 2 x 2 pixels, blurred first (FWHM of 3 fine pixels), noise of 0.01 added"
+    assert f"made as in training: {told}." in caplog.text
+    assert told in report.provenance["data"]
+    pairs = make_pairs(folder / "high", **how, seed=7)
+    low, high = normalise(pairs.images, pairs.targets)
+    psnr = image_quality.psnr(high, bicubic(low, 2), data_range=1).mean()
+    assert report.metrics["bicubic"]["psnr"] == pytest.approx(psnr, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"model": "simple_cnn", "options": {}}, "simple_cnn makes no images"),
         ({"options": {"scale": 4}}, "options.scale 4 is not that of the pairs, 2"),
+        ({"input_shape": (12, 12, 1)}, r"\(12, 12, 1\) is not that of the images, \(20, 20, 1\)"),
         ({"loss": "psnr"}, "psnr"),
         ({"data": {"preset": "common_test_sim"}}, "is no sky of pairs; these are: sr_75_150"),
     ],
