@@ -149,7 +149,9 @@ def upscale(
         )  # fmt: skip
         return upscale_images(open_upscaler(model, scale), inputs, settings, path_column, progress)
     if isinstance(inputs, np.ndarray | Dataset):
-        raise LenszooError("out= is for files: leave it out for images in memory, and save those.")
+        raise LenszooError(
+            "out= is for files: leave it out for images in memory, and save the array."
+        )
     out = expanded(out)
     with _without_traces(out):
         jobs = _plan(inputs, out, png_out, path_column)

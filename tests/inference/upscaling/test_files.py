@@ -282,7 +282,7 @@ class TestBadInput:
         (tmp_path / "empty").mkdir()
         assert "no images in this folder" in refusal(tiny, "empty", "out")
         assert "no files" in refusal(tiny, [], "out")
-        assert "An array holds images" in refusal(tiny, noise(4, 4), "out")
+        assert "leave it out for images in memory" in refusal(tiny, noise(4, 4), "out")
 
     def test_bands_of_one_image_in_several_files(self, tiny, tmp_path):
         files = [save(tmp_path / f"{n}.npy", noise(8, 8)) for n in "ab"]
