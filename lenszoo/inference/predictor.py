@@ -14,6 +14,7 @@ from lenszoo.data.scaling import ImageScaling
 from lenszoo.data.sky import SkyMethod
 from lenszoo.inference.answers import Answers, Progress
 from lenszoo.inference.candidates import Candidates, PredictInputs, open_inputs
+from lenszoo.inference.carried import carried
 from lenszoo.inference.engines.opening import EngineName, Precision, open_engine
 from lenszoo.inference.features import feature_model
 from lenszoo.inference.loaded_model import ModelLike, OpenedModel, open_model
@@ -61,9 +62,10 @@ def predict(
     too; rank on logits, which do not saturate);
     ``bad_pixels``, NaN or infinite pixels or those of a constant band; ``error``, why a row holds
     no answer, else null; then the other columns of the inputs' table, such as ``ra`` and ``dec``,
-    but for those of the names above. The table's metadata under ``lenszoo`` (see
-    :func:`lenszoo.inference.provenance_of`) names version, backend, weights, sha256, recipe, seed,
-    ``temperature`` (1 where none was fitted) and ``notes``, the warnings about these inputs.
+    but for those of the names above and those of an earlier prediction. The table's metadata under
+    ``lenszoo`` (see :func:`lenszoo.inference.provenance_of`) names version, backend, weights,
+    sha256, recipe, seed, ``temperature`` (1 where none was fitted) and ``notes``, the warnings
+    about these inputs.
 
     A lens finder's classes are ``nonlens`` and ``lens``. Its logits are divided by the temperature
     that was fitted on its validation data, so ``prob_lens`` is calibrated for objects like those,
@@ -162,11 +164,13 @@ def prediction(
     augmented = AugmentedModel(opened, answering.model) if tta else None
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
 
+    beside, notes = carried(candidates.beside)
+
     def table_of(answers: Answers, start: int) -> pa.Table:
         columns = _answer_columns(opened, answers, augmented is not None)
-        return _table(candidates, answers, start, columns)
+        return _table(candidates, answers, start, columns, beside)
 
-    facts = _facts(opened, candidates) | {"tta": tta, "temperature": opened.temperature}
+    facts = _facts(opened, candidates, notes) | {"tta": tta, "temperature": opened.temperature}
     facts |= answering.facts
     return Prediction(augmented or answering.model, candidates, batch_size, table_of, facts)
 
@@ -296,19 +300,21 @@ def embedding(
     answerer = AugmentedModel(opened, answering.model, features=True) if tta else answering.model
     candidates = open_inputs(opened, inputs, on_bad, resize, bands, preparing=preparing)
 
+    beside, notes = carried(candidates.beside)
+
     def table_of(answers: Answers, start: int) -> pa.Table:
         flat = pa.array(answers.values[answers.kept].reshape(-1), pa.float32())
         vectors = pa.FixedSizeListArray.from_arrays(flat, answers.values.shape[1])
         at = np.where(answers.kept, np.cumsum(answers.kept) - 1, 0)
         column = vectors.take(pa.array(at, pa.int64(), mask=~answers.kept))
-        return _table(candidates, answers, start, {FEATURES: column})
+        return _table(candidates, answers, start, {FEATURES: column}, beside)
 
-    facts = _facts(opened, candidates) | {"output": FEATURES, "tta": tta} | answering.facts
+    facts = _facts(opened, candidates, notes) | {"output": FEATURES, "tta": tta} | answering.facts
     return Prediction(answerer, candidates, batch_size, table_of, facts)
 
 
-def _facts(opened: OpenedModel, candidates: Candidates) -> dict[str, Any]:
-    """Return the provenance of a table of answers."""
+def _facts(opened: OpenedModel, candidates: Candidates, notes: Sequence[str]) -> dict[str, Any]:
+    """Return the provenance of a table of answers, with notes on its columns."""
     facts = opened.provenance | {"classes": list(opened.classes), "on_bad": candidates.on_bad}
     if candidates.images is not None:
         fit = candidates.images.fit
@@ -318,7 +324,7 @@ def _facts(opened: OpenedModel, candidates: Candidates) -> dict[str, Any]:
         facts[TAKEN] = taken_facts(fit, before)
     if candidates.table is not None:
         facts["columns"] = list(opened.columns)
-    facts["notes"] = [] if candidates.images is None else list(candidates.images.notes)
+    facts["notes"] = [*notes, *([] if candidates.images is None else candidates.images.notes)]
     if candidates.cutouts is not None:
         facts["data"] = candidates.cutouts.provenance
         facts["notes"] += candidates.cutouts.notes
@@ -326,9 +332,13 @@ def _facts(opened: OpenedModel, candidates: Candidates) -> dict[str, Any]:
 
 
 def _table(
-    candidates: Candidates, answers: Answers, start: int, columns: dict[str, Any]
+    candidates: Candidates,
+    answers: Answers,
+    start: int,
+    columns: dict[str, Any],
+    beside: pa.Table | None,
 ) -> pa.Table:
-    """Put columns beside the names of the objects from the row ``start`` on."""
+    """Put columns between the names of the objects from the row ``start`` on and their table."""
     n = len(answers.kept)
     paths: list[str | None] = [None] * n
     if candidates.paths is not None:
@@ -342,7 +352,6 @@ def _table(
             "error": pa.array(answers.errors, pa.string()),
         }
     )
-    beside = candidates.beside
     return _with_columns(table, None if beside is None else beside.slice(start, n))
 
 

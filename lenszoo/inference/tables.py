@@ -20,7 +20,8 @@ CsvFormulas = Literal["keep", "quote"]
 KEY = b"lenszoo"
 FEATURES = "features"
 TABLES = (".parquet", ".csv", ".fits", ".ecsv")
-_CSV_FACTS = ("weights", "weights_sha256", "recipe", "seed", "lenszoo", "backend")
+FACTS = ("weights", "weights_sha256", "recipe", "seed", "lenszoo", "backend")
+"""Parts of the provenance that are columns of a CSV."""
 
 
 def check_target(path: str | os.PathLike[str], endings: tuple[str, ...] = TABLES) -> Path:
@@ -155,7 +156,7 @@ def _write_fits(tables: Iterator[pa.Table], stream: Any) -> None:
 
     from lenszoo.data.astropy_table import to_astropy
 
-    table = pa.concat_tables(tables)
+    table = _with_gaps(pa.concat_tables(tables))
     rows = to_astropy(table)
     for name in rows.colnames:
         if rows[name].dtype.kind == "U" and not all(
@@ -167,6 +168,19 @@ def _write_fits(tables: Iterator[pa.Table], stream: Any) -> None:
     unit = fits.table_to_hdu(rows)
     unit.header.update(header)
     fits.HDUList([fits.PrimaryHDU(), unit]).writeto(stream)
+
+
+def _with_gaps(table: pa.Table) -> pa.Table:
+    """Turn unsigned numbers with gaps, which FITS does not hold, into signed ones or text."""
+    for k, field in enumerate(table.schema):
+        column = table.column(k)
+        if pa.types.is_unsigned_integer(field.type) and column.null_count:
+            try:
+                column = column.cast(pa.int64())
+            except pa.ArrowInvalid:  # of 64 bits
+                column = column.cast(pa.string())
+            table = table.set_column(k, field.with_type(column.type), column)
+    return table
 
 
 def _write_ecsv(tables: Iterator[pa.Table], stream: Any) -> None:
@@ -189,9 +203,17 @@ def _write_csv(tables: Iterator[pa.Table], stream: Any) -> None:
 
 
 def _with_facts(table: pa.Table) -> pa.Table:
-    """Put some of the provenance into columns."""
+    """Put some of the provenance into columns.
+
+    Raises:
+        LenszooError: a column of another meaning has such a name.
+    """
     facts = provenance_of(table)
-    for name in _CSV_FACTS:
+    for name in FACTS:
+        if name in facts and name in table.column_names:
+            raise LenszooError(
+                f"Column {name!r} is that of the provenance in a CSV; rename the table's own."
+            )
         value = facts.get(name)
         parts = value if isinstance(value, list) else [value]  # one a member of an ensemble
         text = None if parts == [None] else " + ".join(map(str, parts))

@@ -137,3 +137,20 @@ def test_formulas_in_a_csv_are_quoted_when_asked_for(tmp_path):
         "Unknown csv_formulas 'strip'",
         lambda: write_table(rows, tmp_path / "t.csv", csv_formulas="strip"),
     )
+
+
+def test_a_column_is_not_taken_for_the_provenance(table, tmp_path):
+    own = table.append_column("seed", pa.array([5, 5, 5]))
+    one_line(
+        "Column 'seed' is that of the provenance", lambda: write_table(own, tmp_path / "t.csv")
+    )
+    plain = pa.table({"seed": [5]})  # of no prediction
+    assert write_table(plain, tmp_path / "t.csv").read_text().splitlines()[1].startswith("5,")
+
+
+@pytest.mark.parametrize("largest", [5, 2**64 - 1])
+@pytest.mark.parametrize("ending", ["fits", "ecsv"])
+def test_gaps_among_unsigned_numbers_stay_gaps(largest, ending, tmp_path):
+    numbers = pa.table({"objid": pa.array([largest, None], pa.uint64())})
+    path = write_table(numbers, tmp_path / f"t.{ending}")
+    assert read_table(path).text("objid") == [str(largest), ""]
