@@ -50,6 +50,7 @@ def scores(finders: dict[str, OpenedModel], sky: Preset, label: int, count: int)
             ]
         )
         print(f"{start + len(drawn.labels):,}/{count:,}", end="\r", file=sys.stderr)
+    print(file=sys.stderr)
     return np.concatenate(parts, axis=1)
 
 

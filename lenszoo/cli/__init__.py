@@ -96,7 +96,7 @@ _add(upscale, "lenszoo upscale srcnn.sr_75_150_sim images --out upscaled")
 _add(
     search,
     "lenszoo search catalogue.parquet --tiles tiles --pattern '{tile}/{band}.fits.fz' "
-    "--weights lens_finder.hard_sim_image_v2 --out results --workers 2",
+    "--weights lens_finder.hard_sim_image_v3 --out results --workers 2",
 )
 _add(similar, "lenszoo similar results 1000000000000000007 --count 50")
 _add(
