@@ -192,7 +192,7 @@ def _fine_tune(story: _Story, out: Path, weights: str, opened: OpenedModel, scal
         "optimizer": {
             "learning_rate": 1e-3,
             "min_learning_rate": 1e-5,
-            "warmup_steps": 10,
+            "warmup_steps": min(10, scale.epochs * scale.train_images // 64),  # half of all
             "weight_decay": 0.01,
         },
     }

@@ -72,7 +72,7 @@ def ratio_interval(
 
     Example:
         >>> [round(limit, 2) for limit in ratio_interval(20, 1000, 50, 100)]
-        [0.02, 0.06]
+        [0.03, 0.06]
         >>> ratio_interval(0, 1000, 50, 100)[0], ratio_interval(20, 1000, 0, 100)[1]
         (0.0, inf)
     """

@@ -39,7 +39,7 @@ def split_names(names: Sequence[str], fraction: float, noun: str) -> tuple[np.nd
     """Split names by their hashes; return the rows of both sides, each in the old order.
 
     >>> split_names(["a", "b", "c", "d"], 0.5, "galaxy")
-    (array([1, 3]), array([0, 2]))
+    (array([0, 1]), array([2, 3]))
     """
     n = len(names)
     if n < 2:

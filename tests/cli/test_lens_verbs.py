@@ -186,7 +186,7 @@ class TestPredict:
 
     def test_another_unit_and_a_sky(self, lenszoo, refused, survey, weights, tmp_path):
         image = np.load(survey.images / "g" / "c1.npy")
-        np.save(tmp_path / "njy.npy", np.stack([image, image]) * 10**2.56)
+        np.save(tmp_path / "njy.npy", np.stack([image, image], axis=-1) * 10**2.56)
         facts = json.loads((survey.run / "run.json").read_text())
         assert facts["inputs"]["noise"] == pytest.approx([1, 1], rel=0.2)
         assert facts["inputs"]["zero_point"] is None

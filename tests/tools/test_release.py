@@ -189,14 +189,12 @@ def test_refusals(run, recipe, place, tmp_path, monkeypatch):
     refused("call the recipe with letters", recipe=recipe.with_name("my tag.toml"))
     refused("Unknown weights 'simple_cnn.typo'", replaces="simple_cnn.typo")
     refused("macro_ovr_auc is undefined on 2 scenes: give more images", images=2)
-    folder, text = tmp_path / "files", FIRST.replace("preset", "directory")
-    fields = Recipe.load(recipe).model_dump(mode="json")
-    fields["data"] |= {"preset": None, "directory": "images"}
+    folder, own = tmp_path / "files", tmp_path / "own.toml"
+    own.write_text(FIRST.partition("preset")[0] + 'directory = "images"\n')
     folder.mkdir()
-    (folder / RECIPE).write_text(json.dumps(fields))
+    (folder / RECIPE).write_text(json.dumps(Recipe.load(own).model_dump(mode="json")))
     (folder / "run.json").write_text("{}")
-    (tmp_path / "own.toml").write_text(text.replace("common_test_sim", "images"))
-    refused("trained on files of its own", folder=folder, recipe=tmp_path / "own.toml")
+    refused("trained on files of its own", folder=folder, recipe=own)
     np.savez(tmp_path / "real.npz", x=np.zeros((3, 9, 9, 1)), label=["no", "vort", "sphere"])
     np.savez(tmp_path / "two.npz", x=np.zeros((2, 150, 150, 1)), label=["no", "sphere"])
     refused("two.npz: no image of 'vort'; an AUC needs every class", real=tmp_path / "two.npz")

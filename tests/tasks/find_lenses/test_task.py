@@ -18,7 +18,7 @@ TINY = {"width": 4, "dim": 8, "heads": 2}
 
 
 # class folders in place of the catalogue
-FOLDERS = dict.fromkeys(("catalogue", "folder", "id", "label")) | {"directory": "x"}
+FOLDERS = dict.fromkeys(("catalogue", "folder", "id", "label", "columns")) | {"directory": "x"}
 
 
 @pytest.fixture(scope="module")
