@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from lenszoo.data.adjust import adjust_cutout, flux_factor
 from lenszoo.data.checks import OnBad
 from lenszoo.data.columns import find_id, read_labels, read_numbers
 from lenszoo.data.content import check_one_label, hash_files, same_rows
@@ -19,10 +20,9 @@ from lenszoo.data.layouts import Layout, find_layout
 from lenszoo.data.matching import ObjectFiles, match_by_name, match_by_pattern
 from lenszoo.data.memory_table import describe, is_table
 from lenszoo.data.names import GROUP
-from lenszoo.data.photometry import ZERO_POINT
 from lenszoo.data.pixel_scale import check_band_scales
 from lenszoo.data.readers import ImageFiles, read_images
-from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
+from lenszoo.data.sky import SkyMethod, check_sky
 from lenszoo.data.table import MISSING, check_ids, check_rows, folder_of, read_table
 from lenszoo.errors import LenszooError, counted, unknown
 from lenszoo.files import expanded, sha256_of
@@ -239,7 +239,7 @@ class Catalogue:
         )
         self._check_bands(pixels[0], str(paths[0]))
         if settings.zero_point is not None:
-            pixels *= _flux_factor(settings.zero_point)
+            pixels *= flux_factor(settings.zero_point)
         if len(kept) < len(paths):
             notes.append(f"Objects with bad pixels, left out: {len(paths) - len(kept)}.")
         elif counts.any():
@@ -366,32 +366,6 @@ def _grouped(rows: Dataset, paths: Sequence[Any]) -> Dataset:
         )  # fmt: skip
     names = [] if rows.groups is None else [rows.groups.tolist()]
     return replace(rows, contents=np.array(contents), groups=same_rows(contents, *names))
-
-
-def adjust_cutout(
-    image: np.ndarray,
-    mask_value: float | None = None,
-    sky: SkyMethod | None = None,
-    zero_point: float | None = None,
-) -> None:
-    """Mask, subtract the sky from and scale an image (H, W, bands), in place.
-
-    Args:
-        image: as read.
-        mask_value: pixel value that becomes NaN.
-        sky: way to measure the sky level that is subtracted.
-        zero_point: AB magnitude of flux 1, which becomes 25.
-    """
-    if mask_value is not None:
-        image[image == np.float32(mask_value)] = np.nan
-    if sky is not None:
-        subtract_sky(image[None], sky)
-    if zero_point is not None:
-        image *= _flux_factor(zero_point)
-
-
-def _flux_factor(zero_point: float) -> np.float32:
-    return np.float32(10 ** (0.4 * (ZERO_POINT - zero_point)))
 
 
 def _usable(files: ObjectFiles, policy: OnMissing) -> str | ObjectFiles | None:

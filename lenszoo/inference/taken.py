@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from lenszoo.data.catalogue import adjust_cutout
+from lenszoo.data.adjust import adjust_cutout
 from lenszoo.data.checks import OnBad
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.readers import ImageFiles, ImagePath

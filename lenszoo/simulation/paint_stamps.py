@@ -5,7 +5,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
@@ -111,7 +110,7 @@ def read_stamps(folder: str | os.PathLike[str]) -> Stamps:
     root = expanded(folder)
     if not root.is_dir():
         raise LenszooError(f"{folder}: no such folder of stamps.")
-    paths = sorted(str(path) for path in root.iterdir() if is_image_file(path.name))
+    paths = sorted((path for path in root.iterdir() if is_image_file(path.name)), key=str)
     if not paths:
         raise LenszooError(f"{folder}: no images (FITS, NPY or PNG) to use as sources.")
     images = []
@@ -120,9 +119,9 @@ def read_stamps(folder: str | os.PathLike[str]) -> Stamps:
         if image.shape[2] != 1:
             raise LenszooError(f"{path}: {image.shape[2]} bands; a stamp has one.")
         images.append(image[..., 0])
-    stamps = make_stamps(images, paths)
+    stamps = make_stamps(images, list(map(str, paths)))
     # by which stamps are split: the same wherever the folder lies
-    return replace(stamps, names=tuple(Path(path).name for path in paths))
+    return replace(stamps, names=tuple(path.name for path in paths))
 
 
 def _prepared(image: np.ndarray, name: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lenszoo.data.catalogue import adjust_cutout
+from lenszoo.data.adjust import adjust_cutout
 from lenszoo.data.checks import apply_policy
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.readers import ImageFiles

@@ -1,10 +1,12 @@
 """Images beside those that a super-resolution model learned on: pixel scale and noise."""
 
 import logging
+from typing import Any
 
 import numpy as np
 
 from lenszoo.data.fits import axis_scales
+from lenszoo.data.flux_units import is_per_area
 from lenszoo.data.input_scale import measure_each
 from lenszoo.data.pixel_scale import same_scale, shown_scales
 from lenszoo.errors import LenszooError
@@ -72,3 +74,12 @@ def _noise(image: np.ndarray, scaling: Scaling) -> float | None:
     noise = np.concatenate([measure_each(part).noise.ravel() for part in parts])
     noise = noise[np.isfinite(noise)]
     return float(np.median(noise)) / (values.high - values.low) if noise.size else None
+
+
+def check_per_pixel(header: Any, name: str) -> None:
+    """Raise LenszooError where a header gives flux per area of the sky: ``flux="per_pixel"``."""
+    if is_per_area(header):
+        raise LenszooError(
+            f"{name}: its pixels are {header['BUNIT']}, flux per area of the sky; leave out "
+            "flux='per_pixel'."
+        )

@@ -9,11 +9,12 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 import numpy as np
 
 from lenszoo.data.fits import read_fits, write_fits
-from lenszoo.data.flux_units import finer_pixels, is_per_area
+from lenszoo.data.flux_units import finer_pixels
 from lenszoo.data.formats import find_format
 from lenszoo.data.npy import as_stored, read_header
 from lenszoo.data.stacks import is_stack_file
 from lenszoo.errors import LenszooError
+from lenszoo.inference.upscaling.checks import check_per_pixel
 from lenszoo.inference.upscaling.tiles import Flux
 from lenszoo.inference.upscaling.wcs import check_places, scaled_header
 
@@ -83,11 +84,8 @@ def _open_fits(name: str, target: Path, scale: int, hdu: int | str | None, flux:
             continue
         if flux == "surface_brightness":
             finer_pixels(each, scale)
-        elif is_per_area(each):
-            raise LenszooError(
-                f"{name}: its pixels are {each['BUNIT']}, flux per area of the sky; leave out "
-                "flux='per_pixel'."
-            )
+        else:
+            check_per_pixel(each, name)
     fine = replace(image, header=header, primary=primary)
     return Opened(image.pixels, functools.partial(write_fits, fine))
 

@@ -7,14 +7,13 @@ import numpy as np
 
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.fits import SUFFIXES, read_headers, split_hdu
-from lenszoo.data.flux_units import is_per_area
 from lenszoo.data.listing import ImageTable
 from lenszoo.data.memory_table import is_table
 from lenszoo.data.readers import image_name
 from lenszoo.data.table import is_table_file
 from lenszoo.errors import LenszooError
 from lenszoo.inference.inputs import as_dataset
-from lenszoo.inference.upscaling.checks import check_like_training, check_range
+from lenszoo.inference.upscaling.checks import check_like_training, check_per_pixel, check_range
 from lenszoo.inference.upscaling.tiles import Flux, Progress, Settings, upscale_one
 from lenszoo.inference.upscaling.upscaler import Upscaler
 
@@ -93,8 +92,4 @@ def _check_unit(path: Any) -> None:
         if name is None or not split_hdu(name)[0].lower().endswith(SUFFIXES):
             continue
         for header in read_headers(name):
-            if is_per_area(header):
-                raise LenszooError(
-                    f"{name}: its pixels are {header['BUNIT']}, flux per area of the sky; leave "
-                    "out flux='per_pixel'."
-                )
+            check_per_pixel(header, name)
