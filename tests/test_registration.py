@@ -35,7 +35,7 @@ def files(tmp_path_factory):
     [
         pytest.param("lenszoo first", "tensorflow", "srgan", marks=pytest.mark.slow),
         pytest.param("keras first", "jax", "srgan", marks=pytest.mark.slow),
-        ("lenszoo first", "jax", "simple_cnn"),
+        pytest.param("lenszoo first", "jax", "simple_cnn", marks=pytest.mark.slow),
         ("keras first", "tensorflow", "simple_cnn"),
         pytest.param("layers first", "jax", "srgan", marks=pytest.mark.slow),
         pytest.param("a family first", "jax", "srgan", marks=pytest.mark.slow),

@@ -85,6 +85,7 @@ def wait_for_parts(process, out, count=1):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_stops_in_one_line_and_the_same_command_goes_on(tmp_path, lenszoo):
     write_sky(tmp_path, tiles=8, side=200, objects=160)

@@ -117,7 +117,7 @@ def test_runs_answer_together(outputs):
     ("imports", "load", "pattern"),
     [
         pytest.param("lenszoo", "lenszoo.load_model", "s*.keras", marks=pytest.mark.slow),
-        ("lenszoo", "keras.saving.load_model", "*.keras"),
+        pytest.param("lenszoo", "keras.saving.load_model", "*.keras", marks=pytest.mark.slow),
     ],
 )
 def test_a_fresh_process_loads_keras_files(imports, load, pattern, outputs):

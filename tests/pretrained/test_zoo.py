@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import results
 from cards import loading
+from result_tables import superseded
 from typer.testing import CliRunner
 
 from lenszoo.cli import app
@@ -25,7 +26,9 @@ from lenszoo.training import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 2**20
-NAMES = [e["name"] for e in json.loads((ROOT / FILE_NAME).read_text("utf-8"))["entries"]]
+ENTRIES = load_manifest(ROOT / FILE_NAME).entries
+NAMES = [entry.name for entry in ENTRIES]
+EARLIER = superseded(ENTRIES)
 RECIPES = {path.name: path for path in recipe_files()}
 
 
@@ -70,7 +73,9 @@ def test_the_folder_holds_what_the_manifest_names_and_no_more_than_it_may(manife
     assert wheel and max(wheel) <= 3 * MIB and sum(wheel) <= 12 * MIB
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in EARLIER else ()) for n in NAMES]
+)
 def test_the_lines_of_the_card_load_it_with_its_fingerprint(name):
     entry = get_entry(name)
     if not all((ROOT / "weights" / file.path).is_file() for file in entry.files):

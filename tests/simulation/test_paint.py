@@ -19,6 +19,7 @@ class TestSeed:
         other = paint(galaxies, 5, seed=6, start=13, law=SMALL)
         assert (other.truth["einstein_radius"] != later.truth["einstein_radius"]).all()
 
+    @pytest.mark.slow
     def test_jax_paints_the_same(self, lenses, tmp_path):
         pytest.importorskip("jax")
         script = """

@@ -49,6 +49,7 @@ def test_the_answers_stay_what_they_were(name, few, many):
     assert predict_logits(wide, images()) == close(told)
 
 
+@pytest.mark.slow
 def test_resnet101_answers_as_resnet50_does():
     small, large = network("resnet50", until=UNTIL), network("resnet101", until=UNTIL, seed=2)
     grow(small, large)

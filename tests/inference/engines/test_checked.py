@@ -18,6 +18,10 @@ from lenszoo.inference.exporting.formats import FORMATS
 from lenszoo.inference.features import feature_model, logits_and_features
 
 ENGINES = ("onnx", "openvino")
+# OpenVINO, which compiles for seconds, says again that outputs keep their order
+either_engine = pytest.mark.parametrize(
+    "engine", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)], indirect=True
+)
 
 
 @pytest.fixture(params=ENGINES)
@@ -58,6 +62,7 @@ def test_each_answers_as_keras_does_and_is_converted_once(engine, opened, stack,
     assert np.isnan(raw[3]).all() and np.isfinite(np.delete(raw, 3, axis=0)).all()
 
 
+@either_engine
 def test_features_and_both_come_in_their_order(engine, opened, stack):
     model = logits_and_features(opened.model)
     expected = model.predict_on_batch(stack[0][:4])
@@ -70,6 +75,7 @@ def test_features_and_both_come_in_their_order(engine, opened, stack):
     np.testing.assert_allclose(vectors.predict_on_batch(stack[0][:4]), expected[1], atol=1e-4)
 
 
+@either_engine
 def test_images_and_a_table(engine, finder):
     rng = np.random.default_rng(1)
     inputs = {

@@ -50,6 +50,7 @@ def test_int8_is_written_with_what_it_costs(model, tmp_path):
     assert 0 < difference < 0.3 * np.ptp(np.delete(expected, 1, axis=0)) + 0.05
 
 
+@pytest.mark.slow
 def test_openvino_reads_the_same_network(model, tmp_path):
     openvino = pytest.importorskip("openvino")
     path = export(model, tmp_path / "net.xml", quantize="int8", max_auc_loss=1.0)
