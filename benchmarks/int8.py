@@ -1,8 +1,9 @@
 """Cost of int8: AUC of exported ONNX files in float32 and int8 on simulated scenes, and their size.
 
-    python benchmarks/int8.py [WEIGHTS ...]
+    python benchmarks/int8.py [WEIGHTS ...] [--record PAGE]
 
-Prints a table; names may be patterns. Weights that learned on no simulated sky are passed over.
+Prints a table; names may be patterns, and without any it is the newest weights of each name.
+Weights that learned on no simulated sky are passed over. ``--record`` writes the table to a page.
 """
 
 import argparse
@@ -16,14 +17,23 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tools"))
 import onnx
 from _machine import describe
+from result_tables import superseded
 
 from lenszoo import list_weights
 from lenszoo.errors import LenszooError
 from lenszoo.inference.exporting import export
 from lenszoo.inference.exporting.quantizing import MAX_AUC_LOSS
 from lenszoo.inference.precision_cost import SCENES, SEED
+from lenszoo.models.registry import model_info
+from lenszoo.pretrained import load_manifest
+
+HEAD = (
+    "| weights | AUC, float32 | int8 | loss | logit difference | size / float32 |",
+    "|---|---:|---:|---:|---:|---:|",
+)
 
 
 def int8_row(name: str) -> str:
@@ -50,15 +60,42 @@ def int8_row(name: str) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weights", nargs="*", metavar="WEIGHTS", default=["*"])
+    parser.add_argument("weights", nargs="*", metavar="WEIGHTS")
+    parser.add_argument("--record", type=Path, help="page to write")
     arguments = parser.parse_args()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    print("| weights | AUC, float32 | int8 | loss | logit difference | size / float32 |")
-    print("|---|---:|---:|---:|---:|---:|")
-    for pattern in arguments.weights:
-        for name in list_weights(pattern):
-            print(int8_row(name), flush=True)
-    print(f"\n{SCENES:,} scenes of the test split, seed {SEED}; {describe()}")
+    rows = list(HEAD)
+    print(*rows, sep="\n")
+    for name in chosen(arguments.weights):
+        rows.append(int8_row(name))
+        print(rows[-1], flush=True)
+    how = f"{SCENES:,} scenes of the test split, seed {SEED}; {describe()}"
+    print(f"\n{how}")
+    if arguments.record:
+        arguments.record.write_text(page(rows, how), encoding="utf-8")
+
+
+def chosen(patterns: list[str]) -> list[str]:
+    """Classifiers and lens finders that patterns name; the newest of each name without any."""
+    tasks = ("classify", "find_lenses")
+    entries = [e for e in load_manifest().entries if model_info(e.model).task in tasks]
+    if not patterns:
+        earlier = superseded(entries)
+        return [entry.name for entry in entries if entry.name not in earlier]
+    names = {entry.name for entry in entries}
+    return [name for pattern in patterns for name in list_weights(pattern) if name in names]
+
+
+def page(rows: list[str], how: str) -> str:
+    """Text of a page with the table and how it was measured."""
+    return (
+        "# Exports in int8\n\n"
+        "AUC of the ONNX file that `lenszoo export NAME --out net.onnx --quantize int8` writes, of "
+        "the one in\nfloat32, the largest difference of a logit, and the size of the one beside "
+        f"the other. A file that loses\nmore than {MAX_AUC_LOSS:g} is not kept.\n\n"
+        + "\n".join(rows)
+        + f"\n\nBy `python benchmarks/int8.py`: {how}.\n"
+    )
 
 
 if __name__ == "__main__":

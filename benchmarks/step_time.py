@@ -1,14 +1,15 @@
 """Time of a training step and of inference, by architecture, against native PyTorch.
 
     python benchmarks/step_time.py [MODEL ...] [--rounds 5] [--batch 8] [--steps 24]
-        [--precision float32] [--backends tensorflow jax torch]
+        [--precision float32] [--backends tensorflow jax openvino torch]
 
 Each backend is a process of its own; for one architecture after the other they take turns, and the
 medians over the rounds are compared. PyTorch runs Hugging Face transformers' network of the same
-layout, channels last, where there is one; the backend tensorflow-xla is ``jit_compile = true`` of a
-recipe. Ours keep freed memory, as the trainings of lenszoo do; torch-kept is PyTorch with that.
-Images are 150 x 150 x 1, optimizer AdamW. Needs the environment of `make compat`; a backend that is
-not installed is left out.
+layout, channels last, where there is one; torch-compiled is torch.compile of it, torch-kept keeps
+freed memory as the trainings of lenszoo do. The backend tensorflow-xla is ``jit_compile = true`` of
+a recipe, openvino the engine of that name, which only predicts. Images are 150 x 150 x 1, optimizer
+AdamW. Needs the environment of `make compat` with openvino and JAX; a backend that is not installed
+is left out.
 """
 
 import argparse
@@ -40,8 +41,16 @@ MODELS = (
     "vit_ti16",
     "vit_b16",
 )
-BACKENDS = ("tensorflow", "tensorflow-xla", "jax", "torch", "torch-kept")
-DEFAULT = ("tensorflow", "jax", "torch")  # XLA is slow on convolutions
+BACKENDS = (
+    "tensorflow",
+    "tensorflow-xla",
+    "jax",
+    "openvino",
+    "torch",
+    "torch-compiled",
+    "torch-kept",
+)
+DEFAULT = ("tensorflow", "jax", "openvino", "torch")  # XLA is slow on convolutions
 SIZE, CLASSES = 150, 3
 
 
@@ -57,8 +66,8 @@ def keras_runner(
     from lenszoo.models.in_batches import in_batches
     from lenszoo.training.freed_memory import KeepFreedMemory
 
+    keras.utils.clear_session()  # forgets the dtype policy too
     keras.config.set_dtype_policy(precision)
-    keras.utils.clear_session()
     model = build_model(name, input_shape=(SIZE, SIZE, 1), num_classes=CLASSES)
     model.compile(
         keras.optimizers.AdamW(1e-3),
@@ -83,8 +92,27 @@ def keras_runner(
     }
 
 
-def torch_runner(name: str, batch: int, steps: int, precision: str) -> dict[str, Callable[[], Any]]:
-    """The same with PyTorch; raises KeyError where transformers has no such network."""
+def engine_runner(
+    name: str, batch: int, steps: int, precision: str, *, engine: str
+) -> dict[str, Callable[[], Any]]:
+    """Function that predicts for ``steps`` batches with another engine than Keras."""
+    import numpy as np
+
+    from lenszoo import build_model
+    from lenszoo.inference import open_model
+    from lenszoo.inference.engines.checked import answerer_of
+    from lenszoo.models.in_batches import in_batches
+
+    opened = open_model(build_model(name, input_shape=(SIZE, SIZE, 1), num_classes=CLASSES))
+    model = answerer_of(opened, engine, precision.removeprefix("mixed_"))
+    images = np.random.default_rng(0).random((batch * steps, SIZE, SIZE, 1), dtype=np.float32)
+    return {"predict": lambda: in_batches(model, images, batch)}
+
+
+def torch_runner(
+    name: str, batch: int, steps: int, precision: str, *, compiled: bool
+) -> dict[str, Callable[[], Any]]:
+    """The same as Keras with PyTorch; KeyError where transformers has no such network."""
     import torch
     import transformers as hub
 
@@ -108,6 +136,8 @@ def torch_runner(name: str, batch: int, steps: int, precision: str) -> dict[str,
     }[name]
     model = make().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    if compiled:
+        model = torch.compile(model)
     side = vit["image_size"] if name.startswith("vit") else SIZE
     images = torch.rand(steps, batch, 1, side, side)
     images = [x.to(memory_format=torch.channels_last) for x in images]
@@ -137,7 +167,12 @@ def worker(backend: str) -> None:
     if backend == "torch-kept":
         keep_freed_memory()
     runner: dict[str, Callable[[], Any]] = {}
-    xla = backend != "tensorflow"
+    if backend.startswith("torch"):
+        factory = partial(torch_runner, compiled=backend == "torch-compiled")
+    elif backend == "openvino":
+        factory = partial(engine_runner, engine=backend)
+    else:
+        factory = partial(keras_runner, xla=backend != "tensorflow")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever the libraries print must not mix with the answers
     for line in sys.stdin:
@@ -146,9 +181,6 @@ def worker(backend: str) -> None:
         try:
             if verb == "make":
                 runner.clear()
-                factory = (
-                    torch_runner if backend.startswith("torch") else partial(keras_runner, xla=xla)
-                )
                 runner = factory(*arguments)
                 for function in runner.values():
                     function()
@@ -166,7 +198,7 @@ class Process:
     def __init__(self, backend: str) -> None:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         if not backend.startswith("torch"):
-            environment["KERAS_BACKEND"] = backend.removesuffix("-xla")
+            environment["KERAS_BACKEND"] = "jax" if backend == "jax" else "tensorflow"
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--worker", backend],
             stdin=subprocess.PIPE,
@@ -216,8 +248,10 @@ def main() -> None:
             seconds: dict[str, list[float]] = {b: [] for b in ready}
             for _ in range(options.rounds):
                 for backend, process in ready.items():
-                    seconds[backend].append(process.ask("run", what) or float("nan"))
-            ms = {b: 1e3 * statistics.median(s) / options.steps for b, s in seconds.items()}
+                    answer = process.ask("run", what)
+                    if answer is not None:
+                        seconds[backend].append(answer)
+            ms = {b: 1e3 * statistics.median(s) / options.steps for b, s in seconds.items() if s}
             cells = "".join(f"{ms[b]:15.1f}" if b in ms else f"{'-':>15}" for b in here)
             best = min(
                 (v for b, v in ms.items() if not b.startswith("torch")), default=float("nan")

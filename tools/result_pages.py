@@ -34,6 +34,7 @@ PAGES = (
     "speed",
     "engines",
     "exports",
+    "int8",
     "torch",
 )
 
