@@ -36,8 +36,8 @@ HEAD = (
 )
 
 
-def int8_row(name: str) -> str:
-    """Export weights in int8, whatever that costs; return a row of the table."""
+def int8_row(name: str) -> str | None:
+    """Export weights in int8, whatever that costs; return a row of the table, if there is one."""
     with tempfile.TemporaryDirectory() as folder:
         exact, path = Path(folder) / "exact.onnx", Path(folder) / "int8.onnx"
         try:
@@ -45,7 +45,7 @@ def int8_row(name: str) -> str:
             export(name, path, quantize="int8", max_auc_loss=1.0)
         except LenszooError as error:
             print(f"{name}: {error}", file=sys.stderr, flush=True)
-            return f"| `{name}` | no | | | | |"
+            return None
         share = path.stat().st_size / exact.stat().st_size
         facts = json.loads({p.key: p.value for p in onnx.load(path).metadata_props}["lenszoo"])
     cost = facts["int8"]
@@ -67,8 +67,10 @@ def main() -> None:
     rows = list(HEAD)
     print(*rows, sep="\n")
     for name in chosen(arguments.weights):
-        rows.append(int8_row(name))
-        print(rows[-1], flush=True)
+        row = int8_row(name)
+        if row is not None:
+            rows.append(row)
+            print(row, flush=True)
     how = f"{SCENES:,} scenes of the test split, seed {SEED}; {describe()}"
     print(f"\n{how}")
     if arguments.record:
