@@ -253,8 +253,8 @@ def main() -> None:
                         seconds[backend].append(answer)
             ms = {b: 1e3 * statistics.median(s) / options.steps for b, s in seconds.items() if s}
             cells = "".join(f"{ms[b]:15.1f}" if b in ms else f"{'-':>15}" for b in here)
-            ours = [v for b, v in ms.items() if not b.startswith("torch")]
-            ratio = f"{min(ours) / ms['torch']:10.2f}" if ours and "torch" in ms else f"{'-':>10}"
+            times = [v for b, v in ms.items() if not b.startswith("torch")]
+            ratio = f"{min(times) / ms['torch']:10.2f}" if times and "torch" in ms else f"{'-':>10}"
             print(f"{name:20}{what:8}{cells}{ratio}", flush=True)
 
 
