@@ -53,7 +53,7 @@ def int8_row(name: str) -> str | None:
     kept = "" if loss <= MAX_AUC_LOSS else " (not kept)"
     return (
         f"| `{name}` | {cost['auc_float32']:.5f} | {cost['auc']:.5f} | {loss:.1e}{kept} "
-        f"| {cost['logit_difference']:.1g} | {share:.2f} |"
+        f"| {cost['logit_difference']:.2g} | {share:.2f} |"
     )
 
 
