@@ -66,7 +66,7 @@ def main() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     rows = list(HEAD)
     print(*rows, sep="\n")
-    for name in chosen(arguments.weights):
+    for name in [n for p in arguments.weights for n in list_weights(p)] or newest():
         row = int8_row(name)
         if row is not None:
             rows.append(row)
@@ -77,15 +77,11 @@ def main() -> None:
         arguments.record.write_text(page(rows, how), encoding="utf-8")
 
 
-def chosen(patterns: list[str]) -> list[str]:
-    """Classifiers and lens finders that patterns name; the newest of each name without any."""
-    tasks = ("classify", "find_lenses")
-    entries = [e for e in load_manifest().entries if model_info(e.model).task in tasks]
-    if not patterns:
-        earlier = superseded(entries)
-        return [entry.name for entry in entries if entry.name not in earlier]
-    names = {entry.name for entry in entries}
-    return [name for pattern in patterns for name in list_weights(pattern) if name in names]
+def newest() -> list[str]:
+    """Names of the newest classifiers and lens finders."""
+    entries = load_manifest().entries
+    earlier, tasks = superseded(entries), ("classify", "find_lenses")
+    return [e.name for e in entries if e.name not in earlier and model_info(e.model).task in tasks]
 
 
 def page(rows: list[str], how: str) -> str:

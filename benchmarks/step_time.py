@@ -41,15 +41,6 @@ MODELS = (
     "vit_ti16",
     "vit_b16",
 )
-BACKENDS = (
-    "tensorflow",
-    "tensorflow-xla",
-    "jax",
-    "openvino",
-    "torch",
-    "torch-compiled",
-    "torch-kept",
-)
 DEFAULT = ("tensorflow", "jax", "openvino", "torch")  # XLA is slow on convolutions
 SIZE, CLASSES = 150, 3
 
@@ -162,17 +153,22 @@ def torch_runner(
     return {"train": train, "predict": predict}
 
 
+RUNNERS: dict[str, Callable[..., dict[str, Callable[[], Any]]]] = {
+    "tensorflow": partial(keras_runner, xla=False),
+    "tensorflow-xla": partial(keras_runner, xla=True),
+    "jax": partial(keras_runner, xla=True),
+    "openvino": partial(engine_runner, engine="openvino"),
+    "torch": partial(torch_runner, compiled=False),
+    "torch-compiled": partial(torch_runner, compiled=True),
+    "torch-kept": partial(torch_runner, compiled=False),
+}
+
+
 def worker(backend: str) -> None:
     """Answer the parent's lines: ``["make", name, ...]`` prepares, ``["run", what]`` times once."""
     if backend == "torch-kept":
         keep_freed_memory()
     runner: dict[str, Callable[[], Any]] = {}
-    if backend.startswith("torch"):
-        factory = partial(torch_runner, compiled=backend == "torch-compiled")
-    elif backend == "openvino":
-        factory = partial(engine_runner, engine=backend)
-    else:
-        factory = partial(keras_runner, xla=backend != "tensorflow")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever the libraries print must not mix with the answers
     for line in sys.stdin:
@@ -181,7 +177,7 @@ def worker(backend: str) -> None:
         try:
             if verb == "make":
                 runner.clear()
-                runner = factory(*arguments)
+                runner = RUNNERS[backend](*arguments)
                 for function in runner.values():
                     function()
             else:
@@ -228,8 +224,8 @@ def main() -> None:
         "--steps", type=int, default=24, help="a round; of few, setting up fit shows"
     )
     parser.add_argument("--precision", default="float32", choices=["float32", "mixed_bfloat16"])
-    parser.add_argument("--backends", nargs="+", default=DEFAULT, choices=BACKENDS)
-    parser.add_argument("--worker", choices=BACKENDS)
+    parser.add_argument("--backends", nargs="+", default=DEFAULT, choices=RUNNERS)
+    parser.add_argument("--worker", choices=RUNNERS)
     options = parser.parse_args()
     if options.worker:
         worker(options.worker)

@@ -50,7 +50,6 @@ class TestPaint:
         assert len(list((out / "val" / "nonlens").glob("*.npy"))) == 1
         assert list((out / "train" / "lens").glob("g?_lens2.npy"))
 
-    @pytest.mark.slow
     @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
     def test_painting_that_is_stopped_says_how_to_start_again(self, refused, catalogue, tmp_path):
         out = tmp_path / "painted"

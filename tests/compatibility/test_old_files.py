@@ -113,11 +113,12 @@ def test_runs_answer_together(outputs):
     np.testing.assert_allclose(log_softmax(ensemble), log_softmax(outputs["ensemble"]), **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("imports", "load", "pattern"),
     [
-        pytest.param("lenszoo", "lenszoo.load_model", "s*.keras", marks=pytest.mark.slow),
-        pytest.param("lenszoo", "keras.saving.load_model", "*.keras", marks=pytest.mark.slow),
+        ("lenszoo", "lenszoo.load_model", "s*.keras"),
+        ("lenszoo", "keras.saving.load_model", "*.keras"),
     ],
 )
 def test_a_fresh_process_loads_keras_files(imports, load, pattern, outputs):

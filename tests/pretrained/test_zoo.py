@@ -26,9 +26,9 @@ from lenszoo.training import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 2**20
-ENTRIES = load_manifest(ROOT / FILE_NAME).entries
-NAMES = [entry.name for entry in ENTRIES]
-EARLIER = superseded(ENTRIES)
+MANIFEST = load_manifest(ROOT / FILE_NAME)
+NAMES = MANIFEST.names()
+EARLIER = superseded(MANIFEST.entries)
 RECIPES = {path.name: path for path in recipe_files()}
 
 
@@ -44,7 +44,7 @@ def real_zoo(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def manifest():
-    return load_manifest(ROOT / FILE_NAME)
+    return MANIFEST
 
 
 def test_every_file_is_here_and_sound_or_can_be_fetched(manifest):

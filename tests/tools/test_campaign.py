@@ -75,7 +75,6 @@ def test_lists(tmp_path):
         read_list(tmp_path / "gone")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("blank_figures")
 def test_a_campaign_is_cut_and_goes_on(tmp_path, monkeypatch):
     root, runs = empty_root(tmp_path / "root"), tmp_path / "runs"
