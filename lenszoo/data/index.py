@@ -16,14 +16,13 @@ from lenszoo.data.content import check_one_label, hash_files, same_rows
 from lenszoo.data.cutting import Cut
 from lenszoo.data.dataset import Dataset
 from lenszoo.data.formats import IMAGE_SUFFIXES, split_hdu
-from lenszoo.data.memory_table import describe, is_table
-from lenszoo.data.names import GROUP, find_class, find_label, name_classes
+from lenszoo.data.image_table import IndexPath, read_listed
+from lenszoo.data.names import find_class
 from lenszoo.data.paired import as_labels, stack_classes
-from lenszoo.data.part import ImagePart
 from lenszoo.data.readers import image_name, read_images
 from lenszoo.data.splits import fold_rows, split_rows
 from lenszoo.data.stacks import open_stack
-from lenszoo.data.table import MISSING, check_ids, check_rows, folder_of, read_table
+from lenszoo.data.table import check_ids
 from lenszoo.data.written import check_whole
 from lenszoo.errors import LenszooError, counted
 from lenszoo.files import at_home, expanded, has_file
@@ -37,9 +36,6 @@ _DONE = {
 }
 
 _FILES = "the list of files"
-
-IndexPath = Path | ImagePart | tuple[Path | ImagePart, ...]
-"""One file or a part of it, or those that hold the bands of one image."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -190,45 +186,23 @@ class DatasetIndex:
             LenszooError: no such file or column, a row without a value, an id twice, a file that
                 does not exist or has two labels, or a label that is none of ``classes``.
         """
-        table = describe(csv) if is_table(csv) else at_home(csv)
-        path_columns = [path_column] if isinstance(path_column, str) else list(path_column)
-        read = read_table(csv)
-        if group_column is None and label_column is not None and GROUP in read.columns:
-            group_column = GROUP
-        named = [("id", id_column), *(("path", column) for column in path_columns)]
-        named += [("label", label_column), ("group", group_column)]
-        for role, column in named:
-            read.need([column] if column is not None else [], f"Name yours with {role}_column=.")
-        columns = [column for _, column in named if column is not None]
-        check_rows(read)
-        cells = {column: read.filled(column) for column in columns}
-        base = expanded(root) if root is not None else folder_of(csv)
-        files = zip(*(cells[c] for c in path_columns), strict=True)
-        bands = [tuple(base / file for file in row) for row in files]
-        paths: tuple[IndexPath, ...] = tuple(b[0] if len(b) == 1 else b for b in bands)
-        ids = tuple(cells[id_column if id_column is not None else path_columns[0]])
-        if cut is not None:
-            paths = cut.parts(read, bands)
-            ids = ids if id_column is not None else tuple(map(str, range(len(read))))
-        check_ids(ids, table)
-        labels, names = None, tuple(classes or ())
-        if label_column is not None:
-            texts = cells[label_column]
-            if classes is None:
-                names = name_classes(set(texts), table)
-            positions = {text: find_label(text, names, table) for text in set(texts)}
-            labels = np.array([positions[t] for t in texts], np.int32)
-        others = [column for column in read.columns if column not in columns]
-        groups = () if group_column is None else tuple(cells[group_column])
-        blank = next((row for row, text in enumerate(groups) if text in MISSING), None)
-        if blank is not None:  # such as nan, which is no name of a group
-            where = f"{read.where(blank)} has no value in column {group_column!r}"
-            raise LenszooError(f"{table}: {where}; name each object's own group.")
-        index = cls(ids, paths, labels, names, table, read.typed(others), groups)
-        if labels is not None:
-            check_one_label(list(map(image_name, paths)), labels, ids, names, table)
+        listed = read_listed(
+            csv, root, id_column, path_column, label_column, group_column, classes, cut
+        )
+        index = cls(
+            listed.ids,
+            listed.paths,
+            listed.labels,
+            listed.class_names,
+            listed.table,
+            listed.beside,
+            listed.groups,
+        )
+        if listed.labels is not None:
+            names = list(map(image_name, listed.paths))
+            check_one_label(names, listed.labels, listed.ids, listed.class_names, listed.table)
         start = "root=" if root is not None else "the table's folder"
-        _check_exist(index, f" Relative paths start from {start}, {base}.")
+        _check_exist(index, f" Relative paths start from {start}, {listed.base}.")
         return index
 
     @classmethod
