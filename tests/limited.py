@@ -1,11 +1,23 @@
-"""Python in a process of its own with little memory, where bombs go off."""
+"""Python with little memory, where bombs go off, and with small files, as on a full disk."""
 
+import contextlib
 import os
+import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import lenszoo
+
+# Python 3.11 and 3.12 keep a module's compiled file even where only a part of it could be written,
+# and every later process fails on it: under such a limit nothing compiled may be kept.
+_SMALL_FILES = """
+import os, resource, sys
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for the processes that this one starts
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+"""
 
 _START = """
 import resource
@@ -36,3 +48,23 @@ def limited(code: str, mebibytes: int) -> dict[str, str]:
     assert process.returncode == 0, process.stderr[-2000:]
     lines = (line.partition(" ") for line in process.stdout.splitlines())
     return {name: rest for name, _, rest in lines}
+
+
+def small_files(limit: int) -> str:
+    """Give the lines of Python after which no file of the process grows beyond so many bytes."""
+    return _SMALL_FILES.format(limit=limit)
+
+
+@contextlib.contextmanager
+def full_disk(limit: int):
+    """Keep every file that this process writes from growing beyond so many bytes for a while."""
+    compiled, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+        sys.dont_write_bytecode = compiled

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from limited import small_files
 from tinysky import write_sky
 from tinystack import cutouts, write_stack
 
@@ -147,9 +148,8 @@ def test_kills_at_20_moments_change_no_row(tmp_path, lenszoo, children):
 def test_a_full_disk_is_told_of_in_one_line_and_the_search_goes_on(tmp_path, lenszoo):
     write_sky(tmp_path, tiles=2, objects=200)
     command = [sys.executable, "-m", "lenszoo", *arguments(tmp_path, tmp_path / "out")]
-    limit = "import resource as r, runpy; r.setrlimit(r.RLIMIT_FSIZE, (6000, 6000)); "
-    limit += 'runpy.run_module("lenszoo", run_name="__main__")'
-    command[1:3] = ["-c", limit]
+    start = 'import runpy\nrunpy.run_module("lenszoo", run_name="__main__")'
+    command[1:3] = ["-c", small_files(6000) + start]
     done = subprocess.run(
         [str(part) for part in command],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -1,5 +1,4 @@
 import json
-import resource
 import warnings
 import zipfile
 
@@ -7,6 +6,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from limited import full_disk
 from pack import pack_weights
 
 from lenszoo.errors import LenszooError
@@ -287,13 +287,8 @@ def test_a_full_disk_leaves_the_old_file_and_the_process(tmp_path):
     """A limit on the size of files stands for a full disk; HDF5 itself would crash on it."""
     path = save_weights(tiny(), tmp_path / "a.weights.h5")
     before = path.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    try:
-        with pytest.raises(LenszooError) as caught:
-            save_weights(tiny(width=8), path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(20_000), pytest.raises(LenszooError) as caught:
+        save_weights(tiny(width=8), path)
     one_line(caught, f"Cannot write {path}:")
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.weights.h5"]

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from limited import small_files
 
 from lenszoo import files as _files
 
@@ -239,8 +240,7 @@ def test_read_only_cache_without_the_file(zoo, server, python, shared, monkeypat
 def test_full_disk_is_one_line_and_loses_nothing(zoo, server, python):
     content = zoo.add()
     server.on("/a" + FILE, server.ok(content))
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
-    (process,) = start(python, before=limit)
+    (process,) = start(python, before=small_files(100_000))
     go(process)
     answer = finish(process)
     assert answer.startswith(f"LenszooError Cannot write {zoo.cached()}: File too large.")

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from limited import small_files
 from oneline import one_line
 from safetensors.numpy import save
 
@@ -133,8 +134,7 @@ def test_a_mirror_of_the_hub_may_hold_a_password(zoo):
 def test_a_full_disk_is_not_the_networks_fault(zoo, python):
     url = zoo.server.on(PATH, zoo.server.ok(CONTENT))
     process = python(
-        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "from lenszoo.errors import LenszooError\n"
+        small_files(100_000) + "from lenszoo.errors import LenszooError\n"
         "from lenszoo.pretrained.store import fetch_published\n"
         "try:\n"
         f"    fetch_published({{{NAME!r}: {url!r}}}, lambda path: None)\n"

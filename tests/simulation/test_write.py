@@ -1,7 +1,6 @@
 import dataclasses
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from limited import full_disk
 from PIL import Image
 
 from lenszoo.data import DatasetIndex, read_image, read_images, read_pairs
@@ -259,13 +259,8 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 def test_a_full_disk_loses_nothing_that_was_written(tmp_path):
     """A limit on the size of files stands for a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE - 1, hard))
-    try:
-        with pytest.raises(LenszooError) as caught:
-            write_dataset(TINY, tmp_path, n_train=3, n_val=0)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with full_disk(SIZE - 1), pytest.raises(LenszooError) as caught:
+        write_dataset(TINY, tmp_path, n_train=3, n_val=0)
     one_line(caught, f"Cannot write {tmp_path}", "the same call goes on")
     assert not files(tmp_path)
     assert write_dataset(TINY, tmp_path, n_train=3, n_val=0).written == 3

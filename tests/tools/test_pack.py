@@ -9,6 +9,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from limited import small_files
 from oneline import one_line
 from pack import in_steps, pack_weights, split_file
 
@@ -136,9 +137,7 @@ def test_bad_sources(source, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX limits")
 def test_full_disk(source, tmp_path):
     script = (
-        "import resource, sys; from pack import *\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try: pack_weights(*sys.argv[1:])\n"
+        "from pack import *\n" + small_files(2000) + "try: pack_weights(*sys.argv[1:])\n"
         "except LenszooError as error: print(error)"
     )
     process = python(script, str(source), str(tmp_path / "out.h5"))

@@ -1,12 +1,11 @@
 import logging
 import os
 import pickle
-import resource
 import shutil
-import signal
 
 import numpy as np
 import pytest
+from limited import full_disk
 from oneline import one_line
 from PIL import Image
 from tinyupscaler import tiny_upscaler
@@ -244,14 +243,8 @@ class TestFailures:
     def test_a_full_disk_leaves_nothing(self, tiny, tmp_path):
         """Files of this process may not grow as large as the output for a while."""
         file = save(tmp_path / "a.npy", noise(200, 200))
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
+        with full_disk(500_000):
             message = refusal(tiny, file, tmp_path / "out" / "b.npy")
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-            signal.signal(signal.SIGXFSZ, handler)
         assert "Cannot write" in message and "no half-written file was left" in message
         assert names(tmp_path) == ["a.npy"]
 
