@@ -309,14 +309,24 @@ def test_a_class_whose_validation_images_are_all_bad_is_told(images, fields, tmp
         train(fields | {"data": data | {"on_bad": "skip"}}, tmp_path / "run")
 
 
-def test_turned_copies_need_square_images(tmp_path, fields):
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"tta": True}, "needs square ones, not 24 x 30: leave it out"),
+        (
+            {"distill": {"teacher": "a.h5", "hints": [{"student": "a", "teacher": "b"}]}},
+            "distill.hints needs square images, not 24 x 30",
+        ),
+    ],
+)
+def test_turned_copies_and_hints_need_square_images(more, message, tmp_path, fields):
     for name in ("bar", "dot"):
         (tmp_path / "wide" / name).mkdir(parents=True)
         for i in range(4):
             image = np.random.default_rng([i, len(name), ord(name[0])]).random((1, 24, 30))
             np.save(tmp_path / "wide" / name / f"{i}.npy", image)
-    wide = fields | {"data": {"directory": str(tmp_path / "wide")}, "augment": "none", "tta": True}
-    with pytest.raises(LenszooError, match="needs square ones, not 24 x 30: leave it out"):
+    wide = fields | {"data": {"directory": str(tmp_path / "wide")}, "augment": "none"} | more
+    with pytest.raises(LenszooError, match=message):
         train(wide, tmp_path / "run")
 
 

@@ -119,7 +119,10 @@ def test_fine_tuning_stopped_at_and_after_the_unfreezing_ends_the_same(backend, 
         "batch_size": 6,  # 18 images: all batches of one size, which spares a compilation
         "freeze": 2,
         "unfreeze_after": 1,
-        "distill": {"teacher": str(tmp_path / "teacher.weights.h5")},
+        "distill": {
+            "teacher": str(tmp_path / "teacher.weights.h5"),
+            "hints": [{"student": "relu2", "teacher": "relu2"}],
+        },
     }
     fields["optimizer"] |= {"layer_decay": 0.8, "clip_norm": 1.0}
     process = start(fields, backend, tmp_path, script=GO_ON)

@@ -11,6 +11,7 @@ from lenszoo.errors import LenszooError
 from lenszoo.models.build import check_logits
 from lenszoo.pretrained.loading import load_sources
 from lenszoo.pretrained.source import resolve
+from lenszoo.tasks.classify.hints import HintLoss, hint_losses, with_maps
 from lenszoo.tasks.classify.recipe import Distill
 
 
@@ -21,23 +22,46 @@ class Distilled(keras.Model):
 
         (1 - weight) * loss(labels, logits) + weight * T^2 * KL(p_T || q_T);
 
-    T^2 keeps the size of the gradients the same at any T. The teacher sees the very images that
-    the student is trained on. It stands beside the graph: ``model.input`` to ``model.output`` is
-    the plain student, which is all that predicts and is saved.
+    T^2 keeps the size of the gradients the same at any T. With hints, ``hint_weight`` times the
+    error of each is added (see :mod:`lenszoo.tasks.classify.hints`). The teacher sees the very
+    images that the student is trained on. It stands beside the graph: ``model.input`` to
+    ``model.output`` is the plain student, which is all that predicts and is saved.
 
     Args:
         student: a classifier of the zoo; its layers are shared, not copied.
         teacher: a classifier of the same classes; it is made untrainable. None where all data
             bring its answers, as a dictionary of ``labels`` and ``answers`` in place of labels.
-        recipe: temperature and weight.
+        recipe: temperature, weight and hints.
+        side: of the images, where the recipe has hints [pixels].
     """
 
-    def __init__(self, student: keras.Model, teacher: keras.Model | None, recipe: Distill) -> None:
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model | None,
+        recipe: Distill,
+        side: int = 0,
+    ) -> None:
         super().__init__(student.input, student.output, name=student.name)
         if teacher is not None:
             teacher.trainable = False
         self.teacher = teacher
-        self.temperature, self.share = recipe.temperature, recipe.weight
+        self.temperature, self.weight = recipe.temperature, recipe.weight
+        self.hint_weight = recipe.hint_weight
+        self.hint_losses: list[HintLoss] = []
+        self._maps: Any = None
+        if recipe.hints and teacher is not None:
+            own, told = zip(*((hint.student, hint.teacher) for hint in recipe.hints), strict=True)
+            self._student = with_maps(student, own, f"the student {student.name}")
+            self._guide = with_maps(teacher, told, f"the teacher {', '.join(recipe.teacher)}")
+            self.hint_losses = hint_losses(recipe.hints, self._student, self._guide, side)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Logits; in training the maps of hints are kept for the loss of the same step."""
+        if not (training and self.hint_losses):
+            return super().call(inputs, training=training, mask=mask)
+        logits, *self._maps = self._student(inputs, training=True)
+        return logits
 
     def compute_loss(
         self,
@@ -48,16 +72,22 @@ class Distilled(keras.Model):
         training: bool = True,
     ) -> Any:
         """The loss of a batch."""
+        hints = 0.0
         if self.teacher is None or isinstance(y, dict):
             y, answers = y["labels"], y["answers"]
+        elif training and self.hint_losses:
+            answers, *told = self._guide(x, training=False)
+            own, self._maps = self._maps, None
+            pairs = zip(self.hint_losses, own, told, strict=True)
+            hints = self.hint_weight * sum(loss(mine, theirs) for loss, mine, theirs in pairs)
         else:
-            assert self.teacher is not None  # images alone come with a teacher
-            answers = ops.stop_gradient(self.teacher(x, training=False))
+            answers = self.teacher(x, training=False)
+        answers = ops.stop_gradient(answers)
         hard = super().compute_loss(x, y, y_pred, sample_weight, training)
         target = ops.log_softmax(answers / self.temperature, axis=-1)
         mine = ops.log_softmax(ops.cast(y_pred, "float32") / self.temperature, axis=-1)
         gap = ops.mean(ops.sum(ops.exp(target) * (target - mine), axis=-1))
-        return (1.0 - self.share) * hard + self.share * self.temperature**2 * gap
+        return (1.0 - self.weight) * hard + self.weight * self.temperature**2 * gap + hints
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The metrics of a batch, of its labels."""

@@ -65,6 +65,20 @@ class Data(FileImages):
         return self
 
 
+class Hint(Strict):
+    """A layer of the student from which a layer of the teacher is predicted."""
+
+    student: str = Field(
+        description="Layer of the student, such as block4_add2, that answers tokens or maps."
+    )
+    teacher: str = Field(
+        description="Layer of the teacher, such as stage2_block2_relu2, that answers maps."
+    )
+    points: int = Field(
+        1, ge=1, description="Points a side at which a cell of the student reads the map."
+    )
+
+
 class Distill(Strict):
     """Learn from what a trained model answers as well (Hinton et al. 2015, arXiv:1503.02531)."""
 
@@ -78,6 +92,14 @@ class Distill(Strict):
     )
     weight: float = Field(
         0.5, gt=0, le=1, description="Share of the loss on the teacher's probabilities."
+    )
+    hints: tuple[Hint, ...] = Field(
+        (),
+        description="Maps inside the teacher that the student learns to predict as well (Romero "
+        "et al. 2015, arXiv:1412.6550).",
+    )
+    hint_weight: float = Field(
+        0.2, gt=0, description="Factor of the hints' mean squared errors in the loss."
     )
     merge: dict[str, tuple[str, ...]] = Field(
         {},
@@ -138,6 +160,8 @@ class ClassifyRecipe(RecipeBase):
             return self
         if self.data.preset is None or not self.data.fresh:
             raise ValueError("corpus needs data.preset and data.fresh")
+        if self.distill is not None and self.distill.hints:
+            raise ValueError("distill.hints needs the teacher in every step: leave out corpus")
         if self.corpus.turns > 1 and self.distill is None:
             raise ValueError("corpus.turns counts answers of a teacher: leave it out, or distill")
         if self.corpus.scenes % self.data.images:

@@ -61,6 +61,11 @@ class ClassifyTask(Task):
                 f"tta turns images by quarters, which needs square ones, not {height} x {width}: "
                 "leave it out or crop them."
             )
+        if recipe.distill is not None and recipe.distill.hints and height != width:
+            raise LenszooError(
+                f"distill.hints needs square images, not {height} x {width}: leave it out or crop "
+                "them."
+            )
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
         self.phases = phases_of(recipe)
         self._corpus: Corpus | None = None
@@ -88,7 +93,7 @@ class ClassifyTask(Task):
             streams = recipe.corpus is None or recipe.curriculum
             teacher = self._teacher(recipe.distill) if streams else None
             # in here, since Keras scales the loss of a model whose own policy is float16
-            return Distilled(model, teacher, recipe.distill)
+            return Distilled(model, teacher, recipe.distill, self.source.image_shape[0])
 
     def loss(self) -> dict[str, Any]:
         """Cross-entropy with label smoothing, and the accuracy beside it."""

@@ -1,0 +1,184 @@
+"""Hints: a student learns to predict maps that lie inside its teacher."""
+
+import difflib
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from lenszoo.errors import LenszooError
+from lenszoo.models.in_batches import in_batches
+from lenszoo.tasks.classify.recipe import Hint
+
+_LEAST = 1e-3  # of the largest deviation of a channel: channels that hardly vary stay small
+_BATCH = 32
+
+
+class Grid(NamedTuple):
+    """Where on the image the rows of a map look: row i at ``start + i * step`` [pixels]."""
+
+    start: float
+    step: float
+    cells: int
+
+
+class HintLoss(keras.layers.Layer):
+    """Error of a teacher's map as a student predicts it (Romero et al. 2015, arXiv:1412.6550).
+
+    A dense layer on every token or pixel of the student predicts the teacher's map at a few points
+    of the patch that it stands for. Each channel counts in units of its deviation in the batch, so
+    that a constant prediction has an error of 1.
+
+    Args:
+        own: grid of the student's map.
+        told: grid of the teacher's map.
+        points: points a side of a cell of the student's map.
+    """
+
+    def __init__(self, own: Grid, told: Grid, points: int, **layer: Any) -> None:
+        super().__init__(dtype="float32", **layer)
+        self.cells, self.points = own.cells, points
+        self._read = _reading(own, told, points).tolist()
+
+    def build(self, own: tuple[int | None, ...], told: tuple[int | None, ...]) -> None:
+        """Make the layers that predict, for maps of these shapes."""
+        tokens = (None, self.cells**2, own[-1])
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm")
+        self.norm.build(tokens)
+        self.predict = keras.layers.Dense(self.points**2 * (told[-1] or 0), name="predict")
+        self.predict.build(tokens)
+
+    def call(self, own: Any, told: Any) -> Any:
+        """Mean squared error of a batch."""
+        # a class token and registers come before the tokens of patches
+        own = ops.reshape(own, (-1, math.prod(own.shape[1:-1]), own.shape[-1]))
+        answer = self.predict(self.norm(own[:, -(self.cells**2) :]))
+        return ops.mean(
+            ops.square(answer - ops.stop_gradient(_in_deviations(self._at_points(told))))
+        )
+
+    def _at_points(self, told: Any) -> Any:
+        """Read (batch, H, W, C) at the points: (batch, cells**2, points**2 * C)."""
+        read, cells, points = ops.convert_to_tensor(self._read, "float32"), self.cells, self.points
+        x = ops.einsum("ia,bacx->bicx", read, told)
+        x = ops.einsum("jc,bicx->bijx", read, x)
+        x = ops.reshape(x, (-1, cells, points, cells, points, told.shape[-1]))
+        x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+        return ops.reshape(x, (-1, cells**2, points**2 * told.shape[-1]))
+
+
+def _in_deviations(x: Any) -> Any:
+    mean, variance = ops.moments(x, axes=(0, 1), keepdims=True)
+    deviation = ops.sqrt(variance)
+    return (x - mean) / (deviation + _LEAST * ops.max(deviation) + 1e-12)
+
+
+def _reading(own: Grid, told: Grid, points: int) -> np.ndarray:
+    """Weights (cells * points, rows) of the teacher's rows in the points of the student's cells."""
+    within = ((np.arange(points) + 0.5) / points - 0.5) * own.step
+    pixels = (own.start + own.step * np.arange(own.cells)[:, None] + within).reshape(-1)
+    place = np.clip((pixels - told.start) / told.step, 0, told.cells - 1)
+    rows = np.arange(told.cells)
+    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - rows))
+
+
+def with_maps(model: keras.Model, names: Sequence[str], whose: str) -> keras.Model:
+    """Return a model that answers as this one does and, after that, the outputs of layers.
+
+    Raises:
+        LenszooError: it has no such layer, or the layer has no map of the image.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    for name in names:
+        if name not in layers:
+            near = difflib.get_close_matches(name, layers, 8, 0.0)
+            raise LenszooError(
+                f"distill.hints: {whose} has no layer {name!r}; it has {', '.join(near)}."
+            )
+        if len(getattr(layers[name].output, "shape", ())) not in (3, 4):
+            raise LenszooError(
+                f"distill.hints: layer {name!r} of {whose} has no map of the image: choose one "
+                "that answers (tokens, channels) or (height, width, channels)."
+            )
+    return keras.Model(model.input, [model.output, *(layers[name].output for name in names)])
+
+
+def hint_losses(
+    hints: tuple[Hint, ...], student: keras.Model, teacher: keras.Model, side: int
+) -> list[HintLoss]:
+    """Make the loss of every hint.
+
+    Args:
+        hints: pairs of layers.
+        student: answers logits and the maps of its layers, see :func:`with_maps`.
+        teacher: likewise.
+        side: of the images, which are square [pixels].
+
+    Raises:
+        LenszooError: a map of the teacher is no map of the image.
+    """
+    own, told = _grids(student, side), _grids(teacher, side)
+    for hint, grid in zip(hints, told, strict=True):
+        if grid is None:
+            raise LenszooError(
+                f"distill.hints: layer {hint.teacher!r} of the teacher does not look at one place "
+                "of the image each: choose a convolution before the last ones."
+            )
+    losses = []
+    for number, (hint, mine, theirs) in enumerate(zip(hints, own, told, strict=True), start=1):
+        assert theirs is not None
+        places = mine or _patches(student, side, number)
+        losses.append(HintLoss(places, theirs, hint.points, name=f"hint{number}"))
+        losses[-1].build(student.output_shape[number], teacher.output_shape[number])
+    return losses
+
+
+def _grids(model: keras.Model, side: int) -> list[Grid | None]:
+    """Find where maps look from what changes in them when a row of noise does; None of tokens."""
+    rng = np.random.default_rng(0)
+    image = rng.random((side, side, model.input_shape[-1]), dtype="float32")
+    images = np.repeat(image[None], side + 1, axis=0)
+    for row in range(side):
+        images[row, row] = rng.random(image.shape[1:], dtype="float32")
+    maps = in_batches(model, images, _BATCH)[1:]
+    return [_grid(each) if each.ndim == 4 else None for each in maps]
+
+
+def _grid(maps: np.ndarray) -> Grid | None:
+    """Fit a line to the places where rows look, away from the borders.
+
+    Args:
+        maps: (n + 1, H, W, C), the map of an image in which row k is another, and of the image.
+    """
+    cells = maps.shape[1]
+    change = np.abs(maps[:-1].astype(float) - maps[-1]).mean(axis=(2, 3))
+    # less what changes everywhere, as by squeeze-and-excitation; every row of noise counts alike;
+    # a power, since deep layers see far, but the middle of their view most
+    change -= change.min(axis=1, keepdims=True)
+    seen = np.flatnonzero(change.max(axis=1))
+    change[seen] /= change[seen].max(axis=1, keepdims=True)
+    change **= 4
+    middle = np.arange(cells // 4, cells - cells // 4)
+    if len(middle) < 2 or not (change[:, middle].sum(0) > 0).all():
+        return None
+    pixels = np.arange(len(change)) @ change[:, middle] / change[:, middle].sum(0)
+    step, start = np.polyfit(middle, pixels, 1)
+    if not 0.7 < step * cells / (seen[-1] - seen[0] + 1) < 1.4:
+        return None
+    # whole and half pixels, whatever the rounding of the backend
+    return Grid(round(2 * start) / 2, float(max(1, round(step))), cells)
+
+
+def _patches(student: keras.Model, side: int, number: int) -> Grid:
+    """The grid of a transformer's patches, which lie about the centre of the image."""
+    embedding = next((each for each in student.layers if each.name == "patch_embedding"), None)
+    if embedding is None or len(student.output_shape[number]) != 3:
+        raise LenszooError(
+            "distill.hints: a layer of the student has no places on the image: choose one that "
+            "answers maps (height, width, channels), or the tokens of a vision transformer."
+        )
+    cells, step = math.isqrt(student.output_shape[number][1]), float(embedding.strides[0])
+    return Grid((side - 1 - step * (cells - 1)) / 2, step, cells)
