@@ -46,9 +46,11 @@ class HintLoss(keras.layers.Layer):
     def build(self, own: tuple[int | None, ...], told: tuple[int | None, ...]) -> None:
         """Make the layers that predict, for maps of these shapes."""
         tokens = (None, self.cells**2, own[-1])
-        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, name="norm")
+        outputs = self.points**2 * (told[-1] or 0)
+        # whatever the precision of the network
+        self.norm = keras.layers.LayerNormalization(epsilon=1e-6, dtype="float32", name="norm")
         self.norm.build(tokens)
-        self.predict = keras.layers.Dense(self.points**2 * (told[-1] or 0), name="predict")
+        self.predict = keras.layers.Dense(outputs, dtype="float32", name="predict")
         self.predict.build(tokens)
 
     def call(self, own: Any, told: Any) -> Any:

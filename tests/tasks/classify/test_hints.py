@@ -75,8 +75,10 @@ def vit_recipe(fields, teacher, hint=None, **distill):
     )
 
 
-def test_losses_of_hints_fall_and_none_is_kept_in_the_student(fields, teacher):
+@pytest.mark.parametrize("precision", ["none", "mixed_bfloat16"])
+def test_losses_of_hints_fall_and_none_is_kept_in_the_student(precision, fields, teacher):
     fields["optimizer"] = {"learning_rate": 1e-2, "schedule": "constant"}
+    fields["mixed_precision"] = precision
     task = ClassifyTask(vit_recipe(fields, teacher, weight=1.0))
     model = task.build()
     task.compile(model, 0)
