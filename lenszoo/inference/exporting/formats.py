@@ -65,7 +65,8 @@ class Format:
 def _write_onnx(model: keras.Model, path: Path, facts: str) -> None:
     import onnx
 
-    model.export(str(path), format="onnx", verbose=False)
+    with _with_constants(model):
+        model.export(str(path), format="onnx", verbose=False)
     graph = onnx.load(str(path))
     replace_erfc(graph)
     restore_where(graph)
@@ -128,6 +129,25 @@ def _run_openvino(path: Path, arrays: Arrays) -> np.ndarray:
     exact = {"INFERENCE_PRECISION_HINT": "f32"}
     network = openvino.Core().compile_model(path, "CPU", exact)
     return np.asarray(network(dict(arrays))[0])
+
+
+@contextlib.contextmanager
+def _with_constants(model: keras.Model) -> Iterator[None]:
+    """Have the Normalization layers of a model, as in EfficientNet, hold arrays meanwhile.
+
+    Their tensors would become inputs of the ONNX graph that nobody gives.
+    """
+    kinds = keras.layers.Normalization
+    normalizations = [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]
+    kept = [(layer, layer.mean, layer.variance) for layer in normalizations]
+    for layer, mean, variance in kept:
+        layer.mean = keras.ops.convert_to_numpy(mean)
+        layer.variance = keras.ops.convert_to_numpy(variance)
+    try:
+        yield
+    finally:
+        for layer, mean, variance in kept:
+            layer.mean, layer.variance = mean, variance
 
 
 @contextlib.contextmanager

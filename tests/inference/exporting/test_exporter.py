@@ -26,6 +26,9 @@ BUILDERS = {
     "images and a table": lambda: build_model(
         "lens_finder", input_shape=(32, 32, 2), columns=("size", "colour"), width=4
     ),
+    "normalization": lambda: build_model(
+        "efficientnet_b2", input_shape=(32, 32, 1), num_classes=2, alpha=0.5, until="block2b_add"
+    ),
     "upscaler": lambda: build_model("srresnet_1", width=4, batch_norm=False, skip="bicubic"),
 }
 
