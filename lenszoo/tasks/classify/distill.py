@@ -78,8 +78,8 @@ class Distilled(keras.Model):
         elif training and self.hint_losses:
             answers, *told = self._guide(x, training=False)
             own, self._maps = self._maps, None
-            pairs = zip(self.hint_losses, own, told, strict=True)
-            hints = self.hint_weight * sum(loss(mine, theirs) for loss, mine, theirs in pairs)
+            rows = zip(self.hint_losses, own, told, strict=True)
+            hints = self.hint_weight * sum(loss(*maps) for loss, *maps in rows)
         else:
             answers = self.teacher(x, training=False)
         answers = ops.stop_gradient(answers)

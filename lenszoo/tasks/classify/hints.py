@@ -122,18 +122,16 @@ def hint_losses(
     Raises:
         LenszooError: a map of the teacher is no map of the image.
     """
-    own, told = _grids(student, side), _grids(teacher, side)
-    for hint, grid in zip(hints, told, strict=True):
-        if grid is None:
+    losses = []
+    grids = zip(hints, _grids(student, side), _grids(teacher, side), strict=True)
+    for number, (hint, own, told) in enumerate(grids, start=1):
+        if told is None:
             raise LenszooError(
                 f"distill.hints: layer {hint.teacher!r} of the teacher does not look at one place "
                 "of the image each: choose a convolution before the last ones."
             )
-    losses = []
-    for number, (hint, mine, theirs) in enumerate(zip(hints, own, told, strict=True), start=1):
-        assert theirs is not None
-        places = mine or _patches(student, side, number)
-        losses.append(HintLoss(places, theirs, hint.points, name=f"hint{number}"))
+        own = own or _patches(student, side, number)
+        losses.append(HintLoss(own, told, hint.points, name=f"hint{number}"))
         losses[-1].build(student.output_shape[number], teacher.output_shape[number])
     return losses
 
