@@ -112,6 +112,11 @@ class Distill(Strict):
     def _one_or_more(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _weight_of_hints(self) -> Self:
+        self.check_effects({"hints": ("hint_weight",)}, *(("hints",) if self.hints else ()))
+        return self
+
 
 class Corpus(Strict):
     """Draw scenes once, and keep their squares with the teacher's answers on disk.

@@ -28,6 +28,10 @@ def test_one_teacher_is_a_list_of_one():
         ({"distill": {"teacher": 3}}, "distill.teacher: "),
         ({"distill": {"teacher": "a", "weight": 0}}, "distill.weight: "),
         ({"distill": {"teacher": "a", "temperature": 0}}, "distill.temperature: "),
+        (
+            {"distill": {"teacher": "a", "hint_weight": 1.0}},
+            "hint_weight has an effect with hints alone",
+        ),
         ({"distill": {"techer": "a"}}, "'distill.techer'.*distill.teacher"),
         ({"folds": 5}, "folds needs files"),
         ({"corpus": {"scenes": 150}}, "corpus.scenes 150 is no multiple of data.images 100"),
