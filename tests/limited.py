@@ -3,7 +3,6 @@
 import contextlib
 import os
 import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -59,12 +58,10 @@ def small_files(limit: int) -> str:
 def full_disk(limit: int):
     """Keep every file that this process writes from growing beyond so many bytes for a while."""
     compiled, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
         sys.dont_write_bytecode = compiled

@@ -32,16 +32,9 @@ class Distilled(keras.Model):
         teacher: a classifier of the same classes; it is made untrainable. None where all data
             bring its answers, as a dictionary of ``labels`` and ``answers`` in place of labels.
         recipe: temperature, weight and hints.
-        side: of the images, where the recipe has hints [pixels].
     """
 
-    def __init__(
-        self,
-        student: keras.Model,
-        teacher: keras.Model | None,
-        recipe: Distill,
-        side: int = 0,
-    ) -> None:
+    def __init__(self, student: keras.Model, teacher: keras.Model | None, recipe: Distill) -> None:
         super().__init__(student.input, student.output, name=student.name)
         if teacher is not None:
             teacher.trainable = False
@@ -54,7 +47,7 @@ class Distilled(keras.Model):
             own, told = zip(*((hint.student, hint.teacher) for hint in recipe.hints), strict=True)
             self._student = with_maps(student, own, f"the student {student.name}")
             self._guide = with_maps(teacher, told, f"the teacher {', '.join(recipe.teacher)}")
-            self.hint_losses = hint_losses(recipe.hints, self._student, self._guide, side)
+            self.hint_losses = hint_losses(recipe.hints, self._student, self._guide)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Logits; in training the maps of hints are kept for the loss of the same step."""

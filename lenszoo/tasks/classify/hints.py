@@ -109,20 +109,20 @@ def with_maps(model: keras.Model, names: Sequence[str], whose: str) -> keras.Mod
 
 
 def hint_losses(
-    hints: tuple[Hint, ...], student: keras.Model, teacher: keras.Model, side: int
+    hints: tuple[Hint, ...], student: keras.Model, teacher: keras.Model
 ) -> list[HintLoss]:
     """Make the loss of every hint.
 
     Args:
         hints: pairs of layers.
-        student: answers logits and the maps of its layers, see :func:`with_maps`.
-        teacher: likewise.
-        side: of the images, which are square [pixels].
+        student: takes square images; answers logits and the maps of its layers, see
+            :func:`with_maps`.
+        teacher: likewise, of images of the student's size, if not of any.
 
     Raises:
         LenszooError: a map of the teacher is no map of the image.
     """
-    losses = []
+    losses, side = [], student.input_shape[1]
     grids = zip(hints, _grids(student, side), _grids(teacher, side), strict=True)
     for number, (hint, own, told) in enumerate(grids, start=1):
         if told is None:
@@ -138,6 +138,9 @@ def hint_losses(
 
 def _grids(model: keras.Model, side: int) -> list[Grid | None]:
     """Find where maps look from what changes in them when a row of noise does; None of tokens."""
+    ranks = [len(shape) for shape in model.output_shape[1:]]
+    if 4 not in ranks:  # a transformer, which need not answer
+        return [None] * len(ranks)
     rng = np.random.default_rng(0)
     image = rng.random((side, side, model.input_shape[-1]), dtype="float32")
     images = np.repeat(image[None], side + 1, axis=0)

@@ -56,16 +56,13 @@ class ClassifyTask(Task):
         self.recipe = recipe
         self.source = source or open_source(recipe)
         height, width = self.source.image_shape[:2]
-        if recipe.tta and height != width:
-            raise LenszooError(
-                f"tta turns images by quarters, which needs square ones, not {height} x {width}: "
-                "leave it out or crop them."
-            )
-        if recipe.distill is not None and recipe.distill.hints and height != width:
-            raise LenszooError(
-                f"distill.hints needs square images, not {height} x {width}: leave it out or crop "
-                "them."
-            )
+        needs = {
+            "tta turns images by quarters, which needs square ones": recipe.tta,
+            "distill.hints needs square images": recipe.distill and recipe.distill.hints,
+        }
+        for need, option in needs.items():
+            if option and height != width:
+                raise LenszooError(f"{need}, not {height} x {width}: leave it out or crop them.")
         self.steps_per_epoch = -(-self.source.train_images // recipe.batch_size)
         self.phases = phases_of(recipe)
         self._corpus: Corpus | None = None
@@ -93,7 +90,7 @@ class ClassifyTask(Task):
             streams = recipe.corpus is None or recipe.curriculum
             teacher = self._teacher(recipe.distill) if streams else None
             # in here, since Keras scales the loss of a model whose own policy is float16
-            return Distilled(model, teacher, recipe.distill, self.source.image_shape[0])
+            return Distilled(model, teacher, recipe.distill)
 
     def loss(self) -> dict[str, Any]:
         """Cross-entropy with label smoothing, and the accuracy beside it."""

@@ -15,7 +15,7 @@ HEAD = ("norm/gamma", "norm/beta", "predict/kernel", "predict/bias")
 VIT = {"dim": 8, "depth": 2, "heads": 2, "mlp_dim": 16, "patch": 4}
 
 
-def maps_of(layer, **options):
+def maps_of(layer):
     """A model that answers one number and a map of square images."""
     images = keras.Input((SIDE, SIDE, 1))
     maps = layer(images)
@@ -31,12 +31,12 @@ def test_grids_are_those_of_the_convolution(kernel, stride, start):
     keras.utils.set_random_seed(0)
     ones = keras.layers.Conv2D(1, kernel, stride, kernel_initializer="ones")
     teacher = maps_of(ones)
-    (loss,) = hint_losses((Hint(student="a", teacher="b"),), teacher, teacher, SIDE)
+    (loss,) = hint_losses((Hint(student="a", teacher="b"),), teacher, teacher)
     read = np.array(loss._read)
     # student and teacher look at the same places: each cell reads its own row
     assert read == pytest.approx(np.eye(len(read)))
     patches = maps_of(keras.layers.Conv2D(1, 4, 4, kernel_initializer="ones"))
-    (loss,) = hint_losses((Hint(student="a", teacher="b"),), patches, teacher, SIDE)
+    (loss,) = hint_losses((Hint(student="a", teacher="b"),), patches, teacher)
     rows = np.array(loss._read) @ np.arange(teacher.output_shape[1][1])
     inside = rows[1:-1]
     assert inside == pytest.approx((1.5 + 4 * np.arange(1, 5) - start) / stride)
