@@ -3,26 +3,17 @@
 import difflib
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from lenszoo.errors import LenszooError
-from lenszoo.models.in_batches import in_batches
+from lenszoo.tasks.classify.hint_grids import Grid, grids
 from lenszoo.tasks.classify.recipe import Hint
 
 _LEAST = 1e-3  # of the largest deviation of a channel: channels that hardly vary stay small
-_BATCH = 32
-
-
-class Grid(NamedTuple):
-    """Where on the image the rows of a map look: row i at ``start + i * step`` [pixels]."""
-
-    start: float
-    step: float
-    cells: int
 
 
 class HintLoss(keras.layers.Layer):
@@ -123,56 +114,17 @@ def hint_losses(
         LenszooError: a map of the teacher is no map of the image.
     """
     losses, side = [], student.input_shape[1]
-    grids = zip(hints, _grids(student, side), _grids(teacher, side), strict=True)
-    for number, (hint, own, told) in enumerate(grids, start=1):
+    places = zip(hints, grids(student, side)[1:], grids(teacher, side)[1:], strict=True)
+    for number, (hint, own, told) in enumerate(places, start=1):
         if told is None:
             raise LenszooError(
-                f"distill.hints: layer {hint.teacher!r} of the teacher does not look at one place "
-                "of the image each: choose a convolution before the last ones."
+                f"distill.hints: the rows of layer {hint.teacher!r} of the teacher have no place on "
+                "the image: choose a convolution, a pooling or a sum of such maps."
             )
         own = own or _patches(student, side, number)
         losses.append(HintLoss(own, told, hint.points, name=f"hint{number}"))
         losses[-1].build(student.output_shape[number], teacher.output_shape[number])
     return losses
-
-
-def _grids(model: keras.Model, side: int) -> list[Grid | None]:
-    """Find where maps look from what changes in them when a row of noise does; None of tokens."""
-    ranks = [len(shape) for shape in model.output_shape[1:]]
-    if 4 not in ranks:  # a transformer, which need not answer
-        return [None] * len(ranks)
-    rng = np.random.default_rng(0)
-    image = rng.random((side, side, model.input_shape[-1]), dtype="float32")
-    images = np.repeat(image[None], side + 1, axis=0)
-    for row in range(side):
-        images[row, row] = rng.random(image.shape[1:], dtype="float32")
-    maps = in_batches(model, images, _BATCH)[1:]
-    return [_grid(each) if each.ndim == 4 else None for each in maps]
-
-
-def _grid(maps: np.ndarray) -> Grid | None:
-    """Fit a line to the places where rows look, away from the borders.
-
-    Args:
-        maps: (n + 1, H, W, C), the map of an image in which row k is another, and of the image.
-    """
-    cells = maps.shape[1]
-    change = np.abs(maps[:-1].astype(float) - maps[-1]).mean(axis=(2, 3))
-    # less what changes everywhere, as by squeeze-and-excitation; every row of noise counts alike;
-    # a power, since deep layers see far, but the middle of their view most
-    change -= change.min(axis=1, keepdims=True)
-    seen = np.flatnonzero(change.max(axis=1))
-    change[seen] /= change[seen].max(axis=1, keepdims=True)
-    change **= 4
-    middle = np.arange(cells // 4, cells - cells // 4)
-    if len(middle) < 2 or not (change[:, middle].sum(0) > 0).all():
-        return None
-    pixels = np.arange(len(change)) @ change[:, middle] / change[:, middle].sum(0)
-    step, start = np.polyfit(middle, pixels, 1)
-    if not 0.7 < step * cells / (seen[-1] - seen[0] + 1) < 1.4:
-        return None
-    # whole and half pixels, whatever the rounding of the backend
-    return Grid(round(2 * start) / 2, float(max(1, round(step))), cells)
 
 
 def _patches(student: keras.Model, side: int, number: int) -> Grid:
