@@ -33,13 +33,20 @@ def grids(model: keras.Model, side: int) -> list[Grid | None]:
     if height is None:
         images = keras.Input((side, side, bands))
         model = keras.models.clone_model(model, input_tensors=images)
-    walk = _Walk()
-    return [walk.grid(tensor) for tensor in model.outputs]
+    return _Walk().through(model)
 
 
 class _Walk:
     def __init__(self) -> None:
         self.known: dict[int, Grid | None] = {}  # by tensor: networks branch and meet
+
+    def through(self, model: keras.Model) -> list[Grid | None]:
+        """Grids of the outputs, those of the inputs known; from there on, not to dig deep."""
+        for operation in model.operations:
+            for node in operation._inbound_nodes:
+                for tensor in node.output_tensors:
+                    self.grid(tensor)
+        return [self.grid(tensor) for tensor in model.outputs]
 
     def grid(self, tensor: Any) -> Grid | None:
         if id(tensor) not in self.known:
@@ -54,7 +61,7 @@ class _Walk:
         if isinstance(layer, keras.Model):
             for inner, outer in zip(layer.inputs, inputs, strict=True):
                 self.known[id(inner)] = self.grid(outer)
-            return self.grid(layer.outputs[index])
+            return self.through(layer)[index]
         shape = tensor.shape
         if len(shape) != 4 or shape[1] is None or shape[1] != shape[2]:
             return None

@@ -118,8 +118,8 @@ def hint_losses(
     for number, (hint, own, told) in enumerate(places, start=1):
         if told is None:
             raise LenszooError(
-                f"distill.hints: the rows of layer {hint.teacher!r} of the teacher have no place on "
-                "the image: choose a convolution, a pooling or a sum of such maps."
+                f"distill.hints: the rows of layer {hint.teacher!r} of the teacher have no place "
+                "on the image: choose a convolution, a pooling or a sum of such maps."
             )
         own = own or _patches(student, side, number)
         losses.append(HintLoss(own, told, hint.points, name=f"hint{number}"))

@@ -104,6 +104,16 @@ def test_images_of_any_size_are_of_the_given_side():
     assert grids(model, SIDE) == [Grid(1.0, 2.0, 14)]
 
 
+def test_deep_networks():
+    images = maps = keras.Input((9, 9, 1))
+    for _ in range(600):
+        maps = layers.Identity()(maps)
+    deep = keras.Model(images, layers.MaxPooling2D(3)(maps))
+    images = keras.Input((9, 9, 1))
+    for network in (deep, keras.Model(images, deep(images))):
+        assert grids(network, 9) == [Grid(1.0, 3.0, 3)]
+
+
 def test_grids_of_the_networks_that_recipes_give_hints():
     """Trained networks as fresh ones: only their layers count."""
     model = build_model("efficientnet_b2", input_shape=(150, 150, 1), num_classes=3, crop=104)
