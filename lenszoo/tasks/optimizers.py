@@ -9,12 +9,15 @@ from typing import Any
 import keras
 from keras import ops
 
+from lenszoo.tasks.muon import KernelMuon
 from lenszoo.tasks.recipe_tables import Optimizer
 
 log = logging.getLogger("lenszoo")
 
 # a regular expression for the names of variables that are no kernels
 _NO_KERNEL = "^(?!.*kernel)"
+# and for those of the last layers
+_LAST = "logits|predict"
 
 
 @keras.saving.register_keras_serializable(package="lenszoo")
@@ -154,7 +157,14 @@ def build_optimizer(
         "weight_decay": recipe.weight_decay,
         "global_clipnorm": recipe.clip_norm,
     }
-    kinds = {"adamw": keras.optimizers.AdamW, "adam": keras.optimizers.Adam}
+    if recipe.name == "muon":
+        settings["adam_weight_decay"] = recipe.weight_decay
+        settings["exclude_layers"] = [_LAST]
+    kinds = {
+        "adamw": keras.optimizers.AdamW,
+        "adam": keras.optimizers.Adam,
+        "muon": KernelMuon,
+    }
     kind = functools.partial(LayerwiseAdam, rates=rates) if rates else kinds[recipe.name]
     optimizer = kind(**settings)
     if recipe.weight_decay:

@@ -133,13 +133,18 @@ class FileImages(DataTable):
 class Optimizer(Strict):
     """The optimizer and its learning rate over the run."""
 
+    names: ClassVar = {"adamw": ("layer_decay",), "adam": ("layer_decay",), "muon": ()}
     schedules: ClassVar = {
         "cosine": ("min_learning_rate",),
         "cyclic": ("min_learning_rate", "cycle_epochs"),
         "constant": (),
     }
 
-    name: Literal["adamw", "adam"] = Field("adamw", description="AdamW or Adam.")
+    name: Literal["adamw", "adam", "muon"] = Field(
+        "adamw",
+        description="AdamW, Adam, or Muon for the kernels within the network and AdamW for the "
+        "rest (Jordan et al. 2024).",
+    )
     learning_rate: float = Field(
         1e-3,
         gt=0,
@@ -173,6 +178,7 @@ class Optimizer(Strict):
 
     @model_validator(mode="after")
     def _falls(self) -> Self:
+        self.check_effects(self.names, self.name)
         self.check_effects(self.schedules, self.schedule)
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(
