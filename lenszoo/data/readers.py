@@ -19,6 +19,7 @@ from lenszoo.data.checks import OnBad, apply_policy, check_policy, check_shape, 
 from lenszoo.data.formats import find_format
 from lenszoo.data.npy import read_npy
 from lenszoo.data.part import ImagePart
+from lenszoo.data.pixel_scale import check_band_scales
 from lenszoo.data.sky import SkyMethod, check_sky, subtract_sky
 from lenszoo.errors import LenszooError
 from lenszoo.files import at_home
@@ -51,7 +52,7 @@ def read_image(path: ImagePath) -> np.ndarray:
 
     Args:
         path: a file, or a list of files whose bands are put together in order; None in the list is
-            one band of NaN.
+            one band of NaN. Bands of different pixel scales are read with a warning.
 
     Returns:
         float32 array (H, W, bands).
@@ -66,6 +67,16 @@ def read_image(path: ImagePath) -> np.ndarray:
         >>> image = read_image("lens.npy")
         >>> image.shape, image.dtype
         ((8, 8, 1), dtype('float32'))
+    """
+    if _is_bands(path):
+        check_band_scales(path)
+    return read_bands(path)
+
+
+def read_bands(path: ImagePath) -> np.ndarray:
+    """Read one image as :func:`read_image` does, without a look at the pixel scales of its bands.
+
+    For many images of one kind, of which the first is looked at.
     """
     if not _is_bands(path):
         return _read_file(path)
@@ -114,7 +125,7 @@ class ImageFiles:
         path = self.paths[row]
         if path is None:
             raise LenszooError("There is no such file, or not in all bands.")
-        image = read_image(path)
+        image = read_bands(path)
         if self.prepare is not None:
             self.prepare(image)
         return image
@@ -226,7 +237,7 @@ def read_into(
     try:
         whole = not (_is_bands(path) or isinstance(path, ImagePart))
         if not whole or not os.fspath(path).lower().endswith(".npy"):  # type: ignore[arg-type]
-            image = read_image(path)
+            image = read_bands(path)
         else:
             image = read_npy(_name(path), out=out)
     except LenszooError as error:
@@ -246,10 +257,10 @@ def _first_readable(paths: Sequence[ImagePath], on_bad: OnBad) -> tuple[int, np.
     last = len(paths) - 1 if on_bad == "skip" else 0
     for i in range(last):
         try:
-            return i, read_image(paths[i])
+            return i, read_bands(paths[i])
         except LenszooError:
             continue
-    return last, read_image(paths[last])
+    return last, read_bands(paths[last])
 
 
 class ImageNames(Sequence[str]):

@@ -12,7 +12,7 @@ import numpy as np
 
 from lenszoo.data.fits import read_pixel_scale, split_hdu
 from lenszoo.data.matching import match_by_name, match_by_pattern
-from lenszoo.data.readers import ImagePath, image_name, read_image
+from lenszoo.data.readers import ImagePath, image_name, read_bands
 from lenszoo.data.sky import subtract_sky
 from lenszoo.data.stacks import Stack, is_stack_file, open_stack, split_row, stack_file
 from lenszoo.errors import LenszooError
@@ -228,12 +228,12 @@ class FileImages:
                 "them (a CSV does not, Parquet, FITS and ECSV of `lenszoo predict` do).",
                 image_name(self._path(row)),
             )
-        image = read_image(source)
+        image = read_bands(source)
         return image if self._planes is None else image[..., list(self._planes)]
 
     def read(self, row: int, field: int = 1) -> np.ndarray:
         """Read an image."""
-        path, image = self._path(row), read_image(self._source(row))
+        path, image = self._path(row), read_bands(self._source(row))
         if self._planes is not None:
             image = image[..., list(self._planes)]
         return image[::-1] if image_name(path).lower().endswith(_TOP_FIRST) else image

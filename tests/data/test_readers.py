@@ -76,6 +76,19 @@ def _files(folder: Path, images: np.ndarray) -> list[Path]:
     return paths
 
 
+def test_bands_of_different_pixel_scales_are_warned_of(tmp_path, caplog):
+    scales = {"g": 0.2, "r": 0.2, "z": 0.3}
+    for band, scale in scales.items():
+        head = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"})
+        head.update({"CDELT1": -scale / 3600, "CDELT2": scale / 3600})
+        fits.writeto(tmp_path / f"{band}.fits", np.ones((4, 4), np.float32), head)
+    g, r, z = (tmp_path / f"{band}.fits" for band in scales)
+    assert read_image([g, r]).shape == (4, 4, 2)
+    assert not caplog.records
+    assert read_image([g, z]).shape == (4, 4, 2)
+    assert "z.fits: 0.3 arcsec a pixel, but" in caplog.text
+
+
 def test_read_images_keeps_the_order_and_is_aligned(tmp_path):
     array = RNG.random((100, 1, 6, 7))
     images, kept, bad = read_images(_files(tmp_path, array))
