@@ -29,8 +29,8 @@ def images_shape(input_shape: Sequence[int] | None, shape: Shape | None) -> Shap
     return shape
 
 
-def check_classes(labels: np.ndarray, class_names: Sequence[str]) -> None:
-    """Raise LenszooError unless validation examples show two classes or more, and all of them."""
+def check_classes(labels: np.ndarray, class_names: Sequence[str], part: str = "validation") -> None:
+    """Raise LenszooError unless the examples of a part show all of two classes or more."""
     if len(class_names) < 2:
         raise LenszooError(
             f"The images are all of one class, {class_names[0]}: a classifier needs two or more."
@@ -38,8 +38,8 @@ def check_classes(labels: np.ndarray, class_names: Sequence[str]) -> None:
     lacking = [n for k, n in enumerate(class_names) if not np.any(np.asarray(labels) == k)]
     if lacking:
         raise LenszooError(
-            f"The validation examples show nothing of {', '.join(lacking)}, and a score needs "
-            "every class: give some of each, or leave out what does not exist."
+            f"The {part} examples show nothing of {', '.join(lacking)}: give some of every class, "
+            "or leave out what does not exist."
         )
 
 

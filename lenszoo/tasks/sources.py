@@ -228,15 +228,15 @@ def overlap_notes(parts: dict[str, Part]) -> tuple[str, ...]:
 
 def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> TrainingData:
     """Open the data of a classifier from files, already split."""
-    if val.labels is not None:
-        check_classes(val.labels, val.class_names)
-    for part in (train, val):
+    for name, part in (("training", train), ("validation", val)):
         need_labels(part)
+        check_classes(part.labels, part.class_names, name)
     parts = held_parts(train, val)
     apart = check_band_scales(train.paths[0])
     notes = (*overlap_notes(parts), *([] if apart is None else [apart]))
     looks = recipe.data.crop, recipe.data.scaling
     loaded = prepared(train.load(recipe.data.on_bad), *looks)
+    check_classes(loaded.labels, train.class_names, "training")  # bad images may be left out
     if recipe.weights is not None:
         check_images(recipe.model, recipe.weights, loaded.images, list(loaded.ids))
 

@@ -271,11 +271,21 @@ def test_a_sky_trains_without_files_and_follows_its_curriculum(tmp_path):
 SKY = {"preset": "common_test_sim", "images": 8, "val_images": 2}
 
 
+def lacks(images, part, other):
+    """Folders of a split, whose ``part`` has no images of dot."""
+    split = images.parent / "split"
+    (split / part).mkdir(parents=True)
+    shutil.copytree(images, split / other)
+    shutil.copytree(images / "bar", split / part / "bar")
+    return {"directory": str(split)}
+
+
 def lacks_validation(images):
-    (images.parent / "split" / "val").mkdir(parents=True)
-    shutil.copytree(images, images.parent / "split" / "train")
-    shutil.copytree(images / "bar", images.parent / "split" / "val" / "bar")
-    return {"directory": str(images.parent / "split")}
+    return lacks(images, "val", "train")
+
+
+def lacks_training(images):
+    return lacks(images, "train", "val")
 
 
 def lacks_a_class(images):
@@ -287,6 +297,7 @@ def lacks_a_class(images):
     ("data", "message"),
     [
         (lacks_validation, "validation examples show nothing of dot"),
+        (lacks_training, r"Unknown class in .*val: 'dot'"),
         (lacks_a_class, "all of one class, bar"),
         (lambda images: SKY, "val_images 2 are too few for the 3 classes of common_test_sim"),
     ],
@@ -300,12 +311,13 @@ def test_a_score_that_cannot_be_is_told_before_the_first_epoch(
     assert not (tmp_path / "run" / "history.csv").exists()
 
 
-def test_a_class_whose_validation_images_are_all_bad_is_told(images, fields, tmp_path):
-    data = lacks_validation(images)
-    other = Path(data["directory"]) / "val" / "dot"
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_class_whose_images_are_all_bad_is_told(part, images, fields, tmp_path):
+    data = lacks(images, part, "val" if part == "train" else "train")
+    other = Path(data["directory"]) / part / "dot"
     other.mkdir()
     np.save(other / "0.npy", np.full((1, 24, 24), np.nan))
-    with pytest.raises(LenszooError, match="validation examples show nothing of dot"):
+    with pytest.raises(LenszooError, match="examples show nothing of dot"):
         train(fields | {"data": data | {"on_bad": "skip"}}, tmp_path / "run")
 
 

@@ -133,7 +133,8 @@ def _folder(index: DatasetIndex, data: LensData, facts: WrittenFacts) -> Dataset
 
 
 def _held(train: Dataset, val: Dataset, seed: int, allow_leaks: bool) -> TrainingData:
-    check_classes(val.known_labels(), LENS_CLASSES)
+    for name, part in (("training", train), ("validation", val)):
+        check_classes(part.known_labels(), LENS_CLASSES, name)
     parts = held_parts(train, val)
     lens_share = float(train.known_labels().mean())
     return TrainingData(

@@ -1,6 +1,7 @@
 """Training data of lens finding: a sky that is held, or never repeats."""
 
 import numpy as np
+import pytest
 from oneline import one_line
 
 from lenszoo.metrics.shortcut import shortcut_baseline
@@ -39,14 +40,16 @@ def test_a_stack_of_candidates(tmp_path):
     one_line("hold no table", lambda: open_lenses(data, "both", 0))
 
 
-def test_validation_of_one_class_is_told_before_training(tmp_path):
+@pytest.mark.parametrize(("part", "other"), [("validation", "train"), ("training", "val")])
+def test_a_part_of_one_class_is_told_before_training(part, other, tmp_path):
     rng = np.random.default_rng(0)
-    for place in ("train/nonlens", "train/lens", "val/lens"):
+    for place in ("train/lens", "val/lens", f"{other}/nonlens"):
         (tmp_path / place).mkdir(parents=True)
         for k in range(3):
             np.save(tmp_path / place / f"{k}.npy", rng.random((1, 12, 12)))
     data = LensData(directory=str(tmp_path))
-    one_line("show nothing of nonlens", lambda: open_lenses(data, "image", 0))
+    message = f"The {part} examples show nothing of nonlens"
+    one_line(message, lambda: open_lenses(data, "image", 0))
 
 
 def test_a_painted_folder_says_what_its_images_are(tmp_path):
