@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from lenszoo.data import Dataset, DatasetIndex, Leak
 from lenszoo.data.batches import Batches
 from lenszoo.data.cutting import Cut
@@ -198,13 +200,14 @@ def split_folder(
     return DatasetIndex.from_directory(root, classes=classes).split(data.val_fraction, seed)
 
 
-def need_labels(index: DatasetIndex) -> None:
-    """Raise LenszooError where images have no labels."""
+def need_labels(index: DatasetIndex) -> np.ndarray:
+    """Return the labels; raise LenszooError where images have none."""
     if index.labels is None:
         raise LenszooError(
             f"{index.source}: training needs labels: a folder a class, a CSV with a label column, "
             "or a stack with an array 'labels'."
         )
+    return index.labels
 
 
 def held_parts(train: Dataset | DatasetIndex, held: Dataset | DatasetIndex) -> dict[str, Part]:
@@ -229,8 +232,7 @@ def overlap_notes(parts: dict[str, Part]) -> tuple[str, ...]:
 def from_index(recipe: RecipeBase, train: DatasetIndex, val: DatasetIndex) -> TrainingData:
     """Open the data of a classifier from files, already split."""
     for name, part in (("training", train), ("validation", val)):
-        need_labels(part)
-        check_classes(part.labels, part.class_names, name)
+        check_classes(need_labels(part), part.class_names, name)
     parts = held_parts(train, val)
     apart = check_band_scales(train.paths[0])
     notes = (*overlap_notes(parts), *([] if apart is None else [apart]))
