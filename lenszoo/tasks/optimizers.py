@@ -157,13 +157,10 @@ def build_optimizer(
         "weight_decay": recipe.weight_decay,
         "global_clipnorm": recipe.clip_norm,
     }
-    if recipe.name == "muon":
-        settings["adam_weight_decay"] = recipe.weight_decay
-        settings["exclude_layers"] = [_LAST]
     kinds = {
         "adamw": keras.optimizers.AdamW,
         "adam": keras.optimizers.Adam,
-        "muon": KernelMuon,
+        "muon": functools.partial(KernelMuon, exclude_layers=[_LAST]),
     }
     kind = functools.partial(LayerwiseAdam, rates=rates) if rates else kinds[recipe.name]
     optimizer = kind(**settings)
