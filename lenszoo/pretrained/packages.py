@@ -19,7 +19,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "finders": ("lens_finder.*",),
     "super-resolution": ("sr*", "esrn_*"),
     "vit": ("vit_*", "beit_*", "mobilevit_*"),
-    "classifiers-large": ("resnet34.*", "resnet50.*", "resnet101.*", "xception.*", "densenet*"),
+    "resnet50": ("resnet50.*",),
+    "classifiers-large": ("resnet34.*", "resnet101.*", "xception.*", "densenet*", "efficientnet*"),
     "classifiers": ("*",),
 }
 """Families of weights, and the patterns of their names; the first that fits counts."""
