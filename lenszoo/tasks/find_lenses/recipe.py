@@ -336,14 +336,6 @@ class FindLensesRecipe(RecipeBase):
             raise ValueError("adapt_scales needs weights: without, the scales are new anyway")
         return self
 
-    @model_validator(mode="after")
-    def _columns_are_used(self) -> Self:
-        if self.use == "image" and self.data.columns is not None:
-            raise ValueError(
-                'data.columns has no effect with use = "image", which takes no table: leave one out'
-            )
-        return self
-
 
 class AdaptRecipe(RecipeBase):
     """Adapt a lens finder to a sky with few labels, from one with many."""

@@ -41,10 +41,6 @@ def test_a_number_that_is_none_masks_nothing():
         ({"data": {"catalogue": "a.csv", "preset": "lens_finding_easy"}}, "give exactly one of"),
         ({"adapt_scales": True}, "adapt_scales needs weights"),
         ({"lora": 4}, "lora needs weights"),
-        (
-            {"use": "image", "data": {"catalogue": "a.csv", "columns": ["z"]}},
-            'data.columns has no effect with use = "image"',
-        ),
         ({"lora": 4, "weights": "x", "freeze": 1}, "lora freezes the backbone"),
         ({"curriculum": [{"epochs": 1, "strength": 2}]}, "curriculum is for classifiers"),
         (
