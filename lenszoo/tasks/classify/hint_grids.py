@@ -33,12 +33,12 @@ def grids(model: keras.Model, side: int) -> list[Grid | None]:
     if height is None:
         images = keras.Input((side, side, bands))
         model = keras.models.clone_model(model, input_tensors=images)
-    return _Walk().through(model)
+    return _Walk({}).through(model)
 
 
 class _Walk:
-    def __init__(self) -> None:
-        self.known: dict[int, Grid | None] = {}  # by tensor: networks branch and meet
+    def __init__(self, inputs: dict[int, Grid | None]) -> None:
+        self.known = inputs  # by tensor: networks branch and meet
 
     def through(self, model: keras.Model) -> list[Grid | None]:
         """Grids of the outputs, those of the inputs known; from there on, not to dig deep."""
@@ -59,14 +59,15 @@ class _Walk:
             return Grid(0.0, 1.0, tensor.shape[1])
         inputs = layer._inbound_nodes[node].input_tensors
         if isinstance(layer, keras.Model):
-            for inner, outer in zip(layer.inputs, inputs, strict=True):
-                self.known[id(inner)] = self.grid(outer)
-            return self.through(layer)[index]
+            # a walk of its own: a model may be called twice, on other maps
+            outer = map(self.grid, inputs)
+            inner = _Walk(dict(zip(map(id, layer.inputs), outer, strict=True)))
+            return inner.through(layer)[index]
         shape = tensor.shape
         if len(shape) != 4 or shape[1] is None or shape[1] != shape[2]:
             return None
-        grids = [grid for each in inputs if (grid := self.grid(each)) is not None]
-        return _after(layer, grids, shape[1]) if grids else None
+        placed = [grid for each in inputs if (grid := self.grid(each)) is not None]
+        return _after(layer, placed, shape[1]) if placed else None
 
 
 def _after(layer: Any, grids: list[Grid], cells: int) -> Grid | None:

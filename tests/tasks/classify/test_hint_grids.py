@@ -114,6 +114,15 @@ def test_deep_networks():
         assert grids(network, 9) == [Grid(1.0, 3.0, 3)]
 
 
+def test_a_model_called_twice_has_a_grid_for_each_call():
+    inner = keras.Input((9, 9, 1))
+    shared = keras.Model(inner, layers.MaxPooling2D(3)(inner))
+    images = keras.Input((27, 27, 1))
+    cut, coarse = layers.Cropping2D(9)(images), layers.AveragePooling2D(3)(images)
+    network = keras.Model(images, [shared(cut), shared(coarse)])
+    assert grids(network, 27) == [Grid(10.0, 3.0, 3), Grid(4.0, 9.0, 3)]
+
+
 def test_grids_of_the_networks_that_recipes_give_hints():
     """Trained networks as fresh ones: only their layers count."""
     model = build_model("efficientnet_b2", input_shape=(150, 150, 1), num_classes=3, crop=104)
