@@ -311,13 +311,15 @@ def test_a_score_that_cannot_be_is_told_before_the_first_epoch(
     assert not (tmp_path / "run" / "history.csv").exists()
 
 
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_a_class_whose_images_are_all_bad_is_told(part, images, fields, tmp_path):
-    data = lacks(images, part, "val" if part == "train" else "train")
-    other = Path(data["directory"]) / part / "dot"
-    other.mkdir()
-    np.save(other / "0.npy", np.full((1, 24, 24), np.nan))
-    with pytest.raises(LenszooError, match="examples show nothing of dot"):
+@pytest.mark.parametrize(
+    ("part", "other", "name"), [("train", "val", "training"), ("val", "train", "validation")]
+)
+def test_a_class_whose_images_are_all_bad_is_told(part, other, name, images, fields, tmp_path):
+    data = lacks(images, part, other)
+    dots = Path(data["directory"]) / part / "dot"
+    dots.mkdir()
+    np.save(dots / "0.npy", np.full((1, 24, 24), np.nan))
+    with pytest.raises(LenszooError, match=f"{name} examples show nothing of dot"):
         train(fields | {"data": data | {"on_bad": "skip"}}, tmp_path / "run")
 
 
